@@ -1,0 +1,60 @@
+import pytest
+from pyproj import CRS
+
+from orbitile.errors import OrbitileError
+from orbitile.space.bodies import body, lies_on
+
+MOON_2000 = (
+    'GEOGCS["GCS_Moon_2000",DATUM["D_Moon_2000",SPHEROID["Moon_2000_IAU_IAG",1737400,0]],'
+    'PRIMEM["Reference_Meridian",0],UNIT["Degree",0.0174532925199433]]'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "radius_m"),
+    [("Moon", 30100, 1737400), ("mars", 49900, 3396190), (" MERCURY ", 19900, 2440530), ("Europa", 50200, 1560800)],
+)
+def test_body(name, code, radius_m):
+    found = body(name)
+    assert (found.name, found.code) == (name.strip().title(), code)
+    assert found.radius_m == pytest.approx(radius_m, rel=1e-3)
+    assert found.crs.ellipsoid.semi_minor_metre == found.radius_m
+
+
+@pytest.mark.parametrize("name", ["Endor", "", "Moo"])
+def test_unknown_body(name):
+    with pytest.raises(OrbitileError, match="is not a body of the IAU 2015 codes"):
+        body(name)
+
+
+@pytest.mark.parametrize("name", ["Moon", "Mars", "Europa", "52 Europa", "Hartley 2", "Churyumov-Gerasimenko", "Pan"])
+def test_every_body_has_its_own_crs(name):
+    assert lies_on(body(name).crs, body(name))
+
+
+@pytest.mark.parametrize(
+    ("crs", "name", "expected"),
+    [
+        ("IAU_2015:30110", "Moon", True),
+        ("IAU_2015:30130", "Moon", True),
+        (MOON_2000, "Moon", True),
+        ("+proj=longlat +R=1737400", "Moon", True),
+        ("IAU_2015:49910", "Mars", True),
+        ("IAU_2015:49912", "Mars", True),
+        ("+proj=eqc +R=3389500", "Mars", True),
+        ("+proj=eqc +a=3396190 +b=3376200", "Mars", True),
+        ("EPSG:4326", "Earth", True),
+        ("EPSG:4326", "Moon", False),
+        ("IAU_2015:49910", "Moon", False),
+        (MOON_2000, "Mars", False),
+        ("IAU_2015:50200", "Io", False),
+        ("+proj=longlat +R=1748100", "Moon", False),
+    ],
+)
+def test_lies_on(crs, name, expected):
+    assert lies_on(CRS(crs), body(name)) == expected
+
+
+def test_a_name_counts_more_than_a_radius():
+    """A made-up system of Europa's name with the Moon's radius."""
+    assert not lies_on(CRS(MOON_2000.replace("Moon", "Europa")), body("Moon"))

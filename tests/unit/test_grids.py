@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import CRS
+
+from orbitile.space.grids import Grid, factor_between
+
+MOON_MAP = CRS("IAU_2015:30110").to_wkt()
+pixels = st.floats(-1e5, 1e5)
+
+
+def grid(left=0.0, top=0.0, gsd=100.0, width=10, height=8, crs=MOON_MAP):
+    return Grid(crs, Affine(gsd, 0, left, 0, -gsd, top), width, height)
+
+
+def bounds(g):
+    left, top = g.to_map(0, 0)
+    right, bottom = g.to_map(g.width, g.height)
+    return left, bottom, right, top
+
+
+@given(pixels, pixels, st.floats(0.1, 1000), pixels, pixels)
+def test_pixel_round_trip(left, top, gsd, col, row):
+    g = grid(left, top, gsd)
+    assert g.to_pixel(*g.to_map(col, row)) == pytest.approx((col, row), abs=1e-4)
+
+
+def test_first_pixel_corner_is_the_origin():
+    assert grid(300, 700).to_map(0, 0) == (300, 700)
+    assert grid(300, 700).to_map(1, 2) == (400, 500)
+    assert grid(300, 700).to_pixel(400, 500) == pytest.approx((1, 2))
+
+
+def test_boxes_to_map():
+    boxes = np.array([[0, 0, 1, 2], [3, 4, 5, 6]])
+    assert grid().boxes_to_map(boxes).tolist() == [[0, -200, 100, 0], [300, -600, 500, -400]]
+
+
+@given(st.lists(st.tuples(pixels, pixels, st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=5))
+def test_boxes_round_trip(corners_and_sizes):
+    boxes = np.array([[x, y, x + w, y + h] for x, y, w, h in corners_and_sizes])
+    g = grid(1234, -567)
+    assert np.allclose(g.boxes_to_pixel(g.boxes_to_map(boxes)), boxes, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("crs", "step", "gsd_m"),
+    [
+        ("IAU_2015:30110", 100, 100),
+        ("+proj=eqc +R=1737400 +units=km", 0.1, 100),
+        ("IAU_2015:30100", 1, 1737400 * np.pi / 180),
+    ],
+)
+def test_ground_sample_distance(crs, step, gsd_m):
+    assert grid(gsd=step, crs=CRS(crs).to_wkt()).gsd_m == pytest.approx(gsd_m)
+
+
+@pytest.mark.parametrize(
+    ("fine", "coarse", "factor"),
+    [
+        (100, 100, 1), (100, 200, 2), (118.45, 474, 4), (473.80, 474, 1), (100, 150, None), (100, 50, None),
+        (100, 102, None), (100, 100.9, 1), (100, 30, None), (1, 1000, 1000),
+    ],
+)  # fmt: skip
+def test_factor_between(fine, coarse, factor):
+    assert factor_between(fine, coarse) == factor
+
+
+@given(st.integers(-500, 500), st.integers(-500, 500), st.integers(1, 99), st.integers(1, 99), st.integers(1, 16))
+def test_coarser_covers_and_aligns(col, row, width, height, factor):
+    fine = grid(col * 100.0, row * 100.0, 100.0, width, height)
+    coarse = fine.coarser(factor)
+    step = 100.0 * factor
+    beyond = (np.array(bounds(coarse)) - bounds(fine)) * [-1, -1, 1, 1]
+    assert coarse.gsd_m == step
+    assert np.all(np.array(bounds(coarse)) % step == 0)
+    assert np.all((beyond >= 0) & (beyond < step))
+
+
+def test_neighbours_share_coarse_borders():
+    """Two made-up scenes that meet at x = 1000 m, within a coarse pixel."""
+    west, east = grid(0).coarser(4), grid(1000).coarser(4)
+    assert bounds(west)[2] == 1200
+    assert bounds(east)[0] == 800
+    assert (bounds(west)[2] - bounds(east)[0]) % 400 == 0

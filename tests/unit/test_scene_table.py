@@ -1,0 +1,86 @@
+import pandas as pd
+import pytest
+
+from orbitile.errors import OrbitileError
+from orbitile.tables.scenes import read_scene_table
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Writes a made-up scene table beside two files that exist."""
+    (tmp_path / "images").mkdir()
+    for name in ("a.tif", "b.tif"):
+        (tmp_path / "images" / name).touch()
+
+    def write(text, name="scenes.csv"):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+def test_rows_are_sorted_and_paths_complete(scenes):
+    path = scenes("scene,path\nb,images/b.tif\na,images/a.tif\n")
+    table = read_scene_table(path)
+    assert table.columns.tolist() == ["scene", "path", "body", "group"]
+    assert table["scene"].tolist() == table["group"].tolist() == ["a", "b"]
+    assert table["path"].tolist() == [str(path.parent / "images" / name) for name in ("a.tif", "b.tif")]
+    assert table["body"].isna().all()
+
+
+def test_absolute_paths_stay(scenes, tmp_path):
+    table = read_scene_table(scenes(f"scene,path\na,{tmp_path}/images/a.tif\n"))
+    assert table["path"].item() == f"{tmp_path}/images/a.tif"
+
+
+def test_groups_and_bodies(scenes):
+    table = read_scene_table(scenes("scene,path,group,body\na,images/a.tif,strip,Moon\nb,images/b.tif,,\n"))
+    assert table["group"].tolist() == ["strip", "b"]
+    assert table["body"].fillna("").tolist() == ["Moon", ""]
+
+
+def test_spaces_and_comments_are_skipped(scenes):
+    assert read_scene_table(scenes("# made up\nscene, path\na, images/a.tif\n"))["scene"].tolist() == ["a"]
+
+
+def test_numbers_are_names(scenes):
+    assert read_scene_table(scenes("scene,path\n007,images/a.tif\n"))["scene"].tolist() == ["007"]
+
+
+@pytest.mark.parametrize(("names", "expected"), [(["a", "b"], ["a", "b"]), ([1, 2], ["1", "2"])])
+def test_parquet(scenes, tmp_path, names, expected):
+    path = tmp_path / "scenes.parquet"
+    pd.DataFrame(dict(scene=names, path=["images/a.tif", "images/b.tif"])).to_parquet(path)
+    table = read_scene_table(path)
+    assert table["scene"].tolist() == table["group"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a readable scene table"),
+        ("scene,path\n", "has no rows"),
+        ("scene\na\n", "column path missing"),
+        ("name,file\na,images/a.tif\n", "column path, scene missing"),
+        ("scene,path,note\na,images/a.tif,x\n", "column note unknown"),
+        ("scene,path\na b,images/a.tif\n", r"scene \['a b'\] is not a plain name"),
+        ("scene,path\n,images/a.tif\n", r"scene \[''\] is not a plain name"),
+        ("scene,path,group\na,images/a.tif,../x\n", r"group \['../x'\] is not a plain name"),
+        ("scene,path\na,images/a.tif\na,images/b.tif\n", r"scene \['a'\] is listed more than once"),
+        ("scene,path\na,images/gone.tif\n", "scene a: no file at .*gone.tif"),
+        ("scene,path\na,\n", "scene a: no file at "),
+    ],
+)
+def test_faults_name_the_table_and_the_row(scenes, text, message):
+    with pytest.raises(OrbitileError, match=rf"scenes\.csv: {message}"):
+        read_scene_table(scenes(text))
+
+
+def test_no_table(tmp_path):
+    with pytest.raises(OrbitileError, match=r"no scene table at .*gone\.csv"):
+        read_scene_table(tmp_path / "gone.csv")
+
+
+def test_a_table_of_another_format(scenes):
+    with pytest.raises(OrbitileError, match=r"scenes\.parquet: not a readable scene table"):
+        read_scene_table(scenes("scene,path\n", "scenes.parquet"))

@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orbitile.errors import OrbitileError
+from orbitile.settings import SLACK_PX, Settings, check_settings, is_plain_name, needed
+from orbitile.stages.evaluate import Yardstick
+from orbitile.stages.suppress import Rules
+from orbitile.stages.tile import TileSize
+from orbitile.tiling import Responsibility
+from orbitile.training.dataset import Drawing
+
+ROOT = Path(__file__).parents[2]
+MODEL = dict(weights=__file__, sha256="0" * 64)
+MINIMAL = dict(run="r", body="Moon", scenes="scenes.csv", scales=[dict(gsd_m=100)], model=MODEL)
+TRAINING = dict(craters="craters.csv", tiles_per_scale={})
+
+
+def checked(**change):
+    return check_settings(MINIMAL | change, ["config.yaml"])
+
+
+@st.composite
+def valid_scales(draw):
+    finest = draw(st.floats(0.1, 1000))
+    factors = sorted(draw(st.sets(st.integers(1, 40), min_size=1, max_size=4)) | {1})
+    tile_px = 32 * draw(st.integers(1, 32))
+    overlap_px = draw(st.integers(14, tile_px // 2))
+    return [dict(gsd_m=finest * factor, tile_px=tile_px, overlap_px=overlap_px) for factor in factors], factors
+
+
+@given(valid_scales(), st.booleans())
+def test_round_trip(scales_and_factors, trains):
+    scales, factors = scales_and_factors
+    settings = checked(scales=scales, training=TRAINING if trains else None)
+    assert Settings.model_validate(settings.model_dump()) == settings
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    assert settings.factors == factors
+
+
+@pytest.mark.parametrize("path", ["config/config.yaml", "demo/train.yaml"])
+def test_shipped_settings_are_valid(path):
+    assert Settings.model_validate(yaml.safe_load((ROOT / path).read_text())).run
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (dict(typo=1), ["typo: unknown key", "allowed are run, body, scenes"]),
+        (dict(vectors=dict(shap="box")), ["vectors.shap: unknown key; allowed are shape, vertices"]),
+        (dict(model=dict(weight="x")), ["model.weights: missing", "model.weight: unknown key", "sha256"]),
+        (dict(training=TRAINING | dict(augmentation=dict(x=1))), ["training.augmentation.x: unknown key"]),
+        (dict(scales=[]), ["scales", "at least 1"]),
+        (dict(scales=[dict(tile_px=64)]), ["scales.0.gsd_m: missing"]),
+        (dict(scales=[dict(gsd_m=0)]), ["scales.0.gsd_m: 0 given", "greater than 0"]),
+        (dict(scales=[dict(gsd_m=float("inf"))]), ["scales.0.gsd_m", "finite"]),
+        (dict(scales=[dict(gsd_m=1, tile_px=100)]), ["scales.0.tile_px: 100 given", "multiple of 32"]),
+        (dict(scales=[dict(gsd_m=1, tile_px=64, overlap_px=33)]), ["overlap_px is 33", "at most half", "(32)"]),
+        (dict(scales=[dict(gsd_m=1, max_object_px=121)]), ["max_object_px is 121", "(120)"]),
+        (dict(scales=[dict(gsd_m=2), dict(gsd_m=1)]), ["1 follows 2", "from fine to coarse"]),
+        (dict(scales=[dict(gsd_m=2), dict(gsd_m=2)]), ["2 follows 2"]),
+        (dict(scales=[dict(gsd_m=2), dict(gsd_m=3)]), ["3 is no whole multiple (2, 3, ...) of the finest, 2"]),
+        (dict(run="a b"), ["run: 'a b' given"]),
+        (dict(run="../a"), ["run: '../a' given"]),
+        (dict(stretch_percentiles=[99, 1]), ["stretch_percentiles is [99, 1]", "low < high"]),
+        (dict(suppression=dict(iou_threshold=1.5)), ["suppression.iou_threshold: 1.5 given"]),
+        (dict(vectors=dict(vertices=99)), ["vectors.vertices: 99 given"]),
+        (dict(training=TRAINING | dict(device="gpu")), ["training.device: 'gpu' given"]),
+        (dict(training=TRAINING | dict(tiles_per_scale={50: 1})), ["training.tiles_per_scale: {50", "{100"]),
+        (dict(model=None), ["model: missing; give a network"]),
+        (dict(evaluation=dict(truth="gone.csv")), ["evaluation.truth: no file at gone.csv"]),
+        (dict(annotation=dict(craters="gone.csv")), ["annotation.craters: no file at gone.csv"]),
+        (dict(model=dict(weights="gone.pt", sha256="0" * 64)), ["model.weights: no file at gone.pt"]),
+        (dict(model=dict(weights="x", sha256="0" * 63)), ["model.sha256"]),
+    ],
+)
+def test_faults_name_file_key_and_way_out(change, words):
+    with pytest.raises(OrbitileError) as error:
+        checked(**change)
+    message = str(error.value)
+    assert message.startswith("config.yaml: ")
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == []
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(OrbitileError, match=r"run: .*; suppression\.class_aware: "):
+        checked(run="", suppression=dict(class_aware="perhaps"))
+
+
+def test_a_fault_in_a_scale_is_told_once():
+    with pytest.raises(OrbitileError) as error:
+        checked(scales=[dict(gsd_m=1, typo=1)])
+    assert str(error.value).endswith("allowed are gsd_m, tile_px, overlap_px, min_object_px, max_object_px")
+
+
+def test_settings_without_a_file():
+    with pytest.raises(OrbitileError, match=r"^settings: run: missing"):
+        check_settings({}, [])
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        checked().run = "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("M104.left", True), ("a", True), ("0_-", True), ("", False), (".a", False), ("-a", False), ("a b", False),
+        ("a/b", False), ("a..b", False), ("a\n", False), ("é", False), ("a'", False),
+    ],
+)  # fmt: skip
+def test_plain_names(text, plain):
+    assert is_plain_name(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("scale", "largest"),
+    [
+        (dict(), 120),
+        (dict(max_object_px=60), 60),
+        (dict(tile_px=64, overlap_px=32), 24),
+    ],
+)
+def test_largest_object(scale, largest):
+    assert checked(scales=[dict(gsd_m=1) | scale]).scales[0].largest_px == largest
+
+
+def test_rounded_scales_are_whole_multiples():
+    """Scales as they are quoted: 473.80 m/px is known as 474."""
+    assert checked(scales=[dict(gsd_m=g) for g in (118.45, 474, 948)]).factors == [1, 4, 8]
+
+
+def test_each_stage_accepts_its_part():
+    settings = checked(scales=[dict(gsd_m=100), dict(gsd_m=200, min_object_px=8)], training=TRAINING)
+    assert settings.finest_m == 100
+    assert settings.tile_px == {100: 512, 200: 512}
+    assert TileSize(**settings.tile_sizes[200]) == TileSize(512, 128)
+    assert Responsibility(**settings.duties[200]) == Responsibility(SLACK_PX, 8, 120)
+    assert Rules(**settings.suppression_rules, radius_m=1) == Rules(0.4, 0.25, True, False, 1)
+    assert Yardstick(**settings.yardstick, radius_m=1) == Yardstick(0.3, 1000, 1)
+    assert settings.model_choice["weights"] == __file__
+    assert Drawing(**settings.drawing).min_object_px == {100: 5, 200: 8}
+    assert settings.recipe["tile_px"] == 512
+    assert settings.origin == dict(run="r", body="Moon", scales_m=[100, 200], model_sha256="0" * 64)
+
+
+def test_without_training_nothing_is_drawn():
+    assert (checked().drawing, checked().recipe) == (None, None)
+
+
+def test_pixel_coordinates_keep_scenes_apart():
+    assert checked(pixel_coordinates=True).suppression_rules["scenes_apart"] is True
+
+
+def test_needed():
+    assert needed("model", 0) == 0
+    with pytest.raises(OrbitileError, match=r"^model: missing"):
+        needed("model", None)
+    with pytest.raises(OrbitileError, match=r"^model: missing"):
+        _ = checked(model=None, training=TRAINING).model_choice

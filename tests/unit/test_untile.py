@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from orbitile.stages.tile import TileSize, tile
+from orbitile.stages.untile import untile
+from orbitile.tables.detections import DETECTIONS, RAW
+from orbitile.tables.parquet import read_table, write_table
+from orbitile.tables.rasters import write_rasters
+from orbitile.tiling import Responsibility
+
+MOON_M = 1737400.0
+DEGREE_M = MOON_M * np.pi / 180
+TILE_PX, OVERLAP_PX = 64, 32
+DUTIES = {100.0: Responsibility(4, 3, 24), 200.0: Responsibility(4, 3, 24)}
+
+
+@pytest.fixture
+def place(raster, tmp_path):
+    """Tiles a made-up scene of 160 x 96 px at (1000 km, 500 km), and untiles boxes of its tiles.
+
+    Boxes are rows of scale, tile, left, top, right, bottom in pixels of the tile.
+    """
+
+    def untiled(*rows, scales=(100.0,)):
+        where = dict(left=1_000_000, top=500_000)
+        rasters = [raster(np.ones((96, 160), np.uint8), scale_m=scale, **where) for scale in scales]
+        write_rasters(rasters, tmp_path / "rasters.parquet")
+        sizes = {scale: TileSize(TILE_PX, OVERLAP_PX) for scale in scales}
+        tile(str(tmp_path / "rasters.parquet"), sizes, str(tmp_path / "tiles.parquet"))
+        columns = ["scale_m", "tile", "left", "top", "right", "bottom"]
+        raw = pd.DataFrame(rows, columns=columns).assign(scene="a", score=np.float32(0.5), **{"class": "crater"})
+        write_table(raw, RAW, tmp_path / "raw.parquet")
+        names = [str(tmp_path / f"{name}.parquet") for name in ("raw", "tiles", "rasters")]
+        untile(*names, DUTIES, MOON_M, str(tmp_path / "out.parquet"))
+        return read_table(tmp_path / "out.parquet")
+
+    return untiled
+
+
+def test_a_box_is_placed_on_map_and_body(place):
+    """Tile 5 is the second of the second row: it starts at column and row 32."""
+    (found,) = place((100.0, 5, 20, 24, 30, 44)).to_dict("records")
+    assert [found[name] for name in ("xmin", "ymin", "xmax", "ymax")] == [1_005_200, 492_400, 1_006_200, 494_400]
+    assert (found["lon"], found["lat"]) == pytest.approx((1_005_700 / DEGREE_M, 493_400 / DEGREE_M))
+    assert found["width_m"] == pytest.approx(1000 * np.cos(np.radians(found["lat"])), rel=1e-4)
+    assert found["height_m"] == pytest.approx(2000, rel=1e-6)
+    assert found["diameter_km"] == pytest.approx((found["width_m"] + found["height_m"]) / 2000)
+    assert (found["scene"], found["tile"], found["class"], found["score"]) == ("a", 5, "crater", 0.5)
+
+
+def test_an_object_in_two_tiles_is_reported_by_the_one_that_answers(place):
+    """Columns 52 to 62 of the scene, seen by the first two tiles; the first one's core ends at 48."""
+    assert place((100.0, 0, 52, 10, 62, 20), (100.0, 1, 20, 10, 30, 20))["tile"].tolist() == [1]
+
+
+def test_on_the_border_of_cores_both_report(place):
+    """They may disagree on its centre; suppression decides."""
+    assert sorted(place((100.0, 0, 43, 10, 53, 20), (100.0, 1, 11, 10, 21, 20))["tile"]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0.5, 20, 10, 30), (20, 20, 63.5, 30), (20, 20, 22, 22), (0, 0, 25, 25)],
+    ids=["cut on the left", "cut on the right", "too small", "too large"],
+)
+def test_what_no_tile_answers_for_is_dropped(place, box):
+    assert len(place((100.0, 5, *box))) == 0
+
+
+def test_scales_are_placed_by_their_own_pixels(place):
+    found = place((200.0, 0, 10, 10, 20, 20), (100.0, 0, 20, 20, 40, 40), scales=(100.0, 200.0))
+    assert sorted(found["scale_m"]) == [100, 200]
+    assert found[["xmin", "ymin", "xmax", "ymax"]].drop_duplicates().to_numpy().tolist() == [
+        [1_002_000, 496_000, 1_004_000, 498_000]
+    ]
+
+
+def test_nothing_found(place, tmp_path):
+    assert place().columns.tolist() == DETECTIONS.names
+
+
+def test_the_order_of_raw_detections_does_not_matter(place):
+    boxes = [(100.0, t, x, 20, x + 9, 30) for t in (0, 1, 5, 6) for x in (14, 22, 26)]
+    assert len(place(*boxes)) > 4
+    assert place(*boxes).equals(place(*boxes[::-1]))

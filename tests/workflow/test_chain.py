@@ -1,0 +1,93 @@
+"""The whole chain on real lunar scenes: what comes out, and what is done again when."""
+
+import json
+
+import geopandas
+import matplotlib.image
+import pandas as pd
+import pyogrio
+import pytest
+from affine import Affine
+from projects import SIDE, Project, cut, write_scenes
+
+AFTER_SUPPRESSION = {"suppress", "vectorise", "catalogue", "overview", "evaluate", "all"}
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "gpkg", "shp"])
+def test_every_format_holds_the_catalogue_on_the_moon(finished: Project, suffix: str):
+    path = finished.result(f"catalogue/craters.{suffix}")
+    frame = geopandas.read_parquet(path) if suffix == "parquet" else pyogrio.read_dataframe(path)
+    proof = json.loads(finished.result("catalogue/craters.json").read_text())
+    assert len(frame) == proof["rows"] > 50
+    assert frame.crs.ellipsoid.semi_major_metre == 1737400
+    assert frame.crs.is_geographic
+    assert frame.geometry.is_valid.all()
+
+
+def test_craters_are_found_where_the_truth_has_them(finished: Project):
+    metrics = json.loads(finished.result("evaluation/metrics.json").read_text())
+    assert metrics["n_truth"] > 100
+    assert metrics["f1"] > 0.6
+
+
+def test_the_catalogue_is_the_union_of_the_groups(finished: Project):
+    catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet")).drop(columns="geometry")
+    groups = pd.concat(pd.read_parquet(finished.result(f"suppressed/{name}.parquet")) for name in ("east", "west"))
+    by = ["lat", "lon", "width_m"]
+    pd.testing.assert_frame_equal(
+        catalogue.sort_values(by, ignore_index=True), groups.sort_values(by, ignore_index=True), check_like=True
+    )
+
+
+def test_pictures_show_something(finished: Project):
+    for name in ("catalogue/craters.png", "evaluation/metrics.png", "annotated/east.png", "annotated/west.png"):
+        assert matplotlib.image.imread(finished.result(name)).std() > 0.05
+
+
+def test_a_finished_run_has_nothing_to_do(finished: Project):
+    assert finished.jobs("all", "annotated") == set()
+
+
+def test_a_changed_setting_reruns_only_what_it_touches(finished: Project):
+    suppression = finished.settings["suppression"] | {"score_threshold": 0.5}
+    assert finished.change(suppression=suppression).jobs("all") == AFTER_SUPPRESSION
+
+
+def test_a_deleted_result_is_made_again_with_what_hangs_on_it(finished: Project):
+    raw = finished.result("raw/east.parquet")
+    before, aside = finished.result("catalogue/craters.json").read_text(), raw.with_suffix(".aside")
+    raw.rename(aside)
+    assert finished.jobs("all") == {"infer", "untile"} | AFTER_SUPPRESSION
+    done = finished.run("all")
+    assert done.returncode == 0, done.stderr
+    assert "infer west" not in done.stderr
+    assert raw.read_bytes() == aside.read_bytes()
+    assert finished.result("catalogue/craters.json").read_text() == before
+
+
+def test_a_group_is_a_target_by_name(finished: Project):
+    finished.result("suppressed/east.parquet").unlink()
+    done = finished.run("results/small/suppressed/east.parquet")
+    assert done.returncode == 0, done.stderr
+    assert finished.result("suppressed/east.parquet").is_file()
+
+
+def test_grouping_does_not_change_the_catalogue(finished: Project, project: Project):
+    rows = [dict(scene=name, path=f"images/{name}.tif", group="pair") for name in ("west", "east")]
+    write_scenes(project.folder, rows)
+    done = project.run("all")
+    assert done.returncode == 0, done.stderr
+    both = [one.result("catalogue/craters.json").read_text() for one in (finished, project)]
+    assert both[0] == both[1]
+
+
+def test_images_without_georeferencing_are_mapped_in_pixels(project: Project):
+    image = project.folder / "images" / "plain.png"
+    cut(image, 0, driver="PNG", crs=None, transform=Affine.identity(), tiled=False, compress=None, interleave=None)
+    write_scenes(project.folder, [dict(scene=name, path="images/plain.png") for name in ("one", "two")])
+    plain = project.change(pixel_coordinates=True, evaluation={}, scales=[{"gsd_m": 474}])
+    done = plain.run("all")
+    assert done.returncode == 0, done.stderr
+    found = pd.read_parquet(plain.result("catalogue/craters.parquet"))
+    assert found["scene"].value_counts()["one"] == found["scene"].value_counts()["two"] > 20
+    assert found["xmax"].max() <= (SIDE + 4) * 474

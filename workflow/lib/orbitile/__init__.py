@@ -1,0 +1,1 @@
+"""Orbitile: from orbital images to catalogues of craters and maps of fractures."""

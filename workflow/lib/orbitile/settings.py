@@ -1,0 +1,330 @@
+"""The settings of a run: what config/config.yaml may say, checked before anything runs."""
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from orbitile.errors import OrbitileError
+from orbitile.space.grids import factor_between
+
+T = TypeVar("T")
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""Names that become file names and wildcards: no spaces, slashes or quotes, no leading dot."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def is_plain_name(text: str) -> bool:
+    """Tell whether a text can name a file and a wildcard safely."""
+    return re.fullmatch(NAME, text) is not None and ".." not in text
+
+
+class Section(BaseModel):
+    """A part of the settings: immutable, and without room for unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Scale(Section):
+    """One ground sample distance at which the model looks at every scene."""
+
+    gsd_m: float = Field(gt=0, description="Ground sample distance in metres per pixel.")
+    tile_px: int = Field(512, ge=32, description="Side of a tile in pixels, a multiple of 32.", multiple_of=32)
+    overlap_px: int = Field(128, ge=0, description="Overlap of neighbouring tiles in pixels.")
+    min_object_px: float = Field(5, ge=0, description="Smaller detections (pixels across) are dropped.")
+    max_object_px: float | None = Field(
+        None,
+        gt=0,
+        description="Larger detections (pixels across) are left to a coarser scale. Default: overlap_px - 8, "
+        "the largest that some tile sees whole.",
+    )
+
+    @model_validator(mode="after")
+    def _tiles_advance_and_see_objects_whole(self) -> Self:
+        if self.overlap_px > self.tile_px / 2:
+            raise ValueError(
+                f"overlap_px is {self.overlap_px}; allowed is at most half of tile_px ({self.tile_px // 2})"
+            )
+        if self.largest_px > max(self.overlap_px - 2 * SLACK_PX, 0):
+            raise ValueError(
+                f"max_object_px is {self.max_object_px:g}; allowed is at most overlap_px - {2 * SLACK_PX} "
+                f"({self.overlap_px - 2 * SLACK_PX}), or objects at tile edges would be lost"
+            )
+        if self.largest_px <= self.min_object_px:
+            raise ValueError(
+                f"min_object_px is {self.min_object_px:g}; allowed is less than the largest object, "
+                f"{self.largest_px:g} px with an overlap_px of {self.overlap_px}"
+            )
+        return self
+
+    @property
+    def largest_px(self) -> float:
+        """The size in pixels up to which this scale answers for objects."""
+        return max(self.overlap_px - 2 * SLACK_PX, 0) if self.max_object_px is None else self.max_object_px
+
+
+SLACK_PX = 4
+"""How far, in pixels, two tiles may disagree on the place of one object's centre."""
+
+
+class Model(Section):
+    """The network that finds objects in tiles."""
+
+    weights: Path = Field(description="Weights: .safetensors as written by `train`, or an ultralytics .pt.")
+    sha256: Sha256 = Field(description="SHA-256 of the weights file; nothing is loaded unless it agrees.")
+    family: Literal["yolo"] = Field("yolo", description="Which adapter loads the weights.")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
+    batch: int = Field(8, ge=1, description="Tiles per forward pass.")
+    score_threshold: Share = Field(0.05, description="Detections of a lower score are not kept at all.")
+
+
+class Suppression(Section):
+    """How duplicates are removed, inside tiles, scenes and across neighbours."""
+
+    iou_threshold: Share = Field(0.4, description="Of two boxes that overlap more than this, the lower score goes.")
+    score_threshold: Share = Field(0.25, description="Detections of a lower score do not reach the catalogue.")
+    class_aware: bool = Field(True, description="Whether only boxes of one class suppress each other.")
+
+
+class Vectors(Section):
+    """How survivors become shapes."""
+
+    shape: Literal["ellipse", "circle", "box"] = Field("ellipse", description="ellipse, circle or box on the ground.")
+    vertices: int = Field(128, ge=100, le=1000, description="Vertices of a circle or an ellipse.")
+
+
+class Evaluation(Section):
+    """What the catalogue is compared with."""
+
+    truth: Path | None = Field(None, description="Table of true craters (CSV or Parquet): lon, lat, diameter.")
+    iou_threshold: Share = Field(0.3, description="Least IoU of a found and a true crater that match.")
+    min_diameter_px: float = Field(10, ge=0, description="Smallest diameter judged, in pixels of the finest scale.")
+
+
+class Annotation(Section):
+    """What pictures of scenes show."""
+
+    craters: Path | None = Field(None, description="Crater table to draw; null draws this run's catalogue.")
+
+
+class Augmentation(Section):
+    """Random changes of the training tiles, each within the given bounds."""
+
+    rotation_deg: float = Field(10, ge=0, le=180, description="Largest rotation either way.")
+    shear_deg: float = Field(2, ge=0, lt=45, description="Largest shear either way.")
+    scaling: Share = Field(0.15, description="Largest relative change of size either way.")
+    translation: Share = Field(0.05, description="Largest shift either way, as a share of the tile.")
+    flip_left_right: Share = Field(0.5, description="Probability of a mirrored tile.")
+    flip_up_down: Share = Field(0.5, description="Probability of an upside-down tile.")
+    brightness: Share = Field(0.2, description="Largest relative change of brightness either way.")
+
+
+class Training(Section):
+    """How `train` makes weights from the run's scenes and a crater table."""
+
+    craters: Path = Field(description="Table of craters to learn (CSV or Parquet): lon, lat, diameter.")
+    start_from: str = Field("yolo11n.yaml", description="An ultralytics network (.yaml), or weights to go on from.")
+    tiles_per_scale: dict[float, int] = Field(description="How many tiles to draw at each gsd_m of `scales`.")
+    min_visible: Share = Field(0.6, description="A cut crater is labelled if this share of its box is in the tile.")
+    block_deg: float = Field(30, gt=0, le=90, description="Side of the squares dealt out to training and validation.")
+    validation_share: Share = Field(0.15, description="Share of the squares kept for validation.")
+    epochs: int = Field(100, ge=1, description="Passes over the tiles.")
+    batch: int = Field(16, ge=1, description="Tiles per step.")
+    learning_rate: float = Field(0.002, gt=0, description="Highest learning rate; it falls along a cosine.")
+    optimizer: Literal["AdamW", "SGD", "MuSGD"] = Field("AdamW", description="Optimiser of ultralytics.")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
+    seed: int = Field(0, ge=0, description="Seed of tile drawing and of training.")
+    augmentation: Augmentation = Augmentation()
+
+
+class Settings(Section):
+    """Everything a run is made of."""
+
+    run: str = Field(pattern=NAME, description="Name of the run; results go to results/<run>/.")
+    body: str = Field(description="The body, by its IAU name: Moon, Mars, Europa ...")
+    scenes: Path = Field(description="The scene table (CSV or Parquet): scene, path, optional body and group.")
+    crs: str | None = Field(
+        None, description="Map of the whole run (IAU_2015:30110, WKT ...); null keeps each scene's."
+    )
+    pixel_coordinates: bool = Field(
+        False, description="Images without georeferencing: one pixel is scales[0].gsd_m metres."
+    )
+    stretch_percentiles: tuple[float, float] = Field(
+        (0.5, 99.5), description="Percentiles of a scene's valid pixels that become black and white."
+    )
+    scales: tuple[Scale, ...] = Field(min_length=1, description="From fine to coarse; each a multiple of the first.")
+    model: Model | None = Field(None, description="The network; only `train` can do without.")
+    suppression: Suppression = Suppression()
+    vectors: Vectors = Vectors()
+    evaluation: Evaluation = Evaluation()
+    annotation: Annotation = Annotation()
+    training: Training | None = Field(None, description="Only for the target `train`.")
+
+    @model_validator(mode="after")
+    def _scales_are_multiples(self) -> Self:
+        finest = self.scales[0].gsd_m
+        for before, scale in pairwise(self.scales):
+            if scale.gsd_m <= before.gsd_m:
+                raise ValueError(
+                    f"scales: gsd_m {scale.gsd_m:g} follows {before.gsd_m:g}; allowed is from fine to coarse"
+                )
+            if (factor_between(finest, scale.gsd_m) or 1) == 1:
+                raise ValueError(
+                    f"scales: gsd_m {scale.gsd_m:g} is no whole multiple (2, 3, ...) of the finest, {finest:g}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _percentiles_ascend(self) -> Self:
+        low, high = self.stretch_percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"stretch_percentiles is [{low:g}, {high:g}]; allowed is 0 <= low < high <= 100")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if self.model is None and self.training is None:
+            raise ValueError("model: missing; give a network to find craters with, or a section training to make one")
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_are_drawn_at_scales(self) -> Self:
+        known = {scale.gsd_m for scale in self.scales}
+        odd = set(self.training.tiles_per_scale) - known if self.training else set()
+        if odd:
+            raise ValueError(f"training.tiles_per_scale: {odd} given; allowed are the gsd_m of scales, {known}")
+        return self
+
+    @property
+    def finest_m(self) -> float:
+        """The finest ground sample distance in metres per pixel."""
+        return self.scales[0].gsd_m
+
+    @property
+    def factors(self) -> list[int]:
+        """How many finest pixels make a pixel of each scale."""
+        return [factor_between(self.finest_m, scale.gsd_m) for scale in self.scales]
+
+    @property
+    def tile_px(self) -> dict[float, int]:
+        """Side of tiles in pixels, for each scale in m/px."""
+        return {scale.gsd_m: scale.tile_px for scale in self.scales}
+
+    @property
+    def tile_sizes(self) -> dict[float, dict]:
+        """Side and overlap of tiles, for each scale in m/px (see orbitile.stages.tile.TileSize)."""
+        return {s.gsd_m: dict(tile_px=s.tile_px, overlap_px=s.overlap_px) for s in self.scales}
+
+    @property
+    def duties(self) -> dict[float, dict]:
+        """What each scale in m/px answers for (see orbitile.tiling.Responsibility)."""
+        return {
+            s.gsd_m: dict(slack_px=SLACK_PX, smallest_px=s.min_object_px, largest_px=s.largest_px) for s in self.scales
+        }
+
+    @property
+    def model_choice(self) -> dict:
+        """Which network to load (see orbitile.models.adapter.ModelChoice)."""
+        chosen = needed("model", self.model).model_dump()
+        return chosen | dict(weights=str(self.model.weights))
+
+    @property
+    def suppression_rules(self) -> dict:
+        """When detections suppress each other (see orbitile.stages.suppress.Rules)."""
+        return self.suppression.model_dump() | dict(scenes_apart=self.pixel_coordinates)
+
+    @property
+    def yardstick(self) -> dict:
+        """How found and true craters are compared (see orbitile.stages.evaluate.Yardstick)."""
+        least_m = self.evaluation.min_diameter_px * self.finest_m
+        return dict(iou_threshold=self.evaluation.iou_threshold, min_diameter_m=least_m)
+
+    @property
+    def origin(self) -> dict:
+        """What a catalogue was made from, for its metadata."""
+        model = self.model.sha256 if self.model else None
+        return dict(run=self.run, body=self.body, scales_m=[s.gsd_m for s in self.scales], model_sha256=model)
+
+    @property
+    def drawing(self) -> dict | None:
+        """How training tiles are drawn (see orbitile.training.dataset.Drawing)."""
+        if self.training is None:
+            return None
+        chosen = {"tiles_per_scale", "min_visible", "block_deg", "validation_share", "seed"}
+        return self.training.model_dump(include=chosen) | dict(
+            tile_px=self.tile_px,
+            min_object_px={scale.gsd_m: scale.min_object_px for scale in self.scales},
+        )
+
+    @property
+    def recipe(self) -> dict | None:
+        """How weights are made of training tiles (see orbitile.training.train.Recipe)."""
+        if self.training is None:
+            return None
+        chosen = {"start_from", "epochs", "batch", "learning_rate", "optimizer", "device", "seed", "augmentation"}
+        return self.training.model_dump(include=chosen) | dict(tile_px=self.scales[0].tile_px)
+
+
+def check_settings(config: dict, sources: Iterable[str | Path]) -> Settings:
+    """Validate a configuration; OrbitileError with every fault in one line, naming file and key."""
+    source = " + ".join(str(path) for path in sources) or "settings"
+    try:
+        settings = Settings.model_validate(config)
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in _innermost(error.errors()))
+        raise OrbitileError(f"{source}: {faults}") from error
+    files = {"model.weights": settings.model and settings.model.weights, "evaluation.truth": settings.evaluation.truth,
+             "annotation.craters": settings.annotation.craters}  # fmt: skip
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            raise OrbitileError(f"{source}: {name}: no file at {path}")
+    return settings
+
+
+def needed(key: str, value: T | None) -> T:
+    """The value of a setting that the target asked for cannot do without."""
+    if value is None:
+        raise OrbitileError(f"{key}: missing, but needed for what was asked; config/config.yaml explains it")
+    return value
+
+
+def _innermost(faults: list[dict]) -> list[dict]:
+    """The faults without those that only say that something inside them is at fault."""
+    places = [fault["loc"] for fault in faults]
+    return [f for f in faults if not any(p != f["loc"] and p[: len(f["loc"])] == f["loc"] for p in places if f["loc"])]
+
+
+def _explain(fault: dict) -> str:
+    """One fault as: key, what was given, what is allowed."""
+    where = ".".join(str(part) for part in fault["loc"]) or "settings"
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key; allowed are {', '.join(_known_keys(fault['loc'][:-1]))}"
+    if fault["type"] == "missing":
+        return f"{where}: missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return message if where == "settings" else f"{where}: {message}"
+    return f"{where}: {fault['input']!r} given; {message}"
+
+
+def _known_keys(location: tuple) -> list[str]:
+    """The keys allowed in the section at a location inside the settings."""
+    section: type[BaseModel] = Settings
+    for part in location:
+        if isinstance(part, str):
+            section = _section_of(section.model_fields[part].annotation)
+    return list(section.model_fields)
+
+
+def _section_of(annotation: object) -> type[BaseModel]:
+    """The section a field's annotation holds, be it optional or one of many."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    candidates = [_section_of(a) for a in getattr(annotation, "__args__", ()) if a not in (type(None), ...)]
+    return candidates[0]

@@ -1,0 +1,78 @@
+"""Footprints of scenes on the body, and which of them come close to each other."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from scipy.spatial import cKDTree
+
+from orbitile.space.grids import Grid
+from orbitile.space.ground import Ground, unit_vectors
+
+POINTS_PER_SIDE = 8
+LARGE = np.radians(25)
+"""Radius of a scene's cap above which its outline on a map between two scenes is not to be trusted;
+such a scene counts as close to every other."""
+
+Outline = tuple[np.ndarray, np.ndarray]
+"""Longitudes and latitudes in degrees of points along a scene's border."""
+
+
+def outline(grid: Grid, ground: Ground) -> Outline:
+    """Points along the border of a grid, in order, as longitudes and planetocentric latitudes."""
+    along = np.linspace(0, 1, POINTS_PER_SIDE, endpoint=False)
+    zero, one = np.zeros(POINTS_PER_SIDE), np.ones(POINTS_PER_SIDE)
+    col = np.concatenate([along, one, 1 - along, zero]) * grid.width
+    row = np.concatenate([zero, along, one, 1 - along]) * grid.height
+    return ground.lonlat(*grid.to_map(col, row))
+
+
+def close_pairs(outlines: Sequence[Outline], reach: float) -> list[tuple[int, int]]:
+    """Pairs (i < j) of outlines that come closer than `reach` (radians on the sphere), sorted.
+
+    Bounding caps on the sphere find candidates; polygons in an azimuthal map between the two
+    decide, so that antimeridian and poles need no special case.
+    """
+    if len(outlines) < 2:
+        return []
+    points = [unit_vectors(lon, lat) for lon, lat in outlines]
+    centres = np.array([_normalised(p.sum(axis=0)) for p in points])
+    caps = np.array([_angle(p, c).max() for p, c in zip(points, centres, strict=True)])
+    caps = np.where(caps > LARGE, np.pi, caps)
+    reach += max(_sagitta(p) for p in points)
+    largest_chord = 2 * np.sin(min(2 * caps.max() + reach, np.pi) / 2) + 1e-9
+    candidates = cKDTree(centres).query_pairs(largest_chord)
+    near = [(i, j) for i, j in candidates if _angle(centres[i], centres[j]) <= caps[i] + caps[j] + reach]
+    return sorted((i, j) for i, j in near if max(caps[i], caps[j]) > LARGE or _are_close(points[i], points[j], reach))
+
+
+def _sagitta(points: np.ndarray) -> float:
+    """How far, at most, a scene's border may bulge out between the points of its outline."""
+    return float(_angle(points, np.roll(points, 1, axis=0)).max() ** 2)
+
+
+def _are_close(one: np.ndarray, other: np.ndarray, reach: float) -> bool:
+    """Tell whether two outlines (n, 3) come closer than `reach`, on a map between them."""
+    middle = _normalised(_normalised(one.sum(axis=0)) + _normalised(other.sum(axis=0)))
+    one, other = (shapely.Polygon(_azimuthal(points, middle)) for points in (one, other))
+    return bool(shapely.distance(shapely.make_valid(one), shapely.make_valid(other)) <= reach)
+
+
+def _azimuthal(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Azimuthal equidistant coordinates (n, 2) in radians of unit vectors around a centre."""
+    helper = np.eye(3)[np.argmin(np.abs(centre))]
+    east = _normalised(np.cross(helper, centre))
+    north = np.cross(centre, east)
+    plane = np.column_stack([points @ east, points @ north])
+    length = np.linalg.norm(plane, axis=1, keepdims=True)
+    return plane / np.maximum(length, 1e-15) * _angle(points, centre)[:, None]
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angle in radians between unit vectors, exact for small ones."""
+    chord = np.linalg.norm(a - b, axis=-1)
+    return 2 * np.arcsin(np.clip(chord / 2, 0, 1))
+
+
+def _normalised(vector: np.ndarray) -> np.ndarray:
+    return vector / max(np.linalg.norm(vector), 1e-15)

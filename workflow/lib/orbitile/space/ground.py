@@ -1,0 +1,190 @@
+"""From map to ground and back: planetocentric coordinates, metres on the sphere, circles.
+
+Everything is computed on the body's sphere with exact transformations, never with a projection's
+nominal pixel size, so that sizes are right at every latitude and in every projection.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pyproj import CRS, Transformer
+
+CIRCLE_VERTICES = 128
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The way between one map (its CRS as WKT) and a body's sphere of a radius in metres.
+
+    Longitudes may leave -180..180 on the way: PROJ's `+over` keeps maps whole that cross the
+    antimeridian of their projection.
+    """
+
+    crs_wkt: str
+    radius_m: float
+
+    @cached_property
+    def _crs(self) -> CRS:
+        return CRS.from_wkt(self.crs_wkt)
+
+    @cached_property
+    def _transformer(self) -> Transformer:
+        return Transformer.from_crs(self._crs, self._crs.geodetic_crs, force_over=True)
+
+    @cached_property
+    def _westward(self) -> bool:
+        return any(axis.direction == "west" for axis in self._crs.geodetic_crs.axis_info)
+
+    @cached_property
+    def _axis_ratio_squared(self) -> float:
+        """(b/a)^2 of the map's ellipsoid: tan(planetocentric) over tan(its latitude); 1 if that is planetocentric."""
+        inverse_flattening = self._crs.ellipsoid.inverse_flattening
+        names = " ".join(axis.name.lower() for axis in self._crs.geodetic_crs.axis_info)
+        return 1.0 if not inverse_flattening or "planetocentric" in names else (1 - 1 / inverse_flattening) ** 2
+
+    def _to_degrees(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude (east, not wrapped) and the map's own latitude in degrees."""
+        ordered = (y, x) if _north_first(self._crs) else (x, y)
+        first, second = self._transformer.transform(*ordered)
+        lon, lat = (second, first) if _north_first(self._crs.geodetic_crs) else (first, second)
+        return -np.asarray(lon) if self._westward else np.asarray(lon), np.asarray(lat)
+
+    def _from_degrees(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map coordinates; the inverse of `_to_degrees`."""
+        lon = -lon if self._westward else lon
+        ordered = (lat, lon) if _north_first(self._crs.geodetic_crs) else (lon, lat)
+        first, second = self._transformer.transform(*ordered, direction="INVERSE")
+        x, y = (second, first) if _north_first(self._crs) else (first, second)
+        return np.asarray(x), np.asarray(y)
+
+    def lonlat(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude (east, -180..180) and planetocentric latitude in degrees of map coordinates."""
+        lon, lat = self._to_degrees(x, y)
+        return wrap(lon), self._planetocentric(lat)
+
+    def xy(self, lon: np.ndarray, lat: np.ndarray, near_x: float, near_y: float) -> tuple[np.ndarray, np.ndarray]:
+        """Map coordinates of longitude and latitude, unwrapped towards the map point `near`.
+
+        Rings (n, vertices) are moved as a whole, so that none is torn at the map's edge.
+        """
+        lon = np.asarray(lon)
+        near_lon, _ = self._to_degrees(near_x, near_y)
+        anchor = lon[:, :1] if lon.ndim == 2 else lon
+        unwrapped = lon + (near_lon + wrap(anchor - near_lon) - anchor)
+        return self._from_degrees(unwrapped, self._planetographic(np.asarray(lat)))
+
+    def measure(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Measure map boxes (n, 4: xmin, ymin, xmax, ymax) on the ground.
+
+        Returns longitude and latitude of the centres in degrees, and the great-circle lengths of
+        the boxes' horizontal and vertical midlines in metres.
+        """
+        x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+        lon, lat = self.lonlat(x, y)
+        width = self._length(boxes[:, 0], y, boxes[:, 2], y)
+        height = self._length(x, boxes[:, 1], x, boxes[:, 3])
+        return lon, lat, width, height
+
+    def circle_boxes(
+        self, lon: np.ndarray, lat: np.ndarray, diameter_m: np.ndarray, near_x: float, near_y: float
+    ) -> np.ndarray:
+        """Map boxes (n, 4: xmin, ymin, xmax, ymax) around circles on the ground."""
+        ring_lon, ring_lat = ellipses(lon, lat, diameter_m, diameter_m, self.radius_m, vertices=64)
+        x, y = self.xy(ring_lon, ring_lat, near_x, near_y)
+        return np.column_stack([x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)])
+
+    def _length(self, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> np.ndarray:
+        return distance(*self.lonlat(x0, y0), *self.lonlat(x1, y1)) * self.radius_m
+
+    def _planetocentric(self, lat: np.ndarray) -> np.ndarray:
+        if self._axis_ratio_squared == 1:
+            return lat
+        return np.degrees(np.arctan(self._axis_ratio_squared * np.tan(np.radians(lat))))
+
+    def _planetographic(self, lat: np.ndarray) -> np.ndarray:
+        if self._axis_ratio_squared == 1:
+            return lat
+        return np.degrees(np.arctan(np.tan(np.radians(lat)) / self._axis_ratio_squared))
+
+
+def _north_first(crs: CRS) -> bool:
+    """Whether a CRS gives northing or latitude before easting or longitude."""
+    first, second = (axis.direction for axis in crs.axis_info[:2])
+    return first in ("north", "south") and second in ("east", "west")
+
+
+def wrap(lon: np.ndarray) -> np.ndarray:
+    """Longitudes in -180..180 (180 itself becomes -180)."""
+    return (np.asarray(lon) + 180) % 360 - 180
+
+
+def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Unit vectors (..., 3) of longitudes and latitudes in degrees."""
+    lon, lat = np.radians(lon), np.radians(lat)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def distance(lon0: ArrayLike, lat0: ArrayLike, lon1: ArrayLike, lat1: ArrayLike) -> np.ndarray:
+    """Great-circle distance in radians between points in degrees, by the haversine formula."""
+    lon0, lat0, lon1, lat1 = map(np.radians, (lon0, lat0, lon1, lat1))
+    half_chord = np.sin((lat1 - lat0) / 2) ** 2 + np.cos(lat0) * np.cos(lat1) * np.sin((lon1 - lon0) / 2) ** 2
+    return 2 * np.arcsin(np.sqrt(np.clip(half_chord, 0, 1)))
+
+
+def destination(
+    lon: ArrayLike, lat: ArrayLike, east_m: ArrayLike, north_m: ArrayLike, radius_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The points reached from (lon, lat) over great circles with the given initial components.
+
+    Computed with vectors, which know no pole. Longitudes come within 180 degrees of `lon`.
+    """
+    start = unit_vectors(lon, lat)
+    lon, lat = np.radians(lon), np.radians(lat)
+    east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
+    north = np.cross(start, east)
+    way = np.asarray(east_m)[..., None] * east + np.asarray(north_m)[..., None] * north
+    length = np.linalg.norm(way, axis=-1, keepdims=True)
+    angle = length / radius_m
+    end = start * np.cos(angle) + way / np.maximum(length, 1e-300) * np.sin(angle)
+    new_lat = np.arctan2(end[..., 2], np.hypot(end[..., 0], end[..., 1]))
+    new_lon = np.degrees(np.arctan2(end[..., 1], end[..., 0]))
+    return np.degrees(lon) + wrap(new_lon - np.degrees(lon)), np.degrees(new_lat)
+
+
+def ellipses(
+    lon: ArrayLike,
+    lat: ArrayLike,
+    width_m: ArrayLike,
+    height_m: ArrayLike,
+    radius_m: float,
+    vertices: int = CIRCLE_VERTICES,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rings (n, vertices) of longitude and latitude around ellipses on the ground.
+
+    The axes lie east-west and north-south; longitudes are unwrapped around each centre.
+    """
+    angle = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    east = np.multiply.outer(np.asarray(width_m) / 2, np.cos(angle))
+    north = np.multiply.outer(np.asarray(height_m) / 2, np.sin(angle))
+    return destination(np.asarray(lon)[:, None], np.asarray(lat)[:, None], east, north, radius_m)
+
+
+def boxes(
+    lon: ArrayLike,
+    lat: ArrayLike,
+    width_m: ArrayLike,
+    height_m: ArrayLike,
+    radius_m: float,
+    vertices: int = CIRCLE_VERTICES,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rings (n, vertices) of longitude and latitude around boxes on the ground.
+
+    Each side is a sequence of points, because a straight line on a map is none on the sphere.
+    """
+    along = np.linspace(-1, 1, -(-vertices // 4), endpoint=False)
+    one = np.ones_like(along)
+    east = np.multiply.outer(np.asarray(width_m) / 2, np.concatenate([along, one, -along, -one]))
+    north = np.multiply.outer(np.asarray(height_m) / 2, np.concatenate([-one, along, one, -along]))
+    return destination(np.asarray(lon)[:, None], np.asarray(lat)[:, None], east, north, radius_m)

@@ -1,0 +1,65 @@
+"""catalogue: all groups' survivors in one table, with the proof that the groups agree."""
+
+import hashlib
+import json
+import logging
+
+import geopandas
+import pandas as pd
+import pyarrow as pa
+
+from orbitile.errors import OrbitileError
+from orbitile.files import write_json
+from orbitile.space.bodies import Body
+from orbitile.stages.suppress import Rules, surviving
+from orbitile.stages.vectorise import shapes
+from orbitile.tables.detections import DETECTIONS, ORDER
+from orbitile.tables.parquet import read_table
+from orbitile.tables.vectors import write_vectors
+
+log = logging.getLogger(__name__)
+
+
+def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict, origin: dict, stem: str) -> None:
+    """Unite the groups and write stem.parquet, .gpkg, .shp and the proof stem.json.
+
+    `groups` holds the groups' tables of "detections" and of "suppressed"; `look` the shape and
+    vertices of polygons; `origin` what the catalogue was made from, kept as its metadata.
+    """
+    united = _united(groups["suppressed"])
+    whole = _united(groups["detections"])
+    expected = whole[surviving(whole, rules)].reset_index(drop=True)
+    _compare(united, expected)
+    proof = dict(
+        rows=len(united), detections=len(whole), sha256=content_hash(united), suppressed_globally_alike=True, **origin
+    )
+    frame: geopandas.GeoDataFrame = shapes(united, look["shape"], look["vertices"], body)
+    write_vectors(frame, stem, {"orbitile": json.dumps(proof, sort_keys=True)})
+    write_json(f"{stem}.json", proof)
+    log.info("%d rows, SHA-256 %s", len(united), proof["sha256"])
+
+
+def content_hash(table: pd.DataFrame) -> str:
+    """SHA-256 of a catalogue's rows in their order, whatever the file format."""
+    arrow = pa.Table.from_pandas(table[DETECTIONS.names], DETECTIONS, preserve_index=False).combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, arrow.schema) as writer:
+        writer.write_table(arrow)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _united(paths: list[str]) -> pd.DataFrame:
+    return pd.concat([read_table(path) for path in paths]).sort_values(ORDER, ignore_index=True)
+
+
+def _compare(united: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Refuse a catalogue that suppression over all groups at once would not give."""
+    if united.equals(expected):
+        return
+    both = united.merge(expected, how="outer", indicator=True)
+    odd = both.sort_values("_merge", key=lambda side: side == "both").iloc[0]
+    raise OrbitileError(
+        f"catalogue: {len(united)} survivors of the groups, but {len(expected)} of one suppression over all; "
+        f"the first that differs is in scene {odd['scene']} "
+        f"at {odd['lon']:.4f} E, {odd['lat']:.4f} N ({odd['diameter_km']:.2f} km)"
+    )

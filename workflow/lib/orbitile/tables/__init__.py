@@ -1,0 +1,1 @@
+"""The tables that stages hand to each other, and those that users hand to us."""

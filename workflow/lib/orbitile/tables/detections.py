@@ -1,0 +1,40 @@
+"""Tables of detections: as the network found them, and as they lie on the body."""
+
+import pyarrow as pa
+
+RAW = pa.schema(
+    [
+        pa.field("scene", pa.string()),
+        pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
+        pa.field("tile", pa.int64()),
+        pa.field("class", pa.string()),
+        pa.field("score", pa.float32(), metadata={"about": "the network's confidence, 0..1"}),
+        pa.field("left", pa.float32(), metadata={"unit": "px", "about": "from the tile's first column"}),
+        pa.field("top", pa.float32(), metadata={"unit": "px", "about": "from the tile's first row"}),
+        pa.field("right", pa.float32(), metadata={"unit": "px"}),
+        pa.field("bottom", pa.float32(), metadata={"unit": "px"}),
+    ]
+)
+BOX = ["left", "top", "right", "bottom"]
+
+DETECTIONS = pa.schema(
+    [
+        pa.field("scene", pa.string(), metadata={"about": "scene it was found in"}),
+        pa.field("scale_m", pa.float64(), metadata={"unit": "m/px", "about": "scale it was found at"}),
+        pa.field("tile", pa.int64(), metadata={"about": "tile it was found in"}),
+        pa.field("score", pa.float32(), metadata={"about": "the network's confidence, 0..1"}),
+        pa.field("class", pa.string(), metadata={"about": "what it is"}),
+        pa.field("lon", pa.float64(), metadata={"unit": "degree", "about": "centre, east, -180..180"}),
+        pa.field("lat", pa.float64(), metadata={"unit": "degree", "about": "centre, planetocentric"}),
+        pa.field("width_m", pa.float64(), metadata={"unit": "m", "about": "along the map's x, on the ground"}),
+        pa.field("height_m", pa.float64(), metadata={"unit": "m", "about": "along the map's y, on the ground"}),
+        pa.field("diameter_km", pa.float64(), metadata={"unit": "km", "about": "mean of width and height"}),
+        pa.field("xmin", pa.float64(), metadata={"about": "box in the scene's map coordinates"}),
+        pa.field("ymin", pa.float64()),
+        pa.field("xmax", pa.float64()),
+        pa.field("ymax", pa.float64()),
+    ]
+)
+MAP_BOX = ["xmin", "ymin", "xmax", "ymax"]
+ORDER = ["lat", "lon", "width_m", "height_m", "class", "scene", "scale_m", "tile"]
+"""What sorts a catalogue and breaks ties between equal scores: never the order of input."""

@@ -1,0 +1,27 @@
+"""Arrow tables on disk: written whole or not at all, read with one-line errors."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orbitile.errors import OrbitileError
+from orbitile.files import atomic
+
+
+def write_table(frame: pd.DataFrame, schema: pa.Schema, path: str | Path) -> None:
+    """Write a data frame in a schema; columns outside it are left out."""
+    table = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+    with atomic(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(schema.metadata), temporary)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table; OrbitileError names a file that is none."""
+    try:
+        return pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise OrbitileError(
+            f"{path}: not a readable table ({str(error).splitlines()[0]}); delete it and run again"
+        ) from error

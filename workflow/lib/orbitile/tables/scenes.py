@@ -1,0 +1,71 @@
+"""The scene table a user writes: which images a run is made of."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from orbitile.errors import OrbitileError
+from orbitile.settings import is_plain_name
+
+COLUMNS = {"scene", "path", "body", "group"}
+
+
+def read_scene_table(path: Path) -> pd.DataFrame:
+    """Read and check a scene table (CSV or Parquet): columns scene, path, optional body and group.
+
+    Relative paths count from the table's folder and come back complete. Without a `group` column
+    each scene is a group of its own, named like it. OrbitileError names the table, the row and
+    the way out.
+    """
+    table = _load(path)
+    missing = {"scene", "path"} - set(table.columns)
+    unknown = set(table.columns) - COLUMNS
+    _refuse(missing, path, f"column {_listed(missing)} missing; needed are scene and path")
+    _refuse(unknown, path, f"column {_listed(unknown)} unknown; allowed are scene, path, body, group")
+    _refuse(table.empty, path, "has no rows; add a scene")
+    table = table.assign(scene=table["scene"].fillna("").astype(str), path=table["path"].fillna("").astype(str))
+    table["group"] = table["group"].fillna(table["scene"]).astype(str) if "group" in table else table["scene"]
+    table["body"] = table.get("body")
+    _check_names(table, path)
+    table["path"] = [str(path.parent / p) for p in table["path"]]
+    for scene, file in zip(table["scene"], table["path"], strict=True):
+        _refuse(
+            re.search(r"[{}\x00-\x1f]", file),
+            path,
+            f"scene {scene}: path {file!r} holds braces or line breaks; rename it",
+        )
+        _refuse(not Path(file).is_file(), path, f"scene {scene}: no file at {file}")
+    return table.sort_values("scene", ignore_index=True)[["scene", "path", "body", "group"]]
+
+
+def _load(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise OrbitileError(f"scenes: no scene table at {path}")
+    try:
+        read = pd.read_parquet if path.suffix == ".parquet" else _read_csv
+        return read(path)
+    except (ValueError, OSError) as error:
+        raise OrbitileError(f"{path}: not a readable scene table ({str(error).splitlines()[0]})") from error
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, comment="#", skipinitialspace=True)
+
+
+def _check_names(table: pd.DataFrame, path: Path) -> None:
+    for column in ("scene", "group"):
+        bad = [name for name in table[column] if not is_plain_name(str(name))]
+        allowed = "allowed are letters, digits, '.', '_' and '-', not '..', not a leading '.' or '-'"
+        _refuse(bad, path, f"{column} {bad[:1]} is not a plain name; {allowed}")
+    twice = table["scene"][table["scene"].duplicated()].tolist()
+    _refuse(twice, path, f"scene {twice[:1]} is listed more than once; give every row its own id")
+
+
+def _refuse(fault: object, path: Path, message: str) -> None:
+    if fault:
+        raise OrbitileError(f"{path}: {message}")
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,1 @@
+"""From a crater table to trained weights."""

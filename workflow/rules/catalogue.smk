@@ -1,0 +1,74 @@
+VECTORS = [
+    ".parquet",
+    ".gpkg",
+    ".shp",
+    ".shx",
+    ".dbf",
+    ".prj",
+    ".cpg",
+    ".shp.names.csv",
+]
+
+
+rule vectorise:
+    input:
+        f"{RESULTS}/suppressed/{{group}}.parquet",
+    output:
+        multiext(f"{RESULTS}/vectors/{{group}}", *VECTORS),
+    log:
+        f"{RESULTS}/logs/vectorise/{{group}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/vectorise/{{group}}.tsv"
+    conda:
+        "../../envs/orbitile.yaml"
+    params:
+        look=settings.vectors.model_dump(),
+        body=settings.body,
+    message:
+        "vectorise {wildcards.group}"
+    script:
+        "../scripts/vectorise.py"
+
+
+rule catalogue:
+    input:
+        vectors=expand(f"{RESULTS}/vectors/{{group}}.gpkg", group=plan.groups),
+        suppressed=expand(f"{RESULTS}/suppressed/{{group}}.parquet", group=plan.groups),
+        detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
+    output:
+        multiext(f"{RESULTS}/catalogue/craters", *VECTORS, ".json"),
+    log:
+        f"{RESULTS}/logs/catalogue.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/catalogue.tsv"
+    conda:
+        "../../envs/orbitile.yaml"
+    params:
+        rules=settings.suppression_rules,
+        look=settings.vectors.model_dump(),
+        body=settings.body,
+        origin=settings.origin,
+    message:
+        "catalogue of the whole run"
+    script:
+        "../scripts/catalogue.py"
+
+
+rule overview:
+    input:
+        craters=f"{RESULTS}/catalogue/craters.parquet",
+        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+    output:
+        f"{RESULTS}/catalogue/craters.png",
+    log:
+        f"{RESULTS}/logs/overview.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/overview.tsv"
+    conda:
+        "../../envs/orbitile.yaml"
+    params:
+        body=settings.body,
+    message:
+        "picture of the whole run"
+    script:
+        "../scripts/overview.py"

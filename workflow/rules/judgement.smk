@@ -1,0 +1,43 @@
+rule evaluate:
+    input:
+        found=f"{RESULTS}/catalogue/craters.parquet",
+        truth=lambda wildcards: needed("evaluation.truth", settings.evaluation.truth),
+        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+    output:
+        metrics=f"{RESULTS}/evaluation/metrics.json",
+        plot=f"{RESULTS}/evaluation/metrics.png",
+    log:
+        f"{RESULTS}/logs/evaluate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/orbitile.yaml"
+    params:
+        yardstick=settings.yardstick,
+        body=settings.body,
+    message:
+        "evaluate against {input.truth}"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule annotate:
+    input:
+        rasters=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
+        craters=settings.annotation.craters or f"{RESULTS}/catalogue/craters.parquet",
+        truth=settings.evaluation.truth or [],
+    output:
+        f"{RESULTS}/annotated/{{scene}}.png",
+    log:
+        f"{RESULTS}/logs/annotate/{{scene}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/annotate/{{scene}}.tsv"
+    conda:
+        "../../envs/orbitile.yaml"
+    params:
+        yardstick=settings.yardstick,
+        body=settings.body,
+    message:
+        "annotate {wildcards.scene}"
+    script:
+        "../scripts/annotate.py"

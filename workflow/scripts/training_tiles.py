@@ -1,0 +1,17 @@
+"""Draw the tiles that `train` learns from."""
+
+from orbitile.job import logged
+from orbitile.space.bodies import body
+from orbitile.training.dataset import Drawing, draw_tiles
+
+if __name__ == "__main__":
+    params = snakemake.params
+    with logged(snakemake.log[0]):
+        draw_tiles(
+            snakemake.input.rasters,
+            snakemake.input.craters,
+            Drawing(**params.drawing),
+            body(params.body).radius_m,
+            params.folder,
+            snakemake.output[0],
+        )
