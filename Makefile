@@ -10,7 +10,7 @@ demo: setup
 	@$(BIN)/python demo/summary.py
 
 test: setup
-	pytest
+	pytest -n auto --dist loadfile
 
 check: setup
 	ruff format --check .

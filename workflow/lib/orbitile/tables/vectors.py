@@ -23,7 +23,7 @@ def write_vectors(frame: geopandas.GeoDataFrame, stem: str | Path, metadata: dic
     with atomic(f"{stem}.gpkg") as temporary:
         pyogrio.write_dataframe(
             frame, temporary, driver="GPKG", layer=Path(stem).name, geometry_type="MultiPolygon", promote_to_multi=True,
-            dataset_metadata=metadata,
+            dataset_metadata=metadata, dataset_options={"VERSION": "1.2"},  # read by older GDALs without a warning
         )  # fmt: skip
     _write_shapefile(frame, stem)
 
