@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: demo test check format lock setup clean
 
 demo: setup
-	snakemake --profile profiles/local -- all annotated
+	snakemake --profile profiles/local --quiet host reason -- all annotated
 	@$(BIN)/python demo/summary.py
 
 test: setup

@@ -103,11 +103,11 @@ def _bars(axes: Axes, bins: list[dict], title: str) -> None:
     for offset, measure in enumerate(("precision", "recall", "f1")):
         axes.bar(places + 0.27 * (offset - 1), [one[measure] for one in bins], 0.25, label=measure)
     axes.set_xticks(places, [_label(one) for one in bins], fontsize=7)
-    axes.set(title=title, ylim=(0, 1))
+    axes.set(title=title, ylim=(0, 1.12))
     axes.grid(axis="y", alpha=0.4)
-    axes.legend()
+    axes.legend(loc="upper center", ncols=3, frameon=False)
 
 
 def _label(one: dict) -> str:
-    upper = "and more" if one["to"] is None else f"to {one['to']:g}"
-    return f"{one['from']:g} {upper}\nn={one['n_truth']}"
+    upper = "more" if one["to"] is None else f"{one['to']:g}"
+    return f"{one['from']:g}\nto {upper}\nn={one['n_truth']}"
