@@ -2,15 +2,41 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+RUN ?= demo
+# Of the image: cpu or cuda.
+export VARIANT ?= cpu
 
-.PHONY: demo test check format lock setup clean
+.PHONY: demo status failures stale clear-stale test test-cluster test-container check format lock setup clean
+.PHONY: container container-archive
 
 demo: setup
 	snakemake --profile profiles/local --quiet host reason -- all annotated
 	@$(BIN)/python demo/summary.py
 
+# About the run RUN, at any time, from any machine that sees its folder.
+status failures stale: setup
+	@python -m orbitile $@ "results/$(RUN)"
+
+clear-stale: setup
+	@python -m orbitile clear "results/$(RUN)"
+
 test: setup
-	pytest -n auto --dist loadfile
+	pytest -n auto --dist loadfile tests/unit tests/workflow
+
+# On a real Slurm, which it starts on this machine and stops again. Needs root.
+test-cluster: setup
+	pytest tests/cluster
+
+# The environment as an image for podman or docker, and as a file for Apptainer; envs/README.md says more.
+container:
+	@sh envs/container.sh build
+
+container-archive: container
+	@sh envs/container.sh save "orbitile-$(VARIANT).tar"
+
+# Runs the demo in the image and in .venv, and compares.
+test-container: setup
+	pytest tests/container
 
 check: setup
 	ruff format --check .

@@ -1,4 +1,4 @@
-import re
+import math
 import sys
 from pathlib import Path
 
@@ -9,8 +9,10 @@ min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/workflow/lib")
 
 from orbitile.errors import OrbitileError
-from orbitile.settings import check_settings, needed
+from orbitile.jobs.driver import drive
+from orbitile.settings import NAME, check_settings, needed
 from orbitile.stages.plan import current_plan
+from orbitile.tables.plan import read_plan
 
 # Settings given with --configfile stand alone; only without one does the default apply.
 if not workflow.overwrite_configfiles:
@@ -18,29 +20,49 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
+# The plan is made or checked where the graph is built; jobs, each of which parses this file
+# again, take it as it is.
 try:
     settings = check_settings(config, workflow.configfiles)
     RESULTS = f"results/{settings.run}"
-    plan = current_plan(settings, Path(RESULTS) / "plan.parquet")
+    PLAN = f"{RESULTS}/plan.parquet"
+    if workflow.is_main_process:
+        plan = current_plan(settings, Path(PLAN))
+    else:
+        plan = read_plan(Path(PLAN))
 except OrbitileError as error:
     raise WorkflowError(str(error)) from None
 
+config["allow_failures"] = (
+    settings.allow_failures
+)  # for jobs; as a parameter it would make them run again
+
+
+onstart:
+    if set(workflow.dag_settings.targets) != {"failures"}:
+        drive(RESULTS)
+
 
 wildcard_constraints:
-    group="|".join(map(re.escape, plan.groups)),
-    scene="|".join(map(re.escape, plan.names)),
+    group=NAME.strip("^$"),
+    scene=NAME.strip("^$"),
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/scenes.smk"
 include: "workflow/rules/detection.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/judgement.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/watching.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
     all,
     annotated,
+    failures,
+    report,
 
 
 # Every group's table of every stage is named, so that a deleted one is noticed.

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from orbitile.jobs.pieces import Work
 from orbitile.rasters.read import opened, read
 from orbitile.space.grids import Window
 from orbitile.stages.downsample import downsample
@@ -14,7 +15,8 @@ def coarser(tmp_path):
     def run(row, factor=2):
         write_rasters([row], tmp_path / "fine.parquet")
         scales = {row.scale_m: 1, row.scale_m * factor: factor}
-        downsample(str(tmp_path / "fine.parquet"), scales, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"))
+        table, folder, out = (str(tmp_path / name) for name in ("fine.parquet", "rasters", "out.parquet"))
+        downsample(table, scales, folder, out, Work())
         fine, coarse = read_rasters(tmp_path / "out.parquet")
         assert fine == row
         with opened(coarse.path) as source:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from orbitile.jobs.pieces import Work
 from orbitile.space.ground import Ground
 from orbitile.stages.georeference import Target, georeference
 from orbitile.tables.rasters import read_rasters
@@ -28,7 +29,7 @@ def test_a_warped_scene_stays_in_place(geotiff, tmp_path, own, target):
     with rasterio.open(path) as source:
         scene = dict(scene="a", path=path, fingerprint="", crs_wkt=source.crs.to_wkt(), width=80, height=80)
         scene["transform"] = list(source.transform)[:6]
-    georeference([scene], Target(target, 1000, (0, 100)), str(tmp_path), str(tmp_path / "out.parquet"))
+    georeference([scene], Target(target, 1000, (0, 100)), str(tmp_path), str(tmp_path / "out.parquet"), Work())
     (row,) = read_rasters(tmp_path / "out.parquet")
     with rasterio.open(row.path) as source:
         rows, columns = np.nonzero(source.read(1) > 100)

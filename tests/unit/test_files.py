@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from orbitile.files import atomic, fingerprint, key, scratch, sha256, write_json, write_text
+from orbitile.files import atomic, key, scratch, sha256, version_of, write_json, write_text
 
 
 def test_atomic_renames_on_success(tmp_path):
@@ -71,10 +71,14 @@ def test_key_names_a_file(tmp_path):
     assert set(key(path=tmp_path)) <= set("0123456789abcdef")
 
 
-def test_fingerprint_changes_with_the_content(tmp_path):
+def test_version_of_changes_with_the_content(tmp_path):
     path = tmp_path / "a"
     path.write_text("1")
-    before = fingerprint(path)
-    assert fingerprint(path) == before
+    before = version_of(path)
+    assert version_of(path) == before
     path.write_text("12")
-    assert fingerprint(path) != before
+    assert version_of(path) != before
+
+
+def test_version_of_a_file_that_is_not_there(tmp_path):
+    assert version_of(tmp_path / "gone") == "missing"

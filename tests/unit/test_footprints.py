@@ -65,15 +65,15 @@ def test_outline_is_wrapped():
     ],
 )
 def test_close_pairs(one, other, reach_deg, close):
-    assert close_pairs([one, other], np.radians(reach_deg)) == [(0, 1)] * close
+    assert close_pairs([one, other], np.radians(reach_deg), "ab") == [(0, 1)] * close
 
 
 def test_pairs_are_sorted():
     """Made-up scenes in a row, out of order."""
     row = [footprint(west, 0, west + 4, 4) for west in (8, 0, 12, 4)]
-    assert close_pairs(row, np.radians(0.1)) == [(0, 2), (0, 3), (1, 3)]
+    assert close_pairs(row, np.radians(0.1), "abcd") == [(0, 2), (0, 3), (1, 3)]
 
 
 @pytest.mark.parametrize("outlines", [[], [footprint(0, 0, 1, 1)]])
 def test_few_scenes_have_no_pairs(outlines):
-    assert close_pairs(outlines, 1.0) == []
+    assert close_pairs(outlines, 1.0, "a" * len(outlines)) == []

@@ -7,7 +7,8 @@ import rasterio.shutil
 from affine import Affine
 from pyproj import CRS
 
-from orbitile.files import fingerprint
+from orbitile.files import version_of
+from orbitile.jobs.pieces import Work
 from orbitile.space.ground import Ground
 from orbitile.stages.downsample import downsample
 from orbitile.stages.georeference import Target, georeference
@@ -24,10 +25,10 @@ def run(tmp_path):
     def one(path, target=AS_IT_IS):
         with rasterio.open(path) as source:
             scene = dict(
-                scene="a", path=path, fingerprint=fingerprint(path), crs_wkt=source.crs.to_wkt(),
+                scene="a", path=path, fingerprint=version_of(path), crs_wkt=source.crs.to_wkt(),
                 transform=list(source.transform)[:6], width=source.width, height=source.height,
             )  # fmt: skip
-        georeference([scene], target, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"))
+        georeference([scene], target, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())
         return read_rasters(tmp_path / "out.parquet")[0]
 
     return one
@@ -71,8 +72,8 @@ def test_nodata_is_kept_and_takes_no_part_in_the_stretch(geotiff, run, dtype):
 
 def test_a_finished_scene_is_not_done_again(geotiff, run, speckle):
     path = geotiff(speckle)
-    before = fingerprint(run(path).path)
-    assert fingerprint(run(path).path) == before
+    before = version_of(run(path).path)
+    assert version_of(run(path).path) == before
 
 
 @pytest.mark.parametrize("crs", ["IAU_2015:30130", "IAU_2015:30115", "IAU_2015:30120"])
@@ -159,9 +160,8 @@ END
 
 def test_coarser_scales_come_with_the_finest(geotiff, run, speckle, tmp_path):
     run(geotiff(speckle, left=-4500, top=1000))
-    downsample(
-        str(tmp_path / "out.parquet"), {100.0: 1, 400.0: 4}, str(tmp_path / "rasters"), str(tmp_path / "all.parquet")
-    )
+    fine, folder, out = (str(tmp_path / name) for name in ("out.parquet", "rasters", "all.parquet"))
+    downsample(fine, {100.0: 1, 400.0: 4}, folder, out, Work())
     fine, coarse = read_rasters(tmp_path / "all.parquet")
     assert (fine.scale_m, coarse.scale_m) == (100, 400)
     assert coarse.transform == [400, 0, -4800, 0, -400, 1200]

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from orbitile.space.grids import Grid, factor_between
+from orbitile.space.grids import Grid
+from orbitile.space.scales import factor_between
 
 MOON_MAP = CRS("IAU_2015:30110").to_wkt()
 pixels = st.floats(-1e5, 1e5)

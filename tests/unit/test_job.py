@@ -1,9 +1,46 @@
+import errno
+import json
 import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from orbitile.errors import OrbitileError
-from orbitile.job import logged
+from orbitile.jobs import job as module
+from orbitile.jobs.job import job
+from orbitile.jobs.lock import holder_of
+from orbitile.jobs.pieces import Piece, Progress, exclusions
+from orbitile.jobs.place import WHOLE_RUN, Place, places
+from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED, Recorder, read_attempts
+from orbitile.tables.detections import RAW
+from orbitile.tables.parquet import read_pieces, read_table, write_table
+
+LIBRARY = Path(module.__file__).parents[2]
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from orbitile.jobs.job import job
+from orbitile.jobs.pieces import Piece
+log, folder = sys.argv[1], Path(sys.argv[2])
+
+def make(piece):
+    (folder / f"{piece.scene}.begun").touch()
+    time.sleep(0.3)
+    piece.path.touch()
+
+with job(log, threads=3) as work:
+    work.each([Piece(str(i), folder / str(i)) for i in range(5)], make)
+    (folder / "out").touch()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -11,44 +48,369 @@ def _as_before():
     yield
     log = logging.getLogger("orbitile")
     for handler in log.handlers:
-        handler.close()
+        with suppress(OSError):
+            handler.close()
     log.handlers = []
     logging.captureWarnings(False)
 
 
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path, "tile", "a")
+
+
+@pytest.fixture
+def attempt(place, tmp_path):
+    """One attempt at a made-up job with pieces named by letters, of which the given ones fail."""
+
+    def run(letters, failing="", error=None, **how):
+        def make(piece):
+            if piece.scene in failing:
+                raise OrbitileError(f"{piece.scene}.tif: made up")
+            piece.path.touch()
+
+        with job(str(place.log), **how) as work:
+            work.each([Piece(letter, tmp_path / letter, "100 m/px", 5) for letter in letters], make, "tiles")
+            if error is not None:
+                raise error
+            write_table(read_pieces([], RAW), RAW, tmp_path / "out.parquet", work.account)
+
+    return run
+
+
+@pytest.fixture
+def slow(tmp_path, place):
+    """Starts a made-up job of five pieces of 0.3 s in a process of its own."""
+    with ExitStack() as stack:
+
+        def start():
+            command = [sys.executable, "-c", SLOW, str(place.log), str(tmp_path)]
+            environment = os.environ | dict(PYTHONPATH=str(LIBRARY))
+            process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def wait_for(path):
+    end = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} does not come"
+        time.sleep(0.02)
+
+
+def states(place):
+    return [attempt.state for attempt in read_attempts(place.record)]
+
+
 def test_the_log_goes_to_file_and_terminal(tmp_path, capfd):
-    with logged(str(tmp_path / "log")):
+    with job(str(tmp_path / "logs" / "train.log")):
         logging.getLogger("orbitile.stages").info("3 tiles")
         logging.getLogger("elsewhere").info("noise")
-    assert (tmp_path / "log").read_text().endswith("INFO orbitile.stages: 3 tiles\n")
+    assert (tmp_path / "logs" / "train.log").read_text().endswith("INFO orbitile.stages: 3 tiles\n")
     assert capfd.readouterr().err == "3 tiles\n"
 
 
+def test_the_log_names_the_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "99")
+    with job(str(tmp_path / "logs" / "train.log")):
+        pass
+    text = (tmp_path / "logs" / "train.log").read_text()
+    assert f"process {os.getpid()} on {os.uname().nodename}, Slurm job 99" in text
+
+
 def test_a_fault_of_the_user_is_one_line(tmp_path, capfd):
-    with pytest.raises(SystemExit) as end, logged(str(tmp_path / "log")):
+    with pytest.raises(SystemExit) as end, job(str(tmp_path / "logs" / "train.log")):
         raise OrbitileError("scenes: none")
     assert end.value.code == 1
     assert capfd.readouterr().err == "scenes: none\n"
-    assert (tmp_path / "log").read_text().count("\n") == 1
+    assert (tmp_path / "logs" / "train.log").read_text().splitlines()[1:] == [
+        (tmp_path / "logs" / "train.log").read_text().splitlines()[-1]
+    ]
 
 
 def test_a_fault_of_ours_comes_with_its_trace(tmp_path):
-    with pytest.raises(SystemExit) as end, logged(str(tmp_path / "log")):
+    with pytest.raises(SystemExit) as end, job(str(tmp_path / "logs" / "train.log")):
         raise ZeroDivisionError("made up")
     assert end.value.code == 1
-    text = (tmp_path / "log").read_text()
+    text = (tmp_path / "logs" / "train.log").read_text()
     assert "please report it with this log" in text
     assert "ZeroDivisionError: made up" in text
 
 
-def test_an_interruption_is_not_swallowed(tmp_path):
-    with pytest.raises(KeyboardInterrupt), logged(str(tmp_path / "log")):
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.parquet"), "a.parquet: No space left on device\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "a file: No space left on device\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "a.tif"), "a.tif: Permission denied\n"),
+        (OSError("made up"), "a file: made up\n"),
+    ],
+)
+def test_a_fault_of_the_machine_is_one_line(attempt, place, capfd, error, line):
+    with pytest.raises(SystemExit) as end:
+        attempt("a", error=error)
+    assert end.value.code == 1
+    assert capfd.readouterr().err == line
+    assert "Traceback" in place.log.read_text()
+
+
+def test_an_interruption_is_not_swallowed(place):
+    with pytest.raises(KeyboardInterrupt), job(str(place.log)):
         raise KeyboardInterrupt
+    assert states(place) == [STOPPED]
 
 
-def test_a_second_job_starts_a_new_log(tmp_path):
+def test_a_second_attempt_adds_to_the_log(tmp_path):
+    """The log of the attempt that failed is what one looks for after the next."""
+    path = tmp_path / "logs" / "train.log"
+    path.parent.mkdir()
     for word in ("first", "second"):
-        with logged(str(tmp_path / "log")):
+        with job(str(path)):
             logging.getLogger("orbitile").info(word)
-    assert (tmp_path / "log").read_text().endswith("second\n")
-    assert "first" not in (tmp_path / "log").read_text()
+    assert path.read_text().index("first") < path.read_text().index("second")
+
+
+@pytest.mark.parametrize(
+    ("log", "rule", "group"),
+    [
+        ("results/r/logs/tile/a.log", "tile", "a"),
+        ("results/r/logs/tile/a.b.log", "tile", "a.b"),
+        ("results/r/logs/annotate/run.log", "annotate", "run"),
+        ("results/r/logs/train.log", "train", WHOLE_RUN),
+    ],
+)
+def test_a_job_s_place_is_told_by_its_log(log, rule, group):
+    place = Place.of_log(log)
+    assert (place.results, place.rule, place.group) == (Path("results/r"), rule, group)
+    assert place.log == Path(log)
+
+
+def test_places_that_differ_share_nothing():
+    """A made-up group called run is not the whole run."""
+    one, other = Place.of_log("results/r/logs/tile/run.log"), Place.of_log("results/r/logs/tile.log")
+    assert (one.log, one.lock, one.record, one.failures) != (other.log, other.lock, other.record, other.failures)
+
+
+def test_places_are_found_by_their_records(tmp_path):
+    for log in ("logs/tile/a.b.log", "logs/tile/c.log", "logs/train.log"):
+        with job(str(tmp_path / log)):
+            pass
+    assert [(place.rule, place.group) for place in places(tmp_path)] == [
+        ("tile", "a.b"),
+        ("tile", "c"),
+        ("train", WHOLE_RUN),
+    ]
+
+
+def test_a_job_holds_its_lock(place):
+    with job(str(place.log)):
+        assert holder_of(place.lock).pid == os.getpid()
+        assert states(place) == [RUNNING]
+    assert not place.lock.exists()
+
+
+def test_the_record_tells_what_a_job_did(attempt, place, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "99")
+    attempt("ab", threads=3)
+    (one,) = read_attempts(place.record)
+    assert (one.state, one.reason, one.threads, one.slurm_job) == (DONE, "", 3, "99")
+    assert one.host == os.uname().nodename
+    assert one.started < one.ended <= time.time()
+    assert one.progress == Progress("tiles", pieces=2, pieces_done=2, size=10, size_done=10)
+
+
+def test_the_record_tells_what_a_job_used(attempt, place):
+    attempt("a")
+    (one,) = read_attempts(place.record)
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    assert one.memory_mb == pytest.approx(own.ru_maxrss * 1024 / 1e6, rel=0.05)
+    assert 0 < one.cpu_s <= own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime + 0.01
+    assert (one.gpu_memory_mb, one.gpu_percent) == (None, None)
+
+
+def test_attempts_follow_one_another(attempt, place):
+    with pytest.raises(SystemExit):
+        attempt("ax", failing="x")
+    with pytest.raises(KeyboardInterrupt):
+        attempt("ax", error=KeyboardInterrupt())
+    attempt("axb")
+    assert states(place) == [FAILED, STOPPED, DONE]
+    first, _, last = read_attempts(place.record)
+    assert first.reason == "1 of 2 pieces failed, the others are kept; first: scene x: x.tif: made up"
+    assert (first.progress.pieces_failed, last.progress.pieces_before, last.progress.pieces_done) == (1, 2, 1)
+
+
+def test_no_record_means_no_attempts(place):
+    assert read_attempts(place.record) == []
+
+
+@pytest.mark.parametrize("content", ["", "made up", "{}"])
+def test_a_record_that_cannot_be_read_stops_no_job(place, attempt, content):
+    """A machine that failed may leave an empty file."""
+    place.record.parent.mkdir(parents=True)
+    place.record.write_text(content)
+    attempt("a")
+    assert states(place)[-1] == DONE
+
+
+class BusyGpu:
+    """A made-up GPU whose driver tells no utilisation, as in parts of one (MIG) and in some containers."""
+
+    def is_initialized(self):
+        return True
+
+    def utilization(self):
+        raise RuntimeError("Not Supported")
+
+    def max_memory_reserved(self):
+        return 5_000_000
+
+
+def test_a_gpu_that_tells_nothing_stops_no_job(place, monkeypatch):
+    torch = type("torch", (), dict(cuda=BusyGpu()))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    Recorder(place.record, 1).end(DONE)
+    (one,) = read_attempts(place.record)
+    assert one.gpu_memory_mb == 5
+
+
+def test_failures_are_kept_until_the_job_succeeds(attempt, place):
+    with pytest.raises(SystemExit):
+        attempt("axy", failing="xy")
+    table = read_table(place.failures)
+    assert table["scene"].tolist() == ["x", "y"]
+    assert (table["detail"] == "100 m/px").all()
+    assert table["reason"].tolist() == ["x.tif: made up", "y.tif: made up"]
+    assert (table["rule"] + table["group"] + table["log"]).tolist() == [f"tilea{place.log}"] * 2
+    assert table["traceback"].str.startswith("Traceback").all()
+    assert not table["excluded"].any()
+    attempt("axy")
+    assert not place.failures.exists()
+
+
+def test_a_job_that_fails_as_a_whole_is_kept_too(attempt, place):
+    with pytest.raises(SystemExit):
+        attempt("a", error=ZeroDivisionError("made up"))
+    (row,) = read_table(place.failures).to_dict("records")
+    assert (row["scene"], row["detail"], row["reason"]) == ("", "", "ZeroDivisionError: made up")
+    assert "ZeroDivisionError: made up" in row["traceback"]
+
+
+def test_allowed_failures_are_exclusions(attempt, place, tmp_path):
+    attempt("ax", failing="x", allow_failures=True)
+    table = read_table(place.failures)
+    assert (table["scene"].tolist(), table["excluded"].tolist()) == (["x"], [True])
+    assert exclusions([tmp_path / "out.parquet"]) == [dict(scene="x", detail="100 m/px", reason="x.tif: made up")]
+    assert states(place) == [DONE]
+
+
+def test_sigterm_ends_a_job_after_its_piece(slow, place, tmp_path):
+    process = slow()
+    wait_for(tmp_path / "1.begun")
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert error == "told to stop: 2 of 5 pieces made, and kept\n"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["0", "0.begun", "1", "1.begun"]
+    (one,) = read_attempts(place.record)
+    assert (one.state, one.reason, one.threads) == (STOPPED, "2 of 5 pieces made, and kept", 3)
+    assert not place.lock.exists()
+    assert not place.failures.exists()
+
+
+def test_sigterm_twice_leaves_the_piece_its_time_too(slow, place, tmp_path):
+    process = slow()
+    wait_for(tmp_path / "1.begun")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert (tmp_path / "1").exists()
+    assert not (tmp_path / "2.begun").exists()
+    assert states(place) == [STOPPED]
+
+
+def test_a_job_that_was_stopped_goes_on(slow, place, tmp_path):
+    process = slow()
+    wait_for(tmp_path / "1.begun")
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    process = slow()
+    _, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (0, "2 of 5 pieces already done\n")
+    assert (tmp_path / "out").exists()
+    assert states(place) == [STOPPED, DONE]
+
+
+def test_a_killed_job_is_lost_and_another_goes_on(slow, place, tmp_path):
+    process = slow()
+    wait_for(tmp_path / "1.begun")
+    process.kill()
+    process.wait()
+    assert states(place) == [RUNNING]
+    assert holder_of(place.lock).pid == process.pid
+    process = slow()
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "taking over from process" in error
+    assert error.endswith("1 of 5 pieces already done\n")
+    assert states(place) == [LOST, DONE]
+
+
+def test_a_second_job_waits_for_the_first(slow, place, tmp_path):
+    first = slow()
+    wait_for(tmp_path / "0.begun")
+    second = slow()
+    assert first.communicate(timeout=20)[1] == ""
+    error = second.communicate(timeout=20)[1]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert error.startswith(f"waiting for process {first.pid}")
+    assert error.endswith("5 of 5 pieces already done\n")
+    assert states(place) == [DONE, DONE]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A made-up disk of 64 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("mounting a file system is not permitted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder):
+    """Write until the disk is full: raises OSError."""
+    with open(folder / "filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(1024))
+
+
+def test_a_full_disk_is_one_line(small_disk, capfd):
+    with pytest.raises(SystemExit) as end, job(str(small_disk / "logs" / "tile" / "a.log")):
+        fill(small_disk)
+    assert end.value.code == 1
+    assert capfd.readouterr().err == "a file: No space left on device\n"
+
+
+def test_a_job_on_a_full_disk_does_not_begin(small_disk, capfd):
+    with pytest.raises(OSError, match="No space left"):
+        fill(small_disk)
+    with pytest.raises(SystemExit) as end, job(str(small_disk / "logs" / "tile" / "a.log")):
+        pytest.fail("must not begin")
+    assert end.value.code == 1
+    assert "No space left on device" in capfd.readouterr().err
+    assert [path.name for path in (small_disk / "jobs").rglob("*") if path.is_file()] == []
+
+
+def test_the_table_of_failures_is_one_file_per_job(attempt, place, tmp_path):
+    with pytest.raises(SystemExit):
+        attempt("x", failing="x")
+    assert place.failures == tmp_path / "failures" / "tile" / "a.parquet"
+    assert pq.read_metadata(place.failures).num_rows == 1
+    assert len(json.loads(place.record.read_text())) == 1

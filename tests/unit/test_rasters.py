@@ -1,3 +1,6 @@
+import os
+import re
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -142,6 +145,42 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write_cog(tmp_path / "a.tif", grid(10, 8), PixelType("uint8", None), blocks())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A made-up disk of 2 MB."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("mounting a file system is not permitted here")
+    yield tmp_path
+    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("nodata", [None, 0])
+@pytest.mark.parametrize("side", [256, 700, 900, 960, 1000, 1024, 1100, 1300, 1500, 2100])
+def test_on_a_full_disk_an_image_is_whole_or_not_there(small_disk, side, nodata):
+    """Noise does not get smaller by compression: from about 700 x 700 pixels on, it does not fit in twice."""
+    pixels = np.random.default_rng(side).integers(1, 255, (side, side)).astype(np.uint8)
+    valid = pixels > 9
+    written = np.where(valid, pixels, 0)
+    rows = range(0, side, 512)
+    blocks = [
+        (Window(0, row, side, min(512, side - row)), written[row : row + 512], valid[row : row + 512]) for row in rows
+    ]
+    try:
+        write_cog(small_disk / "a.tif", grid(side, side), PixelType("uint8", nodata), blocks)
+    except OrbitileError as error:
+        assert side > 256
+        assert re.match(r".*a\.tif: cannot be written \(.+\); \d+ MB are free there$", str(error))
+        assert list(small_disk.iterdir()) == []
+    else:
+        assert side < 2100
+        assert [path.name for path in small_disk.iterdir()] == ["a.tif"]
+        with opened(str(small_disk / "a.tif")) as source:
+            found, found_valid = read(source, Window(0, 0, side, side))
+        assert np.array_equal(found_valid, valid)
+        assert np.array_equal(found[valid], pixels[valid])
 
 
 def test_as_it_is(geotiff):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from orbitile.jobs.pieces import Work
 from orbitile.stages.tile import TileSize, tile
 from orbitile.tables.parquet import read_table
 from orbitile.tables.rasters import write_rasters
@@ -12,7 +13,7 @@ SIZES = {100.0: TileSize(64, 32), 200.0: TileSize(64, 0)}
 def tiled(tmp_path):
     def run(*rasters):
         write_rasters(list(rasters), tmp_path / "rasters.parquet")
-        tile(str(tmp_path / "rasters.parquet"), SIZES, str(tmp_path / "tiles.parquet"))
+        tile(str(tmp_path / "rasters.parquet"), SIZES, str(tmp_path / "work"), str(tmp_path / "tiles.parquet"), Work())
         return read_table(tmp_path / "tiles.parquet")
 
     return run

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orbitile.jobs.pieces import Work
 from orbitile.stages.tile import TileSize, tile
 from orbitile.stages.untile import untile
 from orbitile.tables.detections import DETECTIONS, RAW
@@ -27,7 +28,7 @@ def place(raster, tmp_path):
         rasters = [raster(np.ones((96, 160), np.uint8), scale_m=scale, **where) for scale in scales]
         write_rasters(rasters, tmp_path / "rasters.parquet")
         sizes = {scale: TileSize(TILE_PX, OVERLAP_PX) for scale in scales}
-        tile(str(tmp_path / "rasters.parquet"), sizes, str(tmp_path / "tiles.parquet"))
+        tile(str(tmp_path / "rasters.parquet"), sizes, str(tmp_path / "work"), str(tmp_path / "tiles.parquet"), Work())
         columns = ["scale_m", "tile", "left", "top", "right", "bottom"]
         raw = pd.DataFrame(rows, columns=columns).assign(scene="a", score=np.float32(0.5), **{"class": "crater"})
         write_table(raw, RAW, tmp_path / "raw.parquet")

@@ -88,3 +88,15 @@ def test_a_checkpoint_s_code_is_not_run(tmp_path: Path):
     with pytest.raises(OrbitileError, match="no ultralytics detection model"):
         load(choice(tmp_path / "model.pt"))
     assert not (tmp_path / "owned").exists()
+
+
+def test_the_number_of_cores_changes_nothing(tmp_path: Path, tiles: np.ndarray):
+    """Whatever a machine's setting is, the last digits are the same."""
+    network = choice(save(tmp_path, "yolo11n.yaml"))
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(load(network).predict(tiles))
+    for other in found[1:]:
+        assert other.score.tobytes() == found[0].score.tobytes()
+        assert other.corners.tobytes() == found[0].corners.tobytes()

@@ -20,7 +20,10 @@ rule vectorise:
     benchmark:
         f"{RESULTS}/benchmarks/vectorise/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(1000, 500),
+        runtime=growing(10, 5),
     params:
         look=settings.vectors.model_dump(),
         body=settings.body,
@@ -32,7 +35,6 @@ rule vectorise:
 
 rule catalogue:
     input:
-        vectors=expand(f"{RESULTS}/vectors/{{group}}.gpkg", group=plan.groups),
         suppressed=expand(f"{RESULTS}/suppressed/{{group}}.parquet", group=plan.groups),
         detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
     output:
@@ -42,12 +44,18 @@ rule catalogue:
     benchmark:
         f"{RESULTS}/benchmarks/catalogue.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(2000, 20),
+        runtime=growing(20, 1),
     params:
         rules=settings.suppression_rules,
         look=settings.vectors.model_dump(),
         body=settings.body,
         origin=settings.origin,
+        plan=PLAN,
+        unplanned=[one.scene for one in plan.unplanned],
+        allow_failures=settings.allow_failures,
     message:
         "catalogue of the whole run"
     script:
@@ -65,7 +73,10 @@ rule overview:
     benchmark:
         f"{RESULTS}/benchmarks/overview.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
+        runtime=lambda wildcards, attempt: attempt * 60,
     params:
         body=settings.body,
     message:

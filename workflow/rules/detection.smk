@@ -8,9 +8,13 @@ rule tile:
     benchmark:
         f"{RESULTS}/benchmarks/tile/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(1500, 100),
+        runtime=growing(10, 2),
     params:
         sizes=settings.tile_sizes,
+        folder=f"{RESULTS}/work/tile",
     message:
         "tile {wildcards.group}"
     script:
@@ -30,11 +34,15 @@ rule infer:
     benchmark:
         f"{RESULTS}/benchmarks/infer/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/networks.yaml"
     threads: 8
+    resources:
+        mem_mb=growing(5000, 200),
+        runtime=growing(15, 30),
     params:
         choice=lambda wildcards: settings.model_choice,
         tile_px=settings.tile_px,
+        folder=f"{RESULTS}/work/infer",
     message:
         "infer {wildcards.group}"
     script:
@@ -53,7 +61,10 @@ rule untile:
     benchmark:
         f"{RESULTS}/benchmarks/untile/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(1000, 500),
+        runtime=growing(10, 5),
     params:
         duties=settings.duties,
         body=settings.body,
@@ -68,7 +79,7 @@ rule suppress:
         own=f"{RESULTS}/detections/{{group}}.parquet",
         neighbours=lambda wildcards: expand(
             f"{RESULTS}/detections/{{group}}.parquet",
-            group=plan.neighbours(wildcards.group),
+            group=plan.group(wildcards.group).neighbours,
         ),
     output:
         f"{RESULTS}/suppressed/{{group}}.parquet",
@@ -77,7 +88,10 @@ rule suppress:
     benchmark:
         f"{RESULTS}/benchmarks/suppress/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(1000, 500),
+        runtime=growing(10, 5),
     params:
         rules=settings.suppression_rules,
         body=settings.body,

@@ -11,7 +11,10 @@ rule evaluate:
     benchmark:
         f"{RESULTS}/benchmarks/evaluate.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
+        runtime=lambda wildcards, attempt: attempt * 60,
     params:
         yardstick=settings.yardstick,
         body=settings.body,
@@ -33,7 +36,10 @@ rule annotate:
     benchmark:
         f"{RESULTS}/benchmarks/annotate/{{scene}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
+        runtime=lambda wildcards, attempt: attempt * 30,
     params:
         yardstick=settings.yardstick,
         body=settings.body,

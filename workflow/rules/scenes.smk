@@ -1,6 +1,4 @@
 rule georeference:
-    input:
-        images=lambda wildcards: plan.paths(wildcards.group),
     output:
         f"{RESULTS}/georeferenced/{{group}}.parquet",
     log:
@@ -8,9 +6,15 @@ rule georeference:
     benchmark:
         f"{RESULTS}/benchmarks/georeference/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(1500, 200),
+        runtime=growing(10, 10),
     params:
-        scenes=lambda wildcards: plan.scenes(wildcards.group),
+        plan=PLAN,
+        # Changes with the group's scenes and their images. As inputs, thousands of images would
+        # cost Snakemake more than all its jobs.
+        version=lambda wildcards: plan.group(wildcards.group).version,
         crs=settings.crs,
         gsd_m=settings.finest_m,
         stretch_percentiles=settings.stretch_percentiles,
@@ -31,7 +35,10 @@ rule downsample:
     benchmark:
         f"{RESULTS}/benchmarks/downsample/{{group}}.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(1500, 100),
+        runtime=growing(10, 5),
     params:
         scales={
             scale.gsd_m: factor

@@ -9,7 +9,10 @@ rule training_tiles:
     benchmark:
         f"{RESULTS}/benchmarks/training_tiles.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/networks.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 8000,
+        runtime=lambda wildcards, attempt: attempt * 240,
     params:
         drawing=settings.drawing,
         body=settings.body,
@@ -33,8 +36,11 @@ rule train:
     benchmark:
         f"{RESULTS}/benchmarks/train.tsv"
     conda:
-        "../../envs/orbitile.yaml"
+        "../../envs/networks.yaml"
     threads: 64
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 16000,
+        runtime=lambda wildcards, attempt: attempt * 1440,
     params:
         recipe=settings.recipe,
     message:

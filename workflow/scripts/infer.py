@@ -1,13 +1,13 @@
 """Run the stage infer for one group."""
 
-import torch
-
-from orbitile.job import logged
-from orbitile.models.adapter import ModelChoice
-from orbitile.stages.infer import infer
+from orbitile.jobs.job import job
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
-    with logged(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        infer(files.tiles, files.rasters, ModelChoice(**params.choice), params.tile_px, snakemake.output[0])
+    with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
+        # Imported here, so that a job that runs out of memory on the way is on record.
+        from orbitile.models.adapter import ModelChoice
+        from orbitile.stages.infer import Search, infer
+
+        search = Search(ModelChoice(**params.choice), params.tile_px, snakemake.threads)
+        infer((files.tiles, files.rasters), search, params.folder, snakemake.output[0], work)

@@ -1,11 +1,11 @@
 """Run the stage suppress for one group."""
 
-from orbitile.job import logged
+from orbitile.jobs.job import job
 from orbitile.space.bodies import body
 from orbitile.stages.suppress import Rules, suppress
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
-    with logged(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.threads):
         rules = Rules(**params.rules, radius_m=body(params.body).radius_m)
         suppress(files.own, files.neighbours, rules, snakemake.output[0])

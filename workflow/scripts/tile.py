@@ -1,9 +1,10 @@
 """Run the stage tile for one group."""
 
-from orbitile.job import logged
+from orbitile.jobs.job import job
 from orbitile.stages.tile import TileSize, tile
 
 if __name__ == "__main__":
-    with logged(snakemake.log[0]):
-        sizes = {scale_m: TileSize(**size) for scale_m, size in snakemake.params.sizes.items()}
-        tile(snakemake.input[0], sizes, snakemake.output[0])
+    params = snakemake.params
+    with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
+        sizes = {scale_m: TileSize(**size) for scale_m, size in params.sizes.items()}
+        tile(snakemake.input[0], sizes, params.folder, snakemake.output[0], work)

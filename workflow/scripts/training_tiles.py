@@ -1,12 +1,12 @@
 """Draw the tiles that `train` learns from."""
 
-from orbitile.job import logged
+from orbitile.jobs.job import job
 from orbitile.space.bodies import body
 from orbitile.training.dataset import Drawing, draw_tiles
 
 if __name__ == "__main__":
     params = snakemake.params
-    with logged(snakemake.log[0]):
+    with job(snakemake.log[0], snakemake.threads):
         draw_tiles(
             snakemake.input.rasters,
             snakemake.input.craters,

@@ -54,7 +54,10 @@ def key(**parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def fingerprint(path: str | Path) -> str:
-    """Return what tells an image file's versions apart without reading it: size and time."""
-    status = Path(path).stat()
+def version_of(path: str | Path) -> str:
+    """What tells an image's versions apart without reading it: size and time, or "missing"."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return "missing"
     return f"{status.st_size}-{status.st_mtime_ns}"

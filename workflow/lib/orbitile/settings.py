@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from orbitile.errors import OrbitileError
-from orbitile.space.grids import factor_between
+from orbitile.space.scales import factor_between
 
 T = TypeVar("T")
 
@@ -149,6 +149,8 @@ class Settings(Section):
     run: str = Field(pattern=NAME, description="Name of the run; results go to results/<run>/.")
     body: str = Field(description="The body, by its IAU name: Moon, Mars, Europa ...")
     scenes: Path = Field(description="The scene table (CSV or Parquet): scene, path, optional body and group.")
+    scenes_per_group: int = Field(1, ge=1, description="Neighbouring scenes that one job works through.")
+    allow_failures: bool = Field(False, description="Whether scenes that fail are left out, by name, of the catalogue.")
     crs: str | None = Field(
         None, description="Map of the whole run (IAU_2015:30110, WKT ...); null keeps each scene's."
     )

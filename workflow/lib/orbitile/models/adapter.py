@@ -24,7 +24,9 @@ class Boxes:
 
 
 class Detector(Protocol):
-    """A network that finds boxes."""
+    """A network that finds boxes; `on_cpu` tells where it runs."""
+
+    on_cpu: bool
 
     def predict(self, tiles: np.ndarray) -> Boxes:
         """Find boxes in a batch (n, side, side) of 8-bit grey tiles."""
@@ -41,6 +43,11 @@ class ModelChoice:
     device: str
     batch: int
     score_threshold: float
+
+    @property
+    def matters(self) -> dict:
+        """What the detections depend on: all but where the weights lie and where they run."""
+        return {name: value for name, value in vars(self).items() if name not in ("weights", "device")}
 
 
 def load(choice: ModelChoice) -> Detector:

@@ -29,6 +29,9 @@ class Yolo:
 
     def __init__(self, model: torch.nn.Module, names: dict[int, str], choice: ModelChoice) -> None:
         self._device = _device(choice.device)
+        self.on_cpu = self._device.type == "cpu"
+        if self.on_cpu:
+            torch.set_num_threads(1)  # split over cores, sums would end in other digits on another number of them
         self._model = model.float().eval().to(self._device, memory_format=torch.channels_last)
         self._names = np.array([names[number] for number in sorted(names)], dtype=object)
         self._batch, self._least_score = choice.batch, choice.score_threshold

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
@@ -37,11 +38,19 @@ class Stretch:
 
 @contextmanager
 def opened(path: str) -> Iterator[rasterio.DatasetReader]:
-    """Open an image; GDAL's errors on opening and reading become one line that names the file."""
+    """Open an image; GDAL's errors become one line that names the file."""
+    with _explained(path):
+        source = rasterio.open(path)
+    with source:
+        yield source
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    """Turn GDAL's errors on reading a file into one line."""
     try:
-        with rasterio.open(path) as source:
-            yield source
-    except RasterioError as error:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:  # rasterio lets some of GDAL's through as they are
         reason = str(error.__cause__ or error).splitlines()[0].removeprefix(f"{path}: ")
         raise OrbitileError(
             f"{path}: cannot be read as an image ({reason}); is it truncated or still being copied?"
@@ -57,8 +66,9 @@ def read(
     shrunk by averaging.
     """
     area = RasterioWindow(window.col, window.row, window.width, window.height)
-    pixels = source.read(1, window=area, out_shape=shape, resampling=Resampling.average)
-    valid = source.read_masks(1, window=area, out_shape=shape) > 0
+    with _explained(source.name):
+        pixels = source.read(1, window=area, out_shape=shape, resampling=Resampling.average)
+        valid = source.read_masks(1, window=area, out_shape=shape) > 0
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels)
     return pixels, valid

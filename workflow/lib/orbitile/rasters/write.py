@@ -1,14 +1,20 @@
 """Writing cloud-optimised GeoTIFFs block by block, whole or not at all."""
 
-from collections.abc import Iterable
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.shutil import copy
 from rasterio.windows import Window as RasterioWindow
 
+from orbitile.errors import OrbitileError
 from orbitile.files import atomic, scratch
 from orbitile.space.grids import Grid, Window
 
@@ -25,29 +31,66 @@ class PixelType:
 
 
 def write_cog(path: str | Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> None:
-    """Write blocks of one band as a cloud-optimised GeoTIFF with overviews."""
-    with atomic(path) as final, scratch(path) as plain:
-        _write_plain(plain, grid, pixel_type, blocks)
+    """Write blocks of one band as a cloud-optimised GeoTIFF with overviews.
+
+    The file is read back before it takes its name: on a full disk GDAL may fail without a word.
+    """
+    with atomic(path) as final, scratch(path) as plain, _explained(path):
+        sums = _write_plain(plain, grid, pixel_type, blocks)
         copy(
             plain, final, driver="COG", compress="DEFLATE", predictor="YES", blocksize=512,
             overview_resampling="AVERAGE", bigtiff="IF_SAFER", num_threads="ALL_CPUS",
         )  # fmt: skip
+        _compare(final, sums, with_mask=pixel_type.nodata is None)
 
 
-def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> None:
+def _compare(path: Path, sums: dict[Window, int], with_mask: bool) -> None:
+    """Refuse a file that does not hold what was written into it."""
+    with rasterio.open(path) as source:
+        for window, expected in sums.items():
+            area = _area(window)
+            mask = source.read_masks(1, window=area) > 0 if with_mask else None
+            if _checksum(source.read(1, window=area), mask) != expected:
+                raise RasterioIOError("what was read back differs from what was written")
+
+
+def _checksum(pixels: np.ndarray, valid: np.ndarray | None) -> int:
+    first = zlib.crc32(np.ascontiguousarray(pixels))
+    return first if valid is None else zlib.crc32(np.packbits(valid), first)
+
+
+def _area(window: Window) -> RasterioWindow:
+    return RasterioWindow(window.col, window.row, window.width, window.height)
+
+
+@contextmanager
+def _explained(path: str | Path) -> Iterator[None]:
+    """Turn GDAL's errors on writing a file into one line."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError) as error:  # rasterio lets some of GDAL's through as they are
+        reason = str(error.__cause__ or error).splitlines()[0]
+        free = shutil.disk_usage(Path(path).parent).free / 1e6
+        raise OrbitileError(f"{path}: cannot be written ({reason}); {free:.0f} MB are free there") from error
+
+
+def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> dict[Window, int]:
+    """Write blocks as a plain GeoTIFF; return their checksums."""
     profile = dict(
         driver="GTiff", width=grid.width, height=grid.height, count=1, dtype=pixel_type.dtype,
         nodata=pixel_type.nodata, crs=grid.crs_wkt, transform=grid.transform, bigtiff="IF_SAFER",
         tiled=True, blockxsize=512, blockysize=512,
     )  # fmt: skip
+    sums = {}
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as sink:
         for window, pixels, valid in blocks:
-            area = RasterioWindow(window.col, window.row, window.width, window.height)
             if pixel_type.nodata is None:
-                sink.write(pixels, 1, window=area)
-                sink.write_mask(valid, window=area)
+                sink.write_mask(valid, window=_area(window))
             else:
-                sink.write(_with_nodata(pixels, valid, pixel_type.nodata), 1, window=area)
+                pixels, valid = _with_nodata(pixels, valid, pixel_type.nodata), None
+            sink.write(pixels, 1, window=_area(window))
+            sums[window] = _checksum(pixels, valid)
+    return sums
 
 
 def _with_nodata(pixels: np.ndarray, valid: np.ndarray, nodata: float) -> np.ndarray:

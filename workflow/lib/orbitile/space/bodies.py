@@ -1,7 +1,7 @@
 """Planetary bodies, as the IAU codes of the PROJ database define them."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from pyproj import CRS
 from pyproj.database import query_crs_info
@@ -49,6 +49,7 @@ def body(name: str) -> Body:
     return Body(crs.name.split(" (2015)")[0], code, crs.ellipsoid.semi_major_metre)
 
 
+@lru_cache(maxsize=256)
 def lies_on(crs: CRS, expected: Body) -> bool:
     """Tell whether a CRS describes the expected body, by its name where it has one, and radius."""
     named = _named_body(crs)

@@ -27,8 +27,13 @@ def outline(grid: Grid, ground: Ground) -> Outline:
     return ground.lonlat(*grid.to_map(col, row))
 
 
-def close_pairs(outlines: Sequence[Outline], reach: float) -> list[tuple[int, int]]:
-    """Pairs (i < j) of outlines that come closer than `reach` (radians on the sphere), sorted.
+def middle(lon: Sequence[float], lat: Sequence[float]) -> np.ndarray:
+    """The middle of an outline in degrees, as a unit vector (3,)."""
+    return _normalised(unit_vectors(np.asarray(lon), np.asarray(lat)).sum(axis=0))
+
+
+def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs (i < j) of outlines of different groups closer than `reach` (radians on the sphere), sorted.
 
     Bounding caps on the sphere find candidates; polygons in an azimuthal map between the two
     decide, so that antimeridian and poles need no special case.
@@ -42,7 +47,8 @@ def close_pairs(outlines: Sequence[Outline], reach: float) -> list[tuple[int, in
     reach += max(_sagitta(p) for p in points)
     largest_chord = 2 * np.sin(min(2 * caps.max() + reach, np.pi) / 2) + 1e-9
     candidates = cKDTree(centres).query_pairs(largest_chord)
-    near = [(i, j) for i, j in candidates if _angle(centres[i], centres[j]) <= caps[i] + caps[j] + reach]
+    apart = [(i, j) for i, j in candidates if groups[i] != groups[j]]
+    near = [(i, j) for i, j in apart if _angle(centres[i], centres[j]) <= caps[i] + caps[j] + reach]
     return sorted((i, j) for i, j in near if max(caps[i], caps[j]) > LARGE or _are_close(points[i], points[j], reach))
 
 

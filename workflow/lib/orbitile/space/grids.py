@@ -2,16 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
 from affine import Affine
 from pyproj import CRS
 
-INTEGER_FACTOR_TOLERANCE = 0.01
-"""How far a ratio of pixel sizes may be from a whole number and still be taken as one: scales
-are quoted rounded (474 m/px for 473.80 m/px)."""
+from orbitile.space.scales import INTEGER_FACTOR_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,10 @@ class Grid:
     width: int
     height: int
 
-    @cached_property
+    @property
     def crs(self) -> CRS:
         """The map's coordinate reference system."""
-        return CRS.from_wkt(self.crs_wkt)
+        return crs_of(self.crs_wkt)
 
     @property
     def gsd_m(self) -> float:
@@ -86,11 +84,10 @@ class Grid:
         return replace(self, transform=transform, width=last_col - first_col, height=last_row - first_row)
 
 
-def factor_between(fine_m: float, coarse_m: float) -> int | None:
-    """The whole number of fine pixels in a coarse one, or None where the ratio is not whole."""
-    ratio = coarse_m / fine_m
-    whole = round(ratio)
-    return whole if whole >= 1 and abs(ratio / whole - 1) <= INTEGER_FACTOR_TOLERANCE else None
+@lru_cache(maxsize=256)
+def crs_of(wkt: str) -> CRS:
+    """The coordinate system of a WKT, parsed once: thousands of scenes share a map."""
+    return CRS.from_wkt(wkt)
 
 
 def _cover(start: float, length: float, size: float) -> tuple[int, int]:

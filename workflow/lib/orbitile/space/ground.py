@@ -5,11 +5,13 @@ nominal pixel size, so that sizes are right at every latitude and in every proje
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pyproj import CRS, Transformer
+
+from orbitile.space.grids import crs_of
 
 CIRCLE_VERTICES = 128
 
@@ -25,13 +27,13 @@ class Ground:
     crs_wkt: str
     radius_m: float
 
-    @cached_property
+    @property
     def _crs(self) -> CRS:
-        return CRS.from_wkt(self.crs_wkt)
+        return crs_of(self.crs_wkt)
 
-    @cached_property
+    @property
     def _transformer(self) -> Transformer:
-        return Transformer.from_crs(self._crs, self._crs.geodetic_crs, force_over=True)
+        return _transformer_of(self.crs_wkt)
 
     @cached_property
     def _westward(self) -> bool:
@@ -118,6 +120,12 @@ def _north_first(crs: CRS) -> bool:
 def wrap(lon: np.ndarray) -> np.ndarray:
     """Longitudes in -180..180 (180 itself becomes -180)."""
     return (np.asarray(lon) + 180) % 360 - 180
+
+
+@lru_cache(maxsize=256)
+def _transformer_of(wkt: str) -> Transformer:
+    """From a map to its degrees. Making one takes PROJ some 15 ms, and thousands of scenes share a map."""
+    return Transformer.from_crs(crs_of(wkt), crs_of(wkt).geodetic_crs, force_over=True)
 
 
 def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """georeference: every scene of a group as a cloud-optimised GeoTIFF on the run's map and finest scale."""
 
+import json
 import logging
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import rasterio
@@ -12,12 +13,15 @@ from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.warp import calculate_default_transform
 
-from orbitile.files import key
+from orbitile.files import key, write_json
+from orbitile.jobs.pieces import Piece, Work
 from orbitile.rasters.histogram import EXACT_TYPES, Histogram
 from orbitile.rasters.read import opened
 from orbitile.rasters.resample import as_it_is, pixel_type, warped
 from orbitile.rasters.write import Block, write_cog
-from orbitile.space.grids import Grid, factor_between
+from orbitile.space.grids import Grid
+from orbitile.space.scales import factor_between
+from orbitile.tables.plan import FOR_JOBS
 from orbitile.tables.rasters import RasterRow, write_rasters
 
 log = logging.getLogger(__name__)
@@ -32,27 +36,32 @@ class Target:
     stretch_percentiles: tuple[float, float]
 
 
-def georeference(scenes: list[dict], target: Target, folder: str, out: str) -> None:
+def georeference(scenes: list[dict], target: Target, folder: str, out: str, work: Work) -> None:
     """Georeference a group's scenes (rows of the plan) into `folder`; write their table to `out`.
 
     Finished scenes stay in `folder` under a key of their input and target, and are not done again.
     """
-    rows = [_georeference_scene(scene, target, Path(folder)) for scene in scenes]
-    write_rasters(rows, out)
+    by_name = {scene["scene"]: scene for scene in scenes}
+    pieces = [Piece(name, _description(scene, target, Path(folder))) for name, scene in by_name.items()]
+    whole = work.each(pieces, lambda piece: _georeference_scene(by_name[piece.scene], target, piece.path))
+    write_rasters([RasterRow(**json.loads(piece.path.read_text())) for piece in whole], out, work.account)
 
 
-def _georeference_scene(scene: dict, target: Target, folder: Path) -> RasterRow:
+def _description(scene: dict, target: Target, folder: Path) -> Path:
+    """The file that describes a finished raster, and lies beside it."""
+    version = key(scene={name: scene[name] for name in FOR_JOBS}, target=vars(target), version=1)
+    return folder / scene["scene"] / f"{target.gsd_m:g}m-{version}.json"
+
+
+def _georeference_scene(scene: dict, target: Target, description: Path) -> None:
+    """Write a scene's raster and, once that is whole, its description."""
     own = Grid(scene["crs_wkt"], Affine(*scene["transform"]), scene["width"], scene["height"])
-    name = key(source=scene["path"], version=scene["fingerprint"], grid=str(own), crs=target.crs, gsd=target.gsd_m)
-    path = folder / scene["scene"] / f"{target.gsd_m:g}m-{name}.tif"
-    if path.is_file():
-        log.info("scene %s: already georeferenced", scene["scene"])
-    else:
-        with opened(scene["path"]) as source:
-            grid, blocks = _blocks(source, own, target)
-            write_cog(path, grid, pixel_type(source), blocks)
-        log.info("scene %s: %d x %d px at %.2f m/px", scene["scene"], grid.width, grid.height, grid.gsd_m)
-    return _describe(scene["scene"], path, target)
+    path = description.with_suffix(".tif")
+    with opened(scene["path"]) as source:
+        grid, blocks = _blocks(source, own, target)
+        write_cog(path, grid, pixel_type(source), blocks)
+    write_json(description, asdict(_describe(scene["scene"], path, target)))
+    log.info("scene %s: %d x %d px at %.2f m/px", scene["scene"], grid.width, grid.height, grid.gsd_m)
 
 
 def _blocks(source: rasterio.DatasetReader, own: Grid, target: Target) -> tuple[Grid, Iterable[Block]]:

@@ -1,7 +1,8 @@
 """Reading the headers of all scenes: where they lie, and what cannot be mapped."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +13,19 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from orbitile.errors import OrbitileError
-from orbitile.files import fingerprint
+from orbitile.files import key, version_of
+from orbitile.grouping import assign
 from orbitile.rasters.read import opened
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, body, lies_on
-from orbitile.space.footprints import close_pairs, outline
+from orbitile.space.footprints import close_pairs, middle, outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground
+from orbitile.tables.plan import FOR_JOBS, Group, Unplanned
 from orbitile.tables.scenes import read_scene_table
+
+READERS = 8
+"""Headers read at once; a parallel file system answers many requests as fast as one."""
 
 
 class Row(NamedTuple):
@@ -28,38 +34,101 @@ class Row(NamedTuple):
     scene: str
     path: str
     body: str | None
-    group: str
+    group: str | None
 
 
-def read_headers(settings: Settings) -> list[dict]:
-    """Read all headers, refuse what cannot be mapped, and find which groups are neighbours.
+class Context(NamedTuple):
+    """What all scenes are read with; `known` are rows of an earlier plan by image."""
 
-    Returns the rows of the plan (see orbitile.tables.plan.SCHEMA), sorted by scene.
+    settings: Settings
+    body: Body
+    known: Mapping[str, dict]
+
+
+def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[dict], list[Unplanned]]:
+    """Read all headers: the rows of the plan without groups, sorted by scene, and the scenes that cannot be planned.
+
+    Images that are `known` from an earlier plan (its rows by path) and have not changed are not opened.
     """
     where = body(settings.body)
     _check_map(settings, where)
     scenes = read_scene_table(settings.scenes)
-    with ThreadPoolExecutor(8) as pool:
-        rows = list(pool.map(lambda row: _inspect(Row(*row), settings, where), scenes.to_numpy()))
-    neighbours = _neighbours(pd.DataFrame(rows), settings, where)
-    return [row | dict(neighbours=neighbours[row["group"]]) for row in rows]
+    rows, unplanned = _read_all(scenes, Context(settings, where, known))
+    own = dict(zip(scenes["scene"], scenes["group"], strict=True))
+    return [row | dict(group=own[row["scene"]]) for row in rows], unplanned
 
 
-def _inspect(row: Row, settings: Settings, expected: Body) -> dict:
+def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]) -> tuple[list[dict], list[Group]]:
+    """Put scenes (rows of the plan) into groups, and find which groups are neighbours.
+
+    `frozen` are the groups of an earlier plan by scene.
+    """
+    table = pd.DataFrame(rows)
+    own = set(table["group"].dropna())
+    centres = [middle(row["outline_lon"], row["outline_lat"]) for row in rows]
+    groups = assign(table[["scene", "group"]].assign(centre=centres), settings.scenes_per_group, frozen)
+    table["group"] = table["scene"].map(groups)
+    neighbours = _neighbours(table, settings, body(settings.body))
+    described = [
+        Group(name, neighbours[name], _version(part), _gigapixels(part, settings), name in own)
+        for name, part in table.groupby("group")
+    ]
+    return [row | dict(group=groups[row["scene"]]) for row in rows], described
+
+
+def _read_all(scenes: pd.DataFrame, context: Context) -> tuple[list[dict], list[Unplanned]]:
+    """The rows of scenes that can be planned, and the others."""
+    with ThreadPoolExecutor(READERS) as pool:
+        results = list(pool.map(lambda row: _try(Row(*row), context), scenes.to_numpy()))
+    unplanned = [one for one in results if isinstance(one, Unplanned)]
+    return [one for one in results if isinstance(one, dict)], unplanned
+
+
+def _try(row: Row, context: Context) -> dict | Unplanned:
+    """A scene's row of the plan, or why there is none."""
+    try:
+        return _inspect(row, context)
+    except OrbitileError as error:
+        return Unplanned(row.scene, row.path, version_of(row.path), str(error))
+
+
+def _version(scenes: pd.DataFrame) -> str:
+    """A key of all that a group's jobs read of the plan."""
+    return key(scenes=scenes[FOR_JOBS].to_dict("records"))
+
+
+def _gigapixels(scenes: pd.DataFrame, settings: Settings) -> float:
+    """A group's pixels at the finest scale, in 10^9."""
+    return float((scenes["width"] * scenes["height"] * (scenes["gsd_m"] / settings.finest_m) ** 2).sum() / 1e9)
+
+
+def _inspect(row: Row, context: Context) -> dict:
     """One scene's row of the plan, from its header alone."""
+    settings, expected = context.settings, context.body
     named = row.body if isinstance(row.body, str) and row.body else settings.body
+    if not Path(row.path).is_file():
+        raise OrbitileError(f"{settings.scenes}: scene {row.scene}: no file at {row.path}")
     if body(named) != expected:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene} lies on {named}, the run on {expected.name}")
+    version = version_of(row.path)
+    known = context.known.get(row.path)
+    header = known if known and known["fingerprint"] == version else _header(row, settings, expected)
+    grid = Grid(header["crs_wkt"], Affine(*header["transform"]), header["width"], header["height"])
+    _refuse_unfit(grid, row, settings)
+    return header | dict(scene=row.scene, path=row.path, fingerprint=version, body=expected.name)
+
+
+def _header(row: Row, settings: Settings, expected: Body) -> dict:
+    """What a scene's image says of its grid and pixels, and its outline on the body."""
     with opened(row.path) as source:
         grid = _grid(source, row, settings, expected)
         dtype, nodata = source.dtypes[0], source.nodata
-    _refuse_unfit(grid, row, settings)
     lon, lat = outline(grid, Ground(grid.crs_wkt, expected.radius_m))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        raise OrbitileError(f"{row.path}: scene {row.scene}: its border lies off {expected.name}; cut it to the disc")
     return dict(
-        scene=row.scene, group=row.group, path=row.path, fingerprint=fingerprint(row.path),
-        body=expected.name, crs_wkt=grid.crs_wkt, transform=list(grid.transform)[:6],
-        width=grid.width, height=grid.height, gsd_m=grid.gsd_m, dtype=dtype, nodata=nodata,
-        outline_lon=lon.tolist(), outline_lat=lat.tolist(),
+        crs_wkt=grid.crs_wkt, transform=list(grid.transform)[:6], width=grid.width, height=grid.height,
+        gsd_m=grid.gsd_m, dtype=dtype, nodata=nodata, outline_lon=lon.tolist(), outline_lat=lat.tolist(),
     )  # fmt: skip
 
 
@@ -124,13 +193,9 @@ def _neighbours(table: pd.DataFrame, settings: Settings, where: Body) -> dict[st
     found: dict[str, set[str]] = {group: set() for group in table["group"]}
     if not settings.pixel_coordinates:
         reach = max(scale.largest_px * scale.gsd_m for scale in settings.scales) / where.radius_m
-        for i, j in close_pairs(_outlines(table), reach):
-            one, other = table["group"].iloc[i], table["group"].iloc[j]
-            if one != other:
-                found[one].add(other)
-                found[other].add(one)
+        groups = table["group"].to_numpy()
+        outlines = [(np.array(r.outline_lon), np.array(r.outline_lat)) for r in table.itertuples()]
+        for i, j in close_pairs(outlines, reach, groups):
+            found[groups[i]].add(groups[j])
+            found[groups[j]].add(groups[i])
     return {group: sorted(others) for group, others in found.items()}
-
-
-def _outlines(table: pd.DataFrame) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    return [(np.array(r.outline_lon), np.array(r.outline_lat)) for r in table.itertuples()]

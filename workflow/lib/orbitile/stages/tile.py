@@ -2,13 +2,16 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from orbitile.files import key
+from orbitile.jobs.pieces import Piece, Work
 from orbitile.rasters.read import opened, read
 from orbitile.space.grids import Window
-from orbitile.tables.parquet import write_table
+from orbitile.tables.parquet import read_pieces, write_table
 from orbitile.tables.rasters import RasterRow, read_rasters
 from orbitile.tables.tiles import CORE, SCHEMA
 from orbitile.tiling import Tile, tiles
@@ -24,13 +27,25 @@ class TileSize:
     overlap_px: int
 
 
-def tile(scaled: str, sizes: dict[float, TileSize], out: str) -> None:
+def tile(scaled: str, sizes: dict[float, TileSize], folder: str, out: str, work: Work) -> None:
     """Write the tiles of a group's rasters, for each scale in m/px; tiles without data are dropped."""
-    rows = [row for raster in read_rasters(scaled) for row in _tiles(raster, sizes[raster.scale_m])]
-    table = pd.DataFrame(rows, columns=SCHEMA.names)
-    kept = table[table["valid_share"] > 0]
-    log.info("%d tiles, %d without data dropped", len(kept), len(table) - len(kept))
-    write_table(kept, SCHEMA, out)
+    rasters = {_path(row, sizes[row.scale_m], Path(folder)): row for row in read_rasters(scaled)}
+    pieces = [Piece(row.scene, path, f"{row.scale_m:g} m/px") for path, row in rasters.items()]
+
+    def make(piece: Piece) -> None:
+        raster = rasters[piece.path]
+        table = pd.DataFrame(_tiles(raster, sizes[raster.scale_m]), columns=SCHEMA.names)
+        kept = table[table["valid_share"] > 0]
+        log.info("%s: %d tiles, %d without data dropped", piece, len(kept), len(table) - len(kept))
+        write_table(kept, SCHEMA, piece.path)
+
+    whole = work.each(pieces, make, unit="rasters")
+    write_table(read_pieces([piece.path for piece in whole], SCHEMA), SCHEMA, out, work.account)
+
+
+def _path(raster: RasterRow, size: TileSize, folder: Path) -> Path:
+    name = key(raster=raster.path, size=vars(size), version=1)
+    return folder / raster.scene / f"{raster.scale_m:g}m-{name}.parquet"
 
 
 def _tiles(raster: RasterRow, size: TileSize) -> list[dict]:

@@ -1,5 +1,6 @@
 """Arrow tables on disk: written whole or not at all, read with one-line errors."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +11,13 @@ from orbitile.errors import OrbitileError
 from orbitile.files import atomic
 
 
-def write_table(frame: pd.DataFrame, schema: pa.Schema, path: str | Path) -> None:
-    """Write a data frame in a schema; columns outside it are left out."""
+def write_table(
+    frame: pd.DataFrame, schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a data frame in a schema, with metadata for the whole of it; other columns are left out."""
     table = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
     with atomic(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(schema.metadata), temporary)
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -25,3 +28,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise OrbitileError(
             f"{path}: not a readable table ({str(error).splitlines()[0]}); delete it and run again"
         ) from error
+
+
+def read_pieces(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
+    """Read tables of one schema into one, in their order; an empty one for none."""
+    frames = [read_table(path) for path in paths]
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else schema.empty_table().to_pandas()

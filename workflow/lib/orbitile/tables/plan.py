@@ -1,6 +1,6 @@
 """The plan of a run: its scenes, their groups, and which groups are neighbours."""
 
-from collections import defaultdict
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orbitile.errors import OrbitileError
 from orbitile.files import atomic
 
 SCHEMA = pa.schema(
@@ -26,66 +27,144 @@ SCHEMA = pa.schema(
         pa.field("nodata", pa.float64()),
         pa.field("outline_lon", pa.list_(pa.float64()), metadata={"unit": "degree east, -180..180"}),
         pa.field("outline_lat", pa.list_(pa.float64()), metadata={"unit": "degree, planetocentric"}),
-        pa.field("neighbours", pa.list_(pa.string()), metadata={"about": "groups within reach of this group"}),
     ]
 )
 
+FOR_JOBS = ["scene", "path", "fingerprint", "crs_wkt", "transform", "width", "height"]
 
-FOR_JOBS = ("scene", "path", "fingerprint", "crs_wkt", "transform", "width", "height")
+
+@dataclass(frozen=True)
+class Group:
+    """What the workflow's graph must know of a group.
+
+    `version` changes with anything its jobs depend on, `gigapixels` are those of the finest scale,
+    `own` groups are named in the scene table.
+    """
+
+    name: str
+    neighbours: list[str]
+    version: str
+    gigapixels: float
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """A scene whose header cannot be used, and why."""
+
+    scene: str
+    path: str
+    fingerprint: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The frozen plan of a run: one row per scene, sorted by scene id (see SCHEMA)."""
+    """What the graph of a run is made of; all else stays in the file until a job asks for it."""
 
-    rows: list[dict]
+    members: dict[str, Group]
+    group_of_scene: dict[str, str]
+    unplanned: list[Unplanned]
 
-    @property
+    @cached_property
     def groups(self) -> list[str]:
         """All groups, sorted."""
-        return sorted(self._by_group)
+        return sorted(self.members)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """All scene ids, sorted."""
-        return [row["scene"] for row in self.rows]
+        return sorted(self.group_of_scene)
 
-    def scenes(self, group: str) -> list[dict]:
-        """What a job must know of each scene of a group."""
-        return [{name: row[name] for name in FOR_JOBS} for row in self._by_group[group]]
+    def group(self, name: str) -> Group:
+        """The group of a name; OrbitileError where the plan has none."""
+        if name not in self.members:
+            raise OrbitileError(f"no group {name!r} in the plan; its {len(self.groups)} groups: {_some(self.groups)}")
+        return self.members[name]
 
-    def paths(self, group: str) -> list[str]:
-        """The image files of a group."""
-        return [row["path"] for row in self._by_group[group]]
+    def gigapixels(self, name: str | None) -> float:
+        """Pixels at the finest scale, in 10^9, of a group or of the whole run."""
+        return self.group(name).gigapixels if name else self._gigapixels
 
-    def neighbours(self, group: str) -> list[str]:
-        """The groups within reach of a group, sorted."""
-        return self._by_group[group][0]["neighbours"]
+    @cached_property
+    def _gigapixels(self) -> float:
+        return sum(group.gigapixels for group in self.members.values())
 
     def group_of(self, scene: str) -> str:
-        """The group a scene belongs to."""
-        return self._groups[scene]
-
-    @cached_property
-    def _groups(self) -> dict[str, str]:
-        return {row["scene"]: row["group"] for row in self.rows}
-
-    @cached_property
-    def _by_group(self) -> dict[str, list[dict]]:
-        found = defaultdict(list)
-        for row in self.rows:
-            found[row["group"]].append(row)
-        return dict(found)
+        """The group a scene belongs to; OrbitileError where the plan has no such scene."""
+        if scene not in self.group_of_scene:
+            raise OrbitileError(f"no scene {scene!r} in the plan; its {len(self.names)} scenes: {_some(self.names)}")
+        return self.group_of_scene[scene]
 
 
-def write_plan(plan: Plan, state: str, path: Path) -> None:
-    """Write a plan with the state of the settings and files it was made from."""
-    table = pa.Table.from_pylist(plan.rows, SCHEMA)
+@dataclass(frozen=True)
+class Origin:
+    """What a plan was made from: keys of all that matters, of its partition, of how headers are read."""
+
+    state: str
+    partition: str
+    headers: str
+
+
+def write_plan(rows: list[dict], groups: list[Group], unplanned: list[Unplanned], origin: Origin, path: Path) -> None:
+    """Write the rows of a plan (see SCHEMA); what the graph needs of groups goes into the metadata."""
+    metadata = dict(
+        groups=[vars(group) for group in groups], unplanned=[vars(one) for one in unplanned], **vars(origin)
+    )
+    table = pa.Table.from_pylist(rows, SCHEMA)
     with atomic(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"state": state}), temporary)
+        pq.write_table(table.replace_schema_metadata({"plan": json.dumps(metadata)}), temporary)
 
 
-def read_plan(path: Path) -> tuple[Plan, str]:
-    """Read a plan and the state it was made from."""
-    table = pq.read_table(path)
-    return Plan(table.to_pylist()), (table.schema.metadata or {}).get(b"state", b"").decode()
+def read_origin(path: Path) -> Origin | None:
+    """What a plan was made from; None where there is none, or one that cannot be read."""
+    try:
+        metadata = _metadata(path)
+        return Origin(metadata["state"], metadata["partition"], metadata["headers"])
+    except (OrbitileError, KeyError):
+        return None
+
+
+def read_plan(path: Path) -> Plan:
+    """Read what the graph needs of a plan."""
+    metadata = _metadata(path)
+    members = {group["name"]: Group(**group) for group in metadata["groups"]}
+    columns = read_columns(path, ["scene", "group"])
+    by_scene = dict(zip(columns["scene"], columns["group"], strict=True))
+    return Plan(members, by_scene, read_unplanned(path))
+
+
+def read_scenes(path: str | Path, group: str) -> list[dict]:
+    """What a job must know of each scene of a group, sorted by scene; OrbitileError for no such group."""
+    rows = pq.read_table(path, columns=FOR_JOBS, filters=[("group", "==", group)]).to_pylist()
+    if not rows:
+        raise OrbitileError(f"{path}: has no group {group} any more; the scene table or scenes_per_group was changed")
+    return sorted(rows, key=lambda row: row["scene"])
+
+
+def read_unplanned(path: Path) -> list[Unplanned]:
+    """The scenes that a plan had to leave out."""
+    return [Unplanned(**one) for one in _metadata(path)["unplanned"]]
+
+
+def read_columns(path: Path, names: list[str]) -> dict[str, list]:
+    """Some columns of a plan, without the memory that `pyarrow.parquet.read_table` takes."""
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=names, use_threads=False).to_pydict()
+
+
+def read_rows(path: Path) -> list[dict]:
+    """All rows of a plan."""
+    return pq.read_table(path).to_pylist()
+
+
+def _metadata(path: Path) -> dict:
+    """What a plan holds beside its rows; OrbitileError for a file that is none."""
+    try:
+        return json.loads(pq.read_schema(path).metadata[b"plan"])
+    except (pa.ArrowException, OSError, KeyError, TypeError) as error:
+        raise OrbitileError(f"{path}: not a readable plan; a dry run (snakemake -n) makes it anew") from error
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (" ..." if len(names) > most else "")

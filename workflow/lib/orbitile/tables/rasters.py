@@ -56,11 +56,11 @@ class RasterRow:
         return Stretch(self.low, self.high)
 
 
-def write_rasters(rows: list[RasterRow], path: str | Path) -> None:
-    """Write a table of rasters."""
+def write_rasters(rows: list[RasterRow], path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a table of rasters, with metadata for the whole of it."""
     table = pa.Table.from_pylist([asdict(row) for row in rows], SCHEMA)
     with atomic(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def read_rasters(path: str | Path) -> list[RasterRow]:
@@ -74,5 +74,5 @@ def read_rasters(path: str | Path) -> list[RasterRow]:
 
 def coarsest(rows: list[RasterRow]) -> list[RasterRow]:
     """The rows at the coarsest scale: each scene once, in few pixels."""
-    scale_m = max(row.scale_m for row in rows)
+    scale_m = max((row.scale_m for row in rows), default=0)
     return [row for row in rows if row.scale_m == scale_m]

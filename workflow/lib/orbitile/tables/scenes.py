@@ -14,8 +14,8 @@ COLUMNS = {"scene", "path", "body", "group"}
 def read_scene_table(path: Path) -> pd.DataFrame:
     """Read and check a scene table (CSV or Parquet): columns scene, path, optional body and group.
 
-    Relative paths count from the table's folder and come back complete. Without a `group` column
-    each scene is a group of its own, named like it. OrbitileError names the table, the row and
+    Relative paths count from the table's folder and come back complete; `group` is None where the
+    table names none. OrbitileError names the table, the row and
     the way out.
     """
     table = _load(path)
@@ -25,7 +25,8 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     _refuse(unknown, path, f"column {_listed(unknown)} unknown; allowed are scene, path, body, group")
     _refuse(table.empty, path, "has no rows; add a scene")
     table = table.assign(scene=table["scene"].fillna("").astype(str), path=table["path"].fillna("").astype(str))
-    table["group"] = table["group"].fillna(table["scene"]).astype(str) if "group" in table else table["scene"]
+    named = table.get("group", [None] * len(table))
+    table["group"] = pd.Series([str(name) if pd.notna(name) else None for name in named], dtype=object)
     table["body"] = table.get("body")
     _check_names(table, path)
     table["path"] = [str(path.parent / p) for p in table["path"]]
@@ -35,7 +36,6 @@ def read_scene_table(path: Path) -> pd.DataFrame:
             path,
             f"scene {scene}: path {file!r} holds braces or line breaks; rename it",
         )
-        _refuse(not Path(file).is_file(), path, f"scene {scene}: no file at {file}")
     return table.sort_values("scene", ignore_index=True)[["scene", "path", "body", "group"]]
 
 
@@ -55,7 +55,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _check_names(table: pd.DataFrame, path: Path) -> None:
     for column in ("scene", "group"):
-        bad = [name for name in table[column] if not is_plain_name(str(name))]
+        bad = [name for name in table[column] if name is not None and not is_plain_name(str(name))]
         allowed = "allowed are letters, digits, '.', '_' and '-', not '..', not a leading '.' or '-'"
         _refuse(bad, path, f"{column} {bad[:1]} is not a plain name; {allowed}")
     twice = table["scene"][table["scene"].duplicated()].tolist()

@@ -1,9 +1,10 @@
 """Runs of the real workflow, in folders of their own, on small cuts of the demo's scenes."""
 
 import os
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import rasterio
 import yaml
 from rasterio.windows import Window
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 SCENE = ROOT / "demo" / "scenes" / "moon_180E_30S.tif"
 SIDE = 640
@@ -19,22 +20,46 @@ SIDE = 640
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with settings and scenes in it, and the ways to run the workflow there."""
+    """A folder with settings and scenes in it, and the ways to run the workflow there.
+
+    `profile` holds the profile's name and the options that go with it, `environment` what the
+    workflow's processes find beside the tests' own environment.
+    """
 
     folder: Path
     settings: dict
+    profile: tuple[str, ...] = ("local",)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def command(self, *targets: str, options: tuple[str, ...] = ()) -> list[str]:
         (self.folder / "settings.yaml").write_text(yaml.safe_dump(self.settings))
         return [
             sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder),
-            "--profile", str(ROOT / "profiles" / "local"), "--configfile", str(self.folder / "settings.yaml"),
-            *options, "--", *targets,
+            "--profile", str(ROOT / "profiles" / self.profile[0]), *self.profile[1:],
+            "--configfile", str(self.folder / "settings.yaml"), *options, "--", *targets,
         ]  # fmt: skip
 
     def run(self, *targets: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
         return subprocess.run(
-            self.command(*targets, options=options), capture_output=True, text=True, env=environment()
+            self.command(*targets, options=options),
+            capture_output=True,
+            text=True,
+            env=environment() | self.environment,
+        )
+
+    def start(self, *targets: str, options: tuple[str, ...] = ()) -> subprocess.Popen:
+        """Run in the background; what it says goes to driver.log in the folder."""
+        with open(self.folder / "driver.log", "ab") as log:
+            return subprocess.Popen(
+                self.command(*targets, options=options), env=environment() | self.environment, start_new_session=True,
+                stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def ask(self, question: str) -> subprocess.CompletedProcess:
+        """Ask `python -m orbitile` about the run."""
+        command = [sys.executable, "-m", "orbitile", question, f"results/{self.settings['run']}"]
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=environment() | self.environment
         )
 
     def jobs(self, *targets: str) -> set[str]:
@@ -48,7 +73,16 @@ class Project:
         return self.folder / "results" / self.settings["run"] / path
 
     def change(self, **settings: object) -> "Project":
-        return Project(self.folder, self.settings | settings)
+        return replace(self, settings=self.settings | settings)
+
+    def copy(self, folder: Path) -> "Project":
+        """The same project, with all that is done already, in another folder."""
+        shutil.copytree(self.folder, folder, symlinks=True, copy_function=shutil.copy2)
+        return replace(self, folder=folder)
+
+    @property
+    def catalogue(self) -> pd.DataFrame:
+        return pd.read_parquet(self.result("catalogue/craters.parquet"))
 
 
 def environment() -> dict[str, str]:
@@ -83,3 +117,12 @@ def make_project(folder: Path) -> Project:
         cut(folder / "images" / f"{name}.tif", col)
     write_scenes(folder, [dict(scene=name, path=f"images/{name}.tif") for name in ("west", "east")])
     return Project(folder, demo_settings(folder))
+
+
+def make_demo(folder: Path, scenes: int = 9, **settings: object) -> Project:
+    """The demo, or the first of its scenes, in a folder of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pd.read_csv(ROOT / "demo" / "scenes.csv").head(scenes)
+    write_scenes(folder, [dict(scene=row.scene, path=str(ROOT / "demo" / row.path)) for row in table.itertuples()])
+    own = dict(run="demo", scales=DEMO["scales"])
+    return Project(folder, demo_settings(folder) | own | settings)

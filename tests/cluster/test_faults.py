@@ -1,0 +1,233 @@
+"""Faults on a cluster: each costs the pieces at hand and no more, and one more call gives the same catalogue."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cluster_projects import on
+from projects import Project, make_demo
+from slurm import Cluster
+
+PIECES = 9
+"""Of `infer`: three scenes at three scales."""
+CATALOGUE = "results/demo/catalogue/craters.parquet"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Three scenes of the demo in one group, with their catalogue."""
+    project = make_demo(tmp_path_factory.mktemp("undisturbed") / "run", scenes=3, scenes_per_group=3)
+    done = project.run(CATALOGUE)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture
+def tiled(undisturbed: Project, tmp_path: Path, cluster: Cluster) -> Project:
+    """The same project with nothing done but the tiles."""
+    project = undisturbed.copy(tmp_path / "run")
+    for folder in ("work/infer", "raw", "detections", "suppressed", "catalogue", "jobs", "logs"):
+        shutil.rmtree(project.result(folder))
+    return on(cluster, project)
+
+
+def group_of(project: Project) -> str:
+    (table,) = project.result("tiles").glob("*.parquet")
+    return table.stem
+
+
+def pieces(project: Project, stage: str = "work/infer") -> dict[str, int]:
+    """The finished pieces of a stage, and which file on the disk each is."""
+    found = project.result(stage).glob("*/[!.]*")
+    return {path.name: path.stat().st_ino for path in found}
+
+
+def infer_job(cluster: Cluster) -> str | None:
+    """The Slurm job that infers now."""
+    running = [job for job in cluster.jobs() if job.comment.startswith("rule_infer") and job.state == "RUNNING"]
+    return running[-1].id if running else None
+
+
+@contextmanager
+def inferring(project: Project, cluster: Cluster, *options: str) -> Iterator[tuple[subprocess.Popen, str]]:
+    """A run in the midst of `infer`: the process that drives it, and the Slurm job."""
+    driver = project.start(CATALOGUE, options=options)
+    try:
+        cluster.wait_until(lambda: len(pieces(project)) >= 2 and infer_job(cluster), 120)
+        yield driver, infer_job(cluster)
+    finally:
+        if driver.poll() is None:
+            driver.kill()
+            driver.wait()
+
+
+def finish(project: Project, undisturbed: Project, kept: dict[str, int]) -> None:
+    """One more call, which makes the rest and gives the same catalogue."""
+    done = project.run(CATALOGUE)
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(project.catalogue, undisturbed.catalogue, check_exact=True)
+    now = pieces(project)
+    assert len(now) == PIECES
+    assert kept.items() <= now.items()
+    log = project.result(f"logs/infer/{group_of(project)}.log").read_text()
+    assert not kept or f"{len(kept)} of {PIECES} pieces already done" in log
+    for earlier in ("georeference", "downsample", "tile"):
+        assert not project.result(f"logs/{earlier}").exists()
+
+
+def failures(project: Project) -> pd.DataFrame:
+    """What `python -m orbitile failures` finds, on the cluster's login node."""
+    done = project.ask("failures")
+    assert done.returncode == 0, done.stderr
+    return pd.read_parquet(project.result("failures.parquet"))
+
+
+def reasons(project: Project) -> list[str]:
+    return failures(project)["reason"].tolist()
+
+
+def test_a_cancelled_job(cluster: Cluster, tiled: Project, undisturbed: Project):
+    with inferring(tiled, cluster) as (driver, job):
+        cluster.cancel(job)
+        assert driver.wait(120) == 1
+    kept = pieces(tiled)
+    assert 2 <= len(kept) < PIECES
+    assert len(reasons(tiled)) == 1
+    finish(tiled, undisturbed, kept)
+    assert reasons(tiled) == []
+
+
+def test_a_node_that_dies(cluster: Cluster, tiled: Project, undisturbed: Project):
+    """Slurm notices, and runs the job elsewhere; nobody needs to call again."""
+    with inferring(tiled, cluster) as (driver, job):
+        node = cluster.job(job).node
+        cluster.kill_node(node)
+        kept = pieces(tiled)
+        try:
+            cluster.wait_until(lambda: cluster.job(job).state != "RUNNING", 90)
+        finally:
+            cluster.revive_node(node)
+        assert driver.wait(240) == 0
+    finish(tiled, undisturbed, kept)
+
+
+def test_out_of_memory(cluster: Cluster, tiled: Project, undisturbed: Project):
+    done = tiled.run(CATALOGUE, options=("--set-resources", "infer:mem_mb=300"))
+    assert done.returncode == 1
+    assert "out of memory" in reasons(tiled)[0]
+    finish(tiled, undisturbed, pieces(tiled))
+
+
+def test_more_memory_for_the_second_attempt(cluster: Cluster, tiled: Project, undisturbed: Project):
+    """What the profile does by itself: retries, each with more."""
+    options = ("--set-resources", "infer:mem_mb=300 if attempt == 1 else 3000", "--retries", "1")
+    done = tiled.run(CATALOGUE, options=options)
+    assert done.returncode == 0, done.stderr
+    pd.testing.assert_frame_equal(tiled.catalogue, undisturbed.catalogue, check_exact=True)
+
+
+def test_out_of_time(cluster: Cluster, tiled: Project, undisturbed: Project):
+    """A job that hangs, as on a file system that does not answer, until its minute is over."""
+    with inferring(tiled, cluster, "--set-resources", "infer:runtime=1") as (driver, job):
+        node = cluster.job(job).node
+        scripts = [pid for pid, line in cluster.processes(node).items() if line.endswith("infer.py")]
+        for pid in scripts:
+            os.kill(pid, signal.SIGSTOP)
+        assert driver.wait(200) == 1
+    assert cluster.job(job).state == "TIMEOUT"
+    finish(tiled, undisturbed, pieces(tiled))
+
+
+def test_the_driver_is_killed(cluster: Cluster, tiled: Project, undisturbed: Project):
+    """The job lives on. The next call's job for the group waits for it, and finds all pieces done."""
+    with inferring(tiled, cluster) as (driver, job):
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+        done = tiled.run(CATALOGUE)
+    assert done.returncode == 0, done.stderr
+    log = tiled.result(f"logs/infer/{group_of(tiled)}.log").read_text()
+    assert f"waiting for Slurm job {job}" in log
+    assert f"{PIECES} of {PIECES} pieces already done" in log
+    pd.testing.assert_frame_equal(tiled.catalogue, undisturbed.catalogue, check_exact=True)
+
+
+def test_no_second_driver(cluster: Cluster, tiled: Project):
+    with inferring(tiled, cluster):
+        second = tiled.run(CATALOGUE)
+    assert second.returncode == 1
+    assert "already drives this run" in second.stderr
+
+
+@pytest.fixture
+def spoilt(cluster: Cluster, tmp_path: Path) -> Project:
+    """The three scenes, the second with its last third missing."""
+    project = make_demo(tmp_path / "run", scenes=3, scenes_per_group=3)
+    table = pd.read_csv(project.folder / "scenes.csv")
+    copies = [project.folder / f"{scene}.tif" for scene in table["scene"]]
+    for original, copy in zip(table["path"], copies, strict=True):
+        shutil.copy(original, copy)
+    table.assign(path=copies).to_csv(project.folder / "scenes.csv", index=False)
+    os.truncate(copies[1], copies[1].stat().st_size * 2 // 3)
+    return on(cluster, project)
+
+
+def middle(project: Project) -> tuple[str, Path]:
+    row = pd.read_csv(project.folder / "scenes.csv").iloc[1]
+    return row["scene"], Path(row["path"])
+
+
+def test_a_corrupt_scene(spoilt: Project, undisturbed: Project):
+    """The group's other scenes are finished; mended, it is the only one that is done again."""
+    done = spoilt.run(CATALOGUE)
+    assert done.returncode == 1
+    (row,) = failures(spoilt).to_dict("records")
+    scene, path = middle(spoilt)
+    assert (row["rule"], row["scene"]) == ("georeference", scene)
+    assert "truncated" in row["reason"]
+    assert "Traceback" in row["traceback"]
+    kept = pieces(spoilt, "rasters")
+    shutil.copy(Path(pd.read_csv(undisturbed.folder / "scenes.csv")["path"][1]), path)
+    done = spoilt.run(CATALOGUE)
+    assert done.returncode == 0, done.stderr
+    assert kept.items() <= pieces(spoilt, "rasters").items()
+    assert len(kept) == 4
+    same = [column for column in undisturbed.catalogue.columns if column != "geometry"]
+    pd.testing.assert_frame_equal(spoilt.catalogue[same], undisturbed.catalogue[same], check_exact=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], None]]:
+    """Mounts a small file system on a folder; called again, makes it larger."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, megabytes: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        options = f"size={megabytes}m" + (",remount" if folder in mounted else "")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+        mounted.append(folder)
+
+    yield mount
+    for folder in set(mounted):
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk(cluster: Cluster, undisturbed: Project, tmp_path: Path, small_disk):
+    """Room for the first scene and not for all."""
+    project = on(cluster, make_demo(tmp_path / "run", scenes=3, scenes_per_group=3))
+    small_disk(project.result("rasters"), 9)
+    done = project.run(CATALOGUE)
+    assert done.returncode == 1
+    assert any("cannot be written" in reason for reason in reasons(project))
+    kept = {name: inode for name, inode in pieces(project, "rasters").items() if name.endswith(".tif")}
+    assert kept
+    small_disk(project.result("rasters"), 100)
+    done = project.run(CATALOGUE)
+    assert done.returncode == 0, done.stderr
+    assert kept.items() <= pieces(project, "rasters").items()
+    pd.testing.assert_frame_equal(project.catalogue, undisturbed.catalogue, check_exact=True)

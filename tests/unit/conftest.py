@@ -1,0 +1,85 @@
+"""Run folders, built by hand with the library's own writers."""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from orbitile.files import write_text
+from orbitile.jobs.lock import held
+from orbitile.jobs.pieces import Progress
+from orbitile.jobs.place import Place
+from orbitile.jobs.records import DONE, RUNNING, Attempt
+from orbitile.jobs.status import TABLES
+from orbitile.tables.parquet import write_table
+from orbitile.tables.plan import Group, Origin, Unplanned, write_plan
+
+TABLE = pa.schema([pa.field("scene", pa.string())])
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A made-up run's folder; nothing in it was computed."""
+
+    path: Path
+
+    def plan(self, groups, unplanned="", gigapixels=1.0):
+        """A plan of groups, as strings of scenes named by letters."""
+        rows = [dict(scene=scene, group=group, path=f"{scene}.tif") for group, some in groups.items() for scene in some]
+        refused = [Unplanned(scene, f"{scene}.tif", "1-1", f"{scene}.tif: made up") for scene in unplanned]
+        members = [Group(name, [], "version", gigapixels) for name in groups]
+        write_plan(rows, members, refused, Origin("", "", ""), self.path / "plan.parquet")
+
+    def place(self, rule, group):
+        return Place(self.path, rule, group)
+
+    def table(self, rule, group, pieces=(), rows=0):
+        """A stage's table of a group, made of pieces."""
+        path = self.path / TABLES[rule] / f"{group}.parquet"
+        metadata = dict(pieces=json.dumps([str(piece) for piece in pieces]))
+        write_table(pd.DataFrame(dict(scene=["a"] * rows)), TABLE, path, metadata)
+        return path
+
+    def piece(self, folder, scene, name):
+        """A finished piece of work of a scene: 1000 bytes."""
+        path = self.path / folder / scene / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+        return path
+
+    def attempts(self, rule, group, *states, progress=None, **other):
+        """The record of a job whose attempts ended in the given states."""
+        host = dict(host="node7", threads=4, slurm_job=None) | other
+        list_of = [
+            Attempt(time.time() - 100, ended=None if state == RUNNING else time.time(), state=state, **host,
+                    progress=progress or Progress())
+            for state in states
+        ]  # fmt: skip
+        write_text(self.place(rule, group).record, json.dumps([asdict(one) for one in list_of]))
+
+    def done(self, rule, group, progress=None, **table):
+        """A stage of a group that has finished."""
+        self.attempts(rule, group, DONE, progress=progress)
+        return self.table(rule, group, **table)
+
+    def running(self, rule, group):
+        """Hold a job's lock."""
+        return held(self.place(rule, group).lock)
+
+    def files(self):
+        """All files, relative to the folder."""
+        return {
+            str(Path(folder, name).relative_to(self.path)) for folder, _, names in os.walk(self.path) for name in names
+        }
+
+
+@pytest.fixture
+def run_folder(tmp_path, monkeypatch):
+    """A run's folder, under the path that users give: results/r in the folder where they are."""
+    monkeypatch.chdir(tmp_path)
+    return RunFolder(Path("results/r"))

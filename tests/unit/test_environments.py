@@ -1,0 +1,134 @@
+"""The environment files, the image and .venv agree with the lock, and with what the workflow imports."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "workflow" / "lib"
+SETS = ["rasters", "networks"]
+# The Snakefile runs this stage itself, so that no rule names it.
+PLAN = LIBRARY / "orbitile" / "stages" / "plan.py"
+PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
+
+
+def environment(name):
+    return yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
+
+
+def pins(name):
+    """The versions that a set asks pip for."""
+    requirements = [Requirement(text) for text in environment(name)[-1]["pip"]]
+    return {requirement.name: str(requirement.specifier) for requirement in requirements}
+
+
+def locked():
+    """The versions in the lock for the Python of the sets."""
+    lines = (ROOT / "envs" / "requirements.lock").read_text().splitlines()
+    requirements = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].strip()]
+    chosen = [one for one in requirements if one.marker is None or one.marker.evaluate(PYTHON)]
+    return {requirement.name: str(requirement.specifier) for requirement in chosen}
+
+
+def rules():
+    """Rule, environment file and script of every rule that has both."""
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            file, script = re.search(r"envs/(\S+)\"", block), re.search(r"scripts/(\S+)\"", block)
+            if file and script:
+                yield block.split(":")[0], file[1], ROOT / "workflow" / "scripts" / script[1]
+
+
+def served(name):
+    """The scripts that run in a set, and with networks those of rasters too: it has room for all."""
+    files = {"rasters.yaml"} if name == "rasters" else {"rasters.yaml", "networks.yaml"}
+    return [PLAN, *(script for _, file, script in rules() if file in files)]
+
+
+def imported(path):
+    """Every name that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules(name):
+    """The files of our library among `name` and the packages that it lies in."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        stem = LIBRARY.joinpath(*parts[:length])
+        yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
+
+
+def needed(paths):
+    """The packages that files import, themselves and through our library."""
+    waiting, seen, packages = list(paths), set(), set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            names = list(imported(path))
+            packages |= {name.split(".")[0] for name in names}
+            waiting += [module for name in names for module in modules(name)]
+    return packages - sys.stdlib_module_names - {"orbitile"}
+
+
+def distributions(packages):
+    """The names by which pip may know each package."""
+    known = packages_distributions()
+    return {package: {name.lower() for name in known[package]} for package in packages}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pin_is_the_locks(name):
+    found = pins(name)
+    assert found == {package: locked().get(package) for package in found}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_import_of_a_set_is_pinned(name):
+    found = distributions(needed(served(name)))
+    assert {package for package, names in found.items() if not names & set(pins(name))} == set()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pin_is_imported(name):
+    names = set().union(*distributions(needed(served(name))).values())
+    assert set(pins(name)) - names == {"snakemake"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets_have_the_python_of_their_pins(name):
+    assert environment(name)[0] == f"python ={PYTHON['python_version']}"
+
+
+def test_every_rule_runs_in_a_set():
+    assert {file for _, file, _ in rules()} == {f"{name}.yaml" for name in SETS}
+
+
+def test_networks_can_do_what_rasters_can():
+    assert pins("rasters").items() <= pins("networks").items()
+
+
+@pytest.mark.parametrize("file", ["setup.sh", "Dockerfile"])
+def test_image_and_venv_are_made_from_the_lock_alone(file):
+    text = (ROOT / "envs" / file).read_text()
+    (install,) = re.findall(r"pip install .*", text)
+    assert "requirements.lock" in text
+    assert "--require-hashes" in text
+    assert not re.search(r"\w==", install)
+
+
+def test_the_containers_profile_is_the_local_one_and_a_wait():
+    local, container = (
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()) for name in ("local", "container")
+    )
+    assert container == local | {"latency-wait": 30}

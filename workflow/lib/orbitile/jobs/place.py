@@ -1,0 +1,52 @@
+"""Where a job keeps what it leaves beside its output: all below the run's folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+WHOLE_RUN = "_run"
+"""Stands for the group in jobs that work on the whole run; no group can be called so."""
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A job's rule and group (or scene, or WHOLE_RUN) in a run's folder."""
+
+    results: Path
+    rule: str
+    group: str
+
+    @classmethod
+    def of_log(cls, log: str | Path) -> Self:
+        """The job that logs to results/<run>/logs/<rule>/<group>.log, or logs/<rule>.log for the whole run."""
+        path = Path(log)
+        if path.parent.name == "logs":
+            return cls(path.parent.parent, path.stem, WHOLE_RUN)
+        return cls(path.parents[2], path.parent.name, path.name.removesuffix(".log"))
+
+    @property
+    def log(self) -> Path:
+        """The job's log."""
+        folder = self.results / "logs"
+        return folder / f"{self.rule}.log" if self.group == WHOLE_RUN else folder / self.rule / f"{self.group}.log"
+
+    @property
+    def lock(self) -> Path:
+        """The job's lock while it runs."""
+        return self.results / "jobs" / self.rule / f"{self.group}.lock"
+
+    @property
+    def record(self) -> Path:
+        """What the job's attempts did and used."""
+        return self.results / "jobs" / self.rule / f"{self.group}.json"
+
+    @property
+    def failures(self) -> Path:
+        """What failed in the job's last attempt; no file where nothing did."""
+        return self.results / "failures" / self.rule / f"{self.group}.parquet"
+
+
+def places(results: Path) -> list[Place]:
+    """All jobs of a run that have left a record, by rule and group."""
+    records = sorted((results / "jobs").glob("*/*.json"))
+    return [Place(results, path.parent.name, path.stem) for path in records if not path.name.startswith(".")]

@@ -1,0 +1,118 @@
+"""The picture of the execution graph: a column per stage, a row per group, small cells where they are many."""
+
+import math
+
+from orbitile.jobs.place import WHOLE_RUN
+from orbitile.reporting.graph import Graph, Node
+from orbitile.reporting.look import CATALOGUE, CHAIN, STATE_COLOURS, STATES, rule_colour
+from orbitile.reporting.markup import element, line, rect, svg, text, tooltip
+
+WIDTH = 1160
+FEW = 40
+"""Up to so many groups are drawn with names, words and lines."""
+HEAD = 34
+
+NAME_PX, NAME_LETTERS = 170, 24
+CELL, PITCH = (84, 18), 24
+COLUMNS = dict(
+    zip([*CHAIN, CATALOGUE], [175, 290, 405, 520, 635, 800, 915, 1060], strict=True)
+)  # the wide gap before suppress is for the lines from neighbours
+LIGHT_TEXT = ("lost", "failed")
+
+BLOCKS, BLOCK_PX, SMALL_CELL_PX = 6, 194, 25
+BLOCK_HEIGHT, SMALL_ROWS = 640, (2, 10)
+
+
+def graph_picture(graph: Graph) -> str:
+    """An SVG of the graph; of many groups only the cells' states, without names and lines."""
+    return _drawn(graph) if len(graph.groups) <= FEW else _matrix(graph)
+
+
+def is_small(graph: Graph) -> bool:
+    """Tell whether the picture has names, words and lines."""
+    return len(graph.groups) <= FEW
+
+
+def _drawn(graph: Graph) -> str:
+    tops = {group: HEAD + PITCH * row for row, group in enumerate(graph.groups)}
+    height = HEAD + PITCH * max(len(tops), 1)
+    tops[WHOLE_RUN] = (HEAD + height - PITCH) / 2
+    heads = [part for rule, left in COLUMNS.items() for part in _head(rule, left)]
+    names = [_group_name(group, tops[group]) for group in graph.groups]
+    lines = [_edge(*edge, tops) for edge in graph.edges]
+    cells = [_cell(node, state, tops) for node, state in graph.states.items()]
+    return svg(WIDTH, height + 4, "Execution graph of groups", [*heads, *lines, *names, *cells])
+
+
+def _head(rule: str, left: float) -> list[str]:
+    middle = left + CELL[0] / 2
+    return [
+        rect(left, HEAD - 12, CELL[0], 4, fill=rule_colour(rule)),
+        text(rule, middle, HEAD - 18, text_anchor="middle", class_="name"),
+    ]
+
+
+def _group_name(group: str, top: float) -> str:
+    short = group if len(group) <= NAME_LETTERS else group[: NAME_LETTERS - 1] + "…"
+    return element("g", tooltip(group), text(short, NAME_PX - 6, top + 13, text_anchor="end", class_="tick"))
+
+
+def _edge(source: Node, sink: Node, tops: dict[str, float]) -> str:
+    between_groups = source[1] != sink[1] and sink[0] != CATALOGUE
+    ends = [
+        (COLUMNS[source[0]] + CELL[0], tops[source[1]] + CELL[1] / 2),
+        (COLUMNS[sink[0]], tops[sink[1]] + CELL[1] / 2),
+    ]
+    return line(*ends, stroke="#7a8894" if between_groups else "#333333", stroke_width=0.8 if between_groups else 1.2)
+
+
+def _cell(node: Node, state: str, tops: dict[str, float]) -> str:
+    rule, group = node
+    left, top = COLUMNS[rule], tops[group]
+    about = f"{rule} {group}: {STATES.get(state, state)}"
+    colour = "#ffffff" if state in LIGHT_TEXT else "#222222"
+    return element(
+        "g",
+        rect(left, top, *CELL, about, fill=STATE_COLOURS.get(state, "#ffffff"), stroke="#666666", rx=3),
+        text(state, left + CELL[0] / 2, top + 13, text_anchor="middle", class_="tick", fill=colour),
+    )
+
+
+def _matrix(graph: Graph) -> str:
+    rows = math.ceil(len(graph.groups) / BLOCKS)
+    row_px = min(max(BLOCK_HEIGHT / rows, SMALL_ROWS[0]), SMALL_ROWS[1])
+    starts = range(0, len(graph.groups), rows)
+    parts = [
+        part
+        for n, start in enumerate(starts)
+        for part in _block(graph, graph.groups[start : start + rows], BLOCK_PX * n, row_px)
+    ]
+    return svg(WIDTH, HEAD + rows * row_px + 4, "Execution graph of groups", parts)
+
+
+def _block(graph: Graph, groups: list[str], left: float, row_px: float) -> list[str]:
+    """Some groups, a row of small cells each; the first and the last are named above."""
+    columns = [left + SMALL_CELL_PX * n for n in range(len(CHAIN))]
+    names = f"{_short(groups[0])} … {_short(groups[-1])}" if len(groups) > 1 else _short(groups[0])
+    heads = [
+        rect(x, HEAD - 8, SMALL_CELL_PX - 1, 5, rule, fill=rule_colour(rule))
+        for x, rule in zip(columns, CHAIN, strict=True)
+    ]
+    rows = [_row(graph, group, columns, HEAD + row_px * n, row_px) for n, group in enumerate(groups)]
+    return [text(names, left, HEAD - 14, class_="tick"), *heads, *rows]
+
+
+def _row(graph: Graph, group: str, columns: list[float], top: float, row_px: float) -> str:
+    states = {rule: graph.states[rule, group] for rule in CHAIN if (rule, group) in graph.states}
+    odd = ", ".join(f"{rule} {state}" for rule, state in states.items() if state != "done")
+    height = row_px - (1 if row_px > 4 else 0.3)
+    cells = [
+        rect(columns[CHAIN.index(rule)], top, SMALL_CELL_PX - 1, height, fill=STATE_COLOURS.get(state, "#ffffff"),
+             stroke="#999999", stroke_width=0.2)
+        for rule, state in states.items()
+    ]  # fmt: skip
+    return element("g", tooltip(f"{group}: {odd or 'all done'}"), *cells)
+
+
+def _short(group: str) -> str:
+    return group if len(group) <= 13 else group[:5] + "…" + group[-7:]

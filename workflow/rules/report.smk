@@ -1,0 +1,24 @@
+rule report:
+    input:
+        craters=f"{RESULTS}/catalogue/craters.parquet",
+        proof=f"{RESULTS}/catalogue/craters.json",
+    output:
+        index=f"{RESULTS}/report/index.html",
+        jobs=f"{RESULTS}/report/jobs.csv",
+        rules=f"{RESULTS}/report/rules.csv",
+        graph=f"{RESULTS}/report/graph.csv",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
+        runtime=lambda wildcards, attempt: attempt * 60,
+    params:
+        results=subpath(output.index, ancestor=2),
+    message:
+        "report on the whole run"
+    script:
+        "../scripts/report.py"
