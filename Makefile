@@ -23,9 +23,10 @@ clear-stale: setup
 test: setup
 	pytest -n auto --dist loadfile tests/unit tests/workflow
 
-# On a real Slurm, which it starts on this machine and stops again. Needs root.
+# On a real Slurm, which it starts on this machine and stops again. Needs root. Most of it is waiting for Slurm to
+# notice something, so that several such clusters run side by side.
 test-cluster: setup
-	pytest tests/cluster
+	pytest -n 3 --dist loadgroup tests/cluster
 
 # The environment as an image for podman or docker, and as a file for Apptainer; envs/README.md says more.
 container:

@@ -8,7 +8,7 @@ from slurm import Cluster, ClusterError
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A Slurm of the session's own, with three idle nodes. Who switches a node off switches it on again."""
+    """A Slurm of the tests' own, with three idle nodes. Who switches a node off switches it on again."""
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))
     try:
         cluster.start()

@@ -1,4 +1,4 @@
-"""A real Slurm on this host, for as long as a test session lasts: a controller and three nodes, made up of daemons.
+"""A real Slurm on this host, for as long as the tests last: a controller and three nodes, made up of daemons.
 
 Every node lives in a process namespace of its own. That is what makes it a machine: switching it off ends all that
 runs on it in the same moment, and nothing that a job leaves behind outlives it.

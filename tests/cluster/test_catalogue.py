@@ -16,6 +16,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize(("scenes_per_group", "groups"), [(2, 5), (4, 3)])
 def test_the_demo_on_the_cluster(cluster: Cluster, local: Project, tmp_path, scenes_per_group, groups):
     project = on(cluster, make_demo(tmp_path, scenes_per_group=scenes_per_group))

@@ -1,6 +1,5 @@
 """What failed in a run: kept per job, gathered for the person who must find out why."""
 
-import logging
 import shlex
 import time
 from pathlib import Path
@@ -15,8 +14,6 @@ from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, read_
 from orbitile.tables.parquet import read_table, write_table
 from orbitile.tables.plan import Plan, Unplanned, read_plan
 
-log = logging.getLogger(__name__)
-
 PLAN = "plan"
 TARGETS = dict(
     plan="", vectorise="vectors/{}.parquet", catalogue="catalogue/craters.parquet", overview="catalogue/craters.png",
@@ -28,7 +25,7 @@ TARGETS = dict(
 SCHEMA = pa.schema(
     [
         pa.field("rule", pa.string()),
-        pa.field("group", pa.string(), metadata={"about": "group or scene the job was for; run: the whole run"}),
+        pa.field("group", pa.string(), metadata={"about": "group or scene the job was for; _run: the whole run"}),
         pa.field("scene", pa.string(), metadata={"about": "the scene that failed; empty: the job as a whole"}),
         pa.field("detail", pa.string(), metadata={"about": "which part of the scene"}),
         pa.field("reason", pa.string()),
