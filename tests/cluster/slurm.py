@@ -309,8 +309,17 @@ def _node(name: str, host: str, port: int) -> str:
 
 
 def _children(pid: int) -> list[int]:
-    listing = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listing.read_text().split()] if listing.exists() else []
+    """The processes that a process started, from whichever of its threads."""
+    listings = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for listing in listings for child in _words(listing)]
+
+
+def _words(path: Path) -> list[str]:
+    """The words of a file that may be gone at any moment."""
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
 
 
 def _descendants(pid: int) -> list[int]:
