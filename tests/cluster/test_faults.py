@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +177,7 @@ def test_the_driver_is_killed(cluster: Cluster, tiled: Project, undisturbed: Pro
     with inferring(tiled, cluster) as running:
         os.killpg(running.driver.pid, signal.SIGKILL)
         running.driver.wait()
-        second = tiled.start(CATALOGUE)
+        second = tiled.start(CATALOGUE, options=("--set-resources", "infer:gpu=0"))  # the only GPU is taken
         cluster.wait_until(lambda: f"waiting for Slurm job {running.job}" in log.read_text(), 90)
         running.go_on()
         assert second.wait(240) == 0
@@ -229,32 +229,17 @@ def test_a_corrupt_scene(spoilt: Project, undisturbed: Project):
     pd.testing.assert_frame_equal(spoilt.catalogue[same], undisturbed.catalogue[same], check_exact=True)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], None]]:
-    """Mounts a small file system on a folder; called again, makes it larger."""
-    mounted: list[Path] = []
-
-    def mount(folder: Path, megabytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        options = f"size={megabytes}m" + (",remount" if folder in mounted else "")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
-        mounted.append(folder)
-
-    yield mount
-    for folder in set(mounted):
-        subprocess.run(["umount", folder], check=True)
-
-
-def test_a_full_disk(cluster: Cluster, undisturbed: Project, tmp_path: Path, small_disk):
-    """Room for the first scene and not for all."""
+def test_a_full_disk(cluster: Cluster, undisturbed: Project, tmp_path: Path, small_disk: Path):
+    """Room for the first scene and not for all; then somebody makes room."""
     project = on(cluster, make_demo(tmp_path / "run", scenes=3, scenes_per_group=3))
-    small_disk(project.result("rasters"), 9)
+    project.result(".").mkdir(parents=True)
+    project.result("rasters").symlink_to(small_disk)
     done = project.run(CATALOGUE)
     assert done.returncode == 1
     assert any("cannot be written" in reason for reason in reasons(project))
     kept = {name: inode for name, inode in pieces(project, "rasters").items() if name.endswith(".tif")}
     assert kept
-    small_disk(project.result("rasters"), 100)
+    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
     done = project.run(CATALOGUE)
     assert done.returncode == 0, done.stderr
     assert kept.items() <= pieces(project, "rasters").items()
