@@ -83,7 +83,7 @@ def inferring(project: Project, cluster: Cluster, *options: str) -> Iterator[Inf
     driver = project.start(CATALOGUE, options=options)
     job = None
     try:
-        cluster.wait_until(lambda: len(pieces(project)) >= 2, 120)
+        cluster.wait_until(lambda: len(pieces(project)) >= 2, 300)
         job = infer_job(cluster)
         script = script_of(cluster, job)
         os.kill(script, signal.SIGSTOP)
@@ -125,7 +125,7 @@ def reasons(project: Project) -> list[str]:
 def test_a_cancelled_job(cluster: Cluster, tiled: Project, undisturbed: Project):
     with inferring(tiled, cluster) as running:
         cluster.cancel(running.job)
-        assert running.driver.wait(120) == 1
+        assert running.driver.wait(300) == 1
     kept = pieces(tiled)
     assert 2 <= len(kept) < PIECES
     assert "told to stop" in reasons(tiled)[0]
@@ -140,10 +140,10 @@ def test_a_node_that_dies(cluster: Cluster, tiled: Project, undisturbed: Project
         kept = pieces(tiled)
         cluster.kill_node(node)
         try:
-            cluster.wait_until(lambda: cluster.job(running.job).state != "RUNNING", 90)
+            cluster.wait_until(lambda: cluster.job(running.job).state != "RUNNING", 180)
         finally:
             cluster.revive_node(node)
-        assert running.driver.wait(240) == 0
+        assert running.driver.wait(400) == 0
     finish(tiled, undisturbed, kept)
 
 
@@ -165,7 +165,7 @@ def test_more_memory_for_the_second_attempt(cluster: Cluster, tiled: Project, un
 def test_out_of_time(cluster: Cluster, tiled: Project, undisturbed: Project):
     """A job that hangs, as on a file system that does not answer, until its minute is over."""
     with inferring(tiled, cluster, "--set-resources", "infer:runtime=1") as running:
-        assert running.driver.wait(200) == 1
+        assert running.driver.wait(400) == 1
         assert cluster.job(running.job).state == "TIMEOUT"
     assert "told to stop" in reasons(tiled)[0]
     finish(tiled, undisturbed, pieces(tiled))
@@ -178,9 +178,9 @@ def test_the_driver_is_killed(cluster: Cluster, tiled: Project, undisturbed: Pro
         os.killpg(running.driver.pid, signal.SIGKILL)
         running.driver.wait()
         second = tiled.start(CATALOGUE, options=("--set-resources", "infer:gpu=0"))  # the only GPU is taken
-        cluster.wait_until(lambda: f"waiting for Slurm job {running.job}" in log.read_text(), 90)
+        cluster.wait_until(lambda: f"waiting for Slurm job {running.job}" in log.read_text(), 240)
         running.go_on()
-        assert second.wait(240) == 0
+        assert second.wait(400) == 0
     assert f"{PIECES} of {PIECES} pieces already done" in log.read_text()
     pd.testing.assert_frame_equal(tiled.catalogue, undisturbed.catalogue, check_exact=True)
 
