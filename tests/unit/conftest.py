@@ -15,7 +15,6 @@ from orbitile.jobs.lock import held
 from orbitile.jobs.pieces import Progress
 from orbitile.jobs.place import Place
 from orbitile.jobs.records import DONE, RUNNING, Attempt
-from orbitile.jobs.status import TABLES
 from orbitile.tables.parquet import write_table
 from orbitile.tables.plan import Group, Origin, Unplanned, write_plan
 
@@ -40,7 +39,7 @@ class RunFolder:
 
     def table(self, rule, group, pieces=(), rows=0):
         """A stage's table of a group, made of pieces."""
-        path = self.path / TABLES[rule] / f"{group}.parquet"
+        path = self.place(rule, group).table
         metadata = dict(pieces=json.dumps([str(piece) for piece in pieces]))
         write_table(pd.DataFrame(dict(scene=["a"] * rows)), TABLE, path, metadata)
         return path

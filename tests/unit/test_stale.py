@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from orbitile.errors import OrbitileError
-from orbitile.jobs.place import WHOLE_RUN
+from orbitile.jobs.place import TABLES, WHOLE_RUN
 from orbitile.jobs.records import DONE
 from orbitile.jobs.stale import clear, stale
-from orbitile.jobs.status import TABLES
 from orbitile.jobs.watching import show_stale
 
 

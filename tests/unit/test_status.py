@@ -4,8 +4,9 @@ import time
 import pytest
 
 from orbitile.jobs.pieces import Progress
+from orbitile.jobs.place import TABLES
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
-from orbitile.jobs.status import TABLES, stage_states, status
+from orbitile.jobs.status import stage_states, status
 from orbitile.tables.plan import read_plan
 
 

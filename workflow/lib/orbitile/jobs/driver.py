@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from orbitile.errors import OrbitileError
-from orbitile.jobs.lock import held, holder_of, is_gone, slurm_has_ended
+from orbitile.jobs.lock import has_ended, held, holder_of
 
 
 def drive(results: str | Path) -> None:
@@ -15,7 +15,7 @@ def drive(results: str | Path) -> None:
     """
     path = Path(results) / "jobs" / "driver.lock"
     holder = holder_of(path)
-    if holder is not None and not (is_gone(holder, path) or slurm_has_ended(holder)):
+    if holder is not None and not has_ended(holder, path):
         raise OrbitileError(
             f"{results}: {holder} already drives this run; let it finish, or end it with `kill {holder.pid}` on "
             f"{holder.host} (`make status` shows how far it is)"

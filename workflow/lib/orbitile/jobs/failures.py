@@ -10,8 +10,8 @@ import pyarrow as pa
 from orbitile.jobs.at_work import at_work
 from orbitile.jobs.pieces import Failure
 from orbitile.jobs.place import WHOLE_RUN, Place, places
-from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, read_attempts
-from orbitile.tables.parquet import read_table, write_table
+from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, read_attempts, utc
+from orbitile.tables.parquet import read_table, united, write_table
 from orbitile.tables.plan import Plan, Unplanned, read_plan
 
 PLAN = "plan"
@@ -42,8 +42,7 @@ def write_failures(place: Place, failures: list[Failure], excluded: bool) -> Non
     if not failures:
         place.failures.unlink(missing_ok=True)
         return
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    about = dict(rule=place.rule, group=place.group, excluded=excluded, time=now, log=str(place.log))
+    about = dict(rule=place.rule, group=place.group, excluded=excluded, time=utc(time.time()), log=str(place.log))
     write_table(pd.DataFrame([vars(failure) | about for failure in failures]), SCHEMA, place.failures)
 
 
@@ -56,8 +55,7 @@ def read_failures(results: Path) -> pd.DataFrame:
     rows = [_silent(place) for place in sorted(untold - at_work(untold))]
     rows += [_unplanned(one, results) for one in plan.unplanned]
     told = pd.DataFrame([row for row in rows if row], columns=SCHEMA.names)
-    everything = [table for table in (*kept, told) if len(table)] or [told]
-    return pd.concat(everything, ignore_index=True).sort_values(["rule", "group", "scene", "detail"], ignore_index=True)
+    return united([*kept, told], SCHEMA).sort_values(["rule", "group", "scene", "detail"], ignore_index=True)
 
 
 def rerun_command(rows: pd.DataFrame, results: Path) -> str:
@@ -94,7 +92,7 @@ def _silent(place: Place) -> dict | None:
     reason = _reason(attempts[-1]) if attempts else None
     if reason is None:
         return None
-    ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(attempts[-1].ended or place.record.stat().st_mtime))
+    ended = utc(attempts[-1].ended or place.record.stat().st_mtime)
     return dict(
         rule=place.rule, group=place.group, scene="", detail="", reason=reason, excluded=False, time=ended,
         log=str(place.log), traceback="",

@@ -11,7 +11,7 @@ from pathlib import Path
 from orbitile.errors import OrbitileError
 from orbitile.jobs.failures import write_failures
 from orbitile.jobs.lock import held
-from orbitile.jobs.pieces import Failure, StopError, Work, one_line
+from orbitile.jobs.pieces import Failure, StopError, Work
 from orbitile.jobs.place import Place
 from orbitile.jobs.records import DONE, FAILED, STOPPED, Recorder
 
@@ -51,8 +51,7 @@ def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterat
 
 def _keep(place: Place, recorder: Recorder, work: Work, error: Exception) -> None:
     """Keep why a job failed, as far as the disk still takes it."""
-    reason = str(error) if isinstance(error, OrbitileError) else f"{type(error).__name__}: {error}"
-    whole = Failure("", "", one_line(reason), traceback.format_exc())
+    whole = Failure.of(error)
     with suppress(OSError):
         recorder.end(FAILED, whole.reason)
         write_failures(place, work.failures or [whole], excluded=False)

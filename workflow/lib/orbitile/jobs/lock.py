@@ -59,6 +59,11 @@ def _parse(text: str) -> Holder:
     return Holder(**json.loads(text))
 
 
+def has_ended(holder: Holder, path: Path) -> bool:
+    """Tell whether a lock's holder is gone, as the lock shows or as Slurm knows."""
+    return is_gone(holder, path) or slurm_has_ended(holder)
+
+
 def is_gone(holder: Holder, path: Path) -> bool:
     """Tell whether a lock's holder has ended without giving the lock back."""
     if holder.machine == _machine():
@@ -112,7 +117,7 @@ def _acquire(path: Path, me: Holder) -> None:
         holder = holder_of(path)
         if holder is None:
             _refuse_garbage(path)
-        elif is_gone(holder, path) or slurm_has_ended(holder):
+        elif has_ended(holder, path):
             log.warning("taking over from %s, which is gone", holder)
             _take_away(path, holder)
         else:

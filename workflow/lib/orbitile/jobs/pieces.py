@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pyarrow.parquet as pq
 
-from orbitile.errors import OrbitileError
+from orbitile.errors import OrbitileError, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Failure:
-    """A piece that could not be made: why in one line, and the whole traceback."""
+    """A piece, or a job as a whole, that could not be made: why in one line, and the whole traceback."""
 
     scene: str
     detail: str
     reason: str
     traceback: str
+
+    @classmethod
+    def of(cls, error: Exception, scene: str = "", detail: str = "") -> Self:
+        """What an error tells about a piece; about the job as a whole where no scene is named."""
+        return cls(scene, detail, reason_of(error), "".join(traceback.format_exception(error)))
 
 
 class StopError(Exception):
@@ -125,12 +131,12 @@ class Work:
         except StopError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, OrbitileError) else f"{type(error).__name__}: {error}"
-            self.failures.append(Failure(piece.scene, piece.detail, one_line(reason), traceback.format_exc()))
+            failure = Failure.of(error, piece.scene, piece.detail)
+            self.failures.append(failure)
             self.progress.pieces_failed += 1
-            log.error("%s failed: %s", piece, one_line(reason))
+            log.error("%s failed: %s", piece, failure.reason)
             if not isinstance(error, OrbitileError):
-                log.debug("%s", self.failures[-1].traceback)
+                log.debug("%s", failure.traceback)
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
@@ -161,8 +167,3 @@ def pieces_of(table: str | Path) -> list[str]:
 
 def _metadata(path: str | Path, name: str) -> str:
     return (pq.read_schema(path).metadata or {}).get(name.encode(), b"[]").decode()
-
-
-def one_line(text: str) -> str:
-    """The first line of a message."""
-    return (text.strip() or "no reason given").splitlines()[0]

@@ -1,4 +1,4 @@
-"""Where a job keeps what it leaves beside its output: all below the run's folder."""
+"""Where a job keeps its table, its pieces and what it leaves beside them: all below the run's folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,13 @@ from typing import Self
 
 WHOLE_RUN = "_run"
 """Stands for the group in jobs that work on the whole run; no group can be called so."""
+TABLES = dict(
+    georeference="georeferenced", downsample="scaled", tile="tiles", infer="raw", untile="detections",
+    suppress="suppressed", vectorise="vectors",
+)  # fmt: skip
+"""Where each stage's table of a group lies, in the order of the chain."""
+WORK_FOLDERS = dict(georeference="rasters", downsample="rasters", tile="work/tile", infer="work/infer")
+"""Where each stage keeps its pieces, in a folder per scene."""
 
 
 @dataclass(frozen=True, order=True)
@@ -23,6 +30,11 @@ class Place:
         if path.parent.name == "logs":
             return cls(path.parent.parent, path.stem, WHOLE_RUN)
         return cls(path.parents[2], path.parent.name, path.name.removesuffix(".log"))
+
+    @property
+    def table(self) -> Path:
+        """The stage's table of the group; stages of the chain (see TABLES) have one."""
+        return self.results / TABLES[self.rule] / f"{self.group}.parquet"
 
     @property
     def log(self) -> Path:

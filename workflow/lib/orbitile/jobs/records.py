@@ -1,6 +1,7 @@
 """The record of a job: what its attempts did, how long they took and what they used."""
 
 import json
+import math
 import os
 import resource
 import socket
@@ -45,7 +46,7 @@ class Recorder:
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
-        self._before = [_given_up(attempt) for attempt in read_attempts(path)]
+        self._before = [given_up(attempt) for attempt in read_attempts(path)]
         started = psutil.Process().create_time()
         self._attempt = Attempt(started, socket.gethostname(), threads, os.environ.get("SLURM_JOB_ID"))
         self._written = 0.0
@@ -79,9 +80,14 @@ def read_attempts(path: Path) -> list[Attempt]:
     return [Attempt(**one | dict(progress=Progress(**one["progress"]))) for one in found]
 
 
-def _given_up(attempt: Attempt) -> Attempt:
-    """An attempt that another follows has ended, if only with a crash."""
+def given_up(attempt: Attempt) -> Attempt:
+    """An attempt that nobody works on any more: it has ended, if only with a crash."""
     return replace(attempt, state=LOST) if attempt.state == RUNNING else attempt
+
+
+def utc(moment: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC; empty where not known (NaN)."""
+    return "" if math.isnan(moment) else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def _usage() -> dict[str, float]:

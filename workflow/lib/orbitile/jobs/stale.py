@@ -6,11 +6,8 @@ from pathlib import Path
 from orbitile.errors import OrbitileError
 from orbitile.jobs.lock import holder_of, is_gone
 from orbitile.jobs.pieces import pieces_of
-from orbitile.jobs.status import TABLES
+from orbitile.jobs.place import TABLES, WORK_FOLDERS, Place
 from orbitile.tables.plan import Plan, read_plan
-
-WORK_FOLDERS = dict(georeference="rasters", downsample="rasters", tile="work/tile", infer="work/infer")
-"""Where each stage keeps its pieces, in a folder per scene."""
 
 
 def stale(results: Path) -> list[Path]:
@@ -51,14 +48,14 @@ def _used(results: Path, plan: Plan, stage: str) -> set[tuple[str, str]]:
 
     Tables name pieces as the workflow saw them, from the folder it ran in; we may look from another.
     """
-    tables = [results / TABLES[stage] / f"{group}.parquet" for group in plan.groups]
+    tables = [Place(results, stage, group).table for group in plan.groups]
     used = [Path(piece) for table in tables if table.is_file() for piece in pieces_of(table)]
     rasters = [path.with_suffix(".tif") for path in used if path.suffix == ".json"]
     return {(path.parent.name, path.name) for path in used + rasters}
 
 
 def _unfinished_scenes(results: Path, plan: Plan, stage: str) -> set[str]:
-    groups = {group for group in plan.groups if not (results / TABLES[stage] / f"{group}.parquet").is_file()}
+    groups = {group for group in plan.groups if not Place(results, stage, group).table.is_file()}
     return {scene for scene, group in plan.group_of_scene.items() if group in groups}
 
 

@@ -7,30 +7,23 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from orbitile.jobs.at_work import at_work
-from orbitile.jobs.place import Place
+from orbitile.jobs.place import TABLES, Place
 from orbitile.jobs.records import DONE, RUNNING, Attempt, read_attempts
 from orbitile.tables.plan import Plan, read_plan
-
-TABLES = dict(
-    georeference="georeferenced", downsample="scaled", tile="tiles", infer="raw", untile="detections",
-    suppress="suppressed", vectorise="vectors",
-)  # fmt: skip
-"""Where each stage's table of a group lies, in the order of the chain."""
 
 
 @dataclass(frozen=True)
 class GroupState:
-    """One stage of one group: its table, the last attempt at it, and whether somebody works on it."""
+    """One stage of one group: the last attempt at it, and whether somebody works on it."""
 
     place: Place
-    table: Path
     attempt: Attempt | None
     at_work: bool
 
     @property
     def is_done(self) -> bool:
         """Whether its table is there."""
-        return self.table.is_file()
+        return self.place.table.is_file()
 
     @property
     def is_running(self) -> bool:
@@ -78,8 +71,7 @@ def status(results: Path) -> str:
 
 def _state(place: Place, working: bool) -> GroupState:
     attempts = read_attempts(place.record)
-    table = place.results / TABLES[place.rule] / f"{place.group}.parquet"
-    return GroupState(place, table, attempts[-1] if attempts else None, working)
+    return GroupState(place, attempts[-1] if attempts else None, working)
 
 
 def _stage_lines(states: dict[str, list[GroupState]]) -> list[str]:
@@ -99,7 +91,7 @@ def _scenes(states: dict[str, list[GroupState]], plan: Plan) -> str:
 
 def _tiles(states: list[GroupState], results: Path, plan: Plan) -> str:
     """Tiles done and failed; where groups are not tiled yet, their number is taken from the others' pixels."""
-    known = {state.place.group: _rows(results / "tiles" / f"{state.place.group}.parquet") for state in states}
+    known = {state.place.group: _rows(Place(results, "tile", state.place.group).table) for state in states}
     tiled = [group for group, rows in known.items() if rows is not None]
     if not tiled:
         return "tiles: none counted yet"

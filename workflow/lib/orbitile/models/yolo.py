@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torchvision.ops import batched_nms
 
-from orbitile.errors import OrbitileError
+from orbitile.errors import OrbitileError, first_line
 from orbitile.models.adapter import Boxes, ModelChoice
 from orbitile.models.ultralytics_offline import DetectionModel, torch_safe_load
 from orbitile.models.weights import load_tensors
@@ -85,7 +85,7 @@ def _from_tensors(path: Path) -> tuple[torch.nn.Module, dict[int, str]]:
         model = DetectionModel(description["network"], nc=len(names), verbose=False)
         model.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
-        raise OrbitileError(f"{path}: not weights of a YOLO network ({_first_line(error)})") from error
+        raise OrbitileError(f"{path}: not weights of a YOLO network ({first_line(error)})") from error
     return model.fuse(verbose=False), names
 
 
@@ -95,9 +95,6 @@ def _from_checkpoint(path: Path) -> tuple[torch.nn.Module, dict[int, str]]:
         model = checkpoint.get("ema") or checkpoint["model"]
         names = {int(number): str(name) for number, name in model.names.items()}
     except Exception as error:
-        raise OrbitileError(f"{path}: no ultralytics detection model ({_first_line(error)})") from error
+        reason = first_line(str(error) or type(error).__name__)
+        raise OrbitileError(f"{path}: no ultralytics detection model ({reason})") from error
     return model.float().fuse(verbose=False), names
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

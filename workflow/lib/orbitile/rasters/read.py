@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import rasterio
-from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
-from rasterio.windows import Window as RasterioWindow
 
 from orbitile.errors import OrbitileError
+from orbitile.rasters.gdal import GDAL_ERRORS, area, gdal_reason
 from orbitile.space.grids import Grid, Window
 
 BAND_BYTES = 64 * 2**20
@@ -50,8 +48,8 @@ def _explained(path: str) -> Iterator[None]:
     """Turn GDAL's errors on reading a file into one line."""
     try:
         yield
-    except (RasterioError, CPLE_BaseError) as error:  # rasterio lets some of GDAL's through as they are
-        reason = str(error.__cause__ or error).splitlines()[0].removeprefix(f"{path}: ")
+    except GDAL_ERRORS as error:
+        reason = gdal_reason(error).removeprefix(f"{path}: ")
         raise OrbitileError(
             f"{path}: cannot be read as an image ({reason}); is it truncated or still being copied?"
         ) from error
@@ -65,10 +63,9 @@ def read(
     Valid means not nodata, not masked, and finite. With `shape` (rows, columns) the window is
     shrunk by averaging.
     """
-    area = RasterioWindow(window.col, window.row, window.width, window.height)
     with _explained(source.name):
-        pixels = source.read(1, window=area, out_shape=shape, resampling=Resampling.average)
-        valid = source.read_masks(1, window=area, out_shape=shape) > 0
+        pixels = source.read(1, window=area(window), out_shape=shape, resampling=Resampling.average)
+        valid = source.read_masks(1, window=area(window), out_shape=shape) > 0
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels)
     return pixels, valid

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.shutil import copy
-from rasterio.windows import Window as RasterioWindow
 
 from orbitile.errors import OrbitileError
 from orbitile.files import atomic, scratch
+from orbitile.rasters.gdal import GDAL_ERRORS, area, gdal_reason
 from orbitile.space.grids import Grid, Window
 
 Block = tuple[Window, np.ndarray, np.ndarray]
@@ -48,9 +47,8 @@ def _compare(path: Path, sums: dict[Window, int], with_mask: bool) -> None:
     """Refuse a file that does not hold what was written into it."""
     with rasterio.open(path) as source:
         for window, expected in sums.items():
-            area = _area(window)
-            mask = source.read_masks(1, window=area) > 0 if with_mask else None
-            if _checksum(source.read(1, window=area), mask) != expected:
+            mask = source.read_masks(1, window=area(window)) > 0 if with_mask else None
+            if _checksum(source.read(1, window=area(window)), mask) != expected:
                 raise RasterioIOError("what was read back differs from what was written")
 
 
@@ -59,19 +57,16 @@ def _checksum(pixels: np.ndarray, valid: np.ndarray | None) -> int:
     return first if valid is None else zlib.crc32(np.packbits(valid), first)
 
 
-def _area(window: Window) -> RasterioWindow:
-    return RasterioWindow(window.col, window.row, window.width, window.height)
-
-
 @contextmanager
 def _explained(path: str | Path) -> Iterator[None]:
     """Turn GDAL's errors on writing a file into one line."""
     try:
         yield
-    except (RasterioError, CPLE_BaseError) as error:  # rasterio lets some of GDAL's through as they are
-        reason = str(error.__cause__ or error).splitlines()[0]
+    except GDAL_ERRORS as error:
         free = shutil.disk_usage(Path(path).parent).free / 1e6
-        raise OrbitileError(f"{path}: cannot be written ({reason}); {free:.0f} MB are free there") from error
+        raise OrbitileError(
+            f"{path}: cannot be written ({gdal_reason(error)}); {free:.0f} MB are free there"
+        ) from error
 
 
 def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> dict[Window, int]:
@@ -85,10 +80,10 @@ def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as sink:
         for window, pixels, valid in blocks:
             if pixel_type.nodata is None:
-                sink.write_mask(valid, window=_area(window))
+                sink.write_mask(valid, window=area(window))
             else:
                 pixels, valid = _with_nodata(pixels, valid, pixel_type.nodata), None
-            sink.write(pixels, 1, window=_area(window))
+            sink.write(pixels, 1, window=area(window))
             sums[window] = _checksum(pixels, valid)
     return sums
 

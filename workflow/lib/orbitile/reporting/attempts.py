@@ -1,14 +1,12 @@
 """The records of a run's jobs as a table of attempts, and what each rule took."""
 
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from orbitile.jobs.at_work import at_work
 from orbitile.jobs.place import Place, places
-from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, read_attempts
+from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, given_up, read_attempts, utc
 from orbitile.reporting.look import rule_order
 
 REPORT = "report"
@@ -60,22 +58,15 @@ def write_rules(rules: pd.DataFrame, path: Path) -> None:
     rules.round(decimals | dict(size_per_s=6)).to_csv(path, index=False)
 
 
-def utc(moment: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC; empty where not known."""
-    return "" if pd.isna(moment) else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
-
-
 def _attempts(jobs: list[Place]) -> dict[Place, list[Attempt]]:
-    """Each job's attempts; one that runs no more but never said so is lost."""
+    """Each job's attempts; one that runs no more but never said so is lost.
+
+    Records of silent jobs are read again: they may have ended while it was found out that nobody is at work.
+    """
     attempts = {place: read_attempts(place.record) for place in jobs}
     running = {place for place, some in attempts.items() if some and some[-1].state == RUNNING}
     silent = running - at_work(running)
-    return attempts | {place: _given_up(read_attempts(place.record)) for place in silent}
-
-
-def _given_up(attempts: list[Attempt]) -> list[Attempt]:
-    """Attempts read after the job was found not to be at work: it may have ended while it was asked."""
-    return [replace(one, state=LOST) if one.state == RUNNING else one for one in attempts]
+    return attempts | {place: [given_up(one) for one in read_attempts(place.record)] for place in silent}
 
 
 def _row(place: Place, number: int, attempt: Attempt) -> dict:

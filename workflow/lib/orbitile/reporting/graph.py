@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from orbitile.jobs.place import WHOLE_RUN
+from orbitile.jobs.place import WHOLE_RUN, Place
 from orbitile.jobs.records import DONE
-from orbitile.jobs.status import TABLES
 from orbitile.reporting.look import CATALOGUE, CHAIN, INCOMPLETE, NO_RECORD, NOT_RUN
 from orbitile.tables.plan import Plan
 
@@ -61,4 +60,4 @@ def _edges(plan: Plan, states: dict[Node, str]) -> list[tuple[Node, Node]]:
 
 def _table(results: Path, node: Node) -> Path:
     rule, group = node
-    return results / CATALOGUE / "craters.parquet" if rule == CATALOGUE else results / TABLES[rule] / f"{group}.parquet"
+    return results / CATALOGUE / "craters.parquet" if rule == CATALOGUE else Place(results, rule, group).table

@@ -2,8 +2,8 @@
 
 import math
 
+from orbitile.jobs.place import TABLES
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
-from orbitile.jobs.status import TABLES
 
 CHAIN = list(TABLES)
 CATALOGUE = "catalogue"

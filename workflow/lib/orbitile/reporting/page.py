@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 
 from orbitile.jobs.place import WHOLE_RUN
-from orbitile.reporting.attempts import utc
+from orbitile.jobs.records import utc
 from orbitile.reporting.clock import busy_blocks
 from orbitile.reporting.findings import Findings
 from orbitile.reporting.graph import Graph

@@ -4,8 +4,7 @@ from html import escape
 
 import pandas as pd
 
-from orbitile.jobs.records import DONE
-from orbitile.reporting.attempts import utc
+from orbitile.jobs.records import DONE, utc
 from orbitile.reporting.look import UNFINISHED, duration, gpu, quantity, rule_colour
 from orbitile.reporting.markup import element, key
 

@@ -29,7 +29,7 @@ def outline(grid: Grid, ground: Ground) -> Outline:
 
 def middle(lon: Sequence[float], lat: Sequence[float]) -> np.ndarray:
     """The middle of an outline in degrees, as a unit vector (3,)."""
-    return _normalised(unit_vectors(np.asarray(lon), np.asarray(lat)).sum(axis=0))
+    return _centre(unit_vectors(np.asarray(lon), np.asarray(lat)))
 
 
 def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]) -> list[tuple[int, int]]:
@@ -41,7 +41,7 @@ def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]
     if len(outlines) < 2:
         return []
     points = [unit_vectors(lon, lat) for lon, lat in outlines]
-    centres = np.array([_normalised(p.sum(axis=0)) for p in points])
+    centres = np.array([_centre(p) for p in points])
     caps = np.array([_angle(p, c).max() for p, c in zip(points, centres, strict=True)])
     caps = np.where(caps > LARGE, np.pi, caps)
     reach += max(_sagitta(p) for p in points)
@@ -52,6 +52,11 @@ def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]
     return sorted((i, j) for i, j in near if max(caps[i], caps[j]) > LARGE or _are_close(points[i], points[j], reach))
 
 
+def _centre(points: np.ndarray) -> np.ndarray:
+    """The middle of an outline's points (n, 3), as a unit vector."""
+    return _normalised(points.sum(axis=0))
+
+
 def _sagitta(points: np.ndarray) -> float:
     """How far, at most, a scene's border may bulge out between the points of its outline."""
     return float(_angle(points, np.roll(points, 1, axis=0)).max() ** 2)
@@ -59,7 +64,7 @@ def _sagitta(points: np.ndarray) -> float:
 
 def _are_close(one: np.ndarray, other: np.ndarray, reach: float) -> bool:
     """Tell whether two outlines (n, 3) come closer than `reach`, on a map between them."""
-    middle = _normalised(_normalised(one.sum(axis=0)) + _normalised(other.sum(axis=0)))
+    middle = _normalised(_centre(one) + _centre(other))
     one, other = (shapely.Polygon(_azimuthal(points, middle)) for points in (one, other))
     return bool(shapely.distance(shapely.make_valid(one), shapely.make_valid(other)) <= reach)
 

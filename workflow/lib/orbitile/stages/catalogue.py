@@ -12,6 +12,7 @@ import pyarrow as pa
 from orbitile.errors import OrbitileError
 from orbitile.files import write_json
 from orbitile.jobs.pieces import exclusions
+from orbitile.jobs.place import WORK_FOLDERS, Place
 from orbitile.space.bodies import Body
 from orbitile.stages.suppress import Rules, surviving
 from orbitile.stages.vectorise import shapes
@@ -21,9 +22,6 @@ from orbitile.tables.plan import read_plan
 from orbitile.tables.vectors import write_vectors
 
 log = logging.getLogger(__name__)
-
-MAY_LACK = ("georeferenced", "scaled", "tiles", "raw")
-"""Tables that may lack scenes or tiles that failed, and say so."""
 
 
 def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict, origin: dict, stem: str) -> None:
@@ -74,12 +72,13 @@ def _compare(united: pd.DataFrame, expected: pd.DataFrame) -> None:
 def left_out(plan: str, allowed: bool) -> list[dict[str, str]]:
     """What a run's catalogue lacks because it failed, as dicts of scene, detail and reason.
 
-    OrbitileError where exclusions are not allowed (any more), with the way to have them done again.
+    The tables of the stages that work in pieces say so. OrbitileError where exclusions are not allowed
+    (any more), with the way to have them done again.
     """
     path = Path(plan)
     planned = read_plan(path)
     refused = [dict(scene=one.scene, detail="", reason=one.reason) for one in planned.unplanned]
-    tables = [path.parent / stage / f"{group}.parquet" for stage in MAY_LACK for group in planned.groups]
+    tables = [Place(path.parent, stage, group).table for stage in WORK_FOLDERS for group in planned.groups]
     found = sorted(refused + exclusions(tables), key=lambda one: (one["scene"], one["detail"]))
     if found and not allowed:
         raise OrbitileError(

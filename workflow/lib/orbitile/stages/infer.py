@@ -16,7 +16,7 @@ from orbitile.models.adapter import Boxes, Detector, ModelChoice, load
 from orbitile.rasters.read import FILL, opened, read
 from orbitile.space.grids import Window
 from orbitile.tables.detections import BOX, RAW
-from orbitile.tables.parquet import read_pieces, read_table, write_table
+from orbitile.tables.parquet import read_pieces, read_table, united, write_table
 from orbitile.tables.rasters import RasterRow, read_rasters
 
 log = logging.getLogger(__name__)
@@ -103,9 +103,7 @@ def _detections(group: TileGroup, detector: Detector, batch: int, pool: Executor
     """What the network finds in a group of tiles."""
     batches = _batches(_images(group.raster, group.tiles, group.side), group.tiles["tile"], batch)
     found = list(pool.map(lambda one: _rows(detector.predict(one[0]), one[1]), batches))
-    found = found or [pd.DataFrame(columns=RAW.names)]
-    filled = [frame for frame in found if len(frame)] or found
-    return pd.concat(filled, ignore_index=True).assign(scene=group.raster.scene, scale_m=group.raster.scale_m)
+    return united(found, RAW).assign(scene=group.raster.scene, scale_m=group.raster.scale_m)
 
 
 def _images(raster: RasterRow, tiles: pd.DataFrame, side: int) -> Iterator[np.ndarray]:

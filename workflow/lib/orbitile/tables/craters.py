@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from orbitile.errors import OrbitileError
+from orbitile.errors import OrbitileError, first_line
 from orbitile.space.ground import wrap
 
 LON = ("lon", "lon_deg", "lon_deg_e", "lon_deg_e360", "longitude", "x_lon")
@@ -58,7 +58,7 @@ def _load(path: Path) -> pd.DataFrame:
 
             table = pyogrio.read_dataframe(path, read_geometry=False)
     except (ValueError, OSError, RuntimeError) as error:
-        raise OrbitileError(f"{path}: not a readable crater table ({str(error).splitlines()[0]})") from error
+        raise OrbitileError(f"{path}: not a readable crater table ({first_line(error)})") from error
     return table.rename(columns=str.lower)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitile.errors import OrbitileError
+from orbitile.errors import OrbitileError, first_line
 from orbitile.files import atomic
 
 
@@ -25,13 +25,15 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
     except (pa.ArrowException, OSError) as error:
-        raise OrbitileError(
-            f"{path}: not a readable table ({str(error).splitlines()[0]}); delete it and run again"
-        ) from error
+        raise OrbitileError(f"{path}: not a readable table ({first_line(error)}); delete it and run again") from error
 
 
 def read_pieces(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
     """Read tables of one schema into one, in their order; an empty one for none."""
-    frames = [read_table(path) for path in paths]
+    return united([read_table(path) for path in paths], schema)
+
+
+def united(frames: Sequence[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
+    """One frame of several of one schema, in their order; an empty one where they have no rows."""
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else schema.empty_table().to_pandas()

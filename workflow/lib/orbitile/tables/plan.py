@@ -131,7 +131,7 @@ def read_plan(path: Path) -> Plan:
     members = {group["name"]: Group(**group) for group in metadata["groups"]}
     columns = read_columns(path, ["scene", "group"])
     by_scene = dict(zip(columns["scene"], columns["group"], strict=True))
-    return Plan(members, by_scene, read_unplanned(path))
+    return Plan(members, by_scene, _unplanned(metadata))
 
 
 def read_scenes(path: str | Path, group: str) -> list[dict]:
@@ -144,7 +144,7 @@ def read_scenes(path: str | Path, group: str) -> list[dict]:
 
 def read_unplanned(path: Path) -> list[Unplanned]:
     """The scenes that a plan had to leave out."""
-    return [Unplanned(**one) for one in _metadata(path)["unplanned"]]
+    return _unplanned(_metadata(path))
 
 
 def read_columns(path: Path, names: list[str]) -> dict[str, list]:
@@ -164,6 +164,10 @@ def _metadata(path: Path) -> dict:
         return json.loads(pq.read_schema(path).metadata[b"plan"])
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise OrbitileError(f"{path}: not a readable plan; a dry run (snakemake -n) makes it anew") from error
+
+
+def _unplanned(metadata: dict) -> list[Unplanned]:
+    return [Unplanned(**one) for one in metadata["unplanned"]]
 
 
 def _some(names: list[str], most: int = 5) -> str:

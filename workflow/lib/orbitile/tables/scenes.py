@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from orbitile.errors import OrbitileError
+from orbitile.errors import OrbitileError, first_line
 from orbitile.settings import is_plain_name
 
 COLUMNS = {"scene", "path", "body", "group"}
@@ -15,8 +15,7 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     """Read and check a scene table (CSV or Parquet): columns scene, path, optional body and group.
 
     Relative paths count from the table's folder and come back complete; `group` is None where the
-    table names none. OrbitileError names the table, the row and
-    the way out.
+    table names none. OrbitileError names the table, the row and the way out.
     """
     table = _load(path)
     missing = {"scene", "path"} - set(table.columns)
@@ -46,7 +45,7 @@ def _load(path: Path) -> pd.DataFrame:
         read = pd.read_parquet if path.suffix == ".parquet" else _read_csv
         return read(path)
     except (ValueError, OSError) as error:
-        raise OrbitileError(f"{path}: not a readable scene table ({str(error).splitlines()[0]})") from error
+        raise OrbitileError(f"{path}: not a readable scene table ({first_line(error)})") from error
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
