@@ -1,4 +1,3 @@
-import math
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/lib")
 
 from orbitile.errors import OrbitileError
 from orbitile.jobs.driver import drive
+from orbitile.jobs.place import TABLES
 from orbitile.settings import NAME, check_settings, needed
 from orbitile.stages.plan import current_plan
 from orbitile.tables.plan import read_plan
@@ -33,9 +33,8 @@ try:
 except OrbitileError as error:
     raise WorkflowError(str(error)) from None
 
-config["allow_failures"] = (
-    settings.allow_failures
-)  # for jobs; as a parameter it would make them run again
+# For jobs; as a parameter it would make them run again.
+config["allow_failures"] = settings.allow_failures
 
 
 onstart:
@@ -65,18 +64,17 @@ localrules:
     report,
 
 
-# Every group's table of every stage is named, so that a deleted one is noticed.
-STAGES = "georeferenced scaled tiles raw detections suppressed vectors".split()
-
-
 rule all:
     default_target: True
     input:
         rules.catalogue.output,
         rules.overview.output,
         rules.evaluate.output if settings.evaluation.truth else [],
+        # Every group's table of every stage is named, so that a deleted one is noticed.
         expand(
-            f"{RESULTS}/{{stage}}/{{group}}.parquet", stage=STAGES, group=plan.groups
+            f"{RESULTS}/{{folder}}/{{group}}.parquet",
+            folder=TABLES.values(),
+            group=plan.groups,
         ),
     message:
         "the catalogue and a picture of it"

@@ -75,8 +75,8 @@ rule overview:
     conda:
         "../../envs/rasters.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 4000,
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         body=settings.body,
     message:

@@ -13,8 +13,8 @@ rule evaluate:
     conda:
         "../../envs/rasters.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 4000,
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         yardstick=settings.yardstick,
         body=settings.body,
@@ -38,8 +38,8 @@ rule annotate:
     conda:
         "../../envs/rasters.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 4000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         yardstick=settings.yardstick,
         body=settings.body,

@@ -13,9 +13,6 @@ rule report:
         f"{RESULTS}/benchmarks/report.tsv"
     conda:
         "../../envs/rasters.yaml"
-    resources:
-        mem_mb=lambda wildcards, attempt: attempt * 4000,
-        runtime=lambda wildcards, attempt: attempt * 60,
     params:
         results=subpath(output.index, ancestor=2),
     message:

@@ -11,8 +11,8 @@ rule training_tiles:
     conda:
         "../../envs/networks.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 8000,
-        runtime=lambda wildcards, attempt: attempt * 240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         drawing=settings.drawing,
         body=settings.body,
@@ -39,8 +39,8 @@ rule train:
         "../../envs/networks.yaml"
     threads: 64
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 16000,
-        runtime=lambda wildcards, attempt: attempt * 1440,
+        mem_mb=growing(16000),
+        runtime=growing(1440),
     params:
         recipe=settings.recipe,
     message:
