@@ -33,6 +33,16 @@ def test_blocks_are_averaged(raster, coarser):
     assert (row.scale_m, row.grid.gsd_m) == (200, 200)
 
 
+@pytest.mark.parametrize("shift", [0, 50, 20, -20, 1e-7])
+def test_a_scene_between_the_map_s_pixels_stays_in_place(raster, coarser, shift):
+    """A made-up scene that lies a part of its pixel (100 m) from the map's origin: its own pixels are averaged."""
+    pixels = np.arange(1, 17, dtype=np.uint8).reshape(4, 4)
+    row, averaged, valid = coarser(raster(pixels, left=400 + shift, top=-800 - shift))
+    assert averaged.tolist() == [[4, 6], [12, 14]]
+    assert valid.all()
+    assert row.grid.to_map(0, 0) == pytest.approx((400 + shift, -800 - shift), abs=1e-4)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
 def test_an_average_of_the_nodata_value_is_valid(raster, coarser, dtype):
     """Made-up pixels around a nodata value of 100: their average is data."""

@@ -86,3 +86,56 @@ def test_neighbours_share_coarse_borders():
     assert bounds(west)[2] == 1200
     assert bounds(east)[0] == 800
     assert (bounds(west)[2] - bounds(east)[0]) % 400 == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "index", "fraction"),
+    [
+        (0, 0, (0, 0), (0, 0)), (300, 700, (3, -7), (0, 0)), (350, 750, (3, -8), (0.5, 0.5)),
+        (-350, -750, (-4, 7), (0.5, 0.5)), (310, -790, (3, 8), (0.1, -0.1)), (-1e-9, 1e-9, (0, 0), (0, 0)),
+        (374, 0, (3, 0), (0.74, 0)), (375, 0, (4, 0), (-0.25, 0)),
+    ],
+)  # fmt: skip
+def test_place_on_the_lattice(left, top, index, fraction):
+    """Columns count to the right and rows down, so 750 m above the origin is row -7.5."""
+    assert grid(left, top).index == index
+    assert grid(left, top).fraction == pytest.approx(fraction, abs=1e-9)
+
+
+fractions = st.sampled_from([0, 0.5, 1 / 3, 0.1, -0.2, 0.7]) | st.floats(-0.24, 0.74)
+
+
+@given(st.integers(-500, 500), st.integers(-500, 500), fractions, fractions, st.sampled_from([100, 473.8, 0.25]),
+       st.integers(1, 16))  # fmt: skip
+def test_coarser_keeps_the_borders_of_pixels(col, row, right, down, gsd, factor):
+    fine = grid((col + right) * gsd, -(row + down) * gsd, gsd, 37, 23)
+    coarse = fine.coarser(factor)
+    first = fine.to_pixel(*coarse.to_map(0, 0))
+    last = fine.to_pixel(*coarse.to_map(coarse.width, coarse.height))
+    assert first == pytest.approx((-(col % factor), -(row % factor)), abs=1e-5)
+    assert 0 <= round(last[0]) - 37 < factor
+    assert 0 <= round(last[1]) - 23 < factor
+
+
+@given(st.integers(-500, 500), st.integers(1, 99), fractions | st.just(0.75), st.integers(1, 16))
+def test_neighbours_share_coarse_pixels_whatever_the_fraction(col, apart, right, factor):
+    one = grid((col + right) * 473.8, 0, 473.8).coarser(factor)
+    other = grid((col + apart + right) * 473.8, 0, 473.8).coarser(factor)
+    steps = (other.transform.c - one.transform.c) / one.transform.a
+    assert steps == pytest.approx(round(steps), abs=1e-9)
+
+
+def literal_coarser(fine, factor):
+    """Reference: multiples of the coarse pixel size, for scenes that lie whole pixels from the origin."""
+    size = fine.transform.a * factor
+    left, bottom, right, top = np.round(np.array(bounds(fine)) / size, 3)
+    first_col, first_row = np.floor(left), np.floor(-top)
+    width, height = np.ceil(right) - first_col, np.ceil(-bottom) - first_row
+    return Affine(size, 0, first_col * size, 0, -size, first_row * -size), width, height
+
+
+@given(st.integers(-500, 500), st.integers(-500, 500), st.sampled_from([100.0, 473.8, 0.25]), st.integers(1, 16))
+def test_coarser_at_whole_pixels_lies_on_multiples(col, row, gsd, factor):
+    fine = grid(col * gsd, row * gsd, gsd, 37, 23)
+    coarse = fine.coarser(factor)
+    assert (coarse.transform, coarse.width, coarse.height) == literal_coarser(fine, factor)

@@ -232,12 +232,13 @@ def averages_by_loop(pixels, valid, first_col, first_row, shape, factor):
     st.integers(1, 5),
     st.integers(-7, 7),
     st.integers(-7, 7),
+    st.sampled_from([0, 0.5, -0.2, 1 / 3]),
 )
-@settings(max_examples=20)
-def test_block_averages_agree_with_a_loop(pixels, dtype, factor, col, row):
-    """Value 0 is nodata."""
+@settings(max_examples=40)
+def test_block_averages_agree_with_a_loop(pixels, dtype, factor, col, row, fraction):
+    """Value 0 is nodata. The scene's pixels need not lie whole pixels from the map's origin."""
     pixels = pixels.astype(dtype)
-    fine = grid(pixels.shape[1], pixels.shape[0], col, row)
+    fine = grid(pixels.shape[1], pixels.shape[0], col + fraction, row + fraction)
     coarse = fine.coarser(factor)
     profile = dict(driver="GTiff", width=fine.width, height=fine.height, count=1, dtype=dtype, nodata=0)
     with rasterio.MemoryFile() as memory:

@@ -11,6 +11,9 @@ from pyproj import CRS
 
 from orbitile.space.scales import INTEGER_FACTOR_TOLERANCE
 
+LATTICE_DIGITS = 6
+"""Decimals of a pixel to which the place of a lattice is known; what follows is rounding."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -72,15 +75,41 @@ class Grid:
         c1, r1 = self.to_pixel(boxes[:, 2], boxes[:, 3])
         return np.column_stack([np.minimum(c0, c1), np.minimum(r0, r1), np.maximum(c0, c1), np.maximum(r0, r1)])
 
-    def coarser(self, factor: int) -> Self:
-        """The grid of `factor` times larger pixels that covers this one, aligned to the map's origin.
+    @property
+    def _offset(self) -> tuple[float, float]:
+        """Pixels to the right and down from the map's origin to this grid's."""
+        t = self.transform
+        return round(t.c / t.a, LATTICE_DIGITS), round(t.f / t.e, LATTICE_DIGITS)
 
-        Neighbouring scenes on one map therefore share their coarse pixels' borders.
+    @property
+    def index(self) -> tuple[int, int]:
+        """Column and row of the first pixel on the map's lattice of such pixels, which lies `fraction` off its origin.
+
+        Lattices of all fractions from -1/4 up to 3/4 count from the same pixel, so that neither a whole nor
+        a half, the usual ones, is near the step.
         """
-        size_x, size_y = self.transform.a * factor, self.transform.e * factor
-        first_col, last_col = _cover(self.transform.c, self.transform.a * self.width, size_x)
-        first_row, last_row = _cover(self.transform.f, self.transform.e * self.height, size_y)
-        transform = Affine(size_x, 0, first_col * size_x, 0, size_y, first_row * size_y)
+        right, down = self._offset
+        return math.floor(right + 0.25), math.floor(down + 0.25)
+
+    @property
+    def fraction(self) -> tuple[float, float]:
+        """What part of a pixel, from -1/4 up to 3/4, the lattice lies to the right of and below the map's origin."""
+        (right, down), (col, row) = self._offset, self.index
+        return round(right - col, LATTICE_DIGITS), round(down - row, LATTICE_DIGITS)
+
+    def coarser(self, factor: int) -> Self:
+        """The grid of `factor` times larger pixels that covers this one, aligned to the map's lattice.
+
+        Coarse pixels are made of whole fine ones, wherever the lattice lies, and neighbouring scenes
+        of one lattice share their coarse pixels' borders.
+        """
+        (col, row), (right, down) = self.index, self.fraction
+        first_col, last_col = _cover(col, self.width, factor)
+        first_row, last_row = _cover(row, self.height, factor)
+        pixel_x, pixel_y = self.transform.a, self.transform.e
+        left = first_col * (pixel_x * factor) + right * pixel_x
+        top = first_row * (pixel_y * factor) + down * pixel_y
+        transform = Affine(pixel_x * factor, 0, left, 0, pixel_y * factor, top)
         return replace(self, transform=transform, width=last_col - first_col, height=last_row - first_row)
 
 
@@ -90,9 +119,9 @@ def crs_of(wkt: str) -> CRS:
     return CRS.from_wkt(wkt)
 
 
-def _cover(start: float, length: float, size: float) -> tuple[int, int]:
-    """First and one-past-last index of cells of `size` that cover an interval, up to 1/1000 cell."""
-    return math.floor(start / size + 1e-3), math.ceil((start + length) / size - 1e-3)
+def _cover(start: int, length: int, size: int) -> tuple[int, int]:
+    """First and one-past-last index of cells of `size` that cover an interval of whole numbers."""
+    return start // size, -(-(start + length) // size)
 
 
 def _metres_per_unit(crs: CRS) -> float:
