@@ -1,5 +1,6 @@
 import pytest
 from pyproj import CRS
+from pyproj.database import query_crs_info
 
 from orbitile.errors import OrbitileError
 from orbitile.space.bodies import body, lies_on
@@ -21,10 +22,38 @@ def test_body(name, code, radius_m):
     assert found.crs.ellipsoid.semi_minor_metre == found.radius_m
 
 
-@pytest.mark.parametrize("name", ["Endor", "", "Moo"])
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (30100, "Moon"), ("30100", "Moon"), ("IAU_2015:30100", "Moon"), (" iau_2015:30115 ", "Moon"), (30110, "Moon"),
+        (30115, "Moon"), (30102, "Moon"), (301, "Moon"), ("301", "Moon"), (49911, "Mars"), (49990, "Mars"),
+        (499, "Mars"), (19920, "Mercury"), (50230, "Europa"), (200005200, "52 Europa"), (2000052, "52 Europa"),
+        (10, "Sun"), (1000, "Sun"), ("IAU_2015:1000", "Sun"),
+    ],
+)  # fmt: skip
+def test_body_by_code(code, name):
+    assert body(code) == body(name)
+    assert body(code).name == name
+
+
+def test_every_body_goes_by_its_name_and_its_numbers():
+    """No number means two bodies: as a code of a system, or as a NAIF id."""
+    known = query_crs_info(auth_name="IAU_2015")
+    names = {int(one.code): one.name.split(" (2015)")[0] for one in known}
+    assert len(names) > 2000
+    for code, name in names.items():
+        assert [body(key).name for key in (name, code, code // 100)] == [name] * 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Endor", "", "Moo", 0, -30100, 302, 30200, 3010, "IAU_2015:301", "IAU_2015:", "EPSG:30100", "301.0", "٣٠١", True],
+)
 def test_unknown_body(name):
-    with pytest.raises(OrbitileError, match="is not a body of the IAU 2015 codes"):
+    with pytest.raises(OrbitileError, match=r"is not a body of the IAU 2015 codes; allowed are .* 30100 ") as error:
         body(name)
+    assert repr(str(name)) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["Moon", "Mars", "Europa", "52 Europa", "Hartley 2", "Churyumov-Gerasimenko", "Pan"])

@@ -118,13 +118,21 @@ def test_what_cannot_be_mapped_is_refused(geotiff, planned, how, message):
         planned(f"a,{geotiff(GREY, **how)}")
 
 
-@pytest.mark.parametrize(("named", "fault"), [("Mars", "scene a lies on Mars, the run on Moon"), ("Endor", "'Endor'")])
+@pytest.mark.parametrize(
+    ("named", "fault"),
+    [
+        ("Mars", "scene a lies on Mars, the run on Moon"),
+        (49900, "scene a lies on 49900, the run on Moon"),
+        ("Endor", "'Endor'"),
+        (30200, "'30200'"),
+    ],
+)
 def test_other_bodies_in_the_table_are_refused(geotiff, planned, named, fault):
     with pytest.raises(OrbitileError, match=fault):
         planned(f"a,{geotiff(GREY)},{named}", columns="scene,path,body")
 
 
-@pytest.mark.parametrize("named", ["Moon", "moon", ""])
+@pytest.mark.parametrize("named", ["Moon", "moon", "", 30100, 301, "IAU_2015:30115"])
 def test_the_run_s_body_in_the_table(geotiff, rows_of, named):
     (row,) = rows_of(f"a,{geotiff(GREY)},{named}", columns="scene,path,body")
     assert row["body"] == "Moon"

@@ -59,6 +59,16 @@ def test_groups_named_by_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [([30100, 30110], ["30100", "30110"]), ([301, None], ["301", None]), (["Moon", None], ["Moon", None])],
+)
+def test_bodies_by_code(tmp_path, bodies, expected):
+    table = pd.DataFrame(dict(scene=["a", "b"], path="images/a.tif", body=bodies))
+    table.to_parquet(tmp_path / "scenes.parquet")
+    assert read_scene_table(tmp_path / "scenes.parquet")["body"].tolist() == expected
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "not a readable scene table"),

@@ -47,8 +47,20 @@ def test_shipped_settings_are_valid(path):
 
 
 @pytest.mark.parametrize(
+    ("given", "name"),
+    [("Moon", "Moon"), ("moon", "Moon"), (30100, "Moon"), ("IAU_2015:30115", "Moon"), (301, "Moon"), ("49900", "Mars")],
+)
+def test_a_body_goes_by_its_name(given, name):
+    assert checked(body=given).body == checked(body=given).origin["body"] == name
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
+        (dict(body="Mon"), ["config.yaml: body: 'Mon' is not a body", "allowed are names such as Moon"]),
+        (dict(body=30200), ["config.yaml: body: '30200' is not a body"]),
+        (dict(body=True), ["config.yaml: body: True given"]),
+        (dict(body=301.5), ["config.yaml: body: 301.5 given"]),
         (dict(typo=1), ["typo: unknown key", "allowed are run, body, scenes"]),
         (dict(vectors=dict(shap="box")), ["vectors.shap: unknown key; allowed are shape, vertices"]),
         (dict(model=dict(weight="x")), ["model.weights: missing", "model.weight: unknown key", "sha256"]),

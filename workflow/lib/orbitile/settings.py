@@ -6,9 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from orbitile.errors import OrbitileError
+from orbitile.space.bodies import body
 from orbitile.space.scales import factor_between
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ class Settings(Section):
     """Everything a run is made of."""
 
     run: str = Field(pattern=NAME, description="Name of the run; results go to results/<run>/.")
-    body: str = Field(description="The body, by its IAU name: Moon, Mars, Europa ...")
+    body: str = Field(description="The body, by its IAU name (Moon, Mars ...), its IAU code (30100) or NAIF id (301).")
     scenes: Path = Field(description="The scene table (CSV or Parquet): scene, path, optional body and group.")
     scenes_per_group: int = Field(1, ge=1, description="Neighbouring scenes that one job works through.")
     allow_failures: bool = Field(False, description="Whether scenes that fail are left out, by name, of the catalogue.")
@@ -167,6 +168,17 @@ class Settings(Section):
     evaluation: Evaluation = Evaluation()
     annotation: Annotation = Annotation()
     training: Training | None = Field(None, description="Only for the target `train`.")
+
+    @field_validator("body", mode="before")
+    @classmethod
+    def _body_goes_by_its_name(cls, given: object) -> object:
+        """A body's own name, whatever it was called: another word for it makes no other run."""
+        if not isinstance(given, str | int) or isinstance(given, bool):
+            return given
+        try:
+            return body(given).name
+        except OrbitileError as error:
+            raise ValueError(str(error).removeprefix("body: ")) from error
 
     @model_validator(mode="after")
     def _scales_are_multiples(self) -> Self:

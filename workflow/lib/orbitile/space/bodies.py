@@ -14,6 +14,9 @@ RADIUS_TOLERANCE = 0.005
 body differ by up to 0.3 % (Mars: equatorial 3396.19 km, mean 3389.50 km); the closest pair of
 differently sized large moons differs by more."""
 
+AUTHORITY = "IAU_2015:"
+"""What stands before a code where its authority is named."""
+
 
 @dataclass(frozen=True)
 class Body:
@@ -36,17 +39,35 @@ def _codes() -> dict[str, int]:
     return {c.name.split(" (2015)")[0].lower(): int(c.code) for c in known if int(c.code) % 100 == 0}
 
 
+def body(name: str | int) -> Body:
+    """Return the body of an IAU name ("Moon", in any case), a code of its systems or its NAIF id.
+
+    The Moon is also 30100 or IAU_2015:30100, like every code from 30100 to 30199, and 301.
+    OrbitileError if there is none.
+    """
+    return _body(str(name).strip())
+
+
 @cache
-def body(name: str) -> Body:
-    """Return the body of an IAU name ("Moon"), in any case; OrbitileError if there is none."""
-    code = _codes().get(name.strip().lower())
+def _body(name: str) -> Body:
+    code = _codes().get(name.lower()) or _code_of_number(name.upper())
     if code is None:
         raise OrbitileError(
-            f"body: {name!r} is not a body of the IAU 2015 codes; allowed are names such as "
-            f"Moon, Mars, Mercury, Europa ({len(_codes())} in all, see `projinfo --list-crs`)"
+            f"body: {name!r} is not a body of the IAU 2015 codes; allowed are names such as Moon, Mars, Mercury, "
+            f"Europa, codes such as 30100 or IAU_2015:30100, and NAIF ids such as 301 ({len(_codes())} bodies in all, "
+            "see `projinfo --list-crs`)"
         )
     crs = CRS.from_authority("IAU_2015", code)
     return Body(crs.name.split(" (2015)")[0], code, crs.ellipsoid.semi_major_metre)
+
+
+def _code_of_number(text: str) -> int | None:
+    """The spherical system's code of a code of any of a body's systems, or of its NAIF id (never after IAU_2015:)."""
+    digits = text.removeprefix(AUTHORITY)
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    numbers = [int(digits) // 100 * 100] + [int(digits) * 100] * (digits == text)
+    return next((code for code in numbers if code in _codes().values()), None)
 
 
 @lru_cache(maxsize=256)

@@ -26,7 +26,7 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     table = table.assign(scene=table["scene"].fillna("").astype(str), path=table["path"].fillna("").astype(str))
     named = table.get("group", [None] * len(table))
     table["group"] = pd.Series([str(name) if pd.notna(name) else None for name in named], dtype=object)
-    table["body"] = table.get("body")
+    table["body"] = _bodies(table)
     _check_names(table, path)
     table["path"] = [str(path.parent / p) for p in table["path"]]
     for scene, file in zip(table["scene"], table["path"], strict=True):
@@ -36,6 +36,13 @@ def read_scene_table(path: Path) -> pd.DataFrame:
             f"scene {scene}: path {file!r} holds braces or line breaks; rename it",
         )
     return table.sort_values("scene", ignore_index=True)[["scene", "path", "body", "group"]]
+
+
+def _bodies(table: pd.DataFrame) -> pd.Series:
+    """Names or codes as text, None where there are none; Parquet turns codes into floats where some are missing."""
+    given = table.get("body", [None] * len(table))
+    whole = [int(one) if isinstance(one, float) and one.is_integer() else one for one in given]
+    return pd.Series([str(one) if pd.notna(one) else None for one in whole], dtype=object)
 
 
 def _load(path: Path) -> pd.DataFrame:
