@@ -26,6 +26,14 @@ def test_wrap(lon, wrapped):
 
 
 @pytest.mark.parametrize(
+    "lon", [180, -180, 540, np.nextafter(-180, -181), np.nextafter(180, 0), np.nextafter(180, 181)]
+)
+def test_wrapped_longitudes_never_reach_180(lon):
+    assert -180 <= wrap(lon) < 180
+    assert abs(wrap(lon)) == pytest.approx(180)
+
+
+@pytest.mark.parametrize(
     ("crs", "lat_limit"),
     [
         ("IAU_2015:30100", 90),

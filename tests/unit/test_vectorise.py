@@ -75,6 +75,17 @@ def test_circles_around_a_pole(lat, diameter):
     assert shapely.covers(shapely.buffer(found, 1e-9), shapely.Point(-170, np.copysign(89.9, lat)))
 
 
+@pytest.mark.parametrize("lat", [89, 80, -89])
+@pytest.mark.parametrize("lon", [-180, 0, 30, 179.999])
+@pytest.mark.parametrize("beyond", [0, 1e-6, -1e-6, 1e-3, -1e-3])
+def test_circles_that_just_reach_a_pole(lon, lat, beyond):
+    """By a part of their radius more or less; the pole itself may be a point of the ring."""
+    diameter = 2 * MOON_M * np.radians(90 - abs(lat)) * (1 + beyond)
+    found = circle(lon, lat, diameter)
+    assert found.is_valid
+    assert ground_area(found) == pytest.approx(cap_area(diameter), rel=6e-3)
+
+
 @pytest.mark.parametrize(
     ("shape", "area"), [("ellipse", np.pi * 10e3 * 5e3), ("circle", np.pi * 7.5e3**2), ("box", 20e3 * 10e3)]
 )

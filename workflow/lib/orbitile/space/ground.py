@@ -14,6 +14,9 @@ from pyproj import CRS, Transformer
 from orbitile.space.grids import crs_of
 
 CIRCLE_VERTICES = 128
+TINY = np.finfo(float).tiny
+SAME_POINT = 1e-12
+"""Chord, in units of the radius, below which two points are one, and no direction leads from one to the other."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,19 @@ class Ground:
         return self._from_degrees(unwrapped, self._planetographic(np.asarray(lat)))
 
     def measure(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Measure map boxes (n, 4: xmin, ymin, xmax, ymax) on the ground.
+        """Measure what map boxes (n, 4: xmin, ymin, xmax, ymax) are drawn around, on the ground.
 
-        Returns longitude and latitude of the centres in degrees, and the great-circle lengths of
-        the boxes' horizontal and vertical midlines in metres.
+        Returns longitude and latitude of the centres in degrees, and the extents east-west and
+        north-south in metres. Circles are measured right in every projection, and other ellipses where
+        the map's axes lie east and north; elsewhere a box leaves open how an ellipse lies in it.
         """
-        x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
-        lon, lat = self.lonlat(x, y)
-        width = self._length(boxes[:, 0], y, boxes[:, 2], y)
-        height = self._length(x, boxes[:, 1], x, boxes[:, 3])
+        across, up = self._midlines(boxes)
+        lon, lat = self._centres(boxes, across, up)
+        gradient, extent = _gradients(_laid_down(across, lon, lat), _laid_down(up, lon, lat))
+        # An ellipse with axes east and north of W and H has, along (e, n), an extent^2 of e^2 W^2 + n^2 H^2.
+        share = gradient**2
+        squares = (share * extent**2).sum(axis=0) / np.maximum(share.sum(axis=0), TINY)
+        width, height = np.sqrt(squares).T
         return lon, lat, width, height
 
     def circle_boxes(
@@ -95,10 +102,35 @@ class Ground:
         """Map boxes (n, 4: xmin, ymin, xmax, ymax) around circles on the ground."""
         ring_lon, ring_lat = ellipses(lon, lat, diameter_m, diameter_m, self.radius_m, vertices=64)
         x, y = self.xy(ring_lon, ring_lat, near_x, near_y)
-        return np.column_stack([x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)])
+        return np.column_stack([-_highest(-x), -_highest(-y), _highest(x), _highest(y)])
 
-    def _length(self, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> np.ndarray:
-        return distance(*self.lonlat(x0, y0), *self.lonlat(x1, y1)) * self.radius_m
+    def _midlines(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors (n, 3) across boxes in x and in y: along the midlines, as long as their great circles in metres."""
+        x, y = _middle(boxes)
+        left, right = self.lonlat(boxes[:, 0], y), self.lonlat(boxes[:, 2], y)
+        bottom, top = self.lonlat(x, boxes[:, 1]), self.lonlat(x, boxes[:, 3])
+        return _way(left, right) * self.radius_m, _way(bottom, top) * self.radius_m
+
+    def _centres(self, boxes: np.ndarray, across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude and latitude of the centres of circles with such boxes and midlines.
+
+        A circle touches the sides of its box where a radius lies along the gradient of x, or of y. If the
+        map's scale changes, opposite radii differ on the map, and the box's middle is off the centre
+        by half of their difference: 2 % of the diameter for 200 km on the Moon at 70 N, 60 E in a
+        sinusoidal map.
+        """
+        middle = _middle(boxes)
+        lon, lat = self.lonlat(*middle)
+        gradient, extent = _gradients(_laid_down(across, lon, lat), _laid_down(up, lon, lat))
+        centre = []
+        for axis, (east, north) in enumerate(np.moveaxis(gradient * extent / 2, 2, 1)):
+            ends = (destination(lon, lat, sign * east, sign * north, self.radius_m) for sign in (-1, 1))
+            one, other = (self.xy(*end, *middle)[axis] for end in ends)
+            off = (one + other) / 2 - middle[axis]
+            # More than this is no change of scale: a radius left the map, or a pole of a cylindrical one lies in it.
+            plausible = np.abs(off) <= (boxes[:, axis + 2] - boxes[:, axis]) / 4
+            centre.append(middle[axis] - np.where(plausible, off, 0))
+        return self.lonlat(*centre)
 
     def _planetocentric(self, lat: np.ndarray) -> np.ndarray:
         if self._axis_ratio_squared == 1:
@@ -119,7 +151,8 @@ def _north_first(crs: CRS) -> bool:
 
 def wrap(lon: np.ndarray) -> np.ndarray:
     """Longitudes in -180..180 (180 itself becomes -180)."""
-    return (np.asarray(lon) + 180) % 360 - 180
+    turned = (np.asarray(lon) + 180) % 360 - 180
+    return turned - 360 * (turned >= 180)  # the remainder of -1e-14 is 360
 
 
 @lru_cache(maxsize=256)
@@ -128,10 +161,65 @@ def _transformer_of(wkt: str) -> Transformer:
     return Transformer.from_crs(crs_of(wkt), crs_of(wkt).geodetic_crs, force_over=True)
 
 
+def _middle(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+
+
+def _highest(values: np.ndarray) -> np.ndarray:
+    """Highest values (n) of smooth closed curves known at some points (n, vertices).
+
+    By a parabola through each curve's highest point and its neighbours. Where that would rise too far,
+    the curve is torn: a ring around the pole on a cylindrical map.
+    """
+    at = np.argmax(values, axis=1)[:, None] + np.array([-1, 0, 1])
+    before, top, after = np.take_along_axis(values, at % values.shape[1], axis=1).T
+    rise = (after - before) ** 2 / np.maximum(8 * (2 * top - before - after), TINY)
+    return top + np.where(rise <= np.ptp(values, axis=1) / 500, rise, 0)
+
+
+def _way(start: tuple[np.ndarray, np.ndarray], end: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Vectors (n, 3) from points to points (longitudes, latitudes), as long as the great circles in radians."""
+    chord = unit_vectors(*end) - unit_vectors(*start)
+    length = np.linalg.norm(chord, axis=-1)
+    stretch = np.where(length > SAME_POINT, distance(*start, *end) / np.maximum(length, TINY), 0)
+    return chord * stretch[:, None]
+
+
+def _laid_down(ways: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Vectors (n, 3) turned down to the ground at points: components east and north (n, 2), as long as before."""
+    _, east, north = _compass(lon, lat)
+    flat = np.stack([(ways * east).sum(axis=-1), (ways * north).sum(axis=-1)], axis=-1)
+    length, flat_length = (np.linalg.norm(v, axis=-1, keepdims=True) for v in (ways, flat))
+    return flat * (length / np.maximum(flat_length, TINY))
+
+
+def _gradients(across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Directions (2, n, 2: east, north) in which x and y grow on the ground, and boxes' extents (2, n, 1) along them.
+
+    `across` and `up` (n, 2: east, north) are the boxes' sides on the ground, where they are
+    parallelograms: x grows square to the side along y, and y square to the side along x. The extents
+    are the distances of opposite sides; of a circle's box, whatever the map, both are the diameter.
+    Boxes without width or height count as rectangles.
+    """
+    sides = np.stack([across, up])
+    length = np.linalg.norm(sides, axis=-1, keepdims=True)
+    along = sides / np.maximum(length, TINY)
+    square = along[::-1, :, ::-1] * [1, -1]
+    gradient = np.where(length[::-1] > 0, square, along)
+    return gradient, np.abs((sides * gradient).sum(axis=-1, keepdims=True))
+
+
 def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     """Unit vectors (..., 3) of longitudes and latitudes in degrees."""
     lon, lat = np.radians(lon), np.radians(lat)
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def _compass(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unit vectors (..., 3) up, east and north at points in degrees; at a pole, as along the point's meridian."""
+    up, angle = unit_vectors(lon, lat), np.radians(lon)
+    east = np.stack([-np.sin(angle), np.cos(angle), np.zeros_like(angle)], axis=-1)
+    return up, east, np.cross(up, east)
 
 
 def distance(lon0: ArrayLike, lat0: ArrayLike, lon1: ArrayLike, lat1: ArrayLike) -> np.ndarray:
@@ -148,17 +236,14 @@ def destination(
 
     Computed with vectors, which know no pole. Longitudes come within 180 degrees of `lon`.
     """
-    start = unit_vectors(lon, lat)
-    lon, lat = np.radians(lon), np.radians(lat)
-    east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
-    north = np.cross(start, east)
+    start, east, north = _compass(lon, lat)
     way = np.asarray(east_m)[..., None] * east + np.asarray(north_m)[..., None] * north
     length = np.linalg.norm(way, axis=-1, keepdims=True)
     angle = length / radius_m
-    end = start * np.cos(angle) + way / np.maximum(length, 1e-300) * np.sin(angle)
+    end = start * np.cos(angle) + way / np.maximum(length, TINY) * np.sin(angle)
     new_lat = np.arctan2(end[..., 2], np.hypot(end[..., 0], end[..., 1]))
     new_lon = np.degrees(np.arctan2(end[..., 1], end[..., 0]))
-    return np.degrees(lon) + wrap(new_lon - np.degrees(lon)), np.degrees(new_lat)
+    return lon + wrap(new_lon - lon), np.degrees(new_lat)
 
 
 def ellipses(
