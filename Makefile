@@ -7,7 +7,7 @@ RUN ?= demo
 export VARIANT ?= cpu
 
 .PHONY: demo status failures stale clear-stale test test-cluster test-container check format lock setup clean
-.PHONY: container container-archive
+.PHONY: container container-archive bench-suppression
 
 demo: setup
 	snakemake --profile profiles/local --quiet host reason -- all annotated
@@ -56,10 +56,23 @@ setup: .venv/current
 .venv/current: envs/requirements.lock
 	@sh envs/setup.sh $(PYTHON)
 
-# The lock holds versions and hashes, no addresses. Needs uv (pip install uv).
+# The locks hold versions and hashes, no addresses. Needs uv (pip install uv).
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header --quiet
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --quiet envs/requirements.in -o envs/requirements.lock
+	$(LOCK) envs/requirements.in -o envs/requirements.lock
+	$(LOCK) --no-deps benchmarks/requirements.in -o benchmarks/requirements.lock
+
+# Suppression beside other programs; BENCH holds options, such as BENCH=--largest. benchmarks/README.md says more.
+bench-suppression: setup benchmarks/.peers/current
+	@python benchmarks/suppression.py $(BENCH)
+
+# The other programs, in a folder of their own: .venv stays as it is locked.
+benchmarks/.peers/current: benchmarks/requirements.lock | setup
+	rm -rf benchmarks/.peers
+	python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r benchmarks/requirements.lock --target benchmarks/.peers
+	touch $@
 
 clean:
 	rm -rf results .snakemake
