@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbitile.overlap import GroundBoxes, iou, overlapping, survivors
+from orbitile.overlap.boxes import GroundBoxes
+from orbitile.overlap.greedy import survivors
+from orbitile.overlap.search import Question, iou, overlapping
 
 THRESHOLD = 0.41370001
 """No two boxes drawn here have exactly this overlap, so that rounding decides nothing."""
@@ -16,6 +18,11 @@ def ground_boxes(rows):
     """Boxes from rows of lon, lat, width, height in degrees."""
     lon, lat, width, height = np.array(rows, float).reshape(-1, 4).T
     return GroundBoxes(lon, lat, np.radians(width), np.radians(height))
+
+
+def alive(boxes, rank, apart, threshold):
+    """Survivors in order of rank, 0 first."""
+    return survivors(boxes, -np.asarray(rank, float), threshold, apart=apart).alive
 
 
 def pair(one, other):
@@ -51,11 +58,11 @@ def all_pairs(one, other):
 
 def greedy(boxes, rank, apart, threshold):
     """Reference: non-max suppression box by box."""
-    values, alive = all_pairs(boxes, boxes), np.zeros(len(boxes), bool)
+    values, kept = all_pairs(boxes, boxes), np.zeros(len(boxes), bool)
     for k in np.argsort(rank):
-        rivals = alive & (apart == apart[k]) & (values[:, k] > threshold)
-        alive[k] = not rivals.any()
-    return alive
+        rivals = kept & (apart == apart[k]) & (values[:, k] > threshold)
+        kept[k] = not rivals.any()
+    return kept
 
 
 def chosen(boxes, index):
@@ -100,7 +107,7 @@ def test_iou_is_symmetric_and_a_share(crowd):
 @given(crowds(), crowds(), st.sampled_from([0.01, 0.1, 0.3, THRESHOLD, 0.9]))
 def test_overlapping_finds_every_pair(one, other, threshold):
     one, other = one[0], other[0]
-    i, j, value = overlapping(one, other, threshold)
+    i, j, value = overlapping(one, other, Question(threshold))
     expected = all_pairs(one, other)
     assert set(zip(i.tolist(), j.tolist(), strict=True)) == set(zip(*np.nonzero(expected > threshold), strict=True))
     assert np.array_equal(value, expected[i, j])
@@ -109,28 +116,28 @@ def test_overlapping_finds_every_pair(one, other, threshold):
 def test_overlapping_at_threshold_zero():
     """A made-up small crater inside one 5000 times as wide."""
     boxes = ground_boxes([(0, 0, 10, 10), (0, 0, 0.002, 0.002)])
-    i, j, _ = overlapping(boxes, boxes, 0.0)
+    i, j, _ = overlapping(boxes, boxes, Question(0.0))
     assert sorted(zip(i.tolist(), j.tolist(), strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 @given(crowds())
 def test_survivors_are_those_of_the_reference(crowd):
-    assert np.array_equal(survivors(*crowd, THRESHOLD), greedy(*crowd, THRESHOLD))
+    assert np.array_equal(alive(*crowd, THRESHOLD), greedy(*crowd, THRESHOLD))
 
 
 @given(crowds(), st.randoms(use_true_random=False))
 def test_survivors_do_not_depend_on_the_order_of_rows(crowd, random):
     boxes, rank, apart = crowd
     order = np.array(random.sample(range(len(boxes)), len(boxes)), int)
-    shuffled = survivors(chosen(boxes, order), rank[order], apart[order], THRESHOLD)
-    assert np.array_equal(shuffled, survivors(*crowd, THRESHOLD)[order])
+    shuffled = alive(chosen(boxes, order), rank[order], apart[order], THRESHOLD)
+    assert np.array_equal(shuffled, alive(*crowd, THRESHOLD)[order])
 
 
 @given(crowds(), st.floats(-180, 180))
 def test_survivors_do_not_depend_on_the_zero_meridian(crowd, turn):
     boxes, rank, apart = crowd
     turned = GroundBoxes((boxes.lon + turn + 180) % 360 - 180, boxes.lat, boxes.width, boxes.height)
-    assert np.array_equal(survivors(turned, rank, apart, THRESHOLD), survivors(*crowd, THRESHOLD))
+    assert np.array_equal(alive(turned, rank, apart, THRESHOLD), alive(*crowd, THRESHOLD))
 
 
 @given(crowds(places=[(0, 0)]))
@@ -141,23 +148,23 @@ def test_survivors_are_those_of_torchvision(crowd):
     lon, lat, width, height = np.radians(boxes.lon), np.radians(boxes.lat), boxes.width, boxes.height
     corners = np.column_stack([lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2])
     kept = ops.nms(torch.from_numpy(corners / np.radians(UNIT_DEG)), torch.from_numpy(-rank.astype(float)), THRESHOLD)
-    alive = survivors(boxes, rank, np.zeros(len(boxes), int), THRESHOLD)
-    assert np.flatnonzero(alive).tolist() == sorted(kept.tolist())
+    left = alive(boxes, rank, np.zeros(len(boxes), int), THRESHOLD)
+    assert np.flatnonzero(left).tolist() == sorted(kept.tolist())
 
 
 def test_a_chain_is_undone_link_by_link():
     """Each made-up box overlaps the next: every second one survives."""
     boxes = ground_boxes([(k * 0.001, 0, 0.004, 0.004) for k in range(9)])
-    assert survivors(boxes, np.arange(9), np.zeros(9, int), 0.5).tolist() == [True, False] * 4 + [True]
+    assert alive(boxes, np.arange(9), np.zeros(9, int), 0.5).tolist() == [True, False] * 4 + [True]
 
 
 def test_an_overlap_of_just_the_threshold_is_allowed():
     boxes = ground_boxes([(0, 0, 1, 1), (0, 0, 1, 1)])
-    assert survivors(boxes, np.arange(2), np.zeros(2, int), 1.0).tolist() == [True, True]
+    assert alive(boxes, np.arange(2), np.zeros(2, int), 1.0).tolist() == [True, True]
 
 
 def test_no_boxes():
-    assert survivors(ground_boxes([]), np.empty(0, int), np.empty(0, int), 0.5).tolist() == []
+    assert alive(ground_boxes([]), np.empty(0, int), np.empty(0, int), 0.5).tolist() == []
 
 
 def test_boxes_of_a_table():

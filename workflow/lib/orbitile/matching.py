@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from orbitile.overlap import GroundBoxes, overlapping
+from orbitile.overlap.boxes import GroundBoxes
+from orbitile.overlap.search import Question, overlapping
 from orbitile.tables.craters import Craters
 
 
@@ -29,7 +30,7 @@ def match(found: Craters, truth: Craters, iou_threshold: float, min_diameter_m: 
     one; found ones without a match of that size and more. A true crater just above the limit that
     was measured just below it is thus a hit, not a miss.
     """
-    i, j = one_to_one(*overlapping(_boxes(found, radius_m), _boxes(truth, radius_m), iou_threshold))
+    i, j = one_to_one(*overlapping(_boxes(found, radius_m), _boxes(truth, radius_m), Question(iou_threshold)))
     large = truth.diameter_m >= min_diameter_m
     hit_found, hit_truth = np.zeros(len(found), bool), np.zeros(len(truth), bool)
     hit_found[i], hit_truth[j] = True, True

@@ -1,0 +1,1 @@
+"""Overlap of boxes and circles, on a plane or on a body, and non-max suppression by it."""
