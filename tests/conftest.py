@@ -60,7 +60,14 @@ def detections():
 
     def make(lon, lat, size_m, score, **other):
         table = pd.DataFrame(dict(lon=lon, lat=lat, width_m=size_m, height_m=size_m), dtype=float)
-        fixed = {"scene": "a", "scale_m": 100.0, "tile": 0, "class": "crater"} | other
+        fixed = {
+            "scene": "a",
+            "scale_m": 100.0,
+            "tile": 0,
+            "class": "crater",
+            "cut": False,
+            "out_of_reach": False,
+        } | other
         table = table.assign(score=np.asarray(score, np.float32), diameter_km=table["width_m"] / 1000, **fixed)
         return table.assign(xmin=0.0, ymin=0.0, xmax=1.0, ymax=1.0)
 

@@ -15,6 +15,7 @@ from orbitile.jobs.lock import held
 from orbitile.jobs.pieces import Progress
 from orbitile.jobs.place import Place
 from orbitile.jobs.records import DONE, RUNNING, Attempt
+from orbitile.tables.detections import PLACED
 from orbitile.tables.parquet import write_table
 from orbitile.tables.plan import Group, Origin, Unplanned, write_plan
 
@@ -31,7 +32,7 @@ class RunFolder:
         """A plan of groups, as strings of scenes named by letters."""
         rows = [dict(scene=scene, group=group, path=f"{scene}.tif") for group, some in groups.items() for scene in some]
         refused = [Unplanned(scene, f"{scene}.tif", "1-1", f"{scene}.tif: made up") for scene in unplanned]
-        members = [Group(name, [], "version", gigapixels) for name in groups]
+        members = [Group(name, [], [], "version", gigapixels) for name in groups]
         write_plan(rows, members, refused, Origin("", "", ""), self.path / "plan.parquet")
 
     def place(self, rule, group):
@@ -82,3 +83,26 @@ def run_folder(tmp_path, monkeypatch):
     """A run's folder, under the path that users give: results/r in the folder where they are."""
     monkeypatch.chdir(tmp_path)
     return RunFolder(Path("results/r"))
+
+
+def write_groups(folder, tables, neighbours, footprints=None):
+    """Write a plan of groups and their tables of detections into a folder; return the plan's path.
+
+    `neighbours` are each group's. Footprints are the places of a group's detections, or those of `footprints`
+    (longitudes and latitudes) by group.
+    """
+    rows = []
+    (folder / "detections").mkdir(exist_ok=True)
+    for name, table in tables.items():
+        write_table(table.assign(scene=name), PLACED, folder / "detections" / f"{name}.parquet")
+        lon, lat = (footprints or {}).get(name, (table["lon"].tolist(), table["lat"].tolist()))
+        rows.append(dict(scene=name, group=name, path=f"{name}.tif", outline_lon=lon, outline_lat=lat))
+    groups = [Group(name, neighbours.get(name, []), [], "version", 1.0) for name in tables]
+    write_plan(rows, groups, [], Origin("", "", ""), folder / "plan.parquet")
+    return str(folder / "plan.parquet")
+
+
+@pytest.fixture(scope="session")
+def planned_groups():
+    """Writes plans of made-up groups with their detections."""
+    return write_groups

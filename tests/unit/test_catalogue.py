@@ -8,26 +8,22 @@ from orbitile.errors import OrbitileError
 from orbitile.stages.catalogue import catalogue, content_hash
 from orbitile.stages.suppress import Rules, suppress
 from orbitile.tables.craters import read_craters
-from orbitile.tables.detections import DETECTIONS
-from orbitile.tables.parquet import write_table
 
-RULES = Rules(iou_threshold=0.4, score_threshold=0.25, class_aware=True, scenes_apart=False, radius_m=1737400)
+RULES = Rules(0.4, 0.25, True, "box", rings=2, scenes_apart=False, reach_m=10_000, slack_m=400, radius_m=1737400)
 LOOK = dict(shape="ellipse", vertices=128)
 ORIGIN = dict(run="made up", body="Moon")
 
 
 @pytest.fixture
-def united(moon, tmp_path):
+def united(moon, planned_groups, tmp_path):
     """Suppresses made-up groups, each with the given neighbours, and unites them."""
 
-    def unite(tables, neighbours):
-        paths = {name: str(tmp_path / f"{name}.parquet") for name in tables}
-        for name, table in tables.items():
-            write_table(table, DETECTIONS, paths[name])
-        survivors = {name: str(tmp_path / f"{name}-survivors.parquet") for name in tables}
-        for name in tables:
-            suppress(paths[name], [paths[other] for other in neighbours.get(name, [])], RULES, survivors[name])
-        groups = dict(detections=list(paths.values()), suppressed=list(survivors.values()))
+    def unite(tables, neighbours, footprints=None):
+        plan = planned_groups(tmp_path, tables, neighbours, footprints)
+        groups = dict(detections=[str(tmp_path / "detections" / f"{name}.parquet") for name in tables],
+                      suppressed=[str(tmp_path / f"{name}-survivors.parquet") for name in tables])  # fmt: skip
+        for name, out in zip(tables, groups["suppressed"], strict=True):
+            suppress(name, plan, RULES, out)
         catalogue(groups, RULES, moon, LOOK, ORIGIN, str(tmp_path / "craters"))
         return geopandas.read_parquet(tmp_path / "craters.parquet")
 
@@ -59,8 +55,10 @@ def test_a_catalogue_is_a_crater_table(two_groups, united, tmp_path, name):
 
 
 def test_groups_that_do_not_know_each_other_are_refused(two_groups, united, tmp_path):
+    """The made-up plan says that each lies far from the other's detections."""
+    footprints = dict(a=([170, 180], [60, 60]), b=([-180, -170], [-60, -60]))
     with pytest.raises(OrbitileError, match=r"4 survivors of the groups, but 3 of one suppression .* in scene b at"):
-        united(two_groups, {})
+        united(two_groups, {}, footprints)
     assert not (tmp_path / "craters.parquet").exists()
 
 
@@ -81,3 +79,29 @@ def test_an_empty_catalogue(detections, united, tmp_path):
     assert len(united({"a": detections([], [], 5000, [])}, {})) == 0
     assert json.loads((tmp_path / "craters.json").read_text())["rows"] == 0
     assert len(read_craters(tmp_path / "craters.parquet")) == 0
+
+
+def test_the_proof_has_the_longest_chain(detections, united, tmp_path):
+    """Three made-up craters in a row, each of which overlaps the next."""
+    united({"a": detections([0, 0.02, 0.04], 0, 2000, [0.9, 0.8, 0.7])}, {})
+    assert json.loads((tmp_path / "craters.json").read_text())["longest_chain"] == 3
+
+
+def test_the_proof_names_what_is_out_of_reach(detections, united, tmp_path):
+    """Each object once, and none that suppression's rules would not let in."""
+    tables = {
+        "a": detections([10, 0, 5], 0, [50_000, 5000, 50_000], [0.9, 0.8, 0.1], out_of_reach=[True, False, True]),
+        "b": detections([10.1, 20], 0, 50_000, [0.7, 0.6], scene="b", out_of_reach=True),
+    }
+    found = united(tables, {"a": ["b"], "b": ["a"]})
+    assert found["lon"].tolist() == [0]
+    proof = json.loads((tmp_path / "craters.json").read_text())
+    assert (proof["rows"], proof["detections"]) == (1, 5)
+    assert [(one["scene"], one["lon"], one["diameter_km"]) for one in proof["out_of_reach"]] == [
+        ("a", 10, 50), ("b", 20, 50),
+    ]  # fmt: skip
+
+
+def test_nothing_is_out_of_reach(two_groups, united, tmp_path):
+    united(two_groups, {"a": ["b"], "b": ["a"]})
+    assert json.loads((tmp_path / "craters.json").read_text())["out_of_reach"] == []

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,7 +8,7 @@ from orbitile.jobs.pieces import Work
 from orbitile.rasters.read import opened, read
 from orbitile.space.grids import Window
 from orbitile.stages.downsample import downsample
-from orbitile.tables.rasters import read_rasters, write_rasters
+from orbitile.tables.rasters import RasterTables, read_rasters, write_rasters
 
 
 @pytest.fixture
@@ -16,7 +19,7 @@ def coarser(tmp_path):
         write_rasters([row], tmp_path / "fine.parquet")
         scales = {row.scale_m: 1, row.scale_m * factor: factor}
         table, folder, out = (str(tmp_path / name) for name in ("fine.parquet", "rasters", "out.parquet"))
-        downsample(table, scales, folder, out, Work())
+        downsample(RasterTables(table), scales, folder, out, Work())
         fine, coarse = read_rasters(tmp_path / "out.parquet")
         assert fine == row
         with opened(coarse.path) as source:
@@ -62,3 +65,40 @@ def test_what_is_done_is_not_done_again(raster, coarser):
     first, second = coarser(row)[0], coarser(row)[0]
     assert first == second
     assert coarser(row, 4)[0].path != first.path
+
+
+def test_a_scene_is_averaged_with_its_neighbours_pixels(raster, tmp_path):
+    """Two made-up pieces that meet in the middle of a coarse pixel: both have its average over the two."""
+    pixels = np.array([[1, 3, 10, 30], [5, 7, 50, 70]], np.uint8)
+    rows = [
+        replace(raster(pixels[:, :3], "a"), in_mosaic=True, beside=["b"], turns=[0]),
+        replace(raster(pixels[:, 3:], "b", left=300), in_mosaic=True, beside=["a"], turns=[0]),
+    ]
+    paths = [str(tmp_path / f"{row.scene}.parquet") for row in rows]
+    for row, path in zip(rows, paths, strict=True):
+        write_rasters([row], path)
+    seen = {}
+    for own, other in (paths, paths[::-1]):
+        downsample(RasterTables(own, [other]), {100.0: 1, 200.0: 2}, str(tmp_path), str(tmp_path / "out"), Work())
+        _, coarse = read_rasters(tmp_path / "out")
+        with opened(coarse.path) as source:
+            seen[coarse.scene] = read(source, Window(0, 0, coarse.width, coarse.height))[0].tolist()
+        assert (coarse.in_mosaic, coarse.beside) == (True, ["b" if coarse.scene == "a" else "a"])
+    assert seen == dict(a=[[4, 40]], b=[[40]])
+
+
+@pytest.mark.parametrize(("left", "depends"), [(300, True), (400, False)])
+def test_only_neighbours_that_share_coarse_pixels_matter(raster, tmp_path, left, depends):
+    """A neighbour that changes changes the name of what is made with its pixels."""
+    row = replace(raster(np.ones((4, 4), np.uint8)), in_mosaic=True, beside=["b"], turns=[0])
+    names = []
+    for number in (1, 2):
+        write_rasters([row], tmp_path / "own.parquet")
+        other = raster(np.ones((4, 4), np.uint8), "b", left=left)
+        moved = tmp_path / f"b-{number}.tif"
+        Path(other.path).rename(moved)
+        write_rasters([replace(other, path=str(moved))], tmp_path / "beside.parquet")
+        tables = RasterTables(str(tmp_path / "own.parquet"), [str(tmp_path / "beside.parquet")])
+        downsample(tables, {100.0: 1, 200.0: 2}, str(tmp_path), str(tmp_path / "out"), Work())
+        names.append(read_rasters(tmp_path / "out")[1].path)
+    assert (names[0] != names[1]) == depends

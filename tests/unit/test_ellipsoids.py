@@ -28,7 +28,7 @@ def test_a_warped_scene_stays_in_place(geotiff, tmp_path, own, target):
     path = geotiff(pixels, crs=own, gsd=1000, left=10 * DEGREE_M - 40_000, top=45 * DEGREE_M + 40_000)
     with rasterio.open(path) as source:
         scene = dict(scene="a", path=path, fingerprint="", crs_wkt=source.crs.to_wkt(), width=80, height=80)
-        scene["transform"] = list(source.transform)[:6]
+        scene |= dict(transform=list(source.transform)[:6], in_mosaic=False, beside=[], turns=[])
     georeference([scene], Target(target, 1000, (0, 100)), str(tmp_path), str(tmp_path / "out.parquet"), Work())
     (row,) = read_rasters(tmp_path / "out.parquet")
     with rasterio.open(row.path) as source:

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 from affine import Affine
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pyproj import CRS
 
-from orbitile.space.footprints import POINTS_PER_SIDE, close_pairs, outline
+from orbitile.space.footprints import POINTS_PER_SIDE, close_pairs, least_distance, outline
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground
+from orbitile.space.ground import Ground, distance, unit_vectors
 
 MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180
@@ -77,3 +79,31 @@ def test_pairs_are_sorted():
 @pytest.mark.parametrize("outlines", [[], [footprint(0, 0, 1, 1)]])
 def test_few_scenes_have_no_pairs(outlines):
     assert close_pairs(outlines, 1.0, "a" * len(outlines)) == []
+
+
+@st.composite
+def places(draw):
+    """A made-up scene as bounds in degrees: from small to one of half the body, on the antimeridian, on a pole."""
+    width, height = draw(st.sampled_from([(1, 1), (10, 5), (3, 20), (40, 30), (180, 90), (360, 180)]))
+    west, south = draw(st.integers(-180, 180)), draw(st.integers(-90, 90 - height))
+    return west, south, west + width, south + height
+
+
+shares = st.floats(0, 1)
+
+
+@given(st.lists(places(), min_size=1, max_size=4), st.floats(-180, 180), st.floats(-90, 90), shares, shares)
+@example([(-180, -90, 180, 90)], 0.0, 0.0, 0.5, 0.5)
+def test_footprints_are_not_nearer_than_the_least_distance(scenes, lon, lat, across, up):
+    """Any place in any of the scenes is at least as far away."""
+    bound = least_distance(unit_vectors(np.array([lon]), np.array([lat])), [footprint(*scene) for scene in scenes])[0]
+    for west, south, east, north in scenes:
+        inside = west + across * (east - west), south + up * (north - south)
+        assert bound <= distance(lon, lat, *inside) + 1e-9
+
+
+def test_least_distances_tell_near_from_far():
+    """Scenes of 2 x 2 degrees, whose corners are 1.41 degrees from their middles."""
+    points = unit_vectors(np.array([1, 4, 21, -178]), np.array([1, 1, 1, 1]))
+    found = np.degrees(least_distance(points, [footprint(0, 0, 2, 2), footprint(20, 0, 22, 2)]))
+    assert found == pytest.approx([-1.42, 1.58, -1.42, 159.48], abs=0.02)

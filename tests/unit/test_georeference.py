@@ -12,7 +12,7 @@ from orbitile.jobs.pieces import Work
 from orbitile.space.ground import Ground
 from orbitile.stages.downsample import downsample
 from orbitile.stages.georeference import Target, georeference
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import RasterTables, read_rasters
 
 AS_IT_IS = Target(None, 100, (0, 100))
 RADIUS = 1737400
@@ -27,6 +27,7 @@ def run(tmp_path):
             scene = dict(
                 scene="a", path=path, fingerprint=version_of(path), crs_wkt=source.crs.to_wkt(),
                 transform=list(source.transform)[:6], width=source.width, height=source.height,
+                in_mosaic=False, beside=[], turns=[],
             )  # fmt: skip
         georeference([scene], target, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())
         return read_rasters(tmp_path / "out.parquet")[0]
@@ -161,10 +162,30 @@ END
 def test_coarser_scales_come_with_the_finest(geotiff, run, speckle, tmp_path):
     run(geotiff(speckle, left=-4500, top=1000))
     fine, folder, out = (str(tmp_path / name) for name in ("out.parquet", "rasters", "all.parquet"))
-    downsample(fine, {100.0: 1, 400.0: 4}, folder, out, Work())
+    downsample(RasterTables(fine), {100.0: 1, 400.0: 4}, folder, out, Work())
     fine, coarse = read_rasters(tmp_path / "all.parquet")
     assert (fine.scale_m, coarse.scale_m) == (100, 400)
     assert coarse.transform == [400, 0, -4800, 0, -400, 1200]
     whole = speckle[2:6, 1:5].mean()
     assert pixels_of(coarse)[0][1, 1] == round(whole)
     assert (coarse.low, coarse.high) == (fine.low, fine.high)
+
+
+@pytest.mark.parametrize(("values", "expected"), [(None, (1, 254)), ((-5, 300), (-5, 300))])
+def test_the_stretch_goes_by_values_where_they_are_given(geotiff, run, values, expected):
+    pixels = np.linspace(1, 254, 6300).reshape(70, 90).astype(np.uint8)
+    row = run(geotiff(pixels), Target(None, 100, (0, 100), values))
+    assert (row.low, row.high) == expected
+
+
+def test_a_raster_knows_who_lends_it_pixels_now(geotiff, tmp_path):
+    """Scenes that come later beside it do not make it anew."""
+    path = geotiff(np.ones((4, 6), np.uint8))
+    scene = dict(scene="a", path=path, fingerprint="", crs_wkt=CRS("IAU_2015:30110").to_wkt(), width=6, height=4,
+                 transform=[100, 0, 0, 0, -100, 0])  # fmt: skip
+    rows = []
+    for lent in (dict(in_mosaic=False, beside=[], turns=[]), dict(in_mosaic=True, beside=["b", "c"], turns=[0, -1])):
+        georeference([scene | lent], AS_IT_IS, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())
+        rows += read_rasters(tmp_path / "out.parquet")
+    assert rows[0].path == rows[1].path
+    assert [(row.in_mosaic, row.beside, row.turns) for row in rows] == [(False, [], []), (True, ["b", "c"], [0, -1])]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from orbitile.space.ground import Ground, boxes, destination, distance, ellipses, unit_vectors, wrap
+from orbitile.space.ground import Ground, boxes, destination, distance, ellipses, turn_width, unit_vectors, wrap
 
 MOON_M, MARS_M = 1737400.0, 3396190.0
 DEGREE_M = MOON_M * np.pi / 180
@@ -174,3 +174,27 @@ def test_boxes_touch_their_four_sides(vertices):
     assert lon.shape == (1, -(-vertices // 4) * 4)
     assert np.array([lon.min(), lon.max()]) * DEGREE_M == pytest.approx([-10_000, 10_000], rel=1e-4)
     assert np.array([lat.min(), lat.max()]) * DEGREE_M == pytest.approx([-5_000, 5_000], rel=1e-4)
+
+
+TURN_M = 2 * np.pi * 1737400
+
+
+@pytest.mark.parametrize(
+    ("crs", "width"),
+    [
+        ("IAU_2015:30110", TURN_M),
+        ("IAU_2015:30115", TURN_M),
+        ("+proj=eqc +R=1737400 +lat_ts=40 +lon_0=100", TURN_M * np.cos(np.radians(40))),
+        ("+proj=eqc +R=1737400 +units=km", TURN_M / 1000),
+        ("+proj=merc +R=1737400", TURN_M),
+        ("+proj=merc +R=1737400 +lat_ts=60", TURN_M / 2),
+        ("IAU_2015:30100", 360),
+        ("IAU_2015:30120", 0),
+        ("IAU_2015:30130", 0),
+        ("IAU_2015:30135", 0),
+        ("+proj=ortho +R=1737400", 0),
+        ("+proj=tmerc +R=1737400", 0),
+    ],
+)
+def test_the_width_of_a_turn_around_the_body(crs, width):
+    assert turn_width(CRS(crs).to_wkt()) == pytest.approx(width)

@@ -9,11 +9,12 @@ from orbitile.errors import OrbitileError
 from orbitile.rasters.read import opened
 from orbitile.settings import Settings
 from orbitile.stages.plan import current_plan
-from orbitile.tables.plan import read_rows, read_scenes
+from orbitile.tables.plan import Group, Plan, read_outlines, read_plan, read_rows, read_scenes
 
 GREY = np.ones((40, 60), np.uint8)
 DEGREE_M = 1737400 * np.pi / 180
 WIDTH_M, HEIGHT_M = 6000, 4000
+SCALES = [dict(gsd_m=g, tile_px=32, overlap_px=16, min_object_px=1) for g in (100, 200)]
 
 
 @pytest.fixture
@@ -62,10 +63,10 @@ def test_a_plan_of_one_scene(geotiff, planned, tmp_path):
 
 @pytest.mark.parametrize(
     ("gap_m", "neighbours"),
-    [(-500, True), (0, True), (700, True), (900, False)],
+    [(-500, True), (0, True), (1700, True), (1900, False)],
 )
-def test_neighbours_are_within_the_largest_object(geotiff, planned, gap_m, neighbours):
-    """With an overlap of 16 px, the largest object has 8 px or 800 m."""
+def test_neighbours_may_hold_overlapping_detections(geotiff, planned, gap_m, neighbours):
+    """With an overlap of 16 px, the largest object has 8 px or 800 m, and reaches 960 m; two slacks are 800 m."""
     a, b = geotiff(GREY, "a.tif"), geotiff(GREY, "b.tif", left=WIDTH_M + gap_m)
     plan = planned(f"a,{a}", f"b,{b}")
     assert plan.group("a").neighbours == ["b"] * neighbours
@@ -73,9 +74,9 @@ def test_neighbours_are_within_the_largest_object(geotiff, planned, gap_m, neigh
 
 
 def test_the_coarsest_scale_reaches_farthest(geotiff, planned):
-    a, b = geotiff(GREY, "a.tif"), geotiff(GREY, "b.tif", left=WIDTH_M + 1500)
-    scales = [dict(gsd_m=g, tile_px=32, overlap_px=16) for g in (100, 200)]
-    assert planned(f"a,{a}", f"b,{b}", scales=scales).group("a").neighbours == ["b"]
+    a, b = geotiff(GREY, "a.tif"), geotiff(GREY, "b.tif", left=WIDTH_M + 3400)
+    assert planned(f"a,{a}", f"b,{b}").group("a").neighbours == []
+    assert planned(f"a,{a}", f"b,{b}", scales=SCALES).group("a").neighbours == ["b"]
 
 
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "IAU_2015:30115"])
@@ -310,21 +311,31 @@ def test_names_that_the_plan_does_not_have(planned, row_of_scenes):
 
 
 @pytest.mark.parametrize(
-    ("side", "scales", "gigapixels"), [(100, [100], 2400e-9), (100, [100, 200], 2400e-9), (50, [100], 600e-9)]
+    ("side", "scales", "gigapixels"),
+    [(100, SCALES[:1], 2400e-9), (100, SCALES, 2400e-9), (50, SCALES[:1], 600e-9)],
 )
 def test_gigapixels_are_those_of_the_finest_scale(geotiff, planned, side, scales, gigapixels):
-    scales = [dict(gsd_m=g, tile_px=32, overlap_px=16) for g in scales]
     plan = planned(f"a,{geotiff(GREY, gsd=side)}", scales=scales)
     assert plan.group("a").gigapixels == pytest.approx(gigapixels, abs=1e-6)
 
 
-def test_later_scenes_leave_groups_alone(planned, row_of_scenes):
-    before = planned(*row_of_scenes("acdf"), scenes_per_group=2)
-    after = planned(*row_of_scenes("acdfbe"), scenes_per_group=2)
+@pytest.mark.parametrize("margin", ["never", "auto"])
+def test_later_scenes_leave_groups_alone(planned, row_of_scenes, margin):
+    """Their jobs change only where later scenes lend them pixels."""
+    before = planned(*row_of_scenes("acdf"), scenes_per_group=2, margin=margin)
+    after = planned(*row_of_scenes("acdfbe"), scenes_per_group=2, margin=margin)
     assert partition(after) == ["ac", "be", "df"]
     for group in before.groups:
         assert members(after)[group] == members(before)[group]
-        assert after.group(group).version == before.group(group).version
+        assert (after.group(group).version == before.group(group).version) == (margin == "never")
+
+
+def test_later_scenes_far_away_change_no_jobs(geotiff, planned, row_of_scenes):
+    before = planned(*row_of_scenes("ab"), scenes_per_group=2)
+    far = geotiff(GREY, "h.tif", left=40 * WIDTH_M)
+    after = planned(*row_of_scenes("ab"), f"h,{far}", scenes_per_group=2)
+    (group,) = before.groups
+    assert after.group(group) == before.group(group)
 
 
 def test_a_scene_that_went_renames_its_group_alone(planned, row_of_scenes):
@@ -512,3 +523,120 @@ def test_groups_that_the_table_names_no_more_are_cut_anew(geotiff, settings, tmp
     plan = current_plan(settings(*one_left, columns="scene,path,group", scenes_per_group=2), path)
     assert [scene for scene, group in plan.group_of_scene.items() if group == "strip"] == ["s5"]
     assert len(plan.groups) == 4
+
+
+def lenders(rows):
+    """For each scene whether it is a piece of a mosaic, who lends it pixels, and the turns between the two."""
+    return {row["scene"]: (row["in_mosaic"], "".join(row["beside"]), row["turns"]) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("margin", "expected"),
+    [
+        ("auto", dict(a=(True, "b", [0]), b=(True, "ac", [0, 0]), c=(True, "b", [0]), e=(False, "", []))),
+        ("always", dict(a=(True, "b", [0]), b=(True, "ac", [0, 0]), c=(True, "b", [0]), e=(True, "", []))),
+        ("never", dict.fromkeys("abce", (False, "", []))),
+    ],
+)
+def test_scenes_that_abut_lend_each_other_pixels(rows_of, row_of_scenes, margin, expected):
+    """Tiles of 32 px look 3200 m far, which is less than a scene is wide."""
+    assert lenders(rows_of(*row_of_scenes("abce"), margin=margin)) == expected
+
+
+def test_jobs_know_who_lends_their_scenes_pixels(planned, row_of_scenes, tmp_path):
+    planned(*row_of_scenes("ab"))
+    (scene,) = read_scenes(tmp_path / "plan.parquet", "a")
+    assert (scene["in_mosaic"], scene["beside"], scene["turns"]) == (True, ["b"], [0])
+
+
+def test_scenes_in_pixels_lend_nothing(geotiff, rows_of):
+    rows = [f"{name},{geotiff(GREY, f'{name}.tif', crs=None)}" for name in "ab"]
+    assert lenders(rows_of(*rows, pixel_coordinates=True, margin="always")) == dict.fromkeys("ab", (False, "", []))
+
+
+def test_scenes_on_both_sides_of_the_antimeridian_lend_each_other_pixels(geotiff, rows_of):
+    """3600 made-up columns around the Moon."""
+    step = 0.1 * DEGREE_M
+    east = geotiff(GREY, "east.tif", left=1740 * step, gsd=step)
+    west = geotiff(GREY, "west.tif", left=-1800 * step, gsd=step)
+    rows = rows_of(f"east,{east}", f"west,{west}", scales=[dict(gsd_m=step, tile_px=32, overlap_px=16)])
+    assert lenders(rows) == dict(east=(True, "west", [1]), west=(True, "east", [-1]))
+
+
+def test_groups_beside(planned, row_of_scenes):
+    """Their scenes lend each other pixels; the last scene is a neighbour, but does not abut."""
+    rows = [f"{row},{group}" for row, group in zip(row_of_scenes("abcdf"), "xxyyz", strict=True)]
+    for margin, expected in (("auto", ["y", "x", ""]), ("never", ["", "", ""])):
+        plan = planned(*rows, columns="scene,path,group", margin=margin)
+        assert ["".join(plan.group(group).beside) for group in "xyz"] == expected
+
+
+def test_outlines_know_their_groups(planned, row_of_scenes, tmp_path):
+    plan = planned(*row_of_scenes("abc"), scenes_per_group=2)
+    outlines = read_outlines(tmp_path / "plan.parquet")
+    assert [group for group, _ in outlines] == [plan.group_of(scene) for scene in "abc"]
+    assert [round(lon.min() * DEGREE_M) for _, (lon, _) in outlines] == [0, WIDTH_M, 2 * WIDTH_M]
+
+
+def graph(edges):
+    """A made-up plan of groups named by letters, from pairs of neighbours."""
+    names = sorted(set("".join(edges)))
+    near = {name: sorted({end for edge in edges if name in edge for end in edge} - {name}) for name in names}
+    return Plan({name: Group(name, near[name], [], "v", 1.0) for name in names}, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("edges", "name", "most", "expected"),
+    [
+        (["ab", "bc", "cd", "de"], "a", 1, ["b"]),
+        (["ab", "bc", "cd", "de"], "a", 3, ["b", "c", "d"]),
+        (["ab", "bc", "cd", "de"], "c", 2, ["bd", "ae"]),
+        (["ab", "bc", "cd", "de"], "c", 4, ["bd", "ae", "", ""]),
+        (["ab", "bc", "ca"], "a", 2, ["bc", ""]),
+        (["ab", "ac", "bd", "cd", "de"], "a", 3, ["bc", "d", "e"]),
+        (["a"], "a", 2, ["", ""]),
+    ],
+)
+def test_rings_of_groups(edges, name, most, expected):
+    assert ["".join(ring) for ring in graph(edges).rings(name, most)] == expected
+
+
+def test_rings_around_no_group():
+    with pytest.raises(OrbitileError, match="no group 'z' in the plan"):
+        graph(["ab"]).rings("z", 1)
+
+
+def test_a_plan_of_another_format_is_made_anew(planned, row_of_scenes, tmp_path, monkeypatch):
+    rows = row_of_scenes("ab")
+    with monkeypatch.context() as earlier:
+        earlier.setattr("orbitile.tables.plan.FORMAT", 0)
+        planned(*rows)
+    with pytest.raises(OrbitileError, match=r"plan\.parquet: not a readable plan; a dry run .* makes it anew"):
+        read_plan(tmp_path / "plan.parquet")
+    written = (tmp_path / "plan.parquet").stat().st_ino
+    assert planned(*rows).names == ["a", "b"]
+    assert (tmp_path / "plan.parquet").stat().st_ino != written
+    assert read_plan(tmp_path / "plan.parquet").names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_new"),
+    [
+        (dict(margin="never"), True), (dict(scales=SCALES), True),
+        (dict(suppression=dict(iou_threshold=0.2)), True), (dict(suppression=dict(shape="circle")), False),
+        (dict(stretch_values=[0, 1]), False),
+    ],
+)  # fmt: skip
+def test_settings_that_a_plan_depends_on(planned, row_of_scenes, tmp_path, change, is_new):
+    rows = row_of_scenes("ab")
+    planned(*rows)
+    written = (tmp_path / "plan.parquet").stat().st_ino
+    planned(*rows, **change)
+    assert ((tmp_path / "plan.parquet").stat().st_ino != written) == is_new
+
+
+def test_images_of_other_types_are_no_pieces_of_one_mosaic(geotiff, rows_of):
+    """Pixels of one would not fit into the other."""
+    rows = [f"{name},{geotiff(GREY.astype(dtype), f'{name}.tif', left=number * WIDTH_M)}"
+            for number, (name, dtype) in enumerate(zip("abc", ["uint8", "int16", "int16"], strict=True))]  # fmt: skip
+    assert lenders(rows_of(*rows)) == dict(a=(False, "", []), b=(True, "c", [0]), c=(True, "b", [0]))

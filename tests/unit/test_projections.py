@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from orbitile.overlap import GroundBoxes, iou
+from orbitile.overlap.boxes import GroundBoxes
+from orbitile.overlap.search import iou
 from orbitile.space.bodies import body
 from orbitile.space.footprints import middle, outline
 from orbitile.space.grids import Grid

@@ -16,6 +16,7 @@ from rasterio.enums import Resampling
 
 from orbitile.errors import OrbitileError
 from orbitile.rasters.histogram import Histogram
+from orbitile.rasters.mosaic import Mosaic, Part
 from orbitile.rasters.read import FILL, Stretch, bands, opened, read
 from orbitile.rasters.resample import as_it_is, block_averages, pixel_type, warped
 from orbitile.rasters.write import PixelType, write_cog
@@ -239,13 +240,13 @@ def test_block_averages_agree_with_a_loop(pixels, dtype, factor, col, row, fract
     """Value 0 is nodata. The scene's pixels need not lie whole pixels from the map's origin."""
     pixels = pixels.astype(dtype)
     fine = grid(pixels.shape[1], pixels.shape[0], col + fraction, row + fraction)
-    coarse = fine.coarser(factor)
     profile = dict(driver="GTiff", width=fine.width, height=fine.height, count=1, dtype=dtype, nodata=0)
     with rasterio.MemoryFile() as memory:
         with memory.open(crs=MOON_MAP, transform=fine.transform, **profile) as sink:
             sink.write(pixels, 1)
         with memory.open() as source:
-            ((_, found, enough),) = block_averages(source, coarse, factor)
+            alone = Mosaic([Part(memory.name, 0, 0, fine.width, fine.height)], [source])
+            ((_, found, enough),) = block_averages(alone, fine, factor)
     first_col, first_row = -(col % factor), -(row % factor)
     means, expected = averages_by_loop(pixels, pixels > 0, first_col, first_row, enough.shape, factor)
     assert found.dtype == np.dtype(dtype)

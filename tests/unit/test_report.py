@@ -51,7 +51,7 @@ def results(tmp_path):
 
 def plan(results, neighbours, unplanned=()):
     """Writes a plan of a scene per group."""
-    groups = [Group(name, near, "v", 1.0) for name, near in neighbours.items()]
+    groups = [Group(name, near, [], "v", 1.0) for name, near in neighbours.items()]
     fixed = dict(path="x.tif", fingerprint="", body="Moon", crs_wkt="", transform=[1, 0, 0, 0, -1, 0], dtype="uint8")
     fixed |= dict(width=1, height=1, gsd_m=1.0, nodata=None, outline_lon=[], outline_lat=[])
     rows = [dict(scene=f"scene_{name}", group=name) | fixed for name in neighbours]

@@ -1,16 +1,16 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orbitile.errors import OrbitileError
 from orbitile.settings import SLACK_PX, Settings, check_settings, is_plain_name, needed
 from orbitile.stages.evaluate import Yardstick
 from orbitile.stages.suppress import Rules
-from orbitile.stages.tile import TileSize
-from orbitile.tiling import Responsibility
+from orbitile.tiling import Responsibility, TileSize
 from orbitile.training.dataset import Drawing
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,13 @@ def valid_scales(draw):
     factors = sorted(draw(st.sets(st.integers(1, 40), min_size=1, max_size=4)) | {1})
     tile_px = 32 * draw(st.integers(1, 32))
     overlap_px = draw(st.integers(14, tile_px // 2))
-    return [dict(gsd_m=finest * factor, tile_px=tile_px, overlap_px=overlap_px) for factor in factors], factors
+    scale = dict(tile_px=tile_px, overlap_px=overlap_px)
+    steps = [coarse / fine for fine, coarse in pairwise(factors)]
+    # The smallest object of each but the finest: sizes measured 2 px off at both scales belong to one of them.
+    smallest = [5, *((overlap_px - 10) / step - 2 for step in steps)]
+    assume(all(0 <= least < overlap_px - 8 for least in smallest))
+    scales = zip(factors, smallest, strict=True)
+    return [scale | dict(gsd_m=finest * factor, min_object_px=0.99 * least) for factor, least in scales], factors
 
 
 @given(valid_scales(), st.booleans())
@@ -75,6 +81,23 @@ def test_a_body_goes_by_its_name(given, name):
         (dict(scales=[dict(gsd_m=2), dict(gsd_m=1)]), ["1 follows 2", "from fine to coarse"]),
         (dict(scales=[dict(gsd_m=2), dict(gsd_m=2)]), ["2 follows 2"]),
         (dict(scales=[dict(gsd_m=2), dict(gsd_m=3)]), ["3 is no whole multiple (2, 3, ...) of the finest, 2"]),
+        (
+            dict(scales=[dict(gsd_m=100), dict(gsd_m=400, min_object_px=28)]),
+            [
+                "objects around 12000 m, the largest at 100 m/px, may be lost",
+                "at 400 m/px is 28; allowed is at most 27.5",
+            ],
+        ),
+        (
+            dict(scales=[dict(gsd_m=1, max_object_px=20), dict(gsd_m=16)]),
+            ["objects around 20 m", "min_object_px at 16 m/px is 5; allowed is at most 0"],
+        ),
+        (dict(margin="sometimes"), ["margin: 'sometimes' given", "'auto', 'never' or 'always'"]),
+        (dict(stretch_values=[5, 5]), ["stretch_values is [5.0, 5.0]", "a lower and a higher value"]),
+        (dict(stretch_values=[5]), ["stretch_values"]),
+        (dict(stretch_values=[0, float("inf")]), ["stretch_values", "finite"]),
+        (dict(suppression=dict(shape="star")), ["suppression.shape: 'star' given"]),
+        (dict(suppression=dict(rings=0)), ["suppression.rings: 0 given"]),
         (dict(run="a b"), ["run: 'a b' given"]),
         (dict(run="../a"), ["run: '../a' given"]),
         (dict(stretch_percentiles=[99, 1]), ["stretch_percentiles is [99, 1]", "low < high"]),
@@ -152,8 +175,11 @@ def test_each_stage_accepts_its_part():
     assert settings.finest_m == 100
     assert settings.tile_px == {100: 512, 200: 512}
     assert TileSize(**settings.tile_sizes[200]) == TileSize(512, 128)
-    assert Responsibility(**settings.duties[200]) == Responsibility(SLACK_PX, 8, 120)
-    assert Rules(**settings.suppression_rules, radius_m=1) == Rules(0.4, 0.25, True, False, 1)
+    assert Responsibility(**settings.duties[200]) == Responsibility(SLACK_PX, 8, 120, is_coarsest=True)
+    assert not Responsibility(**settings.duties[100]).is_coarsest
+    assert Rules(**settings.suppression_rules, radius_m=1) == Rules(
+        0.4, 0.25, True, "box", 2, False, reach_m=2 * 0.6 * 120 * 200, slack_m=SLACK_PX * 200, radius_m=1
+    )
     assert Yardstick(**settings.yardstick, radius_m=1) == Yardstick(0.3, 1000, 1)
     assert settings.model_choice["weights"] == __file__
     assert Drawing(**settings.drawing).min_object_px == {100: 5, 200: 8}
@@ -175,3 +201,33 @@ def test_needed():
         needed("model", None)
     with pytest.raises(OrbitileError, match=r"^model: missing"):
         _ = checked(model=None, training=TRAINING).model_choice
+
+
+@pytest.mark.parametrize("margin", ["auto", "never", "always"])
+def test_margins(margin):
+    assert checked(margin=margin).margin == margin
+
+
+def test_fixed_values_may_replace_percentiles():
+    assert checked().stretch_values is None
+    assert checked(stretch_values=[-10, 10]).stretch_values == (-10, 10)
+
+
+def test_neighbouring_scales_share_a_band_of_sizes():
+    """12,000 m at 100 m/px, less 2 px of both scales, are 27.5 px at 400 m/px."""
+    assert checked(scales=[dict(gsd_m=100), dict(gsd_m=400, min_object_px=27.5)]).factors == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("scales", "iou_threshold", "reach_m", "margin_m", "slack_m"),
+    [
+        ([dict(gsd_m=100)], 0.4, 14_400, 51_200, 400),
+        ([dict(gsd_m=100)], 0.9, 2_400, 51_200, 400),
+        ([dict(gsd_m=100), dict(gsd_m=200, max_object_px=50)], 0.5, 12_000, 102_400, 800),
+        ([dict(gsd_m=100), dict(gsd_m=200, tile_px=128, overlap_px=64)], 0.5, 12_000, 51_200, 800),
+    ],
+)
+def test_how_far_scenes_matter_to_each_other(scales, iou_threshold, reach_m, margin_m, slack_m):
+    settings = checked(scales=scales, suppression=dict(iou_threshold=iou_threshold))
+    assert (settings.reach_m, settings.margin_m, settings.slack_m) == pytest.approx((reach_m, margin_m, slack_m))
+    assert Rules(**settings.suppression_rules, radius_m=1).reach_m == settings.reach_m

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from orbitile.jobs.pieces import Work
-from orbitile.stages.tile import TileSize, tile
+from orbitile.stages.tile import tile
 from orbitile.tables.parquet import read_table
 from orbitile.tables.rasters import write_rasters
+from orbitile.tiling import TileSize
 
 SIZES = {100.0: TileSize(64, 32), 200.0: TileSize(64, 0)}
 
@@ -50,3 +54,41 @@ def test_a_scene_without_data_has_no_tiles(raster, tiled):
 def test_a_small_scene_is_one_tile(raster, tiled):
     table = tiled(raster(np.ones((20, 30), np.uint8)))
     assert table[["width", "height", "valid_share"]].to_numpy().tolist() == [[30, 20, 1]]
+
+
+@pytest.fixture
+def pieces(raster):
+    """Two made-up pieces of a mosaic, of 50 and 78 columns, and the mosaic in one piece."""
+
+    def make(pixels):
+        one, other = raster(pixels[:, :50], "a", nodata=0), raster(pixels[:, 50:], "b", left=5000, nodata=0)
+        one = replace(one, in_mosaic=True, beside=["b"], turns=[0])
+        other = replace(other, in_mosaic=True, beside=["a"], turns=[0])
+        return one, other, replace(raster(pixels, "whole", nodata=0), in_mosaic=True)
+
+    return make
+
+
+def test_pieces_have_the_tiles_of_the_uncut_mosaic(pieces, tiled):
+    """The second piece begins in column 50."""
+    one, other, whole = pieces(np.ones((64, 128), np.uint8))
+    windows = ["col", "row", "width", "height"]
+    second = tiled(other).assign(col=lambda table: table["col"] + 50)
+    found = pd.concat([tiled(one), second])[windows]
+    expected = tiled(whole)[windows]
+    assert set(found.itertuples(index=False, name=None)) == set(expected.itertuples(index=False, name=None))
+
+
+def test_tiles_of_a_piece_reach_into_its_neighbour(pieces, tiled):
+    """And count its own pixels."""
+    one, _, _ = pieces(np.ones((64, 128), np.uint8))
+    table = tiled(one)
+    assert table[["col", "row"]].to_numpy().tolist() == [[c, r] for r in (-16, 16) for c in (-16, 16)]
+    assert table["valid_share"].tolist() == [48 * 48 / 64**2, 34 * 48 / 64**2] * 2
+    assert table[["core_left", "core_right"]].to_numpy().tolist() == [[0, 32], [32, 50]] * 2
+
+
+def test_a_scene_that_becomes_a_piece_has_other_tiles(pieces, tiled, tmp_path):
+    _, _, whole = pieces(np.ones((64, 128), np.uint8))
+    assert tiled(replace(whole, in_mosaic=False))["tile"].tolist() == [0, 1, 2]
+    assert len(tiled(whole)) == 8

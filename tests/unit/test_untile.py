@@ -1,19 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from orbitile.jobs.pieces import Work
-from orbitile.stages.tile import TileSize, tile
+from orbitile.stages.tile import tile
 from orbitile.stages.untile import untile
-from orbitile.tables.detections import DETECTIONS, RAW
+from orbitile.tables.detections import PLACED, RAW
 from orbitile.tables.parquet import read_table, write_table
 from orbitile.tables.rasters import write_rasters
-from orbitile.tiling import Responsibility
+from orbitile.tiling import Responsibility, TileSize
 
 MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180
 TILE_PX, OVERLAP_PX = 64, 32
-DUTIES = {100.0: Responsibility(4, 3, 24), 200.0: Responsibility(4, 3, 24)}
+DUTIES = {100.0: Responsibility(4, 3, 24, False), 200.0: Responsibility(4, 3, 24, True)}
 
 
 @pytest.fixture
@@ -23,14 +25,18 @@ def place(raster, tmp_path):
     Boxes are rows of scale, tile, left, top, right, bottom in pixels of the tile.
     """
 
-    def untiled(*rows, scales=(100.0,)):
+    def untiled(*rows, scales=(100.0,), cut=False, in_mosaic=False):
         where = dict(left=1_000_000, top=500_000)
-        rasters = [raster(np.ones((96, 160), np.uint8), scale_m=scale, **where) for scale in scales]
+        rasters = [
+            replace(raster(np.ones((96, 160), np.uint8), scale_m=scale, **where), in_mosaic=in_mosaic)
+            for scale in scales
+        ]
         write_rasters(rasters, tmp_path / "rasters.parquet")
         sizes = {scale: TileSize(TILE_PX, OVERLAP_PX) for scale in scales}
         tile(str(tmp_path / "rasters.parquet"), sizes, str(tmp_path / "work"), str(tmp_path / "tiles.parquet"), Work())
         columns = ["scale_m", "tile", "left", "top", "right", "bottom"]
-        raw = pd.DataFrame(rows, columns=columns).assign(scene="a", score=np.float32(0.5), **{"class": "crater"})
+        raw = pd.DataFrame(rows, columns=columns).assign(scene="a", score=np.float32(0.5), cut=cut)
+        raw["class"] = "crater"
         write_table(raw, RAW, tmp_path / "raw.parquet")
         names = [str(tmp_path / f"{name}.parquet") for name in ("raw", "tiles", "rasters")]
         untile(*names, DUTIES, MOON_M, str(tmp_path / "out.parquet"))
@@ -78,10 +84,44 @@ def test_scales_are_placed_by_their_own_pixels(place):
 
 
 def test_nothing_found(place, tmp_path):
-    assert place().columns.tolist() == DETECTIONS.names
+    assert place().columns.tolist() == PLACED.names
 
 
 def test_the_order_of_raw_detections_does_not_matter(place):
     boxes = [(100.0, t, x, 20, x + 9, 30) for t in (0, 1, 5, 6) for x in (14, 22, 26)]
     assert len(place(*boxes)) > 4
     assert place(*boxes).equals(place(*boxes[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("tile_number", "box", "expected"),
+    [
+        (0, (2, 20, 12, 30), True), (0, (2.5, 20, 12, 30), False), (0, (20, 0, 30, 10), True),
+        (3, (50, 20, 62, 30), True), (3, (50, 20, 61.5, 30), False), (4, (20, 52, 30, 62), True),
+        (5, (20, 24, 30, 34), False),
+    ],
+)  # fmt: skip
+def test_what_touches_the_outer_edge_is_cut(place, tile_number, box, expected):
+    """Tiles 0 to 3 lie along the upper edge of the scene, 4 to 7 along the lower one."""
+    assert place((100.0, tile_number, *box))["cut"].tolist() == [expected]
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_touches_nodata_stays_cut(place, cut):
+    assert place((100.0, 5, 20, 24, 30, 34), cut=cut)["cut"].tolist() == [cut]
+
+
+def test_the_edge_of_a_piece_cuts_nothing_by_itself(place):
+    """The scene lies 10,000 columns from the map's origin; its first tile begins 32 before it and ends 32 within."""
+    (found,) = place((100.0, 0, 27, 40, 41, 54), in_mosaic=True).to_dict("records")
+    assert (found["cut"], found["xmin"]) == (False, 999_500)
+    assert place((100.0, 0, 27, 40, 41, 54), in_mosaic=True, cut=True)["cut"].tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("scale", "size", "expected"),
+    [(100.0, 24, [False]), (100.0, 25, []), (200.0, 24, [False]), (200.0, 25, [True]), (200.0, 40, [True])],
+)
+def test_what_is_larger_than_the_coarsest_scale_answers_for_is_out_of_reach(place, scale, size, expected):
+    found = place((scale, 0, 10, 10, 10 + size, 20), scales=(100.0, 200.0))
+    assert found["out_of_reach"].tolist() == expected

@@ -45,6 +45,7 @@ rule catalogue:
         f"{RESULTS}/benchmarks/catalogue.tsv"
     conda:
         "../../envs/rasters.yaml"
+    threads: 8
     resources:
         mem_mb=growing(2000, 20),
         runtime=growing(20, 1),

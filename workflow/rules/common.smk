@@ -1,4 +1,5 @@
 import math
+from itertools import chain
 
 
 def growing(base, per_gigapixel=0):
@@ -10,3 +11,13 @@ def growing(base, per_gigapixel=0):
         )
 
     return needs
+
+
+def beside(stage):
+    """The tables of a stage in the groups whose scenes lend pixels to those of a group."""
+
+    def tables(wildcards):
+        groups = plan.group(wildcards.group).beside
+        return expand(f"{RESULTS}/{stage}/{{group}}.parquet", group=groups)
+
+    return tables

@@ -25,6 +25,7 @@ rule infer:
     input:
         tiles=f"{RESULTS}/tiles/{{group}}.parquet",
         rasters=f"{RESULTS}/scaled/{{group}}.parquet",
+        beside=beside("scaled"),
         # A checkout touches weights; their hash among the params tells whether they changed.
         weights=ancient(settings.model.weights) if settings.model else [],
     output:
@@ -76,10 +77,10 @@ rule untile:
 
 rule suppress:
     input:
-        own=f"{RESULTS}/detections/{{group}}.parquet",
-        neighbours=lambda wildcards: expand(
+        f"{RESULTS}/detections/{{group}}.parquet",
+        lambda wildcards: expand(
             f"{RESULTS}/detections/{{group}}.parquet",
-            group=plan.group(wildcards.group).neighbours,
+            group=chain(*plan.rings(wildcards.group, settings.rings)),
         ),
     output:
         f"{RESULTS}/suppressed/{{group}}.parquet",
@@ -89,10 +90,12 @@ rule suppress:
         f"{RESULTS}/benchmarks/suppress/{{group}}.tsv"
     conda:
         "../../envs/rasters.yaml"
+    threads: 2
     resources:
         mem_mb=growing(1000, 500),
         runtime=growing(10, 5),
     params:
+        plan=PLAN,
         rules=settings.suppression_rules,
         body=settings.body,
     message:

@@ -18,6 +18,7 @@ rule georeference:
         crs=settings.crs,
         gsd_m=settings.finest_m,
         stretch_percentiles=settings.stretch_percentiles,
+        stretch_values=settings.stretch_values,
         folder=f"{RESULTS}/rasters",
     message:
         "georeference {wildcards.group}"
@@ -27,7 +28,8 @@ rule georeference:
 
 rule downsample:
     input:
-        f"{RESULTS}/georeferenced/{{group}}.parquet",
+        rasters=f"{RESULTS}/georeferenced/{{group}}.parquet",
+        beside=beside("georeferenced"),
     output:
         f"{RESULTS}/scaled/{{group}}.parquet",
     log:

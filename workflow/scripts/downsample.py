@@ -2,8 +2,10 @@
 
 from orbitile.jobs.job import job
 from orbitile.stages.downsample import downsample
+from orbitile.tables.rasters import RasterTables
 
 if __name__ == "__main__":
-    params = snakemake.params
+    files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
-        downsample(snakemake.input[0], params.scales, params.folder, snakemake.output[0], work)
+        tables = RasterTables(files.rasters, files.beside)
+        downsample(tables, params.scales, params.folder, snakemake.output[0], work)

@@ -8,6 +8,8 @@ if __name__ == "__main__":
         # Imported here, so that a job that runs out of memory on the way is on record.
         from orbitile.models.adapter import ModelChoice
         from orbitile.stages.infer import Search, infer
+        from orbitile.tables.rasters import RasterTables
 
         search = Search(ModelChoice(**params.choice), params.tile_px, snakemake.threads)
-        infer((files.tiles, files.rasters), search, params.folder, snakemake.output[0], work)
+        tables = RasterTables(files.rasters, files.beside)
+        infer(files.tiles, tables, search, params.folder, snakemake.output[0], work)

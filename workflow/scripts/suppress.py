@@ -5,7 +5,7 @@ from orbitile.space.bodies import body
 from orbitile.stages.suppress import Rules, suppress
 
 if __name__ == "__main__":
-    files, params = snakemake.input, snakemake.params
+    params = snakemake.params
     with job(snakemake.log[0], snakemake.threads):
         rules = Rules(**params.rules, radius_m=body(params.body).radius_m)
-        suppress(files.own, files.neighbours, rules, snakemake.output[0])
+        suppress(snakemake.wildcards.group, params.plan, rules, snakemake.output[0])

@@ -1,7 +1,8 @@
 """Run the stage tile for one group."""
 
 from orbitile.jobs.job import job
-from orbitile.stages.tile import TileSize, tile
+from orbitile.stages.tile import tile
+from orbitile.tiling import TileSize
 
 if __name__ == "__main__":
     params = snakemake.params

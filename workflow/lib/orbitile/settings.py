@@ -13,6 +13,8 @@ from orbitile.space.bodies import body
 from orbitile.space.scales import factor_between
 
 T = TypeVar("T")
+Margin = Literal["auto", "never", "always"]
+Shape = Literal["box", "circle"]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """Names that become file names and wildcards: no spaces, slashes or quotes, no leading dot."""
@@ -72,6 +74,10 @@ class Scale(Section):
 
 SLACK_PX = 4
 """How far, in pixels, two tiles may disagree on the place of one object's centre."""
+LARGE_GROUP = 9
+"""Scenes per group from which on suppression looks at one ring of groups only."""
+SIZE_SLACK_PX = 2
+"""How far, in pixels, a measured size may be off."""
 
 
 class Model(Section):
@@ -91,6 +97,8 @@ class Suppression(Section):
     iou_threshold: Share = Field(0.4, description="Of two boxes that overlap more than this, the lower score goes.")
     score_threshold: Share = Field(0.25, description="Detections of a lower score do not reach the catalogue.")
     class_aware: bool = Field(True, description="Whether only boxes of one class suppress each other.")
+    shape: Shape = Field("box", description="box or circle: what the overlap of two detections is taken of.")
+    rings: int | None = Field(None, ge=1, description="Rings of groups around one that its suppression may look at.")
 
 
 class Vectors(Section):
@@ -158,8 +166,12 @@ class Settings(Section):
     pixel_coordinates: bool = Field(
         False, description="Images without georeferencing: one pixel is scales[0].gsd_m metres."
     )
+    margin: Margin = Field("auto", description="auto, never or always: whether tiles look into abutting scenes.")
     stretch_percentiles: tuple[float, float] = Field(
         (0.5, 99.5), description="Percentiles of a scene's valid pixels that become black and white."
+    )
+    stretch_values: tuple[float, float] | None = Field(
+        None, description="Pixel values that become black and white in all scenes, instead of percentiles of each."
     )
     scales: tuple[Scale, ...] = Field(min_length=1, description="From fine to coarse; each a multiple of the first.")
     model: Model | None = Field(None, description="The network; only `train` can do without.")
@@ -195,10 +207,25 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _every_size_belongs_to_a_scale(self) -> Self:
+        """Neighbouring scales must share a band of sizes at least as wide as their measurements may differ."""
+        for fine, coarse in pairwise(self.scales):
+            least_m = fine.largest_px * fine.gsd_m - SIZE_SLACK_PX * (fine.gsd_m + coarse.gsd_m)
+            if coarse.min_object_px * coarse.gsd_m > least_m:
+                raise ValueError(
+                    f"scales: objects around {fine.largest_px * fine.gsd_m:g} m, the largest at {fine.gsd_m:g} m/px, "
+                    f"may be lost: min_object_px at {coarse.gsd_m:g} m/px is {coarse.min_object_px:g}; allowed is at "
+                    f"most {max(least_m / coarse.gsd_m, 0):.4g}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _percentiles_ascend(self) -> Self:
         low, high = self.stretch_percentiles
         if not 0 <= low < high <= 100:
             raise ValueError(f"stretch_percentiles is [{low:g}, {high:g}]; allowed is 0 <= low < high <= 100")
+        if self.stretch_values and self.stretch_values[0] >= self.stretch_values[1]:
+            raise ValueError(f"stretch_values is {list(self.stretch_values)}; allowed is a lower and a higher value")
         return self
 
     @model_validator(mode="after")
@@ -221,6 +248,33 @@ class Settings(Section):
         return self.scales[0].gsd_m
 
     @property
+    def slack_m(self) -> float:
+        """How far, in metres, detections may be off at the coarsest scale."""
+        return SLACK_PX * self.scales[-1].gsd_m
+
+    @property
+    def reach_m(self) -> float:
+        """How far apart, in metres, the centres of two overlapping detections can be.
+
+        Twice what it is on a map without distortion.
+        """
+        largest_m = max(scale.largest_px * scale.gsd_m for scale in self.scales)
+        return 2 * (1 - self.suppression.iou_threshold) * largest_m
+
+    @property
+    def rings(self) -> int:
+        """Rings of groups around one that its suppression may look at.
+
+        By default one around large groups, which no chain of overlaps crosses: each ring costs Snakemake some time.
+        """
+        return self.suppression.rings or (1 if self.scenes_per_group >= LARGE_GROUP else 2)
+
+    @property
+    def margin_m(self) -> float:
+        """How far beyond a scene, in metres of its map, tiles look that are aligned to the map."""
+        return max(scale.tile_px * scale.gsd_m for scale in self.scales)
+
+    @property
     def factors(self) -> list[int]:
         """How many finest pixels make a pixel of each scale."""
         return [factor_between(self.finest_m, scale.gsd_m) for scale in self.scales]
@@ -232,14 +286,20 @@ class Settings(Section):
 
     @property
     def tile_sizes(self) -> dict[float, dict]:
-        """Side and overlap of tiles, for each scale in m/px (see orbitile.stages.tile.TileSize)."""
+        """Side and overlap of tiles, for each scale in m/px (see orbitile.tiling.TileSize)."""
         return {s.gsd_m: dict(tile_px=s.tile_px, overlap_px=s.overlap_px) for s in self.scales}
 
     @property
     def duties(self) -> dict[float, dict]:
         """What each scale in m/px answers for (see orbitile.tiling.Responsibility)."""
         return {
-            s.gsd_m: dict(slack_px=SLACK_PX, smallest_px=s.min_object_px, largest_px=s.largest_px) for s in self.scales
+            s.gsd_m: dict(
+                slack_px=SLACK_PX,
+                smallest_px=s.min_object_px,
+                largest_px=s.largest_px,
+                is_coarsest=s is self.scales[-1],
+            )
+            for s in self.scales
         }
 
     @property
@@ -251,7 +311,8 @@ class Settings(Section):
     @property
     def suppression_rules(self) -> dict:
         """When detections suppress each other (see orbitile.stages.suppress.Rules)."""
-        return self.suppression.model_dump() | dict(scenes_apart=self.pixel_coordinates)
+        place = dict(scenes_apart=self.pixel_coordinates, reach_m=self.reach_m, slack_m=self.slack_m)
+        return self.suppression.model_dump() | place | dict(rings=self.rings)
 
     @property
     def yardstick(self) -> dict:

@@ -8,6 +8,24 @@ import numpy as np
 
 from orbitile.space.grids import Window
 
+EDGE_PX = 1
+"""Boxes this close to an inner edge of their tile count as cut by it."""
+CUT_PX = 2
+"""Boxes this close to pixels without data, or to the end of the data, may be larger than they look."""
+
+
+@dataclass(frozen=True)
+class TileSize:
+    """Side and overlap of tiles in pixels."""
+
+    tile_px: int
+    overlap_px: int
+
+    @property
+    def step_px(self) -> int:
+        """From one tile to the next."""
+        return self.tile_px - self.overlap_px
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -20,60 +38,133 @@ class Tile:
     number: int
     window: Window
     core: tuple[float, float, float, float]
-    """Left, top, right, bottom; infinite where the scene ends."""
+    """Left, top, right, bottom; infinite where the scene ends and so does all that is known."""
 
 
-def starts(length: int, tile: int, overlap: int) -> list[int]:
-    """First pixels of the tiles along an axis; the last tile ends flush with the axis.
+@dataclass(frozen=True)
+class Span:
+    """A tile along one axis: where it and its core begin and end."""
 
-    A shorter axis than a tile gets one tile that reaches beyond it.
+    begin: int
+    end: int
+    core_begin: float
+    core_end: float
+
+
+def spans_of_scene(length: int, size: TileSize) -> list[Span]:
+    """Tiles along an axis of a scene that stands alone.
+
+    The first begins with the scene, the last ends with it; a scene shorter than a tile has one. The
+    cores meet in the middles of the overlaps, and end where the scene ends, however far that may be.
     """
-    if length <= tile:
-        return [0]
-    step = tile - overlap
-    regular = range(0, length - tile, step)
-    return [*regular, length - tile]
-
-
-def cores(first: list[int], tile: int) -> list[tuple[float, float]]:
-    """Begin and end of each tile's core along an axis: the middles of the overlaps."""
+    tile = size.tile_px
+    regular = range(0, max(length - tile, 0), size.step_px)
+    first = [*regular, max(length - tile, 0)]
     middles = [(before + tile + after) / 2 for before, after in pairwise(first)]
-    return list(zip([-np.inf, *middles], [*middles, np.inf], strict=True))
+    edges = pairwise([-np.inf, *middles, np.inf])
+    return [Span(begin, min(begin + tile, length), *edge) for begin, edge in zip(first, edges, strict=True)]
 
 
-def tiles(width: int, height: int, tile: int, overlap: int) -> Iterator[Tile]:
-    """All tiles of a grid, row by row; windows are cut at the grid's right and bottom edge."""
-    columns, rows = starts(width, tile, overlap), starts(height, tile, overlap)
-    core_columns, core_rows = cores(columns, tile), cores(rows, tile)
+def spans_of_map(length: int, size: TileSize, index: int) -> list[Span]:
+    """Tiles along an axis of a scene that is a piece of a mosaic; its first pixel is number `index` of the map.
+
+    Tiles have their places on the map, so that they are the same however the mosaic is cut into scenes. The scene
+    takes those whose core it holds a part of; they reach beyond it.
+    """
+    step, before = size.step_px, size.overlap_px // 2
+    numbers = range(index // step, (index + length - 1) // step + 1)
+    cores = [(number * step - index) for number in numbers]
+    return [Span(core - before, core - before + size.tile_px, max(core, 0), min(core + step, length)) for core in cores]
+
+
+def tiles(columns: list[Span], rows: list[Span]) -> Iterator[Tile]:
+    """All tiles of a scene, row by row."""
     for j, row in enumerate(rows):
         for i, col in enumerate(columns):
-            window = Window(col, row, min(tile, width - col), min(tile, height - row))
-            (left, right), (top, bottom) = core_columns[i], core_rows[j]
-            yield Tile(j * len(columns) + i, window, (left, top, right, bottom))
+            window = Window(col.begin, row.begin, col.end - col.begin, row.end - row.begin)
+            core = (col.core_begin, row.core_begin, col.core_end, row.core_end)
+            yield Tile(j * len(columns) + i, window, core)
+
+
+@dataclass(frozen=True)
+class TilePlace:
+    """Where the tiles of some boxes lie in their scene, in its pixels.
+
+    `core` (n, 4) and `window` (n, 4) are left, top, right, bottom; `size` (2) is the scene's width and height.
+    """
+
+    core: np.ndarray
+    window: np.ndarray
+    size: np.ndarray
+
+    def holds(self, centre: np.ndarray, slack_px: float) -> np.ndarray:
+        """Which centres (n, 2) lie in their tile's core plus slack; where the scene ends, in the scene."""
+        low, high = self.core[:, :2], self.core[:, 2:]
+        low = np.where(np.isfinite(low), low - slack_px, 0)
+        high = np.where(np.isfinite(high), high + slack_px, self.size)
+        return ((centre >= low) & (centre < high)).all(axis=1)
+
+    def cuts(self, boxes: np.ndarray) -> np.ndarray:
+        """Which boxes touch an inner edge of their tile: the tile that holds their centre sees them whole."""
+        return (self._touched(boxes, EDGE_PX) & np.isfinite(self.core)).any(axis=1)
+
+    def at_outer_edge(self, boxes: np.ndarray) -> np.ndarray:
+        """Which boxes touch the edge of their scene where no neighbour goes on."""
+        return (self._touched(boxes, CUT_PX) & ~np.isfinite(self.core)).any(axis=1)
+
+    def _touched(self, boxes: np.ndarray, margin: float) -> np.ndarray:
+        """Which edges of their windows the boxes touch (n, 4)."""
+        low = boxes[:, :2] <= self.window[:, :2] + margin
+        return np.column_stack([low, boxes[:, 2:] >= self.window[:, 2:] - margin])
 
 
 @dataclass(frozen=True)
 class Responsibility:
-    """Which detections a tile may report, in pixels."""
+    """Which detections tiles of a scale may report, in pixels.
+
+    Larger objects than `largest_px` belong to a coarser scale. The coarsest one (`is_coarsest`) reports them
+    too, where a tile happens to see one whole.
+    """
 
     slack_px: float
     smallest_px: float
     largest_px: float
+    is_coarsest: bool
 
-    def keeps(self, boxes: np.ndarray, core: np.ndarray, window: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Tell which boxes (n, 4, in scene pixels) their tiles keep.
+    def keeps(self, boxes: np.ndarray, tile: TilePlace) -> np.ndarray:
+        """Tell which boxes (n, 4, in scene pixels) their tiles report.
 
-        `core` (n, 4) and `window` (n, 4: left, top, right, bottom) belong to each box's tile;
-        `size` (n, 2) is the scene's width and height. Kept are boxes of a size this scale answers
-        for, with the centre in the scene and in the core plus slack, that touch no inner edge of
-        their tile (those are cut; the tile that holds their centre sees them whole).
+        Those of a size that this scale answers for, whose centre the tile answers for, and which the tile
+        sees whole.
         """
         centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-        across = (boxes[:, 2:] - boxes[:, :2]).mean(axis=1)
-        in_core = (centre >= core[:, :2] - self.slack_px) & (centre < core[:, 2:] + self.slack_px)
-        in_scene = (centre >= 0) & (centre < size)
-        cut = (np.isfinite(core[:, :2]) & (boxes[:, :2] <= window[:, :2] + 1)) | (
-            np.isfinite(core[:, 2:]) & (boxes[:, 2:] >= window[:, 2:] - 1)
-        )
-        sized = (across >= self.smallest_px) & (across <= self.largest_px)
-        return in_core.all(axis=1) & in_scene.all(axis=1) & ~cut.any(axis=1) & sized
+        sized = (_across(boxes) >= self.smallest_px) & (self.is_coarsest | (_across(boxes) <= self.largest_px))
+        return tile.holds(centre, self.slack_px) & ~tile.cuts(boxes) & sized
+
+    def is_too_large(self, boxes: np.ndarray) -> np.ndarray:
+        """Which boxes are larger than tiles of this scale are sure to see whole."""
+        return _across(boxes) > self.largest_px
+
+
+def touch_nodata(corners: np.ndarray, tile: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Which boxes (n, 4, in tile pixels) come closer than CUT_PX to a pixel without data.
+
+    `tile` (n) is the index in `valid` (tiles, side, side) of each box's tile.
+    """
+    touched = np.zeros(len(corners), bool)
+    side = valid.shape[1]
+    low = np.clip(np.floor(corners[:, :2]) - CUT_PX, 0, side).astype(int)
+    high = np.clip(np.ceil(corners[:, 2:]) + CUT_PX, 0, side).astype(int)
+    for number in np.unique(tile):
+        if valid[number].all():
+            continue
+        missing = np.pad(~valid[number], ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+        (left, top), (right, bottom) = low[tile == number].T, high[tile == number].T
+        count = missing[bottom, right] - missing[top, right] - missing[bottom, left] + missing[top, left]
+        touched[tile == number] = count > 0
+    return touched
+
+
+def _across(boxes: np.ndarray) -> np.ndarray:
+    """The larger sides: they decide whether a tile sees an object whole."""
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1)

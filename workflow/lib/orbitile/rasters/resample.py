@@ -1,18 +1,16 @@
 """Bringing an image onto another pixel grid, block by block."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from orbitile.rasters.mosaic import Mosaic
 from orbitile.rasters.read import bands, read
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.grids import Grid, Window
-
-RowReader = Callable[[int, int, int], tuple[np.ndarray, np.ndarray]]
-"""Reads `height` rows from `row` on, `width` wide: pixels and where they are valid."""
 
 
 def pixel_type(source: rasterio.DatasetReader) -> PixelType:
@@ -37,46 +35,22 @@ def warped(source: rasterio.DatasetReader, grid: Grid, method: Resampling) -> It
             yield window, *read(view, window)
 
 
-def block_averages(source: rasterio.DatasetReader, grid: Grid, factor: int) -> Iterator[Block]:
-    """The image averaged over blocks of factor x factor pixels, ignoring those without data.
+def block_averages(mosaic: Mosaic, fine: Grid, factor: int) -> Iterator[Block]:
+    """A scene averaged over blocks of factor x factor pixels, ignoring those without data.
 
-    `grid` must be the image's own grid made coarser by `factor`. A block is valid when at least
-    half of its pixels are.
+    `fine` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. The blocks
+    are those of the grid made coarser by `factor`. One is valid when at least half of its pixels are.
     """
-    first_col, first_row = _offset(source, grid)
-    fine = _padded_reader(source, first_col, first_row)
+    grid, (col, row) = fine.coarser(factor), fine.index
     for window in bands(grid, multiple_of=64):
-        pixels, valid = fine(window.row * factor, window.height * factor, grid.width * factor)
+        first_row = window.row * factor - row % factor
+        pixels, valid = mosaic.read(Window(-(col % factor), first_row, grid.width * factor, window.height * factor))
         shape = (window.height, factor, grid.width, factor)
         count = valid.reshape(shape).sum(axis=(1, 3))
         total = np.where(valid, pixels, 0).reshape(shape).sum(axis=(1, 3), dtype=np.float64)
         mean = total / np.maximum(count, 1)
-        yield window, _cast(mean, source.dtypes[0]), count * 2 >= factor**2
+        yield window, _cast(mean, pixels.dtype), count * 2 >= factor**2
 
 
-def _offset(source: rasterio.DatasetReader, grid: Grid) -> tuple[int, int]:
-    """Column and row of the coarse grid's first pixel, in pixels of the image (zero or less)."""
-    col, row = ~source.transform @ (grid.transform.c, grid.transform.f)
-    return round(col), round(row)
-
-
-def _padded_reader(source: rasterio.DatasetReader, first_col: int, first_row: int) -> RowReader:
-    """A reader of full-width rows counted from the coarse grid's corner, invalid outside the image."""
-    own = Grid("", source.transform, source.width, source.height)
-
-    def rows(row: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        pixels = np.zeros((height, width), source.dtypes[0])
-        valid = np.zeros((height, width), bool)
-        top, bottom = max(0, row + first_row), min(own.height, row + first_row + height)
-        if top < bottom:
-            part = read(source, Window(0, top, own.width, bottom - top))
-            at_row, at_col = top - row - first_row, -first_col
-            where = np.s_[at_row : at_row + bottom - top, at_col : at_col + own.width]
-            pixels[where], valid[where] = part
-        return pixels, valid
-
-    return rows
-
-
-def _cast(values: np.ndarray, dtype: str) -> np.ndarray:
+def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.rint(values).astype(dtype) if np.issubdtype(dtype, np.integer) else values.astype(dtype)

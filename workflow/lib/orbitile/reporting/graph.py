@@ -19,6 +19,8 @@ Node = tuple[str, str]
 class Graph:
     """The state of each node, and which node's output is another's input.
 
+    Of the rings of groups that suppression may look at only the first is in it.
+
     States are those of the last attempt's record, `incomplete` where it left something out,
     `not run` where there is none, `no record` where there is none but its table is there.
     """
@@ -54,8 +56,14 @@ def _edges(plan: Plan, states: dict[Node, str]) -> list[tuple[Node, Node]]:
     groups = sorted({group for rule, group in states if rule in CHAIN})
     chain = [((before, group), (after, group)) for group in groups for before, after in pairwise(CHAIN)]
     near = [(("untile", near), ("suppress", group)) for group in plan.groups for near in plan.group(group).neighbours]
+    lent = [
+        ((source, beside), (sink, group))
+        for group in plan.groups
+        for beside in plan.group(group).beside
+        for source, sink in (("georeference", "downsample"), ("downsample", "infer"))
+    ]
     last = [((CHAIN[-1], group), (CATALOGUE, WHOLE_RUN)) for group in plan.groups]
-    return chain + near + last
+    return chain + lent + near + last
 
 
 def _table(results: Path, node: Node) -> Path:

@@ -39,7 +39,9 @@ def _drawn(graph: Graph) -> str:
     tops[WHOLE_RUN] = (HEAD + height - PITCH) / 2
     heads = [part for rule, left in COLUMNS.items() for part in _head(rule, left)]
     names = [_group_name(group, tops[group]) for group in graph.groups]
-    lines = [_edge(*edge, tops) for edge in graph.edges]
+    order = list(COLUMNS)
+    next_to = [(a, b) for a, b in graph.edges if order.index(b[0]) == order.index(a[0]) + 1]
+    lines = [_edge(*edge, tops) for edge in next_to]
     cells = [_cell(node, state, tops) for node, state in graph.states.items()]
     return svg(WIDTH, height + 4, "Execution graph of groups", [*heads, *lines, *names, *cells])
 

@@ -57,6 +57,15 @@ def _centre(points: np.ndarray) -> np.ndarray:
     return _normalised(points.sum(axis=0))
 
 
+def least_distance(points: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
+    """A lower bound of the distances (n, radians) of unit vectors (n, 3) to the nearest of some footprints."""
+    borders = [unit_vectors(lon, lat) for lon, lat in outlines]
+    centres = np.array([_centre(border) for border in borders])
+    caps = [_angle(border, centre).max() + _sagitta(border) for border, centre in zip(borders, centres, strict=True)]
+    chord, _ = cKDTree(centres).query(points)
+    return 2 * np.arcsin(np.clip(chord / 2, 0, 1)) - (max(caps) if max(caps) <= LARGE else np.pi)
+
+
 def _sagitta(points: np.ndarray) -> float:
     """How far, at most, a scene's border may bulge out between the points of its outline."""
     return float(_angle(points, np.roll(points, 1, axis=0)).max() ** 2)

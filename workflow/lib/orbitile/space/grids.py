@@ -1,6 +1,7 @@
 """Pixel grids: where an image's pixels lie on its map."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Self
@@ -23,6 +24,13 @@ class Window:
     row: int
     width: int
     height: int
+
+
+def bounds(windows: Iterable[Window]) -> Window:
+    """The smallest window around some; at least one."""
+    edges = np.array([(w.col, w.row, w.col + w.width, w.row + w.height) for w in windows])
+    (left, top), (right, bottom) = edges[:, :2].min(axis=0).tolist(), edges[:, 2:].max(axis=0).tolist()
+    return Window(left, top, right - left, bottom - top)
 
 
 @dataclass(frozen=True)

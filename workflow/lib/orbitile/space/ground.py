@@ -143,6 +143,16 @@ class Ground:
         return np.degrees(np.arctan(np.tan(np.radians(lat)) / self._axis_ratio_squared))
 
 
+@lru_cache(maxsize=256)
+def turn_width(crs_wkt: str) -> float:
+    """Width in map units of a full turn around the body on a cylindrical map; 0 on any other."""
+    lon, lat = np.meshgrid([-180.0, 0.0, 180.0], [0.0, 40.0])
+    x, y = Ground(crs_wkt, 1.0)._from_degrees(lon, lat)
+    steps = np.diff(x, axis=1)
+    is_cylindrical = np.isfinite(x).all() and np.allclose(steps, steps[0, 0]) and np.allclose(y, y[:, :1])
+    return float(abs(2 * steps[0, 0])) if is_cylindrical else 0.0
+
+
 def _north_first(crs: CRS) -> bool:
     """Whether a CRS gives northing or latitude before easting or longitude."""
     first, second = (axis.direction for axis in crs.axis_info[:2])

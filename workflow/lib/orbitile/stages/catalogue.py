@@ -14,7 +14,7 @@ from orbitile.files import write_json
 from orbitile.jobs.pieces import exclusions
 from orbitile.jobs.place import WORK_FOLDERS, Place
 from orbitile.space.bodies import Body
-from orbitile.stages.suppress import Rules, surviving
+from orbitile.stages.suppress import Rules, competing, surviving
 from orbitile.stages.vectorise import shapes
 from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.parquet import read_table
@@ -32,15 +32,28 @@ def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict
     """
     united = _united(groups["suppressed"])
     whole = _united(groups["detections"])
-    expected = whole[surviving(whole, rules)].reset_index(drop=True)
-    _compare(united, expected)
+    candidates = competing(whole, rules)
+    survival = surviving(candidates, rules)
+    _compare(united, candidates[survival.alive][DETECTIONS.names].reset_index(drop=True))
     proof = dict(
-        rows=len(united), detections=len(whole), sha256=content_hash(united), suppressed_globally_alike=True, **origin
-    )
+        rows=len(united), detections=len(whole), sha256=content_hash(united), suppressed_globally_alike=True,
+        longest_chain=survival.longest_chain, out_of_reach=_out_of_reach(whole, rules), **origin,
+    )  # fmt: skip
     frame: geopandas.GeoDataFrame = shapes(united, look["shape"], look["vertices"], body)
     write_vectors(frame, stem, {"orbitile": json.dumps(proof, sort_keys=True)})
     write_json(f"{stem}.json", proof)
     log.info("%d rows, SHA-256 %s", len(united), proof["sha256"])
+
+
+def _out_of_reach(detections: pd.DataFrame, rules: Rules) -> list[dict]:
+    """Objects too large for any scale, each once; whether a tile saw one of them whole is chance."""
+    large = detections[detections["out_of_reach"].to_numpy(bool)].assign(out_of_reach=False)
+    candidates = competing(large, rules)
+    found = candidates[surviving(candidates, rules).alive]
+    if len(found):
+        log.warning("%d objects are larger than the coarsest scale answers for, and left out: see out_of_reach in the "
+                    "catalogue's .json; a coarser scale would find them", len(found))  # fmt: skip
+    return json.loads(found[["scene", "score", "lon", "lat", "diameter_km"]].to_json(orient="records"))
 
 
 def content_hash(table: pd.DataFrame) -> str:

@@ -1,51 +1,70 @@
 """downsample: the coarser scales of every scene of a group."""
 
 import logging
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from orbitile.files import key
 from orbitile.jobs.pieces import Piece, Work
-from orbitile.rasters.read import opened
+from orbitile.rasters.mosaic import Part, opened_mosaic
 from orbitile.rasters.resample import block_averages, pixel_type
 from orbitile.rasters.write import write_cog
-from orbitile.tables.rasters import RasterRow, read_rasters, write_rasters
+from orbitile.space.grids import Window
+from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings, write_rasters
 
 log = logging.getLogger(__name__)
 
 
-def downsample(georeferenced: str, scales: dict[float, int], folder: str, out: str, work: Work) -> None:
+def downsample(tables: RasterTables, scales: dict[float, int], folder: str, out: str, work: Work) -> None:
     """Average a group's scenes to coarser scales, in metres per pixel with their factors.
 
     The table written to `out` holds the finest scale too, so that later stages need only it.
     """
-    finest = {row.scene: row for row in read_rasters(georeferenced)}
+    around = Surroundings(tables)
+    finest = {row.scene: row for row in around.own}
     coarser = [
-        _coarser(row, scale_m, factor, Path(folder))
-        for row in finest.values()
-        for scale_m, factor in scales.items()
-        if factor > 1
+        Coarser(row, scale_m, factor, around) for row in around.own for scale_m, factor in scales.items() if factor > 1
     ]
-    wanted = {Path(row.path): row for row in coarser}
-    pieces = [Piece(row.scene, path, f"{row.scale_m:g} m/px") for path, row in wanted.items()]
-    whole = work.each(pieces, lambda piece: _average(finest[piece.scene], wanted[piece.path], scales), unit="rasters")
+    wanted = {one.path(Path(folder)): one for one in coarser}
+    pieces = [Piece(one.fine.scene, path, f"{one.scale_m:g} m/px") for path, one in wanted.items()]
+    whole = work.each(pieces, lambda piece: _average(wanted[piece.path], piece.path), unit="rasters")
     lost = {failure.scene for failure in work.failures}
     rows = [row for scene, row in finest.items() if scene not in lost]
-    rows += [wanted[piece.path] for piece in whole if piece.scene not in lost]
+    rows += [wanted[piece.path].row(piece.path) for piece in whole if piece.scene not in lost]
     write_rasters(sorted(rows, key=lambda row: (row.scene, row.scale_m)), out, work.account)
 
 
-def _coarser(row: RasterRow, scale_m: float, factor: int, folder: Path) -> RasterRow:
-    """The table row of a scene at a coarser scale."""
-    path = folder / row.scene / f"{scale_m:g}m-{key(source=row.path, factor=factor)}.tif"
-    grid = row.grid.coarser(factor)
-    return RasterRow(
-        row.scene, scale_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
-        row.valid_share, row.low, row.high, row.way,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Coarser:
+    """A scene to be averaged to a coarser scale, `factor` times its own."""
+
+    fine: RasterRow
+    scale_m: float
+    factor: int
+    around: Surroundings
+
+    @property
+    def parts(self) -> list[Part]:
+        """The scene's raster, and those of its neighbours that share coarse pixels with it."""
+        grid, factor, (col, row) = self.fine.grid.coarser(self.factor), self.factor, self.fine.grid.index
+        covered = Window(-(col % factor), -(row % factor), grid.width * factor, grid.height * factor)
+        return self.around.parts(self.fine, covered)
+
+    def path(self, folder: Path) -> Path:
+        """Where it belongs, under a name made of all that it depends on."""
+        parts = [asdict(part) for part in self.parts]
+        return folder / self.fine.scene / f"{self.scale_m:g}m-{key(parts=parts, factor=self.factor, version=2)}.tif"
+
+    def row(self, path: Path) -> RasterRow:
+        """Its row of the table of rasters."""
+        grid = self.fine.grid.coarser(self.factor)
+        place = dict(transform=list(grid.transform)[:6], width=grid.width, height=grid.height)
+        return replace(self.fine, scale_m=self.scale_m, path=str(path), **place)
 
 
-def _average(fine: RasterRow, wanted: RasterRow, scales: dict[float, int]) -> None:
-    with opened(fine.path) as source:
-        blocks = block_averages(source, wanted.grid, scales[wanted.scale_m])
-        write_cog(Path(wanted.path), wanted.grid, pixel_type(source), blocks)
-    log.info("scene %s: %d x %d px at %.2f m/px", wanted.scene, wanted.width, wanted.height, wanted.grid.gsd_m)
+def _average(wanted: Coarser, path: Path) -> None:
+    row = wanted.row(path)
+    with opened_mosaic(wanted.parts) as mosaic:
+        blocks = block_averages(mosaic, wanted.fine.grid, wanted.factor)
+        write_cog(path, row.grid, pixel_type(mosaic.first), blocks)
+    log.info("scene %s: %d x %d px at %.2f m/px", row.scene, row.width, row.height, row.grid.gsd_m)

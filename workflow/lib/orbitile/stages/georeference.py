@@ -21,7 +21,7 @@ from orbitile.rasters.resample import as_it_is, pixel_type, warped
 from orbitile.rasters.write import Block, write_cog
 from orbitile.space.grids import Grid
 from orbitile.space.scales import factor_between
-from orbitile.tables.plan import FOR_JOBS
+from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC
 from orbitile.tables.rasters import RasterRow, write_rasters
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Target:
-    """What georeferenced scenes look like: map (None: each scene's own), scale, stretch."""
+    """What georeferenced scenes look like: map (None: each scene's own), scale in m/px, stretch.
+
+    The stretch goes by each scene's percentiles, or by the same values for all.
+    """
 
     crs: str | None
     gsd_m: float
     stretch_percentiles: tuple[float, float]
+    stretch_values: tuple[float, float] | None = None
 
 
 def georeference(scenes: list[dict], target: Target, folder: str, out: str, work: Work) -> None:
@@ -44,12 +48,17 @@ def georeference(scenes: list[dict], target: Target, folder: str, out: str, work
     by_name = {scene["scene"]: scene for scene in scenes}
     pieces = [Piece(name, _description(scene, target, Path(folder))) for name, scene in by_name.items()]
     whole = work.each(pieces, lambda piece: _georeference_scene(by_name[piece.scene], target, piece.path))
-    write_rasters([RasterRow(**json.loads(piece.path.read_text())) for piece in whole], out, work.account)
+    write_rasters([_row(by_name[piece.scene], piece.path) for piece in whole], out, work.account)
+
+
+def _row(scene: dict, description: Path) -> RasterRow:
+    """The table row of a finished raster; what lies beside it may have changed since it was made."""
+    return RasterRow(**json.loads(description.read_text()) | {name: scene[name] for name in OF_MOSAIC})
 
 
 def _description(scene: dict, target: Target, folder: Path) -> Path:
     """The file that describes a finished raster, and lies beside it."""
-    version = key(scene={name: scene[name] for name in FOR_JOBS}, target=vars(target), version=1)
+    version = key(scene={name: scene[name] for name in OF_IMAGE}, target=vars(target), version=2)
     return folder / scene["scene"] / f"{target.gsd_m:g}m-{version}.json"
 
 
@@ -92,7 +101,7 @@ def _describe(scene: str, path: Path, target: Target) -> RasterRow:
     with opened(str(path)) as source:
         grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
         histogram = _histogram(source, grid)
-    low, high = (histogram.percentile(percent) for percent in target.stretch_percentiles)
+    low, high = target.stretch_values or map(histogram.percentile, target.stretch_percentiles)
     share = histogram.count / (grid.width * grid.height)
     return RasterRow(
         scene, target.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,

@@ -1,5 +1,6 @@
 """Reading the headers of all scenes: where they lie, and what cannot be mapped."""
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from orbitile.space.bodies import Body, body, lies_on
 from orbitile.space.footprints import close_pairs, middle, outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground
+from orbitile.space.mosaics import Lending, Neighbour, neighbours
 from orbitile.tables.plan import FOR_JOBS, Group, Unplanned
 from orbitile.tables.scenes import read_scene_table
 
@@ -67,13 +69,16 @@ def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]
     own = set(table["group"].dropna())
     centres = [middle(row["outline_lon"], row["outline_lat"]) for row in rows]
     groups = assign(table[["scene", "group"]].assign(centre=centres), settings.scenes_per_group, frozen)
-    table["group"] = table["scene"].map(groups)
-    neighbours = _neighbours(table, settings, body(settings.body))
+    rows = [
+        row | dict(group=groups[row["scene"]]) | lent for row, lent in zip(rows, _lent(rows, settings), strict=True)
+    ]
+    table = pd.DataFrame(rows)
+    near = _neighbours(table, settings, body(settings.body))
     described = [
-        Group(name, neighbours[name], _version(part), _gigapixels(part, settings), name in own)
+        Group(name, near[name], _beside(part, groups), _version(part), _gigapixels(part, settings), name in own)
         for name, part in table.groupby("group")
     ]
-    return [row | dict(group=groups[row["scene"]]) for row in rows], described
+    return rows, described
 
 
 def _read_all(scenes: pd.DataFrame, context: Context) -> tuple[list[dict], list[Unplanned]]:
@@ -90,6 +95,30 @@ def _try(row: Row, context: Context) -> dict | Unplanned:
         return _inspect(row, context)
     except OrbitileError as error:
         return Unplanned(row.scene, row.path, version_of(row.path), str(error))
+
+
+def _lent(rows: list[dict], settings: Settings) -> list[dict]:
+    """For each scene whether it is a piece of a mosaic, and which others lend it pixels: of its own data type only."""
+    margin = "never" if settings.pixel_coordinates else settings.margin
+    lending = Lending(margin, settings.margin_m, math.lcm(*settings.factors))
+    found: dict[str, list[Neighbour] | None] = {}
+    for dtype in {row["dtype"] for row in rows}:
+        found |= neighbours({row["scene"]: _grid_of(row) for row in rows if row["dtype"] == dtype}, lending)
+    return [
+        dict(in_mosaic=some is not None, beside=[n.scene for n in some or []], turns=[n.turn for n in some or []])
+        for some in (found[row["scene"]] for row in rows)
+    ]
+
+
+def _grid_of(row: dict) -> Grid:
+    """The pixel grid of a row of the plan."""
+    return Grid(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
+
+
+def _beside(scenes: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:
+    """The other groups whose scenes lend pixels to those of one group."""
+    own = set(scenes["scene"])
+    return sorted({groups[other] for beside in scenes["beside"] for other in beside if other not in own})
 
 
 def _version(scenes: pd.DataFrame) -> str:
@@ -113,8 +142,7 @@ def _inspect(row: Row, context: Context) -> dict:
     version = version_of(row.path)
     known = context.known.get(row.path)
     header = known if known and known["fingerprint"] == version else _header(row, settings, expected)
-    grid = Grid(header["crs_wkt"], Affine(*header["transform"]), header["width"], header["height"])
-    _refuse_unfit(grid, row, settings)
+    _refuse_unfit(_grid_of(header), row, settings)
     return header | dict(scene=row.scene, path=row.path, fingerprint=version, body=expected.name)
 
 
@@ -189,10 +217,10 @@ def _refuse_unfit(grid: Grid, row: Row, settings: Settings) -> None:
 
 
 def _neighbours(table: pd.DataFrame, settings: Settings, where: Body) -> dict[str, list[str]]:
-    """Groups whose scenes come closer than the largest object, for each group; none in pixels."""
+    """Groups whose scenes may hold detections of one object, for each group; none in pixels."""
     found: dict[str, set[str]] = {group: set() for group in table["group"]}
     if not settings.pixel_coordinates:
-        reach = max(scale.largest_px * scale.gsd_m for scale in settings.scales) / where.radius_m
+        reach = (settings.reach_m + 2 * settings.slack_m) / where.radius_m
         groups = table["group"].to_numpy()
         outlines = [(np.array(r.outline_lon), np.array(r.outline_lat)) for r in table.itertuples()]
         for i, j in close_pairs(outlines, reach, groups):

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,14 @@ import pandas as pd
 from orbitile.files import key
 from orbitile.jobs.pieces import Piece, Work
 from orbitile.models.adapter import Boxes, Detector, ModelChoice, load
-from orbitile.rasters.read import FILL, opened, read
-from orbitile.space.grids import Window
+from orbitile.rasters.mosaic import Part, opened_mosaic
+from orbitile.rasters.read import FILL
+from orbitile.space.grids import bounds
 from orbitile.tables.detections import BOX, RAW
 from orbitile.tables.parquet import read_pieces, read_table, united, write_table
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings
+from orbitile.tables.tiles import windows_of
+from orbitile.tiling import touch_nodata
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +31,20 @@ PROGRESS_SECONDS = 10
 
 @dataclass(frozen=True)
 class TileGroup:
-    """Whole rows of tiles of one raster; `side` is the tiles' side in pixels."""
+    """Whole rows of tiles of one raster; `parts` are the rasters they see, `side` is the tiles' side in pixels."""
 
     raster: RasterRow
+    parts: list[Part]
     tiles: pd.DataFrame
     side: int
 
     def piece(self, choice: ModelChoice, folder: Path) -> Piece:
         """The piece of work it is, named by all that its detections depend on."""
         raster, first, last = self.raster, self.tiles["tile"].iloc[0], self.tiles["tile"].iloc[-1]
-        windows = self.tiles[["tile", "col", "row", "width", "height"]].to_numpy().tolist()
         name = key(
-            raster=raster.path, stretch=[raster.low, raster.high], windows=windows, side=self.side,
-            model=choice.matters, version=1,
+            parts=[asdict(part) for part in self.parts], stretch=[raster.low, raster.high],
+            windows=[list(vars(window).values()) for window in windows_of(self.tiles)], side=self.side,
+            tiles=self.tiles["tile"].tolist(), model=choice.matters, version=2,
         )  # fmt: skip
         path = folder / raster.scene / f"{raster.scale_m:g}m-{first}-{last}-{name}.parquet"
         return Piece(raster.scene, path, f"{raster.scale_m:g} m/px, tiles {first}-{last}", len(self.tiles))
@@ -59,13 +63,22 @@ class Search:
     threads: int
 
 
-def infer(tables: tuple[str, str], search: Search, folder: str, out: str, work: Work) -> None:
-    """Run the network over a group's tiles; `tables` are its tiles and its rasters.
+@dataclass(frozen=True)
+class Batch:
+    """Tiles that go through the network at once: images and valid pixels (n, side, side), and their numbers."""
+
+    images: np.ndarray
+    valid: np.ndarray
+    numbers: np.ndarray
+
+
+def infer(tiles: str, tables: RasterTables, search: Search, folder: str, out: str, work: Work) -> None:
+    """Run the network over a group's tiles.
 
     Finished tile groups stay in `folder`.
     """
     choice = search.choice
-    groups = {one.piece(choice, Path(folder)): one for one in _tile_groups(*tables, search.tile_px)}
+    groups = {one.piece(choice, Path(folder)): one for one in _tile_groups(tiles, Surroundings(tables), search.tile_px)}
     detector = load(choice) if any(not piece.path.is_file() for piece in groups) else None
     pool = ThreadPoolExecutor(search.threads if detector and detector.on_cpu else 1)
     progress = _Progress(work)
@@ -79,12 +92,13 @@ def infer(tables: tuple[str, str], search: Search, folder: str, out: str, work: 
     write_table(read_pieces([piece.path for piece in whole], RAW), RAW, out, work.account)
 
 
-def _tile_groups(tiles: str, rasters: str, tile_px: dict[float, int]) -> Iterator[TileGroup]:
+def _tile_groups(tiles: str, around: Surroundings, tile_px: dict[float, int]) -> Iterator[TileGroup]:
     """Cut the tiles of each raster into groups of whole rows."""
-    where = {(row.scene, row.scale_m): row for row in read_rasters(rasters)}
+    where = {(row.scene, row.scale_m): row for row in around.own}
     for place, part in read_table(tiles).groupby(["scene", "scale_m"], sort=True):
         for some in _whole_rows(part.sort_values("tile")):
-            yield TileGroup(where[place], some, tile_px[place[1]])
+            parts = around.parts(where[place], bounds(windows_of(some)))
+            yield TileGroup(where[place], parts, some, tile_px[place[1]])
 
 
 def _whole_rows(tiles: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -99,38 +113,45 @@ def _whole_rows(tiles: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield tiles.iloc[start:count]
 
 
-def _detections(group: TileGroup, detector: Detector, batch: int, pool: Executor) -> pd.DataFrame:
+def _detections(group: TileGroup, detector: Detector, size: int, pool: Executor) -> pd.DataFrame:
     """What the network finds in a group of tiles."""
-    batches = _batches(_images(group.raster, group.tiles, group.side), group.tiles["tile"], batch)
-    found = list(pool.map(lambda one: _rows(detector.predict(one[0]), one[1]), batches))
+    found = list(pool.map(lambda batch: _rows(detector.predict(batch.images), batch), _batches(group, size)))
     return united(found, RAW).assign(scene=group.raster.scene, scale_m=group.raster.scale_m)
 
 
-def _images(raster: RasterRow, tiles: pd.DataFrame, side: int) -> Iterator[np.ndarray]:
-    """Stretched 8-bit images of tiles, in order; rows of tiles are read in one band each.
+def _images(group: TileGroup) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Stretched 8-bit images of tiles and where they are valid, in order; rows of tiles are read in one band each.
 
-    Tiles that reach beyond the scene are filled up with FILL.
+    Tiles that reach beyond the data are filled up with FILL.
     """
-    with opened(raster.path) as source:
-        for row, in_band in tiles.groupby("row", sort=True):
-            height = int(in_band["height"].iloc[0])
-            band = raster.stretch.apply(*read(source, Window(0, int(row), raster.width, height)))
-            for col, width in zip(in_band["col"], in_band["width"], strict=True):
-                image = np.full((side, side), FILL, np.uint8)
-                image[:height, :width] = band[:, col : col + width]
-                yield image
+    with opened_mosaic(group.parts) as mosaic:
+        for _, in_row in group.tiles.groupby("row", sort=True):
+            windows = windows_of(in_row)
+            band = bounds(windows)
+            pixels, known = mosaic.read(band)
+            stretched = group.raster.stretch.apply(pixels, known)
+            for window in windows:
+                image, valid = np.full((group.side,) * 2, FILL, np.uint8), np.zeros((group.side,) * 2, bool)
+                columns = np.s_[:, window.col - band.col : window.col - band.col + window.width]
+                image[: window.height, : window.width] = stretched[columns]
+                valid[: window.height, : window.width] = known[columns]
+                yield image, valid
 
 
-def _batches(images: Iterator[np.ndarray], tiles: pd.Series, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches of images with their tile numbers."""
-    for start in range(0, len(tiles), size):
-        chosen = tiles.to_numpy()[start : start + size]
-        yield np.stack([next(images) for _ in chosen]), chosen
+def _batches(group: TileGroup, size: int) -> Iterator[Batch]:
+    """The tiles of a group in batches."""
+    images, numbers = _images(group), group.tiles["tile"].to_numpy()
+    for start in range(0, len(numbers), size):
+        chosen = numbers[start : start + size]
+        some = [next(images) for _ in chosen]
+        yield Batch(np.stack([image for image, _ in some]), np.stack([valid for _, valid in some]), chosen)
 
 
-def _rows(boxes: Boxes, numbers: np.ndarray) -> pd.DataFrame:
+def _rows(boxes: Boxes, batch: Batch) -> pd.DataFrame:
     columns = dict(zip(BOX, boxes.corners.T, strict=True))
-    return pd.DataFrame({"tile": numbers[boxes.tile], "class": boxes.label, "score": boxes.score} | columns)
+    cut = touch_nodata(boxes.corners, boxes.tile, batch.valid)
+    about = {"tile": batch.numbers[boxes.tile], "class": boxes.label, "score": boxes.score, "cut": cut}
+    return pd.DataFrame(about | columns)
 
 
 class _Progress:

@@ -79,8 +79,10 @@ def _origin(settings: Settings) -> Origin:
     reading = settings.model_dump(include={"body", "pixel_coordinates"})
     if settings.pixel_coordinates:
         reading["finest_m"] = settings.finest_m
-    relevant = settings.model_dump(include={"body", "crs", "pixel_coordinates", "scales"})
-    state = key(table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, version=2)
+    relevant = settings.model_dump(include={"body", "crs", "pixel_coordinates", "margin", "scales"})
+    state = key(
+        table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=3
+    )
     return Origin(state, str(settings.scenes_per_group), key(reading=reading))
 
 

@@ -13,6 +13,7 @@ RAW = pa.schema(
         pa.field("top", pa.float32(), metadata={"unit": "px", "about": "from the tile's first row"}),
         pa.field("right", pa.float32(), metadata={"unit": "px"}),
         pa.field("bottom", pa.float32(), metadata={"unit": "px"}),
+        pa.field("cut", pa.bool_(), metadata={"about": "touches pixels without data"}),
     ]
 )
 BOX = ["left", "top", "right", "bottom"]
@@ -29,11 +30,15 @@ DETECTIONS = pa.schema(
         pa.field("width_m", pa.float64(), metadata={"unit": "m", "about": "east-west on the ground"}),
         pa.field("height_m", pa.float64(), metadata={"unit": "m", "about": "north-south on the ground"}),
         pa.field("diameter_km", pa.float64(), metadata={"unit": "km", "about": "mean of width and height"}),
+        pa.field("cut", pa.bool_(), metadata={"about": "touches nodata or the outer edge: larger than it looks"}),
         pa.field("xmin", pa.float64(), metadata={"about": "box in the scene's map coordinates"}),
         pa.field("ymin", pa.float64()),
         pa.field("xmax", pa.float64()),
         pa.field("ymax", pa.float64()),
     ]
+)
+PLACED = DETECTIONS.append(
+    pa.field("out_of_reach", pa.bool_(), metadata={"about": "larger than the coarsest scale answers for"})
 )
 MAP_BOX = ["xmin", "ymin", "xmax", "ymax"]
 ORDER = ["lat", "lon", "width_m", "height_m", "class", "scene", "scale_m", "tile"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,24 +26,34 @@ SCHEMA = pa.schema(
         pa.field("gsd_m", pa.float64(), metadata={"unit": "m/px"}),
         pa.field("dtype", pa.string()),
         pa.field("nodata", pa.float64()),
+        pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles look into others"}),
+        pa.field("beside", pa.list_(pa.string()), metadata={"about": "scenes that lend it pixels"}),
+        pa.field("turns", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}),
         pa.field("outline_lon", pa.list_(pa.float64()), metadata={"unit": "degree east, -180..180"}),
         pa.field("outline_lat", pa.list_(pa.float64()), metadata={"unit": "degree, planetocentric"}),
     ]
 )
 
-FOR_JOBS = ["scene", "path", "fingerprint", "crs_wkt", "transform", "width", "height"]
+FORMAT = 2
+"""Changes with SCHEMA, Group or Unplanned; plans of another format are made anew."""
+
+OF_IMAGE = ["scene", "path", "fingerprint", "crs_wkt", "transform", "width", "height"]
+OF_MOSAIC = ["in_mosaic", "beside", "turns"]
+FOR_JOBS = OF_IMAGE + OF_MOSAIC
 
 
 @dataclass(frozen=True)
 class Group:
     """What the workflow's graph must know of a group.
 
-    `version` changes with anything its jobs depend on, `gigapixels` are those of the finest scale,
-    `own` groups are named in the scene table.
+    Groups among its `neighbours` may hold detections that overlap its own, groups `beside` it lend it pixels.
+    `version` changes with anything its jobs depend on, `gigapixels` are those of the finest scale, `own`
+    groups are named in the scene table.
     """
 
     name: str
     neighbours: list[str]
+    beside: list[str]
     version: str
     gigapixels: float
     own: bool = False
@@ -82,6 +93,15 @@ class Plan:
             raise OrbitileError(f"no group {name!r} in the plan; its {len(self.groups)} groups: {_some(self.groups)}")
         return self.members[name]
 
+    def rings(self, name: str, most: int) -> list[list[str]]:
+        """The rings of groups around one: its neighbours, their other neighbours, and so on; some may be empty."""
+        seen, last, rings = {name}, [name], []
+        for _ in range(most):
+            last = sorted({near for group in last for near in self.group(group).neighbours} - seen)
+            seen |= set(last)
+            rings.append(last)
+        return rings
+
     def gigapixels(self, name: str | None) -> float:
         """Pixels at the finest scale, in 10^9, of a group or of the whole run."""
         return self.group(name).gigapixels if name else self._gigapixels
@@ -109,7 +129,10 @@ class Origin:
 def write_plan(rows: list[dict], groups: list[Group], unplanned: list[Unplanned], origin: Origin, path: Path) -> None:
     """Write the rows of a plan (see SCHEMA); what the graph needs of groups goes into the metadata."""
     metadata = dict(
-        groups=[vars(group) for group in groups], unplanned=[vars(one) for one in unplanned], **vars(origin)
+        format=FORMAT,
+        groups=[vars(group) for group in groups],
+        unplanned=[vars(one) for one in unplanned],
+        **vars(origin),
     )
     table = pa.Table.from_pylist(rows, SCHEMA)
     with atomic(path) as temporary:
@@ -153,6 +176,13 @@ def read_columns(path: Path, names: list[str]) -> dict[str, list]:
         return file.read(columns=names, use_threads=False).to_pydict()
 
 
+def read_outlines(path: Path) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """The group of every scene, and longitudes and latitudes (degrees) along its border."""
+    columns = read_columns(path, ["group", "outline_lon", "outline_lat"])
+    outlines = zip(map(np.array, columns["outline_lon"]), map(np.array, columns["outline_lat"]), strict=True)
+    return list(zip(columns["group"], outlines, strict=True))
+
+
 def read_rows(path: Path) -> list[dict]:
     """All rows of a plan."""
     return pq.read_table(path).to_pylist()
@@ -161,7 +191,10 @@ def read_rows(path: Path) -> list[dict]:
 def _metadata(path: Path) -> dict:
     """What a plan holds beside its rows; OrbitileError for a file that is none."""
     try:
-        return json.loads(pq.read_schema(path).metadata[b"plan"])
+        metadata = json.loads(pq.read_schema(path).metadata[b"plan"])
+        if metadata["format"] != FORMAT:
+            raise KeyError("format")
+        return metadata
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise OrbitileError(f"{path}: not a readable plan; a dry run (snakemake -n) makes it anew") from error
 

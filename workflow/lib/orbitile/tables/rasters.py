@@ -1,7 +1,9 @@
 """The table of a group's rasters: where each scene lies at each scale, and how it is stretched."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,8 +11,10 @@ from affine import Affine
 
 from orbitile.errors import OrbitileError
 from orbitile.files import atomic
+from orbitile.rasters.mosaic import Part
 from orbitile.rasters.read import Stretch
-from orbitile.space.grids import Grid
+from orbitile.space.grids import Grid, Window
+from orbitile.space.ground import turn_width
 
 SCHEMA = pa.schema(
     [
@@ -25,6 +29,9 @@ SCHEMA = pa.schema(
         pa.field("low", pa.float64(), metadata={"about": "value stretched to 0"}),
         pa.field("high", pa.float64(), metadata={"about": "value stretched to 255"}),
         pa.field("way", pa.string(), metadata={"about": "how the scene was georeferenced"}),
+        pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles look into others"}),
+        pa.field("beside", pa.list_(pa.string()), metadata={"about": "scenes that lend it pixels"}),
+        pa.field("turns", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}),
     ]
 )
 
@@ -44,6 +51,9 @@ class RasterRow:
     low: float
     high: float
     way: str
+    in_mosaic: bool = False
+    beside: list[str] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
 
     @property
     def grid(self) -> Grid:
@@ -70,6 +80,35 @@ def read_rasters(path: str | Path) -> list[RasterRow]:
         if not Path(row.path).is_file():
             raise OrbitileError(f"{path}: its raster {row.path} has gone; delete {path} and run again")
     return rows
+
+
+class RasterTables(NamedTuple):
+    """The tables of rasters of a group, and of the groups beside it."""
+
+    own: str
+    beside: Sequence[str] = ()
+
+
+class Surroundings:
+    """The rasters of a group and of the groups beside it, and what of them lies around each scene."""
+
+    def __init__(self, tables: RasterTables) -> None:
+        self.own = read_rasters(tables.own)
+        others = [row for path in tables.beside for row in read_rasters(path)]
+        self._known = {(row.scene, row.scale_m): row for row in (*self.own, *others)}
+
+    def parts(self, row: RasterRow, window: Window) -> list[Part]:
+        """The scene itself and those of its neighbours that reach into a window of it, at its scale."""
+        found = [Part(row.path, 0, 0, row.width, row.height)]
+        col, line = row.grid.index
+        for scene, turn in zip(row.beside, row.turns, strict=True):
+            other = self._known.get((scene, row.scale_m))
+            if other is not None:  # a scene that failed lends nothing
+                there = other.grid.index
+                around = turn * round(turn_width(row.crs_wkt) / row.transform[0])
+                part = Part(other.path, there[0] - col + around, there[1] - line, other.width, other.height)
+                found += [part] if part.shared(window) else []
+        return found
 
 
 def coarsest(rows: list[RasterRow]) -> list[RasterRow]:

@@ -1,6 +1,9 @@
 """The table of a group's tiles."""
 
+import pandas as pd
 import pyarrow as pa
+
+from orbitile.space.grids import Window
 
 SCHEMA = pa.schema(
     [
@@ -14,10 +17,15 @@ SCHEMA = pa.schema(
         pa.field("core_left", pa.float64(), metadata={"unit": "px", "about": "the tile answers from here ..."}),
         pa.field("core_top", pa.float64(), metadata={"unit": "px"}),
         pa.field(
-            "core_right", pa.float64(), metadata={"unit": "px", "about": "... to here; infinite at the scene's edge"}
+            "core_right", pa.float64(), metadata={"unit": "px", "about": "... to here; infinite where all data ends"}
         ),
         pa.field("core_bottom", pa.float64(), metadata={"unit": "px"}),
-        pa.field("valid_share", pa.float64(), metadata={"about": "share of the window's pixels with data, 0..1"}),
+        pa.field("valid_share", pa.float64(), metadata={"about": "share of its pixels with data of the scene, 0..1"}),
     ]
 )
 CORE = ["core_left", "core_top", "core_right", "core_bottom"]
+
+
+def windows_of(tiles: pd.DataFrame) -> list[Window]:
+    """The windows of a table of tiles."""
+    return [Window(*map(int, place)) for place in tiles[["col", "row", "width", "height"]].to_numpy()]
