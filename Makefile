@@ -7,7 +7,7 @@ RUN ?= demo
 export VARIANT ?= cpu
 
 .PHONY: demo status failures stale clear-stale test test-cluster test-container check format lock setup clean
-.PHONY: container container-archive bench-suppression
+.PHONY: container container-archive bench-suppression bench-cuts bench-projections bench-opposite-sun
 
 demo: setup
 	snakemake --profile profiles/local --quiet host reason -- all annotated
@@ -73,6 +73,17 @@ benchmarks/.peers/current: benchmarks/requirements.lock | setup
 	python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r benchmarks/requirements.lock --target benchmarks/.peers
 	touch $@
+
+# How exact catalogues are, on real images of the Moon. BENCH is a folder for scenes and results, a temporary one by
+# default; MOSAIC the global mosaic, MOON a folder of two images under opposite sun. benchmarks/README.md says more.
+bench-cuts: setup
+	@python benchmarks/exactness/cuts.py $(BENCH)
+
+bench-projections: setup
+	@python benchmarks/exactness/projections.py "$(MOSAIC)" $(BENCH)
+
+bench-opposite-sun: setup
+	@python benchmarks/exactness/opposite_sun.py "$(MOON)" $(BENCH)
 
 clean:
 	rm -rf results .snakemake
