@@ -440,7 +440,7 @@ def cuts(left, top, width, height, discs):
         halves=mosaic([left, through[0], right], [top, bottom]),
         quarters=mosaic([left, through[0], right], [top, through[1], bottom]),
         strips=mosaic([left, right], [*np.linspace(top, bottom, 9).astype(int).tolist()]),
-        small=mosaic([*range(left, right - 60, 60), right], [top, through[1], bottom]),
+        small=mosaic([*range(left, right - 90, 90), right], [top, through[1], bottom]),
         bricks=bricks(left, top, width, height),
         seams=mosaic([left, left + width // 2, right], [top, top + height // 2, bottom], seam=3),
     )
@@ -575,7 +575,7 @@ def sizes_for_three():
     return sorted({LEAST_PX, 16, 40, 54, 55, 57, 58, 90, 106, 118, 160, 227.9, *(s for s in around if s >= LEAST_PX)})
 
 
-@pytest.mark.parametrize(("cut", "jitter"), [("lone", "nested"), ("quarters", "extreme"), ("bricks", "even")])
+@pytest.mark.parametrize(("cut", "jitter"), [("lone", "nested"), ("quarters", "extreme")])
 def test_three_scales_find_every_object_once(catalogue, cut, jitter):
     """At 64 places relative to the coarsest tile grid, for each of the sizes; whichever scale it is left to."""
     settings, scales = settings_of(*THREE), set()
