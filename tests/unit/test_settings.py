@@ -178,7 +178,7 @@ def test_each_stage_accepts_its_part():
     assert Responsibility(**settings.duties[200]) == Responsibility(SLACK_PX, 8, 120, is_coarsest=True)
     assert not Responsibility(**settings.duties[100]).is_coarsest
     assert Rules(**settings.suppression_rules, radius_m=1) == Rules(
-        0.4, 0.25, True, "box", 2, False, reach_m=2 * 0.6 * 120 * 200, slack_m=SLACK_PX * 200, radius_m=1
+        0.4, 0.25, True, "box", 2, False, reach_m=2 * 0.6 * 120 * 200, slack_m=(SLACK_PX + 1) * 200, radius_m=1
     )
     assert Yardstick(**settings.yardstick, radius_m=1) == Yardstick(0.3, 1000, 1)
     assert settings.model_choice["weights"] == __file__
@@ -221,10 +221,10 @@ def test_neighbouring_scales_share_a_band_of_sizes():
 @pytest.mark.parametrize(
     ("scales", "iou_threshold", "reach_m", "margin_m", "slack_m"),
     [
-        ([dict(gsd_m=100)], 0.4, 14_400, 51_200, 400),
-        ([dict(gsd_m=100)], 0.9, 2_400, 51_200, 400),
-        ([dict(gsd_m=100), dict(gsd_m=200, max_object_px=50)], 0.5, 12_000, 102_400, 800),
-        ([dict(gsd_m=100), dict(gsd_m=200, tile_px=128, overlap_px=64)], 0.5, 12_000, 51_200, 800),
+        ([dict(gsd_m=100)], 0.4, 14_400, 51_200, 500),
+        ([dict(gsd_m=100)], 0.9, 2_400, 51_200, 500),
+        ([dict(gsd_m=100), dict(gsd_m=200, max_object_px=50)], 0.5, 12_000, 102_400, 1000),
+        ([dict(gsd_m=100), dict(gsd_m=200, tile_px=128, overlap_px=64)], 0.5, 12_000, 51_200, 1000),
     ],
 )
 def test_how_far_scenes_matter_to_each_other(scales, iou_threshold, reach_m, margin_m, slack_m):

@@ -249,8 +249,8 @@ class Settings(Section):
 
     @property
     def slack_m(self) -> float:
-        """How far, in metres, detections may be off at the coarsest scale."""
-        return SLACK_PX * self.scales[-1].gsd_m
+        """How far, in metres, detections may lie outside their scenes: coarse pixels reach over a border, too."""
+        return (SLACK_PX + 1) * self.scales[-1].gsd_m
 
     @property
     def reach_m(self) -> float:
