@@ -63,10 +63,10 @@ def test_a_plan_of_one_scene(geotiff, planned, tmp_path):
 
 @pytest.mark.parametrize(
     ("gap_m", "neighbours"),
-    [(-500, True), (0, True), (1700, True), (1900, False)],
+    [(-500, True), (0, True), (1900, True), (2000, False)],
 )
 def test_neighbours_may_hold_overlapping_detections(geotiff, planned, gap_m, neighbours):
-    """With an overlap of 16 px, the largest object has 8 px or 800 m, and reaches 960 m; two slacks are 800 m."""
+    """With an overlap of 16 px, the largest object has 8 px or 800 m, and reaches 960 m; two slacks are 1000 m."""
     a, b = geotiff(GREY, "a.tif"), geotiff(GREY, "b.tif", left=WIDTH_M + gap_m)
     plan = planned(f"a,{a}", f"b,{b}")
     assert plan.group("a").neighbours == ["b"] * neighbours

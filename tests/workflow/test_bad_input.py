@@ -87,11 +87,14 @@ def test_scene_on_a_body_of_another_size(project: Project):
     refused(project, "east.tif", "another body", "Mars")
 
 
-def test_truncated_image_is_named_and_the_other_scene_finished(project: Project):
+@pytest.mark.parametrize(("margin", "is_finished"), [("never", True), ("auto", False)])
+def test_truncated_image_is_named_and_the_other_scene_finished(project: Project, margin: str, is_finished: bool):
+    """As far as it does not need the pixels of the first: the two are pieces of a mosaic."""
     image = project.folder / "images" / "east.tif"
     image.write_bytes(image.read_bytes()[:100_000])
-    refused(project, "east.tif", "cannot be read", "truncated", options=())
-    assert project.result("detections/west.parquet").is_file()
+    refused(project.change(margin=margin), "east.tif", "cannot be read", "truncated", options=())
+    assert project.result("georeferenced/west.parquet").is_file()
+    assert project.result("detections/west.parquet").is_file() == is_finished
     assert not project.result("georeferenced/east.parquet").exists()
 
 
