@@ -148,7 +148,8 @@ def test_a_node_that_dies(cluster: Cluster, tiled: Project, undisturbed: Project
 
 
 def test_out_of_memory(cluster: Cluster, tiled: Project, undisturbed: Project):
-    done = tiled.run(CATALOGUE, options=("--set-resources", "infer:mem_mb=300"))
+    """Room for Snakemake, which needs some 400 MB of every job, and for the record; not for PyTorch."""
+    done = tiled.run(CATALOGUE, options=("--set-resources", "infer:mem_mb=700"))
     assert done.returncode == 1
     assert "out of memory" in reasons(tiled)[0]
     finish(tiled, undisturbed, pieces(tiled))
@@ -156,7 +157,7 @@ def test_out_of_memory(cluster: Cluster, tiled: Project, undisturbed: Project):
 
 def test_more_memory_for_the_second_attempt(cluster: Cluster, tiled: Project, undisturbed: Project):
     """What the profile does by itself: retries, each with more."""
-    options = ("--set-resources", "infer:mem_mb=300 if attempt == 1 else 3000", "--retries", "1")
+    options = ("--set-resources", "infer:mem_mb=700 if attempt == 1 else 3000", "--retries", "1")
     done = tiled.run(CATALOGUE, options=options)
     assert done.returncode == 0, done.stderr
     pd.testing.assert_frame_equal(tiled.catalogue, undisturbed.catalogue, check_exact=True)
