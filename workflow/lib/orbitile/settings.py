@@ -311,8 +311,8 @@ class Settings(Section):
     @property
     def suppression_rules(self) -> dict:
         """When detections suppress each other (see orbitile.stages.suppress.Rules)."""
-        place = dict(scenes_apart=self.pixel_coordinates, reach_m=self.reach_m, slack_m=self.slack_m)
-        return self.suppression.model_dump() | place | dict(rings=self.rings)
+        place = dict(scenes_apart=self.pixel_coordinates, reach_m=self.reach_m, slack_m=self.slack_m, rings=self.rings)
+        return self.suppression.model_dump() | place
 
     @property
     def yardstick(self) -> dict:

@@ -299,10 +299,15 @@ def reach_of(surface, limit, low_y, high_y, blur):
 
 
 @compiled
-def strip_bounds(layout, surface, strip, level):
-    """Lowest and highest y in a strip, as rows have it."""
-    low_y = layout[3] + (strip - layout[1][level]) / layout[2][level]
-    high_y = low_y + 1 / layout[2][level]
+def strip_bounds(layout, strip, level):
+    """Lowest and highest y in a strip."""
+    _, first, per_unit, low, _, _ = layout
+    return low + (strip - first[level]) / per_unit[level], low + (strip + 1 - first[level]) / per_unit[level]
+
+
+@compiled
+def as_in_rows(surface, low_y, high_y):
+    """Lowest and highest y as rows have it: on the ground, sines of latitudes."""
     if surface == PLANE:
         return low_y, high_y
     return math.sin(max(low_y, -0.5 * math.pi)), math.sin(min(high_y, 0.5 * math.pi))
@@ -322,8 +327,7 @@ def find_pairs(search, layout, boxes, begin, end):
         if starts[strip] == starts[strip + 1]:
             continue
         level = strip_level[strip]
-        low_y = low + (strip - first[level]) / per_unit[level]
-        high_y = low + (strip + 1 - first[level]) / per_unit[level]
+        low_y, high_y = strip_bounds(layout, strip, level)
         for other in range(level, LEVELS):
             largest = 2.0 ** (other - 64)
             if 0.5 * largest * ratio > 2.0 ** (level - 64):
@@ -340,9 +344,10 @@ def find_pairs(search, layout, boxes, begin, end):
                 if starts[target] == starts[target + 1]:
                     continue
                 mine, theirs = (starts[strip], starts[strip + 1]), (starts[target], starts[target + 1])
+                bounds = as_in_rows(surface, *strip_bounds(layout, target, other))
                 for turn in range(2 if target == strip and turns == 3 else turns):
                     shift = (0.0, 2 * math.pi, -2 * math.pi)[turn]
-                    window = (far_x, blur, largest, shift, *strip_bounds(layout, surface, target, other))
+                    window = (far_x, blur, largest, shift, *bounds)
                     found, count = join(search, boxes, mine, theirs, window, found, count)
     return found[: 2 * count]
 

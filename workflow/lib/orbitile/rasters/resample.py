@@ -35,16 +35,22 @@ def warped(source: rasterio.DatasetReader, grid: Grid, method: Resampling) -> It
             yield window, *read(view, window)
 
 
+def covered(fine: Grid, factor: int) -> Window:
+    """What the grid made coarser by `factor` covers, in pixels of the fine one; it may reach beyond it all round."""
+    grid, (col, row) = fine.coarser(factor), fine.index
+    return Window(-(col % factor), -(row % factor), grid.width * factor, grid.height * factor)
+
+
 def block_averages(mosaic: Mosaic, fine: Grid, factor: int) -> Iterator[Block]:
     """A scene averaged over blocks of factor x factor pixels, ignoring those without data.
 
     `fine` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. The blocks
     are those of the grid made coarser by `factor`. One is valid when at least half of its pixels are.
     """
-    grid, (col, row) = fine.coarser(factor), fine.index
+    grid, whole = fine.coarser(factor), covered(fine, factor)
     for window in bands(grid, multiple_of=64):
-        first_row = window.row * factor - row % factor
-        pixels, valid = mosaic.read(Window(-(col % factor), first_row, grid.width * factor, window.height * factor))
+        band = Window(whole.col, whole.row + window.row * factor, whole.width, window.height * factor)
+        pixels, valid = mosaic.read(band)
         shape = (window.height, factor, grid.width, factor)
         count = valid.reshape(shape).sum(axis=(1, 3))
         total = np.where(valid, pixels, 0).reshape(shape).sum(axis=(1, 3), dtype=np.float64)

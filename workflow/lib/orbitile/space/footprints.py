@@ -42,7 +42,7 @@ def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]
         return []
     points = [unit_vectors(lon, lat) for lon, lat in outlines]
     centres = np.array([_centre(p) for p in points])
-    caps = np.array([_angle(p, c).max() for p, c in zip(points, centres, strict=True)])
+    caps = _caps(points, centres)
     caps = np.where(caps > LARGE, np.pi, caps)
     reach += max(_sagitta(p) for p in points)
     largest_chord = 2 * np.sin(min(2 * caps.max() + reach, np.pi) / 2) + 1e-9
@@ -61,9 +61,14 @@ def least_distance(points: np.ndarray, outlines: Sequence[Outline]) -> np.ndarra
     """A lower bound of the distances (n, radians) of unit vectors (n, 3) to the nearest of some footprints."""
     borders = [unit_vectors(lon, lat) for lon, lat in outlines]
     centres = np.array([_centre(border) for border in borders])
-    caps = [_angle(border, centre).max() + _sagitta(border) for border, centre in zip(borders, centres, strict=True)]
+    cap = max(_caps(borders, centres) + [_sagitta(border) for border in borders])
     chord, _ = cKDTree(centres).query(points)
-    return 2 * np.arcsin(np.clip(chord / 2, 0, 1)) - (max(caps) if max(caps) <= LARGE else np.pi)
+    return _angle_of(chord) - (cap if cap <= LARGE else np.pi)
+
+
+def _caps(borders: list[np.ndarray], centres: np.ndarray) -> np.ndarray:
+    """The radii in radians of the caps around centres (n, 3) that hold all points of their borders."""
+    return np.array([_angle(border, centre).max() for border, centre in zip(borders, centres, strict=True)])
 
 
 def _sagitta(points: np.ndarray) -> float:
@@ -90,7 +95,11 @@ def _azimuthal(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Angle in radians between unit vectors, exact for small ones."""
-    chord = np.linalg.norm(a - b, axis=-1)
+    return _angle_of(np.linalg.norm(a - b, axis=-1))
+
+
+def _angle_of(chord: np.ndarray) -> np.ndarray:
+    """Angle in radians between unit vectors a chord apart."""
     return 2 * np.arcsin(np.clip(chord / 2, 0, 1))
 
 

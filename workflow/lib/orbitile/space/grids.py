@@ -1,7 +1,7 @@
 """Pixel grids: where an image's pixels lie on its map."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Self
@@ -44,6 +44,11 @@ class Grid:
     transform: Affine
     width: int
     height: int
+
+    @classmethod
+    def of(cls, row: Mapping) -> Self:
+        """The grid of a row that holds crs_wkt, transform (a, b, c, d, e, f), width and height."""
+        return cls(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
 
     @property
     def crs(self) -> CRS:

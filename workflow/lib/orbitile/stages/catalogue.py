@@ -16,8 +16,8 @@ from orbitile.jobs.place import WORK_FOLDERS, Place
 from orbitile.space.bodies import Body
 from orbitile.stages.suppress import Rules, competing, surviving
 from orbitile.stages.vectorise import shapes
-from orbitile.tables.detections import DETECTIONS, ORDER
-from orbitile.tables.parquet import read_table
+from orbitile.tables.detections import DETECTIONS, ORDER, PLACED
+from orbitile.tables.parquet import read_pieces
 from orbitile.tables.plan import read_plan
 from orbitile.tables.vectors import write_vectors
 
@@ -30,8 +30,8 @@ def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict
     `groups` holds the groups' tables of "detections" and of "suppressed"; `look` the shape and
     vertices of polygons; `origin` what the catalogue was made from, kept as its metadata.
     """
-    united = _united(groups["suppressed"])
-    whole = _united(groups["detections"])
+    united = _united(groups["suppressed"], DETECTIONS)
+    whole = _united(groups["detections"], PLACED)
     candidates = competing(whole, rules)
     survival = surviving(candidates, rules)
     _compare(united, candidates[survival.alive][DETECTIONS.names].reset_index(drop=True))
@@ -47,8 +47,7 @@ def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict
 
 def _out_of_reach(detections: pd.DataFrame, rules: Rules) -> list[dict]:
     """Objects too large for any scale, each once; whether a tile saw one of them whole is chance."""
-    large = detections[detections["out_of_reach"].to_numpy(bool)].assign(out_of_reach=False)
-    candidates = competing(large, rules)
+    candidates = competing(detections, rules, out_of_reach=True)
     found = candidates[surviving(candidates, rules).alive]
     if len(found):
         log.warning("%d objects are larger than the coarsest scale answers for, and left out: see out_of_reach in the "
@@ -65,8 +64,8 @@ def content_hash(table: pd.DataFrame) -> str:
     return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def _united(paths: list[str]) -> pd.DataFrame:
-    return pd.concat([read_table(path) for path in paths]).sort_values(ORDER, ignore_index=True)
+def _united(paths: list[str], schema: pa.Schema) -> pd.DataFrame:
+    return read_pieces(paths, schema).sort_values(ORDER, ignore_index=True)
 
 
 def _compare(united: pd.DataFrame, expected: pd.DataFrame) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 from orbitile.files import key
 from orbitile.jobs.pieces import Piece, Work
 from orbitile.rasters.mosaic import Part, opened_mosaic
-from orbitile.rasters.resample import block_averages, pixel_type
+from orbitile.rasters.resample import block_averages, covered, pixel_type
 from orbitile.rasters.write import write_cog
-from orbitile.space.grids import Window
 from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings, write_rasters
 
 log = logging.getLogger(__name__)
@@ -46,9 +45,7 @@ class Coarser:
     @property
     def parts(self) -> list[Part]:
         """The scene's raster, and those of its neighbours that share coarse pixels with it."""
-        grid, factor, (col, row) = self.fine.grid.coarser(self.factor), self.factor, self.fine.grid.index
-        covered = Window(-(col % factor), -(row % factor), grid.width * factor, grid.height * factor)
-        return self.around.parts(self.fine, covered)
+        return self.around.parts(self.fine, covered(self.fine.grid, self.factor))
 
     def path(self, folder: Path) -> Path:
         """Where it belongs, under a name made of all that it depends on."""

@@ -64,7 +64,7 @@ def _description(scene: dict, target: Target, folder: Path) -> Path:
 
 def _georeference_scene(scene: dict, target: Target, description: Path) -> None:
     """Write a scene's raster and, once that is whole, its description."""
-    own = Grid(scene["crs_wkt"], Affine(*scene["transform"]), scene["width"], scene["height"])
+    own = Grid.of(scene)
     path = description.with_suffix(".tif")
     with opened(scene["path"]) as source:
         grid, blocks = _blocks(source, own, target)

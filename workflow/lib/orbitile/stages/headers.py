@@ -65,10 +65,10 @@ def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]
 
     `frozen` are the groups of an earlier plan by scene.
     """
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=["scene", "group"])
     own = set(table["group"].dropna())
     centres = [middle(row["outline_lon"], row["outline_lat"]) for row in rows]
-    groups = assign(table[["scene", "group"]].assign(centre=centres), settings.scenes_per_group, frozen)
+    groups = assign(table.assign(centre=centres), settings.scenes_per_group, frozen)
     rows = [
         row | dict(group=groups[row["scene"]]) | lent for row, lent in zip(rows, _lent(rows, settings), strict=True)
     ]
@@ -103,16 +103,11 @@ def _lent(rows: list[dict], settings: Settings) -> list[dict]:
     lending = Lending(margin, settings.margin_m, math.lcm(*settings.factors))
     found: dict[str, list[Neighbour] | None] = {}
     for dtype in {row["dtype"] for row in rows}:
-        found |= neighbours({row["scene"]: _grid_of(row) for row in rows if row["dtype"] == dtype}, lending)
+        found |= neighbours({row["scene"]: Grid.of(row) for row in rows if row["dtype"] == dtype}, lending)
     return [
         dict(in_mosaic=some is not None, beside=[n.scene for n in some or []], turns=[n.turn for n in some or []])
         for some in (found[row["scene"]] for row in rows)
     ]
-
-
-def _grid_of(row: dict) -> Grid:
-    """The pixel grid of a row of the plan."""
-    return Grid(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
 
 
 def _beside(scenes: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:
@@ -142,7 +137,7 @@ def _inspect(row: Row, context: Context) -> dict:
     version = version_of(row.path)
     known = context.known.get(row.path)
     header = known if known and known["fingerprint"] == version else _header(row, settings, expected)
-    _refuse_unfit(_grid_of(header), row, settings)
+    _refuse_unfit(Grid.of(header), row, settings)
     return header | dict(scene=row.scene, path=row.path, fingerprint=version, body=expected.name)
 
 

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from orbitile.space.footprints import least_distance
 from orbitile.space.ground import unit_vectors
 from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.parquet import read_table, write_table
-from orbitile.tables.plan import read_outlines, read_plan
+from orbitile.tables.plan import Plan, read_outlines, read_plan
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,14 @@ class Rules:
     def question(self) -> Question:
         """Which detections count as overlapping."""
         return Question(self.iou_threshold, self.shape)
+
+
+class View(NamedTuple):
+    """The groups whose detections are seen, of a plan and its file."""
+
+    path: Path
+    plan: Plan
+    seen: set[str]
 
 
 def suppress(group: str, plan: str, rules: Rules, out: str) -> None:
@@ -75,10 +84,14 @@ def surviving(detections: pd.DataFrame, rules: Rules, complete: np.ndarray | Non
     return Survival(alive, open_, found.longest_chain)
 
 
-def competing(detections: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """The detections that may reach the catalogue: those with a score high enough, of a size within reach."""
+def competing(detections: pd.DataFrame, rules: Rules, out_of_reach: bool = False) -> pd.DataFrame:
+    """The detections that may reach the catalogue: those with a score high enough, of a size within reach.
+
+    Or those `out_of_reach`, which only compete with each other.
+    """
     scored = detections["score"].to_numpy() >= np.float32(rules.score_threshold)
-    return detections[scored & ~detections["out_of_reach"].to_numpy(bool)].reset_index(drop=True)
+    sized = detections["out_of_reach"].to_numpy(bool) == out_of_reach
+    return detections[scored & sized].reset_index(drop=True)
 
 
 def _survival(group: str, path: Path, rules: Rules) -> tuple[pd.DataFrame, Survival]:
@@ -90,7 +103,7 @@ def _survival(group: str, path: Path, rules: Rules) -> tuple[pd.DataFrame, Survi
         tables = [read_table(path.parent / "detections" / f"{name}.parquet") for name in ring]
         in_view = pd.concat([in_view, *(competing(table, rules) for table in tables)], ignore_index=True)
         seen |= set(ring)
-        survival = surviving(in_view, rules, _complete(in_view, path, seen, rules))
+        survival = surviving(in_view, rules, _complete(in_view, View(path, plan, seen), rules))
         lost = survival.open[: len(mine)]
         if not lost.any():
             return mine, survival
@@ -102,15 +115,15 @@ def _survival(group: str, path: Path, rules: Rules) -> tuple[pd.DataFrame, Survi
     )
 
 
-def _complete(detections: pd.DataFrame, path: Path, seen: set[str], rules: Rules) -> np.ndarray:
+def _complete(detections: pd.DataFrame, view: View, rules: Rules) -> np.ndarray:
     """Which detections (n, bool) have no rival in any group that is not seen.
 
     Those of groups whose neighbours are all seen, and those that lie far enough from all other scenes.
     """
-    plan = read_plan(path)
+    plan, seen = view.plan, view.seen
     surrounded = {group for group in seen if seen.issuperset(plan.group(group).neighbours)}
     complete = detections["scene"].map(plan.group_of_scene).isin(surrounded).to_numpy()
-    unseen = [] if complete.all() else [outline for group, outline in read_outlines(path) if group not in seen]
+    unseen = [] if complete.all() else [outline for group, outline in read_outlines(view.path) if group not in seen]
     if not unseen or rules.scenes_apart:
         return np.ones(len(detections), bool)
     points = unit_vectors(detections["lon"].to_numpy(float), detections["lat"].to_numpy(float))

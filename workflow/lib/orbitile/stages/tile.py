@@ -11,7 +11,7 @@ import pandas as pd
 
 from orbitile.files import key
 from orbitile.jobs.pieces import Piece, Work
-from orbitile.rasters.mosaic import Part, opened_mosaic
+from orbitile.rasters.mosaic import opened_mosaic
 from orbitile.space.grids import bounds
 from orbitile.tables.parquet import read_pieces, write_table
 from orbitile.tables.rasters import RasterRow, read_rasters
@@ -70,8 +70,8 @@ class Cut:
 
     def _valid_shares(self) -> list[float]:
         """The share of each window's pixels that hold data of the scene itself; each row of tiles is read once."""
-        shares, own = [], Part(self.raster.path, 0, 0, self.raster.width, self.raster.height)
-        with opened_mosaic([own]) as mosaic:
+        shares = []
+        with opened_mosaic([self.raster.part]) as mosaic:
             for _, in_row in groupby(self.tiles, key=lambda one: one.window.row):
                 windows = [one.window for one in in_row]
                 band = bounds(windows)

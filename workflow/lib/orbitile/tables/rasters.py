@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from affine import Affine
 
 from orbitile.errors import OrbitileError
 from orbitile.files import atomic
@@ -58,7 +57,12 @@ class RasterRow:
     @property
     def grid(self) -> Grid:
         """The raster's pixel grid."""
-        return Grid(self.crs_wkt, Affine(*self.transform), self.width, self.height)
+        return Grid.of(vars(self))
+
+    @property
+    def part(self) -> Part:
+        """The raster as a part of a mosaic that begins with it."""
+        return Part(self.path, 0, 0, self.width, self.height)
 
     @property
     def stretch(self) -> Stretch:
@@ -99,7 +103,7 @@ class Surroundings:
 
     def parts(self, row: RasterRow, window: Window) -> list[Part]:
         """The scene itself and those of its neighbours that reach into a window of it, at its scale."""
-        found = [Part(row.path, 0, 0, row.width, row.height)]
+        found = [row.part]
         col, line = row.grid.index
         for scene, turn in zip(row.beside, row.turns, strict=True):
             other = self._known.get((scene, row.scale_m))
