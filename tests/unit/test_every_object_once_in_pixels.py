@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import torch
 from affine import Affine
 from plain_suppression import MOON_M
 from pyproj import CRS
@@ -17,10 +18,11 @@ from scipy import ndimage
 
 from orbitile.jobs.pieces import Work
 from orbitile.models.adapter import Boxes, ModelChoice
+from orbitile.searching.rows import Search
 from orbitile.settings import Settings
 from orbitile.stages.downsample import downsample
 from orbitile.stages.georeference import Target, georeference
-from orbitile.stages.infer import Search, infer
+from orbitile.stages.infer import infer
 from orbitile.stages.plan import current_plan
 from orbitile.stages.suppress import Rules, suppress
 from orbitile.stages.tile import tile
@@ -44,21 +46,22 @@ ACROSS = [(321, 100, 20), (321, 190, 44), (641, 190, 23), (641, 40, 40), (480, 1
 class BrightSpots:
     """The made-up network. Its scores go by size, so that two reports of one object are often equal."""
 
-    on_cpu = True
+    device, names, channels, reflects, most = torch.device("cpu"), ("crater",), 1, False, None
 
-    def predict(self, tiles):
-        found = [(number, *spot) for number, image in enumerate(tiles) for spot in self._spots(image > 127)]
-        number, corners = (np.array(column) for column in zip(*found, strict=True)) if found else ([], [])
-        corners = np.array(corners, np.float32).reshape(-1, 4)
-        score = (0.3 + (corners[:, 2] - corners[:, 0]) / 100).astype(np.float32)
-        return Boxes(np.array(number, int), corners, score, np.full(len(corners), "crater"))
+    def predict_batch(self, images):
+        found = [(tile, *spot) for tile, image in enumerate(images[:, 0].numpy()) for spot in self._spots(image > 127)]
+        tile, *corners = torch.tensor(found, dtype=torch.float32).reshape(-1, 5).T
+        corners = torch.stack(corners, dim=1)
+        score = 0.3 + (corners[:, 2] - corners[:, 0]) / 100
+        broken = torch.zeros(len(images), dtype=torch.bool)
+        return Boxes(tile.long(), corners, score, torch.zeros(len(tile), dtype=torch.int64), broken)
 
     def _spots(self, bright):
         side = len(bright)
         for rows, columns in ndimage.find_objects(ndimage.label(bright)[0]):
             box = columns.start, rows.start, columns.stop, rows.stop
             if min(box) > 0 and max(box) < side:
-                yield (box,)
+                yield box
 
 
 def discs():

@@ -1,6 +1,7 @@
 """Tiles on their way through a network that is made up: it finds one box in every tile that is not black."""
 
 import shutil
+import threading
 import time
 from dataclasses import replace
 from itertools import count
@@ -9,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orbitile.engine.passes import NetworkError
 from orbitile.errors import OrbitileError
-from orbitile.jobs.pieces import Work, exclusions, pieces_of
+from orbitile.jobs.pieces import StopError, Work, exclusions, pieces_of
 from orbitile.models.adapter import Boxes, ModelChoice
 from orbitile.rasters.read import FILL
-from orbitile.stages import infer as module
-from orbitile.stages.infer import TILES_PER_GROUP, Search, infer
+from orbitile.searching import collector
+from orbitile.searching.rows import Search, key_of, rows_of_tiles
+from orbitile.stages.infer import infer
 from orbitile.stages.tile import tile
 from orbitile.tables.detections import RAW
 from orbitile.tables.parquet import read_table, write_table
@@ -27,26 +31,29 @@ from orbitile.tiling import TileSize, spans_of_scene
 from orbitile.tiling import tiles as cut
 
 SIDE = 32
-CHOICE = ModelChoice("weights.safetensors", "0" * 64, "yolo", "cpu", batch=8, score_threshold=0.05)
+CHOICE = ModelChoice(
+    "weights.safetensors", "0" * 64, "yolo", "cpu", precision="auto", compile=False, batch=8, score_threshold=0.05
+)
 
 
 class Brightness:
     """The made-up network. It keeps what it saw, and fails on tiles of a given brightness."""
 
-    on_cpu = True
+    device, names, channels, reflects, most = torch.device("cpu"), ("crater",), 1, False, None
 
     def __init__(self):
-        self.seen, self.batches, self.fails_at = [], [], None
+        self.seen, self.passes, self.fails_at, self.breaks_at, self._lock = [], [], 256, 256, threading.Lock()
 
-    def predict(self, tiles):
-        self.seen += list(tiles)
-        self.batches.append(len(tiles))
-        brightness = tiles.reshape(len(tiles), -1).max(axis=1)
-        if self.fails_at in brightness:
+    def predict_batch(self, images):
+        brightness = images.flatten(1).amax(dim=1).int()
+        with self._lock:
+            self.seen += [image.numpy().copy() for image in images[:, 0] if image.any()]
+            self.passes.append(len(images))
+        if self.fails_at in brightness.tolist():
             raise RuntimeError("CUDA error: made up")
-        found = np.flatnonzero(brightness)
-        corners = np.tile(np.float32([1, 2, 3, 4]), (len(found), 1))
-        return Boxes(found, corners, brightness[found].astype(np.float32) / 256, np.full(len(found), "crater"))
+        found = torch.nonzero(brightness)[:, 0]
+        corners = torch.tensor([[1.0, 2, 3, 4]]).repeat(len(found), 1)
+        return Boxes(found, corners, brightness[found] / 256, torch.zeros_like(found), brightness == self.breaks_at)
 
 
 @pytest.fixture
@@ -76,36 +83,46 @@ def found(tables, tmp_path):
 
     def run(paths, choice=CHOICE, work=None, threads=1):
         folder, out = str(tmp_path / "work" / "infer"), tmp_path / "raw.parquet"
-        infer(
-            paths[0], RasterTables(paths[1]), Search(choice, {100.0: SIDE}, threads), folder, str(out), work or Work()
-        )
+        search = Search(choice, {100.0: SIDE}, threads)
+        infer(paths[0], RasterTables(paths[1]), search, folder, str(out), work or Work())
         return read_table(out)
 
     return run
 
 
-def tile_groups(paths):
-    return list(module._tile_groups(paths[0], Surroundings(RasterTables(paths[1])), {100.0: SIDE}))
+@pytest.fixture
+def every_row(monkeypatch):
+    """Fragments are written as soon as a row of tiles is whole."""
+    monkeypatch.setattr(collector, "FRAGMENT_SECONDS", -1)
 
 
-def pieces(paths, folder=Path()):
-    return [group.piece(CHOICE, folder) for group in tile_groups(paths)]
+def rows_of(paths, choice=CHOICE):
+    return list(rows_of_tiles(paths[0], Surroundings(RasterTables(paths[1])), Search(choice, {100.0: SIDE}, 1)))
+
+
+def fragments(folder):
+    return sorted(path.name for path in (folder / "work" / "infer" / "a").glob("*.parquet"))
+
+
+def brightness(table):
+    return (table["score"] * 256).tolist()
 
 
 def test_every_tile_is_searched_in_order(tables, network, found):
     table = found(tables(rows=5, columns=30))
     assert table.columns.tolist() == RAW.names
     assert table["tile"].tolist() == list(range(150))
-    assert (table["score"] * 256).tolist() == np.repeat(np.arange(1, 6), 30).tolist()
+    assert brightness(table) == np.repeat(np.arange(1, 6), 30).tolist()
     assert table[["scene", "scale_m", "class"]].drop_duplicates().to_numpy().tolist() == [["a", 100.0, "crater"]]
     assert table[["left", "top", "right", "bottom"]].drop_duplicates().to_numpy().tolist() == [[1, 2, 3, 4]]
 
 
-@pytest.mark.parametrize("batch", [1, 7, 64, 1000])
+@pytest.mark.parametrize("batch", [1, 7, 64, 1000, None])
 def test_detections_do_not_depend_on_the_batch(tables, network, found, batch):
     table = found(tables(), replace(CHOICE, batch=batch))
-    assert (table["score"] * 256).tolist() == np.repeat(np.arange(1, 7), 40).tolist()
-    assert max(network.batches) == min(batch, 80)
+    assert brightness(table) == np.repeat(np.arange(1, 7), 40).tolist()
+    assert set(network.passes) == {batch or 8}
+    assert len(network.seen) == 240
 
 
 def test_tiles_beyond_the_scene_are_filled_up(raster, network, found, tmp_path):
@@ -120,14 +137,27 @@ def test_tiles_beyond_the_scene_are_filled_up(raster, network, found, tmp_path):
     assert (image[:, 24:] == FILL).all()
 
 
+def test_tiles_beyond_the_scene_are_reflected_if_the_network_wants_it(raster, network, found, tmp_path):
+    network.reflects = True
+    pixels = np.random.default_rng(0).integers(1, 255, (20, 24)).astype(np.uint8)
+    paths = str(tmp_path / "tiles.parquet"), str(tmp_path / "rasters.parquet")
+    write_rasters([raster(pixels)], paths[1])
+    tile(paths[1], {100.0: TileSize(SIDE, 0)}, str(tmp_path / "work" / "tile"), paths[0], Work())
+    found(paths)
+    np.testing.assert_array_equal(network.seen[0], np.pad(pixels, ((0, 12), (0, 8)), mode="reflect"))
+
+
 def test_the_stretch_is_the_raster_s(tables, network, found):
     found(tables(rows=2, columns=1, low=0.0, high=2.0))
     assert [int(image.max()) for image in network.seen] == [128, 255]
 
 
 def test_tiles_without_detections(tables, network, found, monkeypatch):
-    nothing = Boxes(np.empty(0, int), np.empty((0, 4)), np.empty(0), np.empty(0, object))
-    monkeypatch.setattr(network, "predict", lambda tiles: nothing)
+    def nothing(images):
+        none = torch.empty(0)
+        return Boxes(none.long(), none.view(0, 4), none, none.long(), torch.zeros(len(images), dtype=bool))
+
+    monkeypatch.setattr(network, "predict_batch", nothing)
     table = found(tables())
     assert len(table) == 0
     assert table.columns.tolist() == RAW.names
@@ -149,84 +179,51 @@ def tile_table(path, columns, rows, dropped=()):
     return str(path / "tiles.parquet"), str(path / "rasters.parquet")
 
 
-shapes = st.tuples(st.integers(1, 150), st.integers(1, 12))
-
-
-@given(shapes, st.sets(st.integers(0, 200)))
-def test_tile_groups_are_whole_rows(tmp_path_factory, shape, dropped):
+@given(st.tuples(st.integers(1, 50), st.integers(1, 12)), st.sets(st.integers(0, 200)))
+def test_rows_hold_all_tiles_that_begin_in_one_row(tmp_path_factory, shape, dropped):
     paths = tile_table(tmp_path_factory.mktemp("t"), *shape, dropped - {0})
-    groups = tile_groups(paths)
-    numbers = [number for group in groups for number in group.tiles["tile"]]
-    assert numbers == read_table(paths[0])["tile"].tolist()
-    rows = [set(group.tiles["row"]) for group in groups]
-    assert sum(map(len, rows)) == len(set.union(*rows))
-
-
-@given(shapes)
-def test_tile_groups_are_not_needlessly_large(tmp_path_factory, shape):
-    """The last row of each is the one that makes it large enough."""
-    paths = tile_table(tmp_path_factory.mktemp("t"), *shape)
-    for group in tile_groups(paths):
-        assert len(group.tiles) < TILES_PER_GROUP + shape[0]
-
-
-@given(shapes)
-def test_tile_groups_are_large_enough_unless_the_raster_ends(tmp_path_factory, shape):
-    paths = tile_table(tmp_path_factory.mktemp("t"), *shape)
-    *before, _ = tile_groups(paths)
-    assert all(len(group.tiles) >= TILES_PER_GROUP for group in before)
-
-
-def test_rasters_do_not_share_tile_groups(raster, tmp_path):
-    paths = str(tmp_path / "tiles.parquet"), str(tmp_path / "rasters.parquet")
-    write_rasters([raster(np.ones((SIDE, SIDE), np.uint8), scene) for scene in "ba"], paths[1])
-    tile(paths[1], {100.0: TileSize(SIDE, 0)}, str(tmp_path / "work" / "tile"), paths[0], Work())
-    assert [(piece.scene, piece.size) for piece in pieces(paths)] == [("a", 1), ("b", 1)]
-
-
-def test_pieces_say_which_tiles_they_are(tables):
-    """With 40 tiles in a row, two rows make a group."""
-    first, *_, last = pieces(tables(rows=5))
-    assert (first.scene, first.detail, first.size) == ("a", "100 m/px, tiles 0-79", 80)
-    assert (last.detail, last.size) == ("100 m/px, tiles 160-199", 40)
-    assert first.path.parent.name == "a"
-    assert first.path.name.startswith("100m-0-79-")
+    rows = rows_of(paths)
+    assert [number for row in rows for number in row.numbers] == read_table(paths[0])["tile"].tolist()
+    tops = [set(row.tiles.windows[:, 1].tolist()) for row in rows]
+    assert all(len(some) == 1 for some in tops)
+    assert len(set.union(*tops)) == len(rows)
 
 
 @pytest.fixture
-def group(tables):
-    (one,) = tile_groups(tables(rows=1))
+def row(tables):
+    (one,) = rows_of(tables(rows=1))
     return one
 
 
 @pytest.mark.parametrize("change", [dict(device="cuda:1"), dict(weights="elsewhere/best.safetensors")])
-def test_the_name_of_a_piece_does_not_depend_on_where_it_is_made(group, tmp_path, change):
-    assert group.piece(replace(CHOICE, **change), tmp_path) == group.piece(CHOICE, tmp_path)
+def test_the_key_of_a_row_does_not_depend_on_where_it_is_searched(row, change):
+    assert key_of(row.tiles, row.numbers, replace(CHOICE, **change)) == row.key
 
 
-@pytest.mark.parametrize("change", [dict(sha256="1" * 64), dict(score_threshold=0.06), dict(batch=16)])
-def test_the_name_of_a_piece_depends_on_the_model(group, tmp_path, change):
-    assert group.piece(replace(CHOICE, **change), tmp_path).path != group.piece(CHOICE, tmp_path).path
+@pytest.mark.parametrize(
+    "change", [dict(sha256="1" * 64), dict(score_threshold=0.06), dict(batch=16), dict(precision="float16")]
+)
+def test_the_key_of_a_row_depends_on_the_model(row, change):
+    assert key_of(row.tiles, row.numbers, replace(CHOICE, **change)) != row.key
 
 
-@pytest.mark.parametrize("change", [dict(low=1.0), dict(high=254.0), dict(scene="b")])
-def test_the_name_of_a_piece_depends_on_the_raster(group, tmp_path, change):
-    other = replace(group, raster=replace(group.raster, **change))
-    assert other.piece(CHOICE, tmp_path).path != group.piece(CHOICE, tmp_path).path
+def test_the_key_of_a_row_depends_on_what_its_tiles_are_and_see(row):
+    tiles, view = row.tiles, row.tiles.view
+    (part,) = view.parts
+    views = [replace(view, side=64), replace(view, stretch=replace(view.stretch, low=1.0))]
+    changes = (dict(path="other.tif"), dict(col=1), dict(row=-1), dict(width=SIDE))
+    views += [replace(view, parts=(replace(part, **change),)) for change in changes]
+    others = [replace(tiles, view=one) for one in views] + [replace(tiles, windows=tiles.windows + 1)]
+    keys = {key_of(one, row.numbers, CHOICE) for one in others}
+    assert len(keys) == len(others)
+    assert row.key not in keys
+    assert key_of(tiles, [number + 1 for number in row.numbers], CHOICE) not in keys | {row.key}
 
 
-@pytest.mark.parametrize("change", [dict(path="other.tif"), dict(col=1), dict(row=-1), dict(width=SIDE)])
-def test_the_name_of_a_piece_depends_on_the_parts_it_sees(group, tmp_path, change):
-    (part,) = group.parts
-    for parts in ([replace(part, **change)], [part, replace(part, **change)]):
-        assert replace(group, parts=parts).piece(CHOICE, tmp_path).path != group.piece(CHOICE, tmp_path).path
-
-
-@pytest.mark.parametrize("column", ["tile", "col", "row", "width", "height"])
-def test_the_name_of_a_piece_depends_on_its_tiles(group, tmp_path, column):
-    moved = group.tiles.assign(**{column: group.tiles[column] + 1})
-    assert replace(group, tiles=moved).piece(CHOICE, tmp_path).path != group.piece(CHOICE, tmp_path).path
-    assert replace(group, side=64).piece(CHOICE, tmp_path).path != group.piece(CHOICE, tmp_path).path
+def test_parts_that_a_row_does_not_see_do_not_change_its_key(row):
+    tiles, (part,) = row.tiles, row.tiles.view.parts
+    beyond = replace(part, row=part.height)
+    assert key_of(replace(tiles, view=replace(tiles.view, parts=(part, beyond))), row.numbers, CHOICE) == row.key
 
 
 def test_a_second_run_searches_nothing(tables, network, found):
@@ -237,14 +234,31 @@ def test_a_second_run_searches_nothing(tables, network, found):
     assert network.seen == []
 
 
-def test_a_second_run_searches_what_is_missing(tables, network, found, tmp_path):
+def test_what_was_found_is_kept_at_the_end_of_each_raster(raster, network, found, tmp_path):
+    paths = str(tmp_path / "tiles.parquet"), str(tmp_path / "rasters.parquet")
+    write_rasters([raster(np.ones((SIDE, 3 * SIDE), np.uint8), scene) for scene in "ba"], paths[1])
+    tile(paths[1], {100.0: TileSize(SIDE, 0)}, str(tmp_path / "work" / "tile"), paths[0], Work())
+    assert found(paths)["scene"].tolist() == ["a"] * 3 + ["b"] * 3
+    names = [Path(path).relative_to(tmp_path / "work/infer").as_posix() for path in pieces_of(tmp_path / "raw.parquet")]
+    assert [name.rsplit("-", 1)[0] for name in names] == ["a/100m-0-2", "b/100m-0-2"]
+
+
+def test_what_was_found_is_kept_from_time_to_time(tables, network, found, every_row, tmp_path):
+    table = found(tables(rows=3))
+    assert [name.rsplit("-", 1)[0] for name in fragments(tmp_path)] == ["100m-0-39", "100m-40-79", "100m-80-119"]
+    assert table["tile"].tolist() == list(range(120))
+
+
+def test_a_second_run_searches_what_is_missing(tables, network, found, every_row, tmp_path):
     paths = tables()
     first = found(paths)
     network.seen.clear()
-    piece = pieces(paths, folder=tmp_path / "work" / "infer")[1].path
-    piece.unlink()
-    assert found(paths).equals(first)
-    assert sorted({int(image.max()) for image in network.seen}) == [3, 4]
+    (lost,) = (tmp_path / "work" / "infer" / "a").glob("100m-40-79-*")
+    lost.unlink()
+    work = Work()
+    assert found(paths, work=work).equals(first)
+    assert {int(image.max()) for image in network.seen} == {2}
+    assert (work.progress.size, work.progress.size_before, work.progress.size_done) == (240, 200, 40)
 
 
 def test_other_weights_search_everything_again(tables, network, found, tmp_path):
@@ -257,29 +271,107 @@ def test_other_weights_search_everything_again(tables, network, found, tmp_path)
     assert not before & set(pieces_of(tmp_path / "raw.parquet"))
 
 
-def test_a_tile_group_that_fails_leaves_the_others(tables, network, found, tmp_path):
-    network.fails_at = 3
-    work = Work(allow_failures=True)
-    table = found(tables(), work=work)
-    assert sorted(set(table["score"] * 256)) == [1, 2, 5, 6]
-    assert exclusions([tmp_path / "raw.parquet"]) == [
-        dict(scene="a", detail="100 m/px, tiles 80-159", reason="RuntimeError: CUDA error: made up")
-    ]
-    assert (work.progress.size_done, work.progress.pieces_failed) == (160, 1)
+def mark(paths, columns, value):
+    """Give tiles of the third row of a made-up scene a brightness of their own."""
+    import rasterio
+
+    with rasterio.open(read_rasters(paths[1])[0].path, "r+") as image:
+        for column in columns:
+            where = rasterio.windows.Window(column * SIDE, 2 * SIDE, SIDE, SIDE)
+            image.write(np.full((SIDE, SIDE), value, np.uint8), 1, window=where)
+    return paths
 
 
-def test_a_tile_group_that_fails_ends_the_job_with_the_others_kept(tables, network, found, tmp_path):
-    paths = tables()
-    network.fails_at = 3
+@pytest.mark.parametrize("how", ["fails_at", "breaks_at"])
+def test_a_tile_that_fails_leaves_all_others(tables, network, found, tmp_path, how):
+    setattr(network, how, 99)
+    work, paths = Work(allow_failures=True), mark(tables(), [3, 4, 20], 99)
+    table = found(paths, work=work)
+    assert table["tile"].tolist() == [number for number in range(240) if number not in (83, 84, 100)]
+    reason = "RuntimeError: CUDA error: made up" if how == "fails_at" else "the network's answer is not a number"
+    detail = "100 m/px, tile 83-84, 100 (576 x 32 px from column 96, row 64)"
+    assert exclusions([tmp_path / "raw.parquet"]) == [dict(scene="a", detail=detail, reason=reason)]
+    assert (work.progress.size_done, work.progress.pieces_done, work.progress.pieces_failed) == (237, 5, 1)
+
+
+def test_a_tile_that_failed_is_searched_again_and_nothing_else(tables, network, found, tmp_path):
+    paths = mark(tables(), [3], 99)
+    whole = found(paths)
+    shutil.rmtree(tmp_path / "work" / "infer")
+    network.fails_at = 99
+    (tmp_path / "raw.parquet").unlink()
     with pytest.raises(
-        OrbitileError, match=r"^1 of \d pieces failed, the others are kept; first: scene a: RuntimeError"
+        OrbitileError, match=r"^1 of 6 pieces failed, the others are kept; first: scene a: RuntimeError"
     ):
         found(paths)
     assert not (tmp_path / "raw.parquet").exists()
-    network.fails_at = None
+    network.fails_at = 256
     network.seen.clear()
-    assert len(found(paths)) == 240
-    assert sorted({int(image.max()) for image in network.seen}) == [3, 4]
+    assert found(paths).equals(whole)
+    assert len(network.seen) == 1
+
+
+def test_a_network_that_always_fails_ends_the_job_at_once(tables, network, found):
+    """Made-up weights that give no numbers, not even for an empty tile."""
+    predict = network.predict_batch
+    network.predict_batch = lambda images: predict(images)._replace(broken=torch.ones(len(images), dtype=bool))
+    work = Work(allow_failures=True)
+    with pytest.raises(NetworkError, match=r"every tile, even an empty one \(the network's answer is not a number\)"):
+        found(tables(), work=work)
+    assert len(network.passes) < 10
+
+
+def test_a_file_that_ends_in_the_middle(tables, network, found, tmp_path):
+    """Tiles that could be read are found, the others recorded; with the file mended, the rest is found."""
+    paths = tables(rows=40, columns=40)
+    (row,) = read_rasters(paths[1])
+    whole = found(paths)
+    shutil.rmtree(tmp_path / "work" / "infer")
+    content = Path(row.path).read_bytes()
+    Path(row.path).write_bytes(content[: len(content) // 2])
+    work = Work(allow_failures=True)
+    part = found(paths, work=work)
+    assert part["tile"].tolist() == list(range(19 * 40))  # the header comes first, and a strip holds six lines
+    assert {failure.scene for failure in work.failures} == {"a"}
+    assert all("cannot be read as an image" in failure.reason for failure in work.failures)
+    Path(row.path).write_bytes(content)
+    network.seen.clear()
+    assert found(paths).equals(whole)
+    assert len(network.seen) == len(whole) - len(part)
+
+
+def test_out_of_memory_lowers_the_batch(tables, network, found):
+    """The made-up device holds three tiles."""
+    predict = network.predict_batch
+
+    def limited(images):
+        if len(images) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory: made up")
+        return predict(images)
+
+    expected = found(tables())
+    network.predict_batch = limited
+    assert found(tables(), replace(CHOICE, sha256="1" * 64)).equals(expected)
+
+
+def test_a_job_told_to_stop_keeps_what_is_whole(tables, network, found, tmp_path):
+    paths, work = tables(), Work()
+    whole = found(paths)
+    shutil.rmtree(tmp_path / "work" / "infer")
+    predict, calls = network.predict_batch, count()
+
+    def told(images):
+        if next(calls) == 12:
+            work.stop()
+        return predict(images)
+
+    network.predict_batch = told
+    with pytest.raises(StopError, match=r"^\d of 6 pieces made, and kept$"):
+        found(paths, work=work)
+    network.predict_batch = predict
+    network.seen.clear()
+    assert found(paths).equals(whole)
+    assert 0 < len(network.seen) < 240
 
 
 def test_a_raster_that_has_gone_is_named(tables, network, found):
@@ -295,9 +387,17 @@ def test_batches_searched_at_once_keep_their_order(tables, found, network, tmp_p
     paths = tables(rows=6, columns=40)
     alone = found(paths)
     shutil.rmtree(tmp_path / "work" / "infer")
-    predict, waits = network.predict, iter([0.05, 0.0, 0.03, 0.01] * 100)
-    network.predict = lambda tiles: time.sleep(next(waits)) or predict(tiles)
+    predict, waits = network.predict_batch, iter([0.05, 0.0, 0.03, 0.01] * 100)
+    network.predict_batch = lambda images: time.sleep(next(waits)) or predict(images)
     pd.testing.assert_frame_equal(found(paths, threads=4), alone)
+
+
+def test_figures_are_on_record(tables, network, found):
+    work = Work()
+    found(tables(), work=work)
+    figures = work.progress.figures
+    assert (figures["tiles"], figures["found"], figures["read_mb"]) == (240, 240, 0.2)
+    assert 0 < figures["network_busy_percent"] <= 100
 
 
 def test_detections_that_touch_nodata_are_cut(raster, network, found, tmp_path):

@@ -1,7 +1,7 @@
 import csv
 import re
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -14,6 +14,7 @@ from orbitile.jobs.lock import held
 from orbitile.jobs.pieces import Failure, Progress
 from orbitile.jobs.place import WHOLE_RUN, Place
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED, Attempt
+from orbitile.reporting.attempts import ENGINE
 from orbitile.reporting.clock import Clock, busy_blocks, busy_seconds
 from orbitile.reporting.look import duration, gpu, quantity, rule_colour
 from orbitile.reporting.timeline import pack
@@ -98,8 +99,15 @@ def test_a_row_per_attempt(results):
         started="2026-01-01T12:00:00Z", ended="2026-01-01T12:00:20Z", wall_s="20.0", cpu_s="30.0", cpu_percent="150.0",
         threads="2", memory_mb="512.3", gpu_memory_mb="", gpu_percent="", unit="scenes", size="4", size_before="1",
         size_done="3", pieces="4", pieces_before="1", pieces_done="3", pieces_failed="0",
-    )  # fmt: skip
+    ) | dict.fromkeys(ENGINE, "")  # fmt: skip
     assert "georeference a, attempt 1: done, 20.0 s, 2 threads on here, Slurm job 77" in page
+
+
+def test_figures_of_the_engine(results):
+    figures = dict(tiles_per_s=12.5, network_busy_percent=97.0, tiles_in_a_pass=8, other=1)
+    record(results, "infer", "a", attempt(0, 20, progress=replace(scenes(3), figures=figures)))
+    (row,) = made(results)[1]["jobs"]
+    assert [row[name] for name in ("tiles_per_s", "network_busy_percent", "tiles_in_a_pass")] == ["12.5", "97.0", "8.0"]
 
 
 def test_what_a_rule_took(results):

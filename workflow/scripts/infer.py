@@ -7,7 +7,8 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
         # Imported here, so that a job that runs out of memory on the way is on record.
         from orbitile.models.adapter import ModelChoice
-        from orbitile.stages.infer import Search, infer
+        from orbitile.searching.rows import Search
+        from orbitile.stages.infer import infer
         from orbitile.tables.rasters import RasterTables
 
         search = Search(ModelChoice(**params.choice), params.tile_px, snakemake.threads)

@@ -15,6 +15,7 @@ from orbitile.space.scales import factor_between
 T = TypeVar("T")
 Margin = Literal["auto", "never", "always"]
 Shape = Literal["box", "circle"]
+Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """Names that become file names and wildcards: no spaces, slashes or quotes, no leading dot."""
@@ -87,7 +88,11 @@ class Model(Section):
     sha256: Sha256 = Field(description="SHA-256 of the weights file; nothing is loaded unless it agrees.")
     family: Literal["yolo"] = Field("yolo", description="Which adapter loads the weights.")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
-    batch: int = Field(8, ge=1, description="Tiles per forward pass.")
+    precision: Precision = Field(
+        "auto", description="float32, float16 or bfloat16; auto: float32 on the CPU, else half."
+    )
+    compile: bool = Field(False, description="Whether torch.compile makes the network faster; it takes minutes first.")
+    batch: int | None = Field(None, ge=1, description="Tiles in a pass; null: 8 on the CPU, on a GPU what fits.")
     score_threshold: Share = Field(0.05, description="Detections of a lower score are not kept at all.")
 
 

@@ -1,6 +1,6 @@
 """Tiles: overlapping windows of a grid, and which tile answers for which place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -146,22 +146,21 @@ class Responsibility:
         return _across(boxes) > self.largest_px
 
 
-def touch_nodata(corners: np.ndarray, tile: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def touch_nodata(corners: np.ndarray, tile: np.ndarray, incomplete: Mapping[int, np.ndarray]) -> np.ndarray:
     """Which boxes (n, 4, in tile pixels) come closer than CUT_PX to a pixel without data.
 
-    `tile` (n) is the index in `valid` (tiles, side, side) of each box's tile.
+    `tile` (n) is the number of each box's tile, `incomplete` holds the valid pixels (side, side) of those tiles
+    that lack some.
     """
     touched = np.zeros(len(corners), bool)
-    side = valid.shape[1]
-    low = np.clip(np.floor(corners[:, :2]) - CUT_PX, 0, side).astype(int)
-    high = np.clip(np.ceil(corners[:, 2:]) + CUT_PX, 0, side).astype(int)
-    for number in np.unique(tile):
-        if valid[number].all():
-            continue
-        missing = np.pad(~valid[number], ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-        (left, top), (right, bottom) = low[tile == number].T, high[tile == number].T
+    for number in np.intersect1d(tile, list(incomplete)).tolist():
+        own, valid = tile == number, incomplete[number]
+        low = np.clip(np.floor(corners[own, :2]) - CUT_PX, 0, valid.shape[0]).astype(int)
+        high = np.clip(np.ceil(corners[own, 2:]) + CUT_PX, 0, valid.shape[0]).astype(int)
+        missing = np.pad(~valid, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+        (left, top), (right, bottom) = low.T, high.T
         count = missing[bottom, right] - missing[top, right] - missing[bottom, left] + missing[top, left]
-        touched[tile == number] = count > 0
+        touched[own] = count > 0
     return touched
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import pyarrow.parquet as pq
-
 from orbitile.errors import OrbitileError, reason_of
+from orbitile.tables.parquet import read_metadata
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ class Piece:
     size: int = 1
 
     def __str__(self) -> str:
-        return f"scene {self.scene}" + (f", {self.detail}" if self.detail else "")
+        return _where(self.scene, self.detail)
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,13 @@ class Failure:
         """What an error tells about a piece; about the job as a whole where no scene is named."""
         return cls(scene, detail, reason_of(error), "".join(traceback.format_exception(error)))
 
+    def __str__(self) -> str:
+        return _where(self.scene, self.detail)
+
+
+def _where(scene: str, detail: str) -> str:
+    return f"scene {scene}, {detail}" if detail else f"scene {scene}"
+
 
 class StopError(Exception):
     """The job was told to end (SIGTERM); finished pieces are kept."""
@@ -54,7 +60,7 @@ class StopError(Exception):
 
 @dataclass
 class Progress:
-    """How far a job is, in pieces and in what they are measured in."""
+    """How far a job is, in pieces and in what they are measured in; `figures` are the stage's own, by name and unit."""
 
     unit: str = ""
     pieces: int = 0
@@ -64,6 +70,12 @@ class Progress:
     size: int = 0
     size_before: int = 0
     size_done: int = 0
+    figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pieces_missing(self) -> int:
+        """How many pieces were to be made when the attempt began."""
+        return self.pieces - self.pieces_before
 
 
 @dataclass
@@ -84,17 +96,55 @@ class Work:
         A piece that fails is recorded and the others are made; OrbitileError at the end where
         failures are not allowed. StopError after the current piece if the job was told to end.
         """
-        missing = self._count(pieces, unit)
+        missing = [piece for piece in pieces if not piece.path.is_file()]
+        sizes = [sum(piece.size for piece in some) for some in (pieces, missing)]
+        self.begin(
+            Progress(unit, len(pieces), len(pieces) - len(missing), size=sizes[0], size_before=sizes[0] - sizes[1])
+        )
         for piece in missing:
-            if self.stopping:
-                raise StopError(f"{self.progress.pieces_done} of {len(missing)} pieces made, and kept")
             self._attempt(piece, make)
-            self.tell(self.progress)
-        if self.failures and not self.allow_failures:
-            raise OrbitileError(self._explain(len(pieces)))
+            if piece is not missing[-1]:
+                self.go_on()
         failed = {(failure.scene, failure.detail) for failure in self.failures}
-        self.pieces = [piece for piece in pieces if (piece.scene, piece.detail) not in failed]
+        self.finish([piece for piece in pieces if (piece.scene, piece.detail) not in failed])
         return self.pieces
+
+    def begin(self, progress: Progress) -> None:
+        """Say what is to be done, and what of it is done already."""
+        self.progress = progress
+        if progress.pieces_before:
+            of_them = f" ({progress.size_before} of {progress.size} {progress.unit})"
+            log.info(
+                "%d of %d pieces already done%s", progress.pieces_before, progress.pieces,
+                of_them if progress.size != progress.pieces else "",
+            )  # fmt: skip
+        self.tell(progress)
+
+    def made(self, size: int, pieces: int = 1) -> None:
+        """Count pieces that are there; none for a part of one."""
+        self.progress.pieces_done += pieces
+        self.progress.size_done += size
+        self.tell(self.progress)
+
+    def failed(self, failure: Failure, error: Exception) -> None:
+        """Record a piece that could not be made."""
+        self.failures.append(failure)
+        self.progress.pieces_failed += 1
+        log.error("%s failed: %s", failure, failure.reason)
+        if not isinstance(error, OrbitileError):
+            log.debug("%s", failure.traceback)
+        self.tell(self.progress)
+
+    def go_on(self) -> None:
+        """StopError if the job was told to end."""
+        if self.stopping:
+            raise StopError(f"{self.progress.pieces_done} of {self.progress.pieces_missing} pieces made, and kept")
+
+    def finish(self, pieces: list[Piece]) -> None:
+        """Keep which pieces there are in the end; OrbitileError where some failed and may not."""
+        if self.failures and not self.allow_failures:
+            raise OrbitileError(self._explain())
+        self.pieces = pieces
 
     @property
     def account(self) -> dict[str, str]:
@@ -110,60 +160,37 @@ class Work:
         if not self.inside_a_piece:
             raise StopError("nothing of it is left half done")
 
-    def _count(self, pieces: Sequence[Piece], unit: str) -> list[Piece]:
-        """Say what is already done, and return the rest."""
-        missing = [piece for piece in pieces if not piece.path.is_file()]
-        sizes = [sum(piece.size for piece in some) for some in (pieces, missing)]
-        before = len(pieces) - len(missing)
-        self.progress = Progress(unit, len(pieces), before, size=sizes[0], size_before=sizes[0] - sizes[1])
-        if before:
-            of_them = f" ({sizes[0] - sizes[1]} of {sizes[0]} {unit})" if sizes[0] != len(pieces) else ""
-            log.info("%d of %d pieces already done%s", before, len(pieces), of_them)
-        self.tell(self.progress)
-        return missing
-
     def _attempt(self, piece: Piece, make: Callable[[Piece], None]) -> None:
         try:
-            with self._inside():
+            with self.inside():
                 make(piece)
-            self.progress.pieces_done += 1
-            self.progress.size_done += piece.size
         except StopError:
             raise
         except Exception as error:
-            failure = Failure.of(error, piece.scene, piece.detail)
-            self.failures.append(failure)
-            self.progress.pieces_failed += 1
-            log.error("%s failed: %s", piece, failure.reason)
-            if not isinstance(error, OrbitileError):
-                log.debug("%s", failure.traceback)
+            self.failed(Failure.of(error, piece.scene, piece.detail), error)
+        else:
+            self.made(piece.size)
 
     @contextmanager
-    def _inside(self) -> Iterator[None]:
+    def inside(self) -> Iterator[None]:
+        """Inside a piece: a job told to stop goes on until `go_on` is asked."""
         self.inside_a_piece = True
         try:
             yield
         finally:
             self.inside_a_piece = False
 
-    def _explain(self, pieces: int) -> str:
-        first = self.failures[0]
-        return (
-            f"{len(self.failures)} of {pieces} pieces failed, the others are kept; first: scene {first.scene}: "
-            f"{first.reason}"
-        )
+    def _explain(self) -> str:
+        first, count = self.failures[0], f"{len(self.failures)} of {self.progress.pieces} pieces"
+        return f"{count} failed, the others are kept; first: scene {first.scene}: {first.reason}"
 
 
 def exclusions(tables: Sequence[str | Path]) -> list[dict[str, str]]:
     """What jobs left out of their tables, as dicts of scene, detail and reason, sorted."""
-    found = [one for path in tables for one in json.loads(_metadata(path, "exclusions"))]
+    found = [one for path in tables for one in json.loads(read_metadata(path).get("exclusions", "[]"))]
     return sorted(found, key=lambda one: (one["scene"], one["detail"]))
 
 
 def pieces_of(table: str | Path) -> list[str]:
     """The pieces a table is made of."""
-    return json.loads(_metadata(table, "pieces"))
-
-
-def _metadata(path: str | Path, name: str) -> str:
-    return (pq.read_schema(path).metadata or {}).get(name.encode(), b"[]").decode()
+    return json.loads(read_metadata(table).get("pieces", "[]"))

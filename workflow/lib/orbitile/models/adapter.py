@@ -1,59 +1,82 @@
-"""What every network looks like to the workflow, and which family is loaded by which adapter."""
+"""What every network looks like to the engine, and which family is loaded by which adapter."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-import numpy as np
+import torch
 
 from orbitile.models.weights import check_hash
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """Boxes found in a batch of tiles, as arrays of one length.
+class Boxes(NamedTuple):
+    """Boxes found in a batch of tiles, as tensors of one length on the network's device.
 
     `tile` is the index in the batch, `corners` (n, 4) are left, top, right, bottom in pixels of
-    the tile, `score` is 0..1, `label` the class's name.
+    the tile, `score` is 0..1, `label` the class's number. `broken` (tiles) tells in which tiles the
+    network's answer is not a number.
     """
 
-    tile: np.ndarray
-    corners: np.ndarray
-    score: np.ndarray
-    label: np.ndarray
+    tile: torch.Tensor
+    corners: torch.Tensor
+    score: torch.Tensor
+    label: torch.Tensor
+    broken: torch.Tensor
 
 
-class Detector(Protocol):
-    """A network that finds boxes; `on_cpu` tells where it runs."""
+class Masks(NamedTuple):
+    """Probabilities of classes in a batch of tiles, on the network's device.
 
-    on_cpu: bool
+    `probability` (tiles, classes, side, side) is 0..255 for 0..1. `broken` as in Boxes.
+    """
 
-    def predict(self, tiles: np.ndarray) -> Boxes:
-        """Find boxes in a batch (n, side, side) of 8-bit grey tiles."""
+    probability: torch.Tensor
+    broken: torch.Tensor
+
+
+class Network(Protocol):
+    """A network on a device.
+
+    `names` are its classes, by number. It takes images of `channels` channels; where tiles are larger than
+    the data, their edges are reflected or (else) filled with grey. `most` is how many objects it can
+    find in a tile, None where nothing limits them.
+    """
+
+    device: torch.device
+    names: tuple[str, ...]
+    channels: int
+    reflects: bool
+    most: int | None
+
+    def predict_batch(self, images: torch.Tensor) -> Boxes | Masks:
+        """Answer to a batch (tiles, channels, side, side) of 8-bit images on the network's device."""
         ...
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which network to load, and where to run it; fields as in the settings' section `model`."""
+    """Which network to load, and where and how to run it; fields as in the settings' section `model`."""
 
     weights: str
     sha256: str
     family: str
     device: str
-    batch: int
+    precision: str
+    compile: bool
+    batch: int | None
     score_threshold: float
 
     @property
     def matters(self) -> dict:
-        """What the detections depend on: all but where the weights lie and where they run."""
+        """What the answers depend on: all but where the weights lie and where they run."""
         return {name: value for name, value in vars(self).items() if name not in ("weights", "device")}
 
 
-def load(choice: ModelChoice) -> Detector:
+def load(choice: ModelChoice) -> Network:
     """Load a network after its weights' hash agreed; OrbitileError otherwise."""
     check_hash(Path(choice.weights), choice.sha256)
+    from orbitile.models.deeplab import DeepLab
     from orbitile.models.yolo import Yolo
 
-    families = {"yolo": Yolo}
+    families = dict(yolo=Yolo, deeplabv3=DeepLab)
     return families[choice.family].load(choice)

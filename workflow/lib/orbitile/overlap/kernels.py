@@ -9,7 +9,8 @@ right, top; on the ground sine of latitude, width, height, and the x and y of th
 import math
 
 import numpy as np
-from numba import njit
+
+from orbitile.compiled import compiled
 
 PLANE, GROUND = 0, 1
 BOX, CIRCLE = 0, 1
@@ -19,14 +20,6 @@ LEVELS = 128
 X_STEPS = 2.0**32 - 1
 SHIFT = np.uint64(32)
 INDEX = np.uint64(2**32 - 1)
-
-
-def compiled(function):
-    """Compile a function; the result is kept on disk where there is a place for it."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither the library's folder nor the user's cache can be written
-        return njit(nogil=True)(function)
 
 
 @compiled

@@ -123,6 +123,8 @@ class Crew:
 
     def each(self, ranges: Iterable[tuple[int, int]], kernel: Callable[..., T], *others: object) -> list[T]:
         """Call a kernel with the same arguments for each range (begin, end), which come last."""
+        if self.size == 1:
+            return [kernel(*others, *one) for one in ranges]
         tasks = [self._pool.submit(kernel, *others, *one) for one in ranges]
         return [task.result() for task in tasks]
 

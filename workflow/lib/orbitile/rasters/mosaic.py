@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import rasterio
 
-from orbitile.rasters.read import opened, read
+from orbitile.rasters.read import Channels, opened, read
 from orbitile.space.grids import Window
 
 
@@ -23,10 +23,7 @@ class Part:
 
     def shared(self, window: Window) -> Window | None:
         """What this part and a window have in common; None for nothing."""
-        left, top = max(self.col, window.col), max(self.row, window.row)
-        right = min(self.col + self.width, window.col + window.width)
-        bottom = min(self.row + self.height, window.row + window.height)
-        return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+        return Window(self.col, self.row, self.width, self.height).shared(window)
 
 
 class Mosaic:
@@ -36,21 +33,26 @@ class Mosaic:
         self._parts = list(zip(parts, sources, strict=True))
         self.first = sources[0]
 
-    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """Read a window, which may reach beyond all parts: pixels, and where they are valid."""
-        shape = (window.height, window.width)
-        pixels, valid = np.zeros(shape, self.first.dtypes[0]), np.zeros(shape, bool)
-        for part, source in self._parts:
-            shared = part.shared(window)
-            if shared is None:
-                continue
-            own, known = read(source, Window(shared.col - part.col, shared.row - part.row, shared.width, shared.height))
-            top, left = shared.row - window.row, shared.col - window.col
-            where = np.s_[top : top + shared.height, left : left + shared.width]
+    def read(self, window: Window, channels: Channels = 1) -> tuple[np.ndarray, np.ndarray]:
+        """A window, which may reach beyond all parts: pixels ([channels,] rows, columns), and where they are valid."""
+        touched = [(part, source, part.shared(window)) for part, source in self._parts]
+        touched = [one for one in touched if one[2] is not None]
+        if [shared for *_, shared in touched] == [window]:
+            return _read_shared(*touched[0], channels)
+        shape, several = (window.height, window.width), () if isinstance(channels, int) else (len(channels),)
+        pixels, valid = np.zeros(several + shape, self.first.dtypes[0]), np.zeros(shape, bool)
+        for part, source, shared in touched:
+            own, known = _read_shared(part, source, shared, channels)
+            where = np.s_[..., *shared.inside(window)]
             new = known & ~valid[where]
             pixels[where] = np.where(new, own, pixels[where])
             valid[where] |= new
         return pixels, valid
+
+
+def _read_shared(part: Part, source: rasterio.DatasetReader, shared: Window, channels: Channels) -> tuple:
+    """Read what a part shares with a window of the mosaic."""
+    return read(source, Window(shared.col - part.col, shared.row - part.row, shared.width, shared.height), channels)
 
 
 @contextmanager

@@ -1,19 +1,23 @@
-"""Reading single-band images with their validity and their stretch."""
+"""Reading images with their validity and their stretch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import rasterio
-from rasterio.enums import Resampling
+from rasterio.enums import MaskFlags, Resampling
 
 from orbitile.errors import OrbitileError
 from orbitile.rasters.gdal import GDAL_ERRORS, area, gdal_reason
+from orbitile.rasters.kernels import differ, grey_values
 from orbitile.space.grids import Grid, Window
 
 BAND_BYTES = 64 * 2**20
 """Memory aimed at for one band of rows, in bytes of float32 pixels."""
+
+Channels = int | Sequence[int]
+"""Number of a channel, counted from 1, or numbers of several."""
 
 FILL = 114
 """Grey value in 0..255 of pixels without data: the padding value YOLO networks are trained with."""
@@ -28,10 +32,7 @@ class Stretch:
 
     def apply(self, pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
         """Scale pixels to uint8; invalid ones become FILL."""
-        span = self.high - self.low if self.high > self.low else 1
-        scaled = (pixels.astype(np.float32) - self.low) * (255 / span)
-        grey = np.clip(np.where(valid, scaled, 0), 0, 255).round().astype(np.uint8)
-        return np.where(valid, grey, np.uint8(FILL))
+        return grey_values(pixels, valid, (self.low, self.high), FILL)
 
 
 @contextmanager
@@ -56,19 +57,38 @@ def _explained(path: str) -> Iterator[None]:
 
 
 def read(
-    source: rasterio.DatasetReader, window: Window, shape: tuple[int, int] | None = None
+    source: rasterio.DatasetReader, window: Window, channels: Channels = 1, shape: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read a window of the first band: pixels, and where they are valid.
+    """Read a window of one or several channels: pixels ([channels,] rows, columns), and where all are valid.
 
     Valid means not nodata, not masked, and finite. With `shape` (rows, columns) the window is
     shrunk by averaging.
     """
     with _explained(source.name):
-        pixels = source.read(1, window=area(window), out_shape=shape, resampling=Resampling.average)
-        valid = source.read_masks(1, window=area(window), out_shape=shape) > 0
+        pixels = source.read(channels, window=area(window), out_shape=shape, resampling=Resampling.average)
+        valid = _validity(source, pixels) if shape is None else None
+        if valid is None:
+            valid = source.read_masks(channels, window=area(window), out_shape=shape) > 0
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels)
-    return pixels, valid
+    return pixels, valid if pixels.ndim == 2 else valid.all(axis=0)
+
+
+def _validity(source: rasterio.DatasetReader, pixels: np.ndarray) -> np.ndarray | None:
+    """Where pixels are valid, told from themselves; None where a mask must be read."""
+    flags = source.mask_flag_enums[0]
+    if flags == [MaskFlags.all_valid]:
+        return np.ones(pixels.shape, bool)
+    if flags == [MaskFlags.nodata] and _is_representable(source.nodata, pixels.dtype):
+        return differ(pixels, source.nodata)
+    return None
+
+
+def _is_representable(value: float, dtype: np.dtype) -> bool:
+    """Tell whether pixels of a type can have a value."""
+    if np.issubdtype(dtype, np.integer):
+        return np.iinfo(dtype).min <= value <= np.iinfo(dtype).max and float(value).is_integer()
+    return np.issubdtype(dtype, np.floating)
 
 
 def bands(grid: Grid, multiple_of: int = 512) -> Iterator[Window]:

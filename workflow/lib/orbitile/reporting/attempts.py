@@ -18,7 +18,12 @@ FIGURES = ["wall_s", "cpu_s", "cpu_percent", "threads", "memory_mb", "gpu_memory
 PROGRESS = [
     "unit", "size", "size_before", "size_done", "pieces", "pieces_before", "pieces_done", "pieces_failed",
 ]  # fmt: skip
-JOBS = ["rule", "group", "attempt", *TEXTS, *TIMES, *FIGURES, *PROGRESS]
+ENGINE = [
+    "tiles_per_s", "tiles_in_a_pass", "network_busy_percent", "read_mb", "waited_for_reading_s", "waited_for_network_s",
+    "waited_for_writing_s", "capped_tiles",
+]  # fmt: skip
+"""What the inference engine counts (see orbitile.engine.meter)."""
+JOBS = ["rule", "group", "attempt", *TEXTS, *TIMES, *FIGURES, *PROGRESS, *ENGINE]
 
 
 def read_jobs(results: Path) -> pd.DataFrame:
@@ -26,13 +31,13 @@ def read_jobs(results: Path) -> pd.DataFrame:
 
     `started` and `ended` are seconds since 1970, `wall_s` and `cpu_s` seconds, `cpu_percent` is of
     one core, memory is in 10^6 bytes. Where the end is not known (lost, running), `ended`, `wall_s`
-    and `cpu_percent` are NaN; without a GPU its figures are.
+    and `cpu_percent` are NaN; without a GPU its figures are, and without the inference engine those of ENGINE.
     """
     jobs = [place for place in places(results) if place.rule != REPORT]
     jobs.sort(key=lambda place: (rule_order(place.rule), place.group))
     attempts = _attempts(jobs)
     rows = [_row(place, n, one) for place in jobs for n, one in enumerate(attempts[place], start=1)]
-    numbers = dict.fromkeys([*TIMES, *(name for name in FIGURES if name != "threads")], float)
+    numbers = dict.fromkeys([*TIMES, *(name for name in FIGURES if name != "threads"), *ENGINE], float)
     return pd.DataFrame(rows, columns=JOBS).astype(numbers)
 
 
@@ -70,7 +75,7 @@ def _attempts(jobs: list[Place]) -> dict[Place, list[Attempt]]:
 
 
 def _row(place: Place, number: int, attempt: Attempt) -> dict:
-    known = vars(attempt) | vars(attempt.progress)
+    known = vars(attempt) | vars(attempt.progress) | attempt.progress.figures
     wall_s = None if attempt.ended is None else max(0.0, attempt.ended - attempt.started)
     cpu_percent = 100 * attempt.cpu_s / wall_s if wall_s else None
     about = dict(

@@ -25,6 +25,18 @@ class Window:
     width: int
     height: int
 
+    def shared(self, other: Self) -> Self | None:
+        """What two windows have in common; None for nothing."""
+        left, top = max(self.col, other.col), max(self.row, other.row)
+        right = min(self.col + self.width, other.col + other.width)
+        bottom = min(self.row + self.height, other.row + other.height)
+        return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+    def inside(self, outer: Self) -> tuple[slice, slice]:
+        """Where its pixels are in an array (rows, columns) of the pixels of a window around it."""
+        top, left = self.row - outer.row, self.col - outer.col
+        return slice(top, top + self.height), slice(left, left + self.width)
+
 
 def bounds(windows: Iterable[Window]) -> Window:
     """The smallest window around some; at least one."""

@@ -52,7 +52,7 @@ def _draw(raster: RasterRow, kinds: dict[str, Craters], radius_m: float, out: st
     shrink = min(1, LARGEST_PX / max(raster.width, raster.height))
     width, height = round(raster.width * shrink), round(raster.height * shrink)
     with opened(raster.path) as source:
-        image = raster.stretch.apply(*read(source, Window(0, 0, raster.width, raster.height), (height, width)))
+        image = raster.stretch.apply(*read(source, Window(0, 0, raster.width, raster.height), shape=(height, width)))
     figure = plt.figure(figsize=(width / 100, (height + HEADING_PX) / 100), dpi=100)
     axes = figure.add_axes((0, 0, 1, height / (height + HEADING_PX)))
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(0, raster.width, raster.height, 0), interpolation="none")

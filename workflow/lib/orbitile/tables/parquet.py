@@ -1,6 +1,7 @@
 """Arrow tables on disk: written whole or not at all, read with one-line errors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -15,15 +16,37 @@ def write_table(
     frame: pd.DataFrame, schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None
 ) -> None:
     """Write a data frame in a schema, with metadata for the whole of it; other columns are left out."""
-    table = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
+    write_arrow(pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False), path, metadata)
+
+
+def write_arrow(table: pa.Table, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write an Arrow table, with metadata for the whole of it."""
     with atomic(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table; OrbitileError names a file that is none."""
+    return read_arrow(path).to_pandas()
+
+
+def read_arrow(path: str | Path) -> pa.Table:
+    """Read a table as it is; OrbitileError names a file that is none."""
+    with _explained(path):
+        return pq.read_table(path)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Read the metadata of a table as a whole; OrbitileError names a file that is none."""
+    with _explained(path):
+        metadata = pq.read_schema(path).metadata or {}
+    return {name.decode(): value.decode() for name, value in metadata.items()}
+
+
+@contextmanager
+def _explained(path: str | Path) -> Iterator[None]:
     try:
-        return pq.read_table(path).to_pandas()
+        yield
     except (pa.ArrowException, OSError) as error:
         raise OrbitileError(f"{path}: not a readable table ({first_line(error)}); delete it and run again") from error
 

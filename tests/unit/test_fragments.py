@@ -1,0 +1,67 @@
+"""Fragments of a search, with detections that are made up: one per tile."""
+
+import pyarrow as pa
+import pytest
+
+from orbitile.errors import OrbitileError
+from orbitile.searching.fragments import Fragments
+from orbitile.tables.detections import RAW
+
+
+@pytest.fixture
+def fragments(tmp_path):
+    return lambda scene="a", scale_m=100.0: Fragments(tmp_path, scene, scale_m)
+
+
+def detections(*tiles):
+    rows = [
+        dict(scene="a", scale_m=100.0, tile=tile, score=0.5, left=1, top=1, right=2, bottom=2, cut=False)
+        | {"class": "crater"}
+        for tile in tiles
+    ]
+    return pa.Table.from_pylist(rows, RAW)
+
+
+def tiles_of(fragments, *rows):
+    return [tile for _, table in fragments.of(rows) for tile in table["tile"].to_pylist()]
+
+
+def test_what_is_added_is_found_again(fragments):
+    fragments().add({"first": [0, 1], "second": [2, 3]}, detections(0, 1, 3))
+    again = fragments()
+    assert (again.searched("first"), again.searched("second"), again.searched("third")) == ({0, 1}, {2, 3}, set())
+    assert tiles_of(again, "first", "second") == [0, 1, 3]
+
+
+def test_only_tiles_of_the_rows_asked_for(fragments):
+    """A row may have got another key since, because a neighbour's pixels changed."""
+    fragments().add({"first": [0, 1], "old": [2, 3]}, detections(0, 1, 2, 3))
+    fragments().add({"new": [2, 3]}, detections(2, 3, 3))
+    again = fragments()
+    assert sorted(tiles_of(again, "first", "new")) == [0, 1, 2, 3, 3]
+    assert tiles_of(again, "first") == [0, 1]
+    assert [path.name.rsplit("-", 1)[0] for path, _ in again.of(["new"])] == ["100m-2-3"]
+
+
+def test_scenes_and_scales_are_kept_apart(fragments):
+    fragments().add({"first": [0]}, detections(0))
+    assert fragments("b").searched("first") == set()
+    assert fragments(scale_m=1000.0).searched("first") == set()
+    assert fragments(scale_m=10.0).searched("first") == set()
+
+
+def test_a_second_look_at_one_row_adds_a_fragment(fragments):
+    """Tile 1 failed at first."""
+    fragments().add({"first": [0, 2]}, detections(0, 2))
+    fragments().add({"first": [1]}, detections(1))
+    again = fragments()
+    assert len(again.found) == 2
+    assert again.searched("first") == {0, 1, 2}
+    assert sorted(tiles_of(again, "first")) == [0, 1, 2]
+
+
+def test_a_fragment_that_is_no_table_is_named(fragments, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "100m-0-1-abc.parquet").write_text("not a table")
+    with pytest.raises(OrbitileError, match=r"100m-0-1-abc\.parquet: not a readable table"):
+        fragments()

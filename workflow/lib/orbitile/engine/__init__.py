@@ -1,0 +1,1 @@
+"""The inference engine: from rasters through a network to arrays, each stage at work while the others are."""

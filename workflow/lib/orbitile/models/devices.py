@@ -1,0 +1,71 @@
+"""Where networks run and how precisely they compute."""
+
+import fcntl
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import TextIO
+
+import torch
+
+from orbitile.errors import OrbitileError
+
+log = logging.getLogger(__name__)
+
+PRECISIONS = dict(float32=torch.float32, float16=torch.float16, bfloat16=torch.bfloat16)
+_claims: dict[int, TextIO] = {}
+"""Locks on the GPU that is this process's own, held as long as it lives."""
+
+
+def device_of(wanted: str) -> torch.device:
+    """The device that a setting means: auto, cpu, cuda or cuda:N; OrbitileError where it is not here.
+
+    On a machine with several GPUs every process gets one of its own, as far as they go.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        torch.set_num_threads(1)  # split over cores, sums would end in other digits on another number of them
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise OrbitileError(f"model.device: {wanted} asked for, but no CUDA device is here; use auto or cpu")
+    count = torch.cuda.device_count()
+    if ":" in wanted and int(wanted.split(":")[1]) >= count:
+        raise OrbitileError(f"model.device: {wanted} asked for, but there are {count} CUDA devices, counted from 0")
+    device = torch.device(wanted if ":" in wanted else f"cuda:{_unclaimed(count)}")
+    torch.cuda.set_device(device)
+    return device
+
+
+def dtype_of(precision: str, device: torch.device, half: torch.dtype) -> torch.dtype:
+    """The type that a setting means; auto is float32 on the CPU and the given half precision on a GPU."""
+    if precision == "auto":
+        return torch.float32 if device.type == "cpu" else half
+    return PRECISIONS[precision]
+
+
+def _unclaimed(count: int) -> int:
+    """The first GPU that no other process of ours has claimed, or the one with most free memory."""
+    if count == 1:
+        return 0
+    for number in _claims or range(count):
+        if number in _claims or _claim(number):
+            return number
+    return max(range(count), key=lambda number: torch.cuda.mem_get_info(number)[0])
+
+
+def _claim(number: int) -> bool:
+    """Make a GPU this process's own, unless it is another's."""
+    path = Path(tempfile.gettempdir()) / f"orbitile-{os.getuid()}-{_identity(number)}.lock"
+    claim = open(path, "a")  # noqa: SIM115
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        claim.close()
+        return False
+    _claims[number] = claim
+    return True
+
+
+def _identity(number: int) -> str:
+    """What tells a GPU from all others of the machine, also where a scheduler shows only some of them."""
+    return str(torch.cuda.get_device_properties(number).uuid)
