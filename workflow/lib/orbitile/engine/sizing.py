@@ -20,6 +20,7 @@ MEMORY_SHARE = 0.6
 
 
 @torch.inference_mode()
+@torch.compiler.set_stance("force_eager")
 def fitting_size(network: Network, side: int, workers: int) -> int:
     """Tiles of a side in pixels that fit the device's free memory in a pass, `workers` passes at once: a power of 2."""
     if network.device.type != "cuda":

@@ -38,7 +38,7 @@ class DeepLab:
         self._mean, self._std = scaling.to(self.device).view(2, 1, COLOURS, 1, 1)
         self._model = fuse(model.eval()).to(self._dtype).to(self.device, memory_format=torch.channels_last)
         if choice.compile:
-            self._model = torch.compile(self._model)
+            self._model = torch.compile(self._model, dynamic=False)
 
     @classmethod
     def load(cls, choice: ModelChoice) -> Self:

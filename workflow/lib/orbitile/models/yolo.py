@@ -57,7 +57,7 @@ class Yolo:
         if self.most:
             log.warning("%s: its head finds at most %d objects in a tile", choice.weights, self.most)
         if choice.compile:
-            self._model = torch.compile(self._model)
+            self._model = torch.compile(self._model, dynamic=False)
         self._least_score = choice.score_threshold
         self._own = threading.local()
 
