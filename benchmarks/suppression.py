@@ -9,20 +9,14 @@ benchmarks/results/suppression.json, again after every run.
 """
 
 import argparse
-import contextlib
 import json
 import math
-import os
-import platform
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +26,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE / ".peers"))
 
 import fields  # noqa: E402
+import machine  # noqa: E402
 
 from orbitile.files import write_json  # noqa: E402
 
@@ -154,29 +149,20 @@ PEERS = [name for name in CONTESTANTS if not name.startswith("Orbitile")]
 def run_one(name: str, count: int, folder: Path, limit: float) -> dict:
     """Time one contestant in this process: a first call on a tiny field, then the field in the folder."""
     contestant = CONTESTANTS[name]
-    # Should memory run out after all, this process goes first.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    machine.goes_first()
     first = contestant.prepare(**next(MAKERS[contestant.surface](TINY)))
     start = time.perf_counter()
     first()
     first_call = time.perf_counter() - start
     call = contestant.prepare(**fields.read(folder / contestant.surface))
-    before = _forget_peak()
-    walls, cpus = [], []
-    while not walls or (len(walls) < REPEATS and sum(walls) < REPEATED_S):
-        # Nobody waits for this signal, so that it ends the process wherever it is.
-        signal.setitimer(signal.ITIMER_REAL, limit)
-        wall, cpu = time.perf_counter(), time.process_time()
-        answer = call()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    peak = _memory("VmHWM") - before
+    runs: list[machine.Record] = []
+    while not runs or (len(runs) < REPEATS and sum(run["seconds"] for run in runs) < REPEATED_S):
+        answer, run = machine.measured(call, limit)
+        runs.append(run)
     alive = _as_mask(answer, count)
     np.save(folder / f"{name}.npy", alive)
-    best = walls.index(min(walls))
-    return dict(seconds=round(walls[best], 6), cpu_seconds=round(cpus[best], 6), peak_mb=round(peak, 1),
+    best = min(runs, key=lambda run: run["seconds"])
+    return dict(seconds=best["seconds"], cpu_seconds=best["cpu_seconds"], peak_mb=max(run["peak_mb"] for run in runs),
                 first_call_seconds=round(first_call, 3), survivors=int(alive.sum()))  # fmt: skip
 
 
@@ -189,33 +175,11 @@ def _as_mask(answer: np.ndarray, count: int) -> np.ndarray:
     return alive
 
 
-def _memory(key: str) -> float:
-    """A line of /proc/self/status in 10^6 bytes. Unlike getrusage's, its peak does not begin with the parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{key}:"))
-
-
-def _forget_peak() -> float:
-    """Let the peak begin anew at the memory in use, and return that."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _memory("VmRSS")
-
-
 def measure(name: str, count: int, folder: Path, limit: float) -> dict:
     """Run a contestant in a process of its own; what it found out, or why it did not."""
-    words = [sys.executable, __file__, "--one", name, "--folder", folder, "--sizes", str(count), "--limit", str(limit)]
+    words = [__file__, "--one", name, "--folder", folder, "--sizes", count, "--limit", limit]
     # Compiled code is kept for this whole run, but never from an earlier one: somebody pays for it first.
-    variables = os.environ | {"NUMBA_CACHE_DIR": str(folder.parent / "numba")}
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=variables)
-    if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])
-    if done.returncode == -signal.SIGALRM:
-        return dict(seconds=None, reason=f"stopped after {limit:g} s")
-    if done.returncode == -signal.SIGKILL:
-        return dict(seconds=None, reason="killed, most likely for want of memory")
-    print(done.stderr, file=sys.stderr)
-    return dict(seconds=None, reason=f"failed: {(done.stderr.splitlines() or ['without a word'])[-1]}")
+    return machine.in_own_process(words, {"NUMBA_CACHE_DIR": str(folder.parent / "numba")}, limit)
 
 
 def why_not(name: str, count: int, records: list[dict], limit: float) -> str | None:
@@ -231,7 +195,7 @@ def why_not(name: str, count: int, records: list[dict], limit: float) -> str | N
     seconds, gigabytes = last["seconds"] * factor**exponent, last["peak_mb"] * factor / 1e3
     if seconds > limit:
         return f"would take about {seconds:,.0f} s, more than {limit:g} s"
-    if gigabytes > _available_gb():
+    if gigabytes > machine.available_gb():
         return f"would need about {gigabytes:.0f} GB, more than there is"
     return None
 
@@ -253,29 +217,16 @@ def compare(record: dict, folder: Path) -> None:
         record["agrees"] = record["differences"] == 0
 
 
-def hardware() -> dict:
-    """The machine, as far as it matters here."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return dict(cpu=model or platform.machine(), cores=len(os.sched_getaffinity(0)), memory_gb=round(memory / 1e9, 1))
-
-
-def _available_gb() -> float:
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith("MemAvailable"))
-
-
 def table(records: list[dict], sizes: list[int], exponents: dict[str, float | None]) -> str:
     """A row per contestant: time, memory and how many times ours on the plane, for each size."""
     found = {(record["contestant"], record["boxes"]): record for record in records}
     heads = ["", *(f"{size:,} boxes" for size in sizes), "grows as n^"]
-    rows = [heads, ["---"] * len(heads)]
+    rows = []
     for name in CONTESTANTS:
         cells = [_cell(found.get((name, size), {}), found.get((OURS, size), {})) for size in sizes]
         power = exponents[name]
         rows.append([name, *cells, "-" if power is None else f"{power:.2f}"])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return machine.markdown(heads, rows)
 
 
 def _cell(record: dict, ours: dict) -> str:
@@ -290,8 +241,10 @@ def _cell(record: dict, ours: dict) -> str:
 def bench(sizes: list[int], largest: bool, limit: float, out: Path) -> None:
     """Measure everything, smallest fields first, and keep what is known so far in the file."""
     records: list[dict] = []
-    versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    about = dict(hardware=hardware(), versions=versions, threshold=THRESHOLD, limit_seconds=limit, seed=fields.SEED)
+    versions = machine.versions(PACKAGES)
+    about = dict(
+        hardware=machine.hardware(), versions=versions, threshold=THRESHOLD, limit_seconds=limit, seed=fields.SEED
+    )
     sizes = [*sizes, int(LARGEST)] if largest else sizes
     with tempfile.TemporaryDirectory(prefix="suppression-") as temporary:
         for size in sizes:
@@ -311,7 +264,7 @@ def bench(sizes: list[int], largest: bool, limit: float, out: Path) -> None:
                 write_json(out, about | dict(growth=exponents, records=records))
             shutil.rmtree(folder)
     print(table(records, sizes, exponents))
-    if any(record.get("reason", "").startswith("failed") for record in records):
+    if machine.has_failed(records):
         sys.exit("Not all of them worked.")
 
 
