@@ -52,6 +52,12 @@ def test_stretch_fills_what_is_not_valid():
     assert Stretch(0, 1).apply(pixels, np.isfinite(pixels)).tolist() == [FILL, 128, FILL]
 
 
+def test_stretch_of_several_channels():
+    pixels, valid = np.arange(1, 13, dtype=np.uint8).reshape(3, 2, 2), np.array([[True, False], [True, True]])
+    grey = Stretch(0, 255).apply(pixels, valid)
+    assert np.array_equal(grey, np.where(valid, pixels, FILL))
+
+
 def test_stretch_of_a_scene_of_one_value():
     with np.errstate(all="raise"):
         assert Stretch(5, 5).apply(np.array([5.0], np.float32), np.array([True])).tolist() == [0]
