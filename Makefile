@@ -7,7 +7,8 @@ RUN ?= demo
 export VARIANT ?= cpu
 
 .PHONY: demo status failures stale clear-stale test test-cluster test-container check format lock setup clean
-.PHONY: container container-archive bench-suppression bench-cuts bench-projections bench-opposite-sun
+.PHONY: container container-archive bench-suppression bench-engine bench-reading
+.PHONY: bench-cuts bench-projections bench-opposite-sun
 
 demo: setup
 	snakemake --profile profiles/local --quiet host reason -- all annotated
@@ -66,6 +67,15 @@ lock:
 # Suppression beside other programs; BENCH holds options, such as BENCH=--largest. benchmarks/README.md says more.
 bench-suppression: setup benchmarks/.peers/current
 	@python benchmarks/suppression.py $(BENCH)
+
+# The engine beside other programs, and on a GPU with BENCH=--gpu; BENCH=--quick to see whether it works. With
+# BENCH="--cache FOLDER" rasters are kept for the next time.
+bench-engine: setup benchmarks/.peers/current
+	@python benchmarks/engine.py $(BENCH)
+
+# Reading of tiles, from rasters of several layouts.
+bench-reading: setup
+	@python benchmarks/reading.py $(BENCH)
 
 # The other programs, in a folder of their own: .venv stays as it is locked.
 benchmarks/.peers/current: benchmarks/requirements.lock | setup

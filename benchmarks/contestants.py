@@ -103,7 +103,7 @@ def orbitile(weights: Path) -> Contestant:
     return run
 
 
-def tile_rows(rasters: Sequence[Path]) -> list:
+def tile_rows(rasters: Sequence[Path], size: TileSize = TILE) -> list:
     """The tiles of rasters as Orbitile's engine takes them."""
     from orbitile.engine.reading import TileRow, View
     from orbitile.rasters.mosaic import Part
@@ -111,8 +111,8 @@ def tile_rows(rasters: Sequence[Path]) -> list:
     rows = []
     for raster in rasters:
         (width, height), kind = _size(raster), imagery.KINDS[_dtype(raster)]
-        view = View((Part(str(raster), 0, 0, width, height),), kind.stretch, TILE.tile_px)
-        for _, some in groupby(imagery.windows(width, height, TILE), key=lambda window: window.row):
+        view = View((Part(str(raster), 0, 0, width, height),), kind.stretch, size.tile_px)
+        for _, some in groupby(imagery.windows(width, height, size), key=lambda window: window.row):
             rows.append(TileRow(view, np.array([(one.col, one.row, one.width, one.height) for one in some])))
     return rows
 

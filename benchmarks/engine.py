@@ -87,6 +87,7 @@ class Cache:
         return dict(
             NUMBA_CACHE_DIR=str(self.folder / "numba"), YOLO_CONFIG_DIR=str(self.folder / "ultralytics"),
             YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", MPLCONFIGDIR=str(self.folder), OPENCV_LOG_LEVEL="ERROR",
+            TORCHINDUCTOR_CACHE_DIR=str(self.folder / "inductor"), TRITON_CACHE_DIR=str(self.folder / "triton"),
         )  # fmt: skip
 
 
@@ -317,8 +318,9 @@ def main() -> None:
         if asked.gpu:
             import gpu
 
+            raster = cache.raster(asked.side or gpu.SIDE, plan.compression)
             out = asked.out or HERE / "results" / "engine-gpu.json"
-            gpu.bench(gpu.rasters(cache, asked.side), asked.device, cache.folder, out)
+            gpu.bench(raster, cache.weights, asked.device, cache.variables, cache.folder, out)
         else:
             bench(plan, asked.only, asked.demo, cache, asked.out or HERE / "results" / "engine.json")
 

@@ -98,7 +98,8 @@ def in_own_process(words: Sequence[object], variables: dict[str, str], limit: fl
     if done.returncode == -signal.SIGKILL:
         return dict(seconds=None, reason="killed, most likely for want of memory")
     print(done.stderr, file=sys.stderr)
-    return dict(seconds=None, reason=f"failed: {(done.stderr.splitlines() or ['without a word'])[-1]}")
+    how = f"ended by signal {-done.returncode}" if done.returncode < 0 else (done.stderr.splitlines() or [""])[-1]
+    return dict(seconds=None, reason=f"failed: {how}")
 
 
 def has_failed(records: Iterable[Record]) -> bool:
