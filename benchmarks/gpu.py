@@ -11,6 +11,7 @@ with those of the CPU in float32, on a part of the raster as well.
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -210,10 +211,12 @@ def bench(raster: Path, weights: Path, device: str, variables: dict[str, str], f
             record["same"] = compare(reference, Path(case.out))
             texts.append(f"{case.name}\n\n{record.pop('table')}")
         records.append(dict(case=case.name) | record)
-        print(time.strftime("%H:%M:%S"), json.dumps(records[-1]), flush=True)
+        print(time.strftime("%H:%M:%S"), json.dumps(records[-1]), file=sys.stderr, flush=True)
         write_json(out, about | dict(records=records))
         out.with_suffix(".txt").write_text("\n\n".join(texts))
     print(table([record for record in records if "tiles_per_s" in record]))
+    if machine.has_failed(records):
+        sys.exit("Not all of them worked.")
 
 
 def table(records: list[machine.Record]) -> str:
