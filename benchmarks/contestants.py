@@ -76,7 +76,7 @@ def places_of(rasters: Sequence[Path]) -> Places:
 
 def orbitile(weights: Path) -> Contestant:
     """Orbitile's engine as the stage `infer` runs it, then its suppression on the plane."""
-    from orbitile.engine import engine
+    from orbitile.engine.engine import Engine
     from orbitile.engine.meter import Meter
     from orbitile.overlap.boxes import PlaneBoxes
     from orbitile.overlap.greedy import survivors
@@ -91,7 +91,7 @@ def orbitile(weights: Path) -> Contestant:
         rows = tile_rows(rasters)
         first = np.cumsum([0, *(len(row.windows) for row in rows)])
         found = [_empty(6)]
-        for answer in engine.search(rows, network, BATCH, workers, Meter(workers)):
+        for answer in Engine(network, BATCH, workers, Meter(workers)).search(rows):
             if answer.failed or answer.batch.unread:
                 raise RuntimeError(f"tiles failed: {answer.failed} {answer.batch.unread}")
             numbers = first[answer.batch.rows] + answer.batch.places
@@ -113,7 +113,8 @@ def tile_rows(rasters: Sequence[Path], size: TileSize = TILE) -> list:
         (width, height), kind = _size(raster), imagery.KINDS[_dtype(raster)]
         view = View((Part(str(raster), 0, 0, width, height),), kind.stretch, size.tile_px)
         for _, some in groupby(imagery.windows(width, height, size), key=lambda window: window.row):
-            rows.append(TileRow(view, np.array([(one.col, one.row, one.width, one.height) for one in some])))
+            windows = np.array([(one.col, one.row, one.width, one.height) for one in some])
+            rows.append(TileRow(view, windows, len(rows)))
     return rows
 
 

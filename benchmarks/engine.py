@@ -149,7 +149,7 @@ def run_network(task: Task) -> machine.Record:
 
 def run_memory(task: Task) -> machine.Record:
     """Let Orbitile's engine search a raster, keep nothing, and record the memory that it takes beside the model."""
-    from orbitile.engine import engine
+    from orbitile.engine.engine import Engine
     from orbitile.engine.meter import Meter
 
     contestants.answer_with(task.objects)
@@ -157,7 +157,7 @@ def run_memory(task: Task) -> machine.Record:
 
     def search(rasters: Sequence[Path]) -> Meter:
         meter = Meter(workers)
-        for _ in engine.search(contestants.tile_rows(rasters), network, contestants.BATCH, workers, meter):
+        for _ in Engine(network, contestants.BATCH, workers, meter).search(contestants.tile_rows(rasters)):
             pass
         return meter
 
@@ -206,8 +206,9 @@ def _compared(start: Task, cache: Cache) -> Iterator[machine.Record]:
         record = _measured(replace(start, what=name), cache) | dict(contestant=name, objects=start.objects)
         if record["seconds"] is not None:
             theirs = dict(np.load(start.out))
-            ours = ours or theirs
-            if name != OURS:
+            if name == OURS:
+                ours = theirs
+            elif ours:
                 record["same"] = {part: imagery.compare(ours[part], rows) for part, rows in theirs.items()}
         yield record
 

@@ -127,12 +127,12 @@ def _network(case: Case) -> object:
 
 def _search(network: object, rows: list, size: int, workers: int) -> tuple[Tally, object]:
     """Send rows of tiles through the engine."""
-    from orbitile.engine import engine
+    from orbitile.engine.engine import Engine
     from orbitile.engine.meter import Meter
 
     meter, tally = Meter(workers), Tally()
     first = np.cumsum([0, *(len(row.windows) for row in rows)])
-    for answer in engine.search(rows, network, size, workers, meter):
+    for answer in Engine(network, size, workers, meter).search(rows):
         tally.take(answer, first)
     return tally, meter
 

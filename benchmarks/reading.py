@@ -84,12 +84,12 @@ def orbitile(path: Path, folder: Path) -> Images:
     from orbitile.engine.batches import Batcher
     from orbitile.engine.engine import MOST_READERS
     from orbitile.engine.meter import Meter
-    from orbitile.engine.reading import Input, Reader
+    from orbitile.engine.reading import Reader
 
     with rasterio.open(path) as source:
         channels = source.count
     network = SimpleNamespace(channels=channels, reflects=False, device=torch.device("cpu"))
-    reader = Reader(contestants.tile_rows([path]), Input(channels), min(MOST_READERS, machine.cores()), Meter())
+    reader = Reader(contestants.tile_rows([path]), channels, min(MOST_READERS, machine.cores()), Meter())
     batcher = Batcher(network, contestants.BATCH)
     for batch in batcher.batches(reader.tiles()):
         yield from batch.images.numpy()[: len(batch)]
