@@ -2,9 +2,9 @@
 
     make bench-engine [BENCH="--quick" ...]
 
-Four parts, each run in processes of their own: `stubbed` (everything but the network, which answers at once with
+Three parts, each run in processes of their own: `stubbed` (everything but the network, which answers at once with
 canned answers), `forward` (with the network, beside the network alone, and detections compared), `memory` (Orbitile
-on ever larger rasters), and with --gpu instead of these `gpu.py`. Prints tables in Markdown and writes
+on ever larger rasters); with --gpu, what gpu.py measures instead of these. Prints tables in Markdown and writes
 benchmarks/results/engine.json, again after every process.
 """
 
@@ -36,6 +36,8 @@ OURS = "Orbitile"
 BLOCK_PX = 512
 WARM_UP_SIDE = 1800
 """Of a raster that every process searches before it is measured, in pixels: it pays for compiling and imports."""
+REPEATS, REPEATED_S = 5, 3.0
+"""A process that measures calls shorter than this repeats them, and the best counts."""
 PARTS = ("stubbed", "forward", "memory")
 NETWORK_BATCHES = (1, contestants.BATCH)
 
@@ -120,7 +122,7 @@ def run_contestant(task: Task) -> machine.Record:
         contestants.answer_with(task.objects)
     run = contestants.CONTESTANTS[task.what](Path(task.weights))
     run([Path(task.warm_up)])
-    found, record = machine.measured(lambda: run(task.paths), task.limit)
+    found, record = machine.best_of(lambda: run(task.paths), task.limit, REPEATS, REPEATED_S)
     np.savez(task.out, **{name: rows for name in ("boxes", "left") if (rows := getattr(found, name)) is not None})
     counts = {name: None if (rows := getattr(found, name)) is None else len(rows) for name in ("boxes", "left")}
     return record | counts | {f"{name}_seconds": round(took, 4) for name, took in found.parts.items()}
@@ -143,7 +145,7 @@ def run_network(task: Task) -> machine.Record:
 
     with ThreadPoolExecutor(task.streams, initializer=begin) as pool:
         list(pool.map(forward, batches[: 2 * task.streams]))
-        _, record = machine.measured(lambda: list(pool.map(forward, batches)), task.limit)
+        _, record = machine.best_of(lambda: list(pool.map(forward, batches)), task.limit, REPEATS, REPEATED_S)
     return record | dict(tiles=len(images))
 
 

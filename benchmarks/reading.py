@@ -142,9 +142,8 @@ def run(way: str, path: Path, folder: Path) -> machine.Record:
     checksum, tiles = 0, 0
     for image in WAYS[way](path, folder):
         checksum, tiles = zlib.crc32(np.ascontiguousarray(image), checksum), tiles + 1
-    records = [machine.measured(lambda: _exhaust(WAYS[way](path, folder)), limit=0)[1] for _ in range(REPEATS)]
-    best = min(records, key=lambda record: record["seconds"])
-    return best | dict(peak_mb=max(record["peak_mb"] for record in records), tiles=tiles, checksum=f"{checksum:08x}")
+    _, best = machine.best_of(lambda: _exhaust(WAYS[way](path, folder)), limit=0, most=REPEATS)
+    return best | dict(tiles=tiles, checksum=f"{checksum:08x}")
 
 
 def _exhaust(images: Images) -> None:

@@ -155,15 +155,11 @@ def run_one(name: str, count: int, folder: Path, limit: float) -> dict:
     first()
     first_call = time.perf_counter() - start
     call = contestant.prepare(**fields.read(folder / contestant.surface))
-    runs: list[machine.Record] = []
-    while not runs or (len(runs) < REPEATS and sum(run["seconds"] for run in runs) < REPEATED_S):
-        answer, run = machine.measured(call, limit)
-        runs.append(run)
+    answer, best = machine.best_of(call, limit, REPEATS, REPEATED_S)
     alive = _as_mask(answer, count)
     np.save(folder / f"{name}.npy", alive)
-    best = min(runs, key=lambda run: run["seconds"])
-    return dict(seconds=best["seconds"], cpu_seconds=best["cpu_seconds"], peak_mb=max(run["peak_mb"] for run in runs),
-                first_call_seconds=round(first_call, 3), survivors=int(alive.sum()))  # fmt: skip
+    del best["total_mb"]
+    return best | dict(first_call_seconds=round(first_call, 3), survivors=int(alive.sum()))
 
 
 def _as_mask(answer: np.ndarray, count: int) -> np.ndarray:
