@@ -1,5 +1,6 @@
 """Where networks run and how precisely they compute."""
 
+import ctypes
 import fcntl
 import logging
 import os
@@ -14,6 +15,9 @@ from orbitile.errors import OrbitileError
 log = logging.getLogger(__name__)
 
 PRECISIONS = dict(float32=torch.float32, float16=torch.float16, bfloat16=torch.bfloat16)
+KEEP = {-8: 1, -3: 2**30, -1: 2**31 - 1}
+"""What mallopt is told: one arena for all threads (M_ARENA_MAX), blocks of up to 1 GiB in it (M_MMAP_THRESHOLD), and to
+give nothing back to the system (M_TRIM_THRESHOLD)."""
 _claims: dict[int, TextIO] = {}
 """Locks on the GPU that is this process's own, held as long as it lives."""
 
@@ -25,6 +29,7 @@ def device_of(wanted: str) -> torch.device:
     """
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         torch.set_num_threads(1)  # split over cores, sums would end in other digits on another number of them
+        _keep_memory()
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise OrbitileError(f"model.device: {wanted} asked for, but no CUDA device is here; use auto or cpu")
@@ -69,3 +74,13 @@ def _claim(number: int) -> bool:
 def _identity(number: int) -> str:
     """What tells a GPU from all others of the machine, also where a scheduler shows only some of them."""
     return str(torch.cuda.get_device_properties(number).uuid)
+
+
+def _keep_memory() -> None:
+    """Let the C library keep what is freed, if it is GNU's.
+
+    Every pass needs the same memory again; to get it from the system anew costs up to a fifth of the time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    for parameter, value in KEEP.items() if mallopt else ():
+        mallopt(parameter, value)
