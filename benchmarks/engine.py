@@ -47,7 +47,7 @@ class Plan:
     """What is measured: sides of rasters in pixels, objects per tile, the longest a process may take in seconds."""
 
     side: int = 30_000
-    forward_side: int = 6000
+    forward_side: int = 12_600
     memory_sides: tuple[int, ...] = (10_000, 30_000, 100_000)
     objects: tuple[int, ...] = (20, 100)
     compression: str = "deflate"
