@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from model_choices import on_the_cpu
 from torchvision.models import segmentation
 
 from orbitile.errors import OrbitileError
-from orbitile.files import sha256
 from orbitile.models.adapter import ModelChoice, load
 from orbitile.models.deeplab import NETWORKS
 from orbitile.models.weights import save_tensors
@@ -61,11 +61,7 @@ def saved(model: torch.nn.Module, folder: Path, network: str = SMALL, classes: i
 
 
 def choice(weights: Path, **changes: object) -> ModelChoice:
-    fields = dict(
-        sha256=sha256(weights), family="deeplabv3", device="cpu", precision="float32", compile=False, batch=None,
-        score_threshold=0.05,
-    )  # fmt: skip
-    return ModelChoice(str(weights), **fields | changes)
+    return on_the_cpu(weights, **dict(family="deeplabv3", score_threshold=0.05) | changes)
 
 
 @pytest.mark.parametrize(("network", "classes"), [*((network, 1) for network in NETWORKS), (SMALL, 2), (SMALL, 5)])

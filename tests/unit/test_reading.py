@@ -137,9 +137,9 @@ def test_every_pixel_is_read_once(tmp_path, monkeypatch):
     part = write(tmp_path / "a.tif", np.ones((1, 300, 400), np.uint8), tiled=True, blockxsize=16, blockysize=16)
     view, count, read = View((part,), Stretch(0, 255), 64), np.zeros((300, 400), int), reading.Source.read
 
-    def counted(source, window, channels):
+    def counted(source, window):
         count[window.row : window.row + window.height, window.col : window.col + window.width] += 1
-        return read(source, window, channels)
+        return read(source, window)
 
     monkeypatch.setattr(reading.Source, "read", counted)
     rows = [TileRow(view, np.array([(col, row, 64, 64) for col in range(20, 300, 40)])) for row in range(10, 220, 40)]

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import rasterio
 import torch
+from model_choices import on_the_cpu
 
 from orbitile.files import sha256
-from orbitile.models.adapter import ModelChoice, load
+from orbitile.models.adapter import load
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.training.dataset import Drawing, draw_tiles
 from orbitile.training.train import Recipe, train
@@ -93,8 +94,7 @@ def test_outputs_are_there_and_the_attempt_is_cleared_away(trained: tuple[Path, 
 def test_weights_load_and_tell_nothing_of_the_machine(trained: tuple[Path, list[str]]):
     folder, _ = trained
     weights = folder / "model.safetensors"
-    how = dict(device="cpu", precision="auto", compile=False, batch=None, score_threshold=0.0)
-    network = load(ModelChoice(str(weights), sha256(weights), "yolo", **how))
+    network = load(on_the_cpu(weights, family="yolo", score_threshold=0.0))
     assert network.names == ("crater",)
     assert len(network.predict_batch(torch.zeros((1, 1, 128, 128), dtype=torch.uint8)).score) > 0
     assert str(folder).encode() not in weights.read_bytes()

@@ -17,13 +17,13 @@ import pytest
 import rasterio
 import torch
 import yaml
+from model_choices import on_the_cpu
 
 from orbitile.engine.answers import FoundBoxes
 from orbitile.engine.batches import Batch
 from orbitile.engine.meter import Meter
 from orbitile.engine.passes import Passes
 from orbitile.errors import OrbitileError
-from orbitile.files import sha256
 from orbitile.models.adapter import Boxes, ModelChoice, load
 from orbitile.models.ultralytics_offline import DetectionModel, RTDETRDetectionModel
 from orbitile.models.weights import save_tensors
@@ -39,11 +39,7 @@ END_TO_END = ["yolov10n", "yolo26n"]
 
 
 def choice(weights: Path, **changes: object) -> ModelChoice:
-    fields = dict(
-        sha256=sha256(weights), family="yolo", device="cpu", precision="float32", compile=False, batch=None,
-        score_threshold=0.0,
-    )  # fmt: skip
-    return ModelChoice(str(weights), **fields | changes)
+    return on_the_cpu(weights, **dict(family="yolo", score_threshold=0.0) | changes)
 
 
 def family(name: str) -> type:

@@ -53,13 +53,14 @@ class TileRow:
 
 
 class Source:
-    """A view's rasters, opened once for each thread that reads them, or why they could not be.
+    """The first `channels` of a view's rasters, opened once for each thread that reads them, or why they could not be.
 
     Opened and closed by one thread, as GDAL's environment wants it.
     """
 
-    def __init__(self, view: View, threads: int) -> None:
+    def __init__(self, view: View, channels: int, threads: int) -> None:
         self.view, self._files, self._error = view, ExitStack(), None
+        self._channels = 1 if channels == 1 else range(1, channels + 1)
         self._idle: SimpleQueue[Mosaic] = SimpleQueue()
         self.block = CELL_ROWS, CELL_ROWS
         try:
@@ -71,13 +72,13 @@ class Source:
         for mosaic in opened:
             self._idle.put(mosaic)
 
-    def read(self, window: Window, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """Grey values (channels, rows, columns), and where they are valid."""
         if self._error is not None:
             raise self._error
         mosaic = self._idle.get()
         try:
-            pixels, valid = mosaic.read(window, 1 if channels == 1 else range(1, channels + 1))
+            pixels, valid = mosaic.read(window, self._channels)
         finally:
             self._idle.put(mosaic)
         return self.view.stretch.apply(pixels, valid).reshape(-1, *valid.shape), valid
@@ -93,7 +94,6 @@ class Cell:
 
     source: Source
     window: Window
-    channels: int
     first: int
     last: int
 
@@ -110,7 +110,7 @@ class Pixels:
     def at(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """The pixels of a window; where the cell could not be read it is tried alone, and may raise why not."""
         if self.error is not None:
-            return self.cell.source.read(window, self.cell.channels)
+            return self.cell.source.read(window)
         where = window.inside(self.cell.window)
         return self.grey[:, *where], None if self.valid is None else self.valid[where]
 
@@ -185,9 +185,9 @@ class Reader:
     def _cells(self) -> Iterator[Cell]:
         """The cells of all views, each as soon as a row of tiles needs it."""
         for view, numbered in groupby(enumerate(self._rows), key=lambda one: one[1].view):
-            source = Source(view, self._threads)
+            source = Source(view, self._channels, self._threads)
             self._sources.append(source)
-            yield from _cells_of(source, list(numbered), self._channels)
+            yield from _cells_of(source, list(numbered))
 
     def _close_before(self, view: View | None) -> None:
         """Close all files but those of a view and the ones after it."""
@@ -201,14 +201,14 @@ class Reader:
 
     def _read(self, cell: Cell) -> Pixels:
         try:
-            grey, valid = cell.source.read(cell.window, cell.channels)
+            grey, valid = cell.source.read(cell.window)
         except Exception as error:
             return Pixels(cell, error=error)
         self._meter.read(grey.nbytes)
         return Pixels(cell, grey, None if valid.all() else valid)
 
 
-def _cells_of(source: Source, rows: list[tuple[int, TileRow]], channels: int) -> Iterator[Cell]:
+def _cells_of(source: Source, rows: list[tuple[int, TileRow]]) -> Iterator[Cell]:
     """The cells that numbered rows of tiles of one source need, in the order of need."""
     windows = np.concatenate([row.windows for _, row in rows])
     height, width = _cell_size(*source.block)
@@ -221,7 +221,7 @@ def _cells_of(source: Source, rows: list[tuple[int, TileRow]], channels: int) ->
     for (line, column), (first, last) in spans.items():
         left, top = max(column * width, int(low[0])), max(line * height, int(low[1]))
         right, bottom = min((column + 1) * width, int(high[0])), min((line + 1) * height, int(high[1]))
-        yield Cell(source, Window(left, top, right - left, bottom - top), channels, first, last)
+        yield Cell(source, Window(left, top, right - left, bottom - top), first, last)
 
 
 def _cell_size(height: int, width: int) -> tuple[int, int]:

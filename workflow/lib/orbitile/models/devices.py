@@ -2,7 +2,6 @@
 
 import ctypes
 import fcntl
-import logging
 import os
 import tempfile
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import TextIO
 import torch
 
 from orbitile.errors import OrbitileError
-
-log = logging.getLogger(__name__)
 
 PRECISIONS = dict(float32=torch.float32, float16=torch.float16, bfloat16=torch.bfloat16)
 KEEP = {-8: 1, -3: 2**30, -1: 2**31 - 1}

@@ -77,8 +77,8 @@ def rows_of_tiles(tiles: str, around: Surroundings, search: Search) -> Iterator[
         view = View(parts, raster.stretch, search.tile_px[place[1]])
         starts = np.flatnonzero(np.diff(windows[:, 1], prepend=np.nan))
         for some in np.split(np.arange(len(table)), starts[1:]):
-            row = TileRow(view, windows[some])
-            yield Row(raster, row, numbers[some].tolist(), key_of(row, numbers[some].tolist(), search.choice))
+            row, own = TileRow(view, windows[some]), numbers[some].tolist()
+            yield Row(raster, row, own, key_of(row, own, search.choice))
 
 
 def key_of(row: TileRow, numbers: list[int], choice: ModelChoice) -> str:

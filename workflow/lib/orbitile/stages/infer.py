@@ -38,7 +38,9 @@ def infer(tiles: str, tables: RasterTables, search: Search, folder: str, out: st
     if missing:
         with work.inside():
             _search(missing, kept, search, work)
-    keys = {place: [row.key for row in rows if row.place == place] for place in kept}
+    keys: dict[Place, list[str]] = {}
+    for row in rows:
+        keys.setdefault(row.place, []).append(row.key)
     found = [one for place, fragments in kept.items() for one in fragments.of(keys[place])]
     work.finish([Piece("", path) for path, _ in found])
     table = pa.concat_tables([RAW.empty_table(), *(table for _, table in found)])
