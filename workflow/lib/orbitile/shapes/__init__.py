@@ -1,0 +1,1 @@
+"""From binary masks to polygons and centre lines, and their measures on the ground."""
