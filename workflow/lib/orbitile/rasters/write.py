@@ -23,14 +23,20 @@ Block = tuple[Window, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class PixelType:
-    """A raster's data type and nodata value (None: validity is kept in a mask)."""
+    """A raster's data type, nodata value (None: validity is kept in a mask), how its overviews are made, its bands.
+
+    Overviews by "MODE" suit values that are names rather than amounts. Of rasters of several bands, which have names,
+    pixels are (bands, rows, columns).
+    """
 
     dtype: str
     nodata: float | None
+    overviews: str = "AVERAGE"
+    bands: tuple[str, ...] = ("",)
 
 
 def write_cog(path: str | Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> None:
-    """Write blocks of one band as a cloud-optimised GeoTIFF with overviews.
+    """Write blocks as a cloud-optimised GeoTIFF with overviews.
 
     The file is read back before it takes its name: on a full disk GDAL may fail without a word.
     """
@@ -38,7 +44,7 @@ def write_cog(path: str | Path, grid: Grid, pixel_type: PixelType, blocks: Itera
         sums = _write_plain(plain, grid, pixel_type, blocks)
         copy(
             plain, final, driver="COG", compress="DEFLATE", predictor="YES", blocksize=512,
-            overview_resampling="AVERAGE", bigtiff="IF_SAFER", num_threads="ALL_CPUS",
+            overview_resampling=pixel_type.overviews, bigtiff="IF_SAFER", num_threads="ALL_CPUS",
         )  # fmt: skip
         _compare(final, sums, with_mask=pixel_type.nodata is None)
 
@@ -48,7 +54,7 @@ def _compare(path: Path, sums: dict[Window, int], with_mask: bool) -> None:
     with rasterio.open(path) as source:
         for window, expected in sums.items():
             mask = source.read_masks(1, window=area(window)) > 0 if with_mask else None
-            if _checksum(source.read(1, window=area(window)), mask) != expected:
+            if _checksum(source.read(window=area(window)), mask) != expected:
                 raise RasterioIOError("what was read back differs from what was written")
 
 
@@ -72,18 +78,19 @@ def _explained(path: str | Path) -> Iterator[None]:
 def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> dict[Window, int]:
     """Write blocks as a plain GeoTIFF; return their checksums."""
     profile = dict(
-        driver="GTiff", width=grid.width, height=grid.height, count=1, dtype=pixel_type.dtype,
+        driver="GTiff", width=grid.width, height=grid.height, count=len(pixel_type.bands), dtype=pixel_type.dtype,
         nodata=pixel_type.nodata, crs=grid.crs_wkt, transform=grid.transform, bigtiff="IF_SAFER",
         tiled=True, blockxsize=512, blockysize=512,
     )  # fmt: skip
     sums = {}
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as sink:
+        sink.descriptions = pixel_type.bands
         for window, pixels, valid in blocks:
             if pixel_type.nodata is None:
                 sink.write_mask(valid, window=area(window))
             else:
                 pixels, valid = _with_nodata(pixels, valid, pixel_type.nodata), None
-            sink.write(pixels, 1, window=area(window))
+            sink.write(pixels.reshape(-1, window.height, window.width), window=area(window))
             sums[window] = _checksum(pixels, valid)
     return sums
 
