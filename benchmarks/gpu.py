@@ -39,7 +39,7 @@ MASK_AT = 128
 TOP = 25
 """Lines of the profiler's table."""
 PACKAGES = ("torch", "torchvision", "triton", "rasterio", "ultralytics-opencv-headless")
-NETWORKS = ("yolo", "deeplabv3")
+NETWORKS = ("yolo", "segmentation")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -203,7 +203,7 @@ def bench(raster: Path, weights: Path, device: str, variables: dict[str, str], f
     about = dict(hardware=machine.hardware(), versions=machine.versions(PACKAGES), tile=asdict(TILE),
                  device=torch.cuda.get_device_name() if device != "cpu" else "cpu", raster=raster.name)  # fmt: skip
     records, texts = [], []
-    for case in cases(device, raster, dict(yolo=weights, deeplabv3=deeplab), folder):
+    for case in cases(device, raster, dict(yolo=weights, segmentation=deeplab), folder):
         record = machine.in_own_process([__file__, "--one", json.dumps(asdict(case))], variables, limit=0)
         if case.is_reference:
             reference = Path(case.out)

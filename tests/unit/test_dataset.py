@@ -10,7 +10,8 @@ from PIL import Image
 from orbitile.errors import OrbitileError
 from orbitile.rasters.read import FILL
 from orbitile.tables.rasters import write_rasters
-from orbitile.training.dataset import SPLITS, Drawing, draw_tiles, labels, split_of
+from orbitile.training.dataset import Drawing, draw_tiles, labels
+from orbitile.training.split import SPLITS, split_of
 
 MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180

@@ -55,7 +55,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which network to load, and where and how to run it; fields as in the settings' section `model`."""
+    """Which network to load, and where and how to run it; fields as in the settings' section `model`.
+
+    `network`, `classes`, `mean` and `std` describe weights that do not describe themselves.
+    """
 
     weights: str
     sha256: str
@@ -65,6 +68,10 @@ class ModelChoice:
     compile: bool
     batch: int | None
     score_threshold: float
+    network: str | None = None
+    classes: tuple[str, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
 
     @property
     def matters(self) -> dict:
@@ -75,8 +82,8 @@ class ModelChoice:
 def load(choice: ModelChoice) -> Network:
     """Load a network after its weights' hash agreed; OrbitileError otherwise."""
     check_hash(Path(choice.weights), choice.sha256)
-    from orbitile.models.deeplab import DeepLab
+    from orbitile.models.segmentation import Segmenter
     from orbitile.models.yolo import Yolo
 
-    families = dict(yolo=Yolo, deeplabv3=DeepLab)
+    families = dict(yolo=Yolo, segmentation=Segmenter)
     return families[choice.family].load(choice)

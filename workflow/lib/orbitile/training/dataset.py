@@ -16,10 +16,10 @@ from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
 from orbitile.tables.craters import Craters, read_craters
 from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.training.split import SPLITS, outline, split_of
 
 log = logging.getLogger(__name__)
 
-SPLITS = ("train", "val")
 EMPTY_SHARE = 0.5
 """Tiles with a smaller share of valid pixels are not drawn."""
 TRIES_PER_TILE = 20
@@ -69,20 +69,6 @@ def draw_tiles(rasters: list[str], craters: str, drawing: Drawing, radius_m: flo
         pq.write_table(pa.Table.from_pylist(drawn, SCHEMA), temporary)
 
 
-def split_of(lon: np.ndarray, lat: np.ndarray, drawing: Drawing) -> str | None:
-    """The split of a tile with these outline points; None if it straddles squares of both splits.
-
-    Squares of `block_deg` in longitude and latitude are dealt out by a seeded draw.
-    """
-    columns = max(1, round(360 / drawing.block_deg))
-    square = np.floor((lon + 180) / drawing.block_deg).astype(int) % columns
-    square = square + columns * np.floor((lat + 90) / drawing.block_deg).astype(int)
-    squares = columns * (int(180 / drawing.block_deg) + 1)
-    chosen = np.random.default_rng(drawing.seed).random(squares) < drawing.validation_share
-    of_points = chosen[square]
-    return None if of_points.any() != of_points.all() else SPLITS[int(of_points[0])]
-
-
 def labels(boxes: np.ndarray, tile_px: int, min_px: float, min_visible: float) -> np.ndarray:
     """YOLO labels (n, 4: centre x and y, width, height as shares of the tile) of pixel boxes.
 
@@ -116,7 +102,7 @@ def _draw_from(
             if len(tiles) == count:
                 break
             window = _random_window(grid, side, rng)
-            split = split_of(*_outline(grid, ground, window), drawing)
+            split = split_of(*outline(grid, ground, window), drawing)
             pixels, valid = read(source, window)
             if split is None or window in drawn or valid.mean() < EMPTY_SHARE:
                 continue
@@ -141,12 +127,6 @@ def _random_window(grid: Grid, side: int, rng: np.random.Generator) -> Window:
     width, height = min(side, grid.width), min(side, grid.height)
     col, row = rng.integers(0, grid.width - width + 1), rng.integers(0, grid.height - height + 1)
     return Window(int(col), int(row), width, height)
-
-
-def _outline(grid: Grid, ground: Ground, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel centres all over a window (a 5 x 5 lattice) as longitude and latitude."""
-    col, row = np.meshgrid(np.linspace(0.5, window.width - 0.5, 5), np.linspace(0.5, window.height - 0.5, 5))
-    return ground.lonlat(*grid.to_map(window.col + col.ravel(), window.row + row.ravel()))
 
 
 def _padded(image: np.ndarray, side: int) -> np.ndarray:

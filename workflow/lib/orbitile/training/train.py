@@ -1,7 +1,6 @@
 """train: from labelled tiles to weights, with the curves and the figures that tell their worth."""
 
 import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from orbitile.files import atomic, key, sha256, write_json, write_text
 from orbitile.models.ultralytics_offline import DetectionModel, torch_safe_load
 from orbitile.models.weights import load_tensors, save_tensors
+from orbitile.training.cores import cores
 from orbitile.training.ellipses import use_ellipses
 
 log = logging.getLogger(__name__)
@@ -132,12 +132,8 @@ def _device(wanted: str) -> str:
 
 def _use_all_cores(trainer: DetectionTrainer) -> None:
     """Undo ultralytics' limit of cores - 1, and lay tensors out as the CPU's convolutions like them."""
-    torch.set_num_threads(_cores())
+    torch.set_num_threads(cores())
     trainer.model.to(memory_format=torch.channels_last)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _report(trainer: DetectionTrainer) -> None:
@@ -206,4 +202,4 @@ def _card(recipe: Recipe, history: pd.DataFrame, folder: Path, weights: Path) ->
 def _hardware(device: str) -> str:
     if _device(device) != "cpu":
         return torch.cuda.get_device_name()
-    return f"{_cores()} CPU cores"
+    return f"{cores()} CPU cores"

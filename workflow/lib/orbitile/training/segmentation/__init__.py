@@ -1,0 +1,1 @@
+"""From scenes and label rasters to the weights of a segmentation network."""
