@@ -9,7 +9,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/lib")
 
 from orbitile.errors import OrbitileError
 from orbitile.jobs.driver import drive
-from orbitile.jobs.place import TABLES
+from orbitile.jobs.place import CHAINS, LAST, SEGMENTATION
 from orbitile.settings import NAME, check_settings, needed
 from orbitile.stages.plan import current_plan
 from orbitile.tables.plan import read_plan
@@ -49,12 +49,29 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/scenes.smk"
-include: "workflow/rules/detection.smk"
-include: "workflow/rules/catalogue.smk"
-include: "workflow/rules/judgement.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/watching.smk"
 include: "workflow/rules/report.smk"
+
+
+if settings.chain == SEGMENTATION:
+
+    include: "workflow/rules/mapping.smk"
+
+    RESULT = [*rules.unite.output, *rules.chart.output]
+    COMPARED = rules.compare.output
+    PICTURE = rules.overlay.output
+
+else:
+
+    include: "workflow/rules/detection.smk"
+    include: "workflow/rules/catalogue.smk"
+    include: "workflow/rules/judgement.smk"
+
+    RESULT = [*rules.catalogue.output, *rules.overview.output]
+    COMPARED = rules.evaluate.output
+    PICTURE = rules.annotate.output
 
 
 localrules:
@@ -67,21 +84,20 @@ localrules:
 rule all:
     default_target: True
     input:
-        rules.catalogue.output,
-        rules.overview.output,
-        rules.evaluate.output if settings.evaluation.truth else [],
+        RESULT,
+        COMPARED if settings.evaluation.truth else [],
         # Every group's table of every stage is named, so that a deleted one is noticed.
         expand(
             f"{RESULTS}/{{folder}}/{{group}}.parquet",
-            folder=TABLES.values(),
+            folder=CHAINS[settings.chain].values(),
             group=plan.groups,
         ),
     message:
-        "the catalogue and a picture of it"
+        "the whole run, and a picture of it"
 
 
 rule annotated:
     input:
-        expand(rules.annotate.output, scene=plan.names),
+        expand(PICTURE, scene=plan.names),
     message:
         "a picture of every scene"

@@ -4,18 +4,29 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import rasterio
 import yaml
+from affine import Affine
 from rasterio.windows import Window
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 SCENE = ROOT / "demo" / "scenes" / "moon_180E_30S.tif"
+FRACTURES = yaml.safe_load((ROOT / "demo" / "fractures" / "fractures.yaml").read_text())
 SIDE = 640
+FRACTURED = str(ROOT / "demo" / "fractures" / "fractured_B_{}.tif")
+FRACTURED_BORDER = 1573
+"""Where the eastern one of the demo's fractured scenes begins: as many columns has the western one."""
+FRACTURED_ROW = 768
+"""In whose 640 rows the most fractures, eleven, cross the border."""
+ABUTTING = dict(west=dict(col=-SIDE), east=dict(col=0))
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,20 @@ class Project:
     def catalogue(self) -> pd.DataFrame:
         return pd.read_parquet(self.result("catalogue/craters.parquet"))
 
+    @property
+    def mapped(self) -> str:
+        """What a map says of itself, the hash of all its polygons and lines included."""
+        return self.result("map/polygons.json").read_text()
+
+
+def refused(project: Project, *words: str, options: tuple[str, ...] = ("--dry-run",), target: str = "all") -> None:
+    """Assert that a run fails with one line that holds all the words, and without a traceback of ours."""
+    done = project.run(target, options=options)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert any(all(word in line for word in words) for line in said.splitlines()), said
+    assert "Traceback" not in said
+
 
 def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
@@ -91,12 +116,16 @@ def environment() -> dict[str, str]:
 
 def cut(path: Path, col: int, row: int = 600, **profile: object) -> None:
     """Cut a square out of a demo scene; `profile` changes what is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     window = Window(col, row, SIDE, SIDE)
     with rasterio.open(SCENE) as source:
-        options = dict(source.profile, width=SIDE, height=SIDE, transform=source.window_transform(window)) | profile
-        with rasterio.open(path, "w", **options) as sink:
-            sink.write(source.read(1, window=window).astype(options["dtype"]), 1)
+        options = dict(source.profile, transform=source.window_transform(window)) | profile
+        write_image(path, source.read(1, window=window), options)
+
+
+def write_image(path: Path, pixels: np.ndarray, profile: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", **profile | dict(width=pixels.shape[1], height=pixels.shape[0])) as sink:
+        sink.write(pixels.astype(profile["dtype"]), 1)
 
 
 def write_scenes(folder: Path, rows: list[dict]) -> None:
@@ -117,6 +146,38 @@ def make_project(folder: Path) -> Project:
         cut(folder / "images" / f"{name}.tif", col)
     write_scenes(folder, [dict(scene=name, path=f"images/{name}.tif") for name in ("west", "east")])
     return Project(folder, demo_settings(folder))
+
+
+@cache
+def fractured() -> tuple[np.ndarray, dict]:
+    """The fracture demo's two scenes as one image, and how it is written."""
+    with rasterio.open(FRACTURED.format("west")) as west, rasterio.open(FRACTURED.format("east")) as east:
+        return np.hstack([west.read(1), east.read(1)]), dict(west.profile)
+
+
+def cut_fractures(path: Path, col: int, row: int = FRACTURED_ROW, side: int = SIDE, width: int | None = None) -> None:
+    """Cut a square, or a rectangle of a width, out of the fracture demo; `col` counts from its scenes' border."""
+    pixels, profile = fractured()
+    left = FRACTURED_BORDER + col
+    place = dict(transform=profile["transform"] @ Affine.translation(left, row))
+    write_image(path, pixels[row : row + side, left : left + (width or side)], profile | place)
+
+
+def fracture_settings(folder: Path, tile_px: int = 256, overlap_px: int = 64) -> dict:
+    """The settings of the fracture demo with small tiles, for scenes in a folder."""
+    model = dict(FRACTURES["model"], weights=str(ROOT / FRACTURES["model"]["weights"]))
+    evaluation = dict(FRACTURES["evaluation"], truth=str(ROOT / FRACTURES["evaluation"]["truth"]))
+    scales = [FRACTURES["scales"][0] | dict(tile_px=tile_px, overlap_px=overlap_px)]
+    own = dict(run="small", scenes=str(folder / "scenes.csv"), scales=scales)
+    return FRACTURES | own | dict(model=model, evaluation=evaluation)
+
+
+def make_fracture_project(folder: Path, cuts: Mapping[str, dict] = ABUTTING, **settings: object) -> Project:
+    """Scenes cut from the fracture demo (see `cut_fractures`), by default two that abut at its border; its settings."""
+    for name, place in cuts.items():
+        cut_fractures(folder / "images" / f"{name}.tif", **place)
+    write_scenes(folder, [dict(scene=name, path=f"images/{name}.tif") for name in cuts])
+    return Project(folder, fracture_settings(folder) | settings)
 
 
 def make_demo(folder: Path, scenes: int = 9, **settings: object) -> Project:

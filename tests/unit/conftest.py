@@ -13,7 +13,7 @@ import pytest
 from orbitile.files import write_text
 from orbitile.jobs.lock import held
 from orbitile.jobs.pieces import Progress
-from orbitile.jobs.place import Place
+from orbitile.jobs.place import DETECTION, Place
 from orbitile.jobs.records import DONE, RUNNING, Attempt
 from orbitile.tables.detections import PLACED
 from orbitile.tables.parquet import write_table
@@ -28,12 +28,12 @@ class RunFolder:
 
     path: Path
 
-    def plan(self, groups, unplanned="", gigapixels=1.0):
+    def plan(self, groups, unplanned="", gigapixels=1.0, chain=DETECTION):
         """A plan of groups, as strings of scenes named by letters."""
         rows = [dict(scene=scene, group=group, path=f"{scene}.tif") for group, some in groups.items() for scene in some]
         refused = [Unplanned(scene, f"{scene}.tif", "1-1", f"{scene}.tif: made up") for scene in unplanned]
         members = [Group(name, [], [], "version", gigapixels) for name in groups]
-        write_plan(rows, members, refused, Origin("", "", ""), self.path / "plan.parquet")
+        write_plan(rows, members, refused, Origin("", "", "", chain), self.path / "plan.parquet")
 
     def place(self, rule, group):
         return Place(self.path, rule, group)
@@ -106,3 +106,13 @@ def write_groups(folder, tables, neighbours, footprints=None):
 def planned_groups():
     """Writes plans of made-up groups with their detections."""
     return write_groups
+
+
+@pytest.fixture
+def brightness(monkeypatch):
+    """The made-up network instead of the one that weights would give."""
+    from mask_runs import Brightness
+
+    network = Brightness()
+    monkeypatch.setattr("orbitile.stages.infer.load", lambda choice: network)
+    return network

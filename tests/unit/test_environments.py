@@ -84,7 +84,7 @@ def needed(paths):
 def distributions(packages):
     """The names by which pip may know each package."""
     known = packages_distributions()
-    return {package: {name.lower() for name in known[package]} for package in packages}
+    return {package: {name.lower().replace("_", "-") for name in known[package]} for package in packages}
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orbitile.stages.evaluate import Yardstick, covered, evaluate
+from orbitile.rasters.coverage import on_data
+from orbitile.stages.evaluate import Yardstick, evaluate
 from orbitile.tables.craters import Craters
 from orbitile.tables.rasters import write_rasters
 
@@ -91,9 +92,7 @@ def test_covered(raster, lon, lat, expected):
     pixels = np.ones((40, 80), np.uint8)
     pixels[:, 20:30] = 0
     scene = raster(pixels, scale_m=DEGREE_M / 10, top=2 * DEGREE_M, nodata=0)
-    assert covered(Craters(np.array([lon]), np.array([lat]), np.array([1.0])), [scene], YARDSTICK).tolist() == [
-        expected
-    ]
+    assert on_data(np.array([lon]), np.array([lat]), [scene], YARDSTICK.radius_m).tolist() == [expected]
 
 
 def test_covered_by_any_scene(raster):
@@ -101,7 +100,7 @@ def test_covered_by_any_scene(raster):
     scenes = [raster(np.ones((10, 20), np.uint8), name, DEGREE_M / 10, left=left * DEGREE_M, top=DEGREE_M)
               for name, left in (("a", 0), ("b", 179))]  # fmt: skip
     craters = Craters(np.array([1, 180, -179.5, 50]), np.full(4, 0.5), np.ones(4))
-    assert covered(craters, scenes, YARDSTICK).tolist() == [True, True, True, False]
+    assert on_data(craters.lon, craters.lat, scenes, YARDSTICK.radius_m).tolist() == [True, True, True, False]
 
 
 def test_the_far_side_is_not_covered(raster):
@@ -110,4 +109,4 @@ def test_the_far_side_is_not_covered(raster):
         np.ones((40, 40), np.uint8), crs="IAU_2015:30165", scale_m=DEGREE_M, left=-20 * DEGREE_M, top=20 * DEGREE_M
     )
     craters = Craters(np.array([0.0, 180, 10]), np.array([0.0, 0, 5]), np.ones(3))
-    assert covered(craters, [scene], YARDSTICK).tolist() == [True, False, True]
+    assert on_data(craters.lon, craters.lat, [scene], YARDSTICK.radius_m).tolist() == [True, False, True]

@@ -9,7 +9,7 @@ import pytest
 import orbitile
 from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command, write_failures
 from orbitile.jobs.pieces import Failure
-from orbitile.jobs.place import WHOLE_RUN
+from orbitile.jobs.place import SEGMENTATION, WHOLE_RUN
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.watching import show_failures
 from orbitile.tables.parquet import read_table
@@ -179,6 +179,13 @@ def test_nothing_that_failed_is_forgotten(run_folder, fail):
     run_folder.attempts("overview", WHOLE_RUN, LOST)
     said = rerun_command(read_failures(run_folder.path), run_folder.path)
     assert said == "-- results/r/catalogue/craters.png results/r/suppressed/g.parquet"
+
+
+def test_what_is_left_out_of_a_map_is_told(run_folder, fail, capsys):
+    run_folder.plan(dict(g="a"), chain=SEGMENTATION)
+    fail("outline", "g", "a", excluded=True)
+    show_failures(run_folder.path)
+    assert capsys.readouterr().out.startswith("outline g (left out of the map)")
 
 
 def test_failures_are_shown_with_logs_and_the_way_out(run_folder, fail, capsys):

@@ -23,7 +23,7 @@ def detections(*tiles):
 
 
 def tiles_of(fragments, *rows):
-    return [tile for _, table in fragments.of(rows) for tile in table["tile"].to_pylist()]
+    return [tile for table in fragments.detections(rows) for tile in table["tile"].to_pylist()]
 
 
 def test_what_is_added_is_found_again(fragments):
@@ -40,7 +40,7 @@ def test_only_tiles_of_the_rows_asked_for(fragments):
     again = fragments()
     assert sorted(tiles_of(again, "first", "new")) == [0, 1, 2, 3, 3]
     assert tiles_of(again, "first") == [0, 1]
-    assert [path.name.rsplit("-", 1)[0] for path, _ in again.of(["new"])] == ["100m-2-3"]
+    assert [path.name.rsplit("-", 1)[0] for path in again.paths(["new"])] == ["100m-2-3"]
 
 
 def test_scenes_and_scales_are_kept_apart(fragments):
@@ -58,6 +58,19 @@ def test_a_second_look_at_one_row_adds_a_fragment(fragments):
     assert len(again.found) == 2
     assert again.searched("first") == {0, 1, 2}
     assert sorted(tiles_of(again, "first")) == [0, 1, 2]
+
+
+def test_each_tile_is_told_once(fragments):
+    """Though tile 1 lies in two fragments, as after a job that was killed and one that had not seen its work."""
+    fragments().add({"first": [0, 1]}, detections(0, 1))
+    fragments().add({"first": [1, 2], "second": [5]}, detections(1, 2, 5))
+    again = fragments()
+    told = dict(again.tiles(["first"]))
+    assert sorted(number for tiles in told.values() for number in tiles) == [0, 1, 2]
+    assert list(told) == again.paths(["first"])
+    assert [tiles for _, tiles in again.tiles(["second"])] == [[5]]
+    assert list(again.tiles(["third"])) == []
+    assert again.paths(["third"]) == []
 
 
 def test_a_fragment_that_is_no_table_is_named(fragments, tmp_path):

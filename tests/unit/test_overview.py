@@ -3,7 +3,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from orbitile.stages.overview import HEADING_PX, LONGER_SIDE_PX, overview
+from orbitile.rasters.picture import HEADING_PX, LONGER_SIDE_PX
+from orbitile.stages.overview import overview
 from orbitile.tables.rasters import write_rasters
 
 MOON_M = 1737400.0

@@ -13,6 +13,7 @@ from orbitile.engine import reading
 from orbitile.engine.flow import Flow
 from orbitile.engine.meter import Meter
 from orbitile.engine.reading import Reader, TileRow, View
+from orbitile.errors import OrbitileError
 from orbitile.rasters.mosaic import Part, opened_mosaic
 from orbitile.rasters.read import FILL, Stretch
 from orbitile.space.grids import Window
@@ -182,6 +183,14 @@ def test_a_raster_that_cannot_be_opened_fails_tile_by_tile(tmp_path):
         broken.into(image, reflects=False)
     whole.into(image, reflects=False)
     assert (image == 1).all()
+
+
+def test_too_few_channels_are_named(tmp_path):
+    grey = write(tmp_path / "grey.tif", np.ones((1, 32, 32), np.uint8))
+    row = TileRow(View((grey,), Stretch(0, 255), 32), np.array([(0, 0, 32, 32)]))
+    (tile,) = Reader([row], 3, 2, Meter()).tiles()
+    with pytest.raises(OrbitileError, match=r"grey\.tif: has 1 channel, but the network takes 3"):
+        tile.into(np.zeros((3, 32, 32), np.uint8), reflects=False)
 
 
 @contextmanager

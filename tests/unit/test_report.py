@@ -12,7 +12,7 @@ from orbitile.files import write_json
 from orbitile.jobs.failures import write_failures
 from orbitile.jobs.lock import held
 from orbitile.jobs.pieces import Failure, Progress
-from orbitile.jobs.place import WHOLE_RUN, Place
+from orbitile.jobs.place import DETECTION, SEGMENTATION, WHOLE_RUN, Place
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED, Attempt
 from orbitile.reporting.attempts import ENGINE
 from orbitile.reporting.clock import Clock, busy_blocks, busy_seconds
@@ -50,13 +50,13 @@ def results(tmp_path):
     return folder
 
 
-def plan(results, neighbours, unplanned=()):
+def plan(results, neighbours, unplanned=(), chain=DETECTION, beside=None):
     """Writes a plan of a scene per group."""
-    groups = [Group(name, near, [], "v", 1.0) for name, near in neighbours.items()]
+    groups = [Group(name, near, (beside or {}).get(name, []), "v", 1.0) for name, near in neighbours.items()]
     fixed = dict(path="x.tif", fingerprint="", body="Moon", crs_wkt="", transform=[1, 0, 0, 0, -1, 0], dtype="uint8")
     fixed |= dict(width=1, height=1, gsd_m=1.0, nodata=None, outline_lon=[], outline_lat=[])
     rows = [dict(scene=f"scene_{name}", group=name) | fixed for name in neighbours]
-    write_plan(rows, groups, list(unplanned), Origin("", "", ""), results / "plan.parquet")
+    write_plan(rows, groups, list(unplanned), Origin("", "", "", chain), results / "plan.parquet")
 
 
 def catalogue(results, exclusions=()):
@@ -220,6 +220,15 @@ def test_what_is_missing_and_what_failed_stands_first(results):
     assert "no failure stands" not in page
 
 
+def test_a_map_is_called_a_map(results):
+    plan(results, {"a": []}, chain=SEGMENTATION)
+    assert "Nothing was left out of the map" in made(results)[0]
+    catalogue(results, [dict(scene="scene_a", detail="", reason="no georeference")])
+    page, _ = made(results)
+    assert "Left out of the map: 1 piece of the run" in page
+    assert "SHA-256 of the map's rows" in page
+
+
 def test_the_graph_of_two_neighbours(results):
     """b's inference failed; its tiling has a table, but no record."""
     for rule in CHAIN[:5]:
@@ -239,6 +248,24 @@ def test_the_graph_of_two_neighbours(results):
     assert ("vectorise", "a", "not run", "catalogue", WHOLE_RUN, "not run") in edges
     drawn = texts(pictures(page)[1])
     assert [drawn.count(state) for state in ("done", "incomplete", "failed", "no record", "not run")] == [5, 1, 1, 1, 7]
+
+
+def test_the_graph_of_a_run_that_maps(results):
+    """b's outlines are missing; the scenes of both lend each other pixels."""
+    plan(results, {"a": ["b"], "b": ["a"]}, chain="segmentation", beside={"a": ["b"], "b": ["a"]})
+    chain = [*CHAIN[:4], "stitch", "outline"]
+    for rule in chain:
+        record(results, rule, "a", attempt(0, 1))
+    record(results, "stitch", "b", attempt(0, 1))
+    record(results, "unite", WHOLE_RUN, attempt(2, 3, FAILED))
+    _, tables = made(results)
+    edges = [tuple(row.values()) for row in tables["graph"]]
+    assert {rule for edge in edges for rule in (edge[0], edge[3])} == {*chain, "unite"}
+    assert len(edges) == 2 * 5 + 2 * 3 + 2
+    assert ("stitch", "b", "done", "outline", "a", "done") in edges
+    assert ("downsample", "b", "not run", "infer", "a", "done") in edges
+    assert ("outline", "b", "not run", "unite", WHOLE_RUN, "failed") in edges
+    assert [row["rule"] for row in tables["rules"]] == [*chain, "unite"]
 
 
 def test_a_group_that_is_no_more_is_drawn_as_far_as_it_got(results):

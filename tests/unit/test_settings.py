@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orbitile.errors import OrbitileError
-from orbitile.settings import SLACK_PX, Settings, check_settings, is_plain_name, needed
+from orbitile.settings import HALO_PX, SLACK_PX, Settings, check_settings, is_plain_name, needed
+from orbitile.shapes import skeleton
 from orbitile.stages.evaluate import Yardstick
 from orbitile.stages.suppress import Rules
 from orbitile.tiling import Responsibility, TileSize
@@ -47,7 +48,17 @@ def test_round_trip(scales_and_factors, trains):
     assert settings.factors == factors
 
 
-@pytest.mark.parametrize("path", ["config/config.yaml", "demo/train.yaml"])
+def test_lines_see_as_far_as_they_look():
+    assert skeleton.HALO_PX == HALO_PX
+    segments = dict(weights=__file__, sha256="0" * 64, family="segmentation")
+    small = dict(scales=[dict(gsd_m=10, tile_px=128, overlap_px=32)])
+    assert (checked(**small).margin_m, checked(**small, model=segments).margin_m) == (1280, 1920)
+
+
+SHIPPED = ["config/config.yaml", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "demo").glob("**/*.yaml")))]
+
+
+@pytest.mark.parametrize("path", SHIPPED)
 def test_shipped_settings_are_valid(path):
     assert Settings.model_validate(yaml.safe_load((ROOT / path).read_text())).run
 

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from orbitile.jobs.pieces import Progress
-from orbitile.jobs.place import TABLES
+from orbitile.jobs.place import CHAINS, DETECTION
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.status import stage_states, status
 from orbitile.tables.plan import read_plan
@@ -26,7 +26,7 @@ def test_a_run_that_has_not_begun(run_folder):
     run_folder.plan(dict(g="ab", h="c"))
     page = status(run_folder.path)
     assert page.startswith("results/r: 3 scenes in 2 groups, 2")
-    for rule in TABLES:
+    for rule in CHAINS[DETECTION]:
         assert counts(page, rule) == [0, 0, 0, 2]
     assert "scenes: 0 of 3 georeferenced, 0 failed" in page
     assert "tiles: none counted yet" in page

@@ -265,6 +265,22 @@ def test_tiles_of_a_map_are_those_of_the_uncut_mosaic(strip):
         assert (cores[0][0], cores[-1][1]) == (core_begin, core_end)
 
 
+@given(strips())
+def test_blended_tiles_are_all_those_of_the_map_that_reach_into_the_scene(strip):
+    """Cores still partition the scene, those that lie outside are empty; so what is blended knows no scene borders."""
+    _, size, index, edges = strip
+    for begin, end in pairwise(edges):
+        first = index + begin
+        spans = spans_of_map(end - begin, TileSize(size.tile_px, size.overlap_px, blended=True), first)
+        numbers = range((first - 500) // size.step_px - 100, (first + 700) // size.step_px + 100)
+        begins = [number * size.step_px - size.overlap_px // 2 - first for number in numbers]
+        assert [span.begin for span in spans] == [at for at in begins if -size.tile_px < at < end - begin]
+        cores = [span for span in spans if span.core_begin < span.core_end]
+        plain = spans_of_map(end - begin, size, first)
+        assert cores == plain
+        assert all(0 <= span.core_begin <= span.core_end <= end - begin for span in spans)
+
+
 @given(strips(), st.floats(0, 0.999), st.floats(0, 1))
 def test_every_object_of_a_mosaic_is_kept_by_its_tile(strip, x, share):
     """Also where the scene ends: its tiles reach beyond it."""

@@ -4,8 +4,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orbitile.shapes.on_body import ring_polygon as polygon
 from orbitile.space.ground import ellipses
-from orbitile.stages.vectorise import polygon, shapes, vectorise
+from orbitile.stages.vectorise import shapes, vectorise
 from orbitile.tables.detections import DETECTIONS
 from orbitile.tables.parquet import write_table
 

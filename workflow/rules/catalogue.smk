@@ -1,15 +1,3 @@
-VECTORS = [
-    ".parquet",
-    ".gpkg",
-    ".shp",
-    ".shx",
-    ".dbf",
-    ".prj",
-    ".cpg",
-    ".shp.names.csv",
-]
-
-
 rule vectorise:
     input:
         f"{RESULTS}/suppressed/{{group}}.parquet",

@@ -1,6 +1,17 @@
 import math
 from itertools import chain
 
+VECTORS = [
+    ".parquet",
+    ".gpkg",
+    ".shp",
+    ".shx",
+    ".dbf",
+    ".prj",
+    ".cpg",
+    ".shp.names.csv",
+]
+
 
 def growing(base, per_gigapixel=0):
     """What a job asks for grows with the pixels of its group, or of the run, and with the attempt."""

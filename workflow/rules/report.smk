@@ -1,7 +1,7 @@
 rule report:
     input:
-        craters=f"{RESULTS}/catalogue/craters.parquet",
-        proof=f"{RESULTS}/catalogue/craters.json",
+        table=f"{RESULTS}/{LAST[settings.chain].table}",
+        proof=f"{RESULTS}/{LAST[settings.chain].proof}",
     output:
         index=f"{RESULTS}/report/index.html",
         jobs=f"{RESULTS}/report/jobs.csv",

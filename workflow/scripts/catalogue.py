@@ -1,8 +1,9 @@
 """Run the stage catalogue for the whole run."""
 
+from orbitile.jobs.exclusions import left_out
 from orbitile.jobs.job import job
 from orbitile.space.bodies import body
-from orbitile.stages.catalogue import catalogue, left_out
+from orbitile.stages.catalogue import catalogue
 from orbitile.stages.suppress import Rules
 
 if __name__ == "__main__":

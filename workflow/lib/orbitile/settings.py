@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from orbitile.errors import OrbitileError
+from orbitile.jobs.place import DETECTION, SEGMENTATION
 from orbitile.space.bodies import body
 from orbitile.space.scales import factor_between
 
@@ -77,16 +78,22 @@ SLACK_PX = 4
 """How far, in pixels, two tiles may disagree on the place of one object's centre."""
 LARGE_GROUP = 9
 """Scenes per group from which on suppression looks at one ring of groups only."""
+HALO_PX = 192
+"""How far, in pixels, finding centre lines looks beyond a scene (orbitile.shapes.skeleton.HALO_PX)."""
 SIZE_SLACK_PX = 2
 """How far, in pixels, a measured size may be off."""
 
 
 class Model(Section):
-    """The network that finds objects in tiles."""
+    """The network that finds objects in tiles, or maps classes pixel by pixel."""
 
-    weights: Path = Field(description="Weights: .safetensors as written by `train`, or an ultralytics .pt.")
+    weights: Path = Field(description="Weights: .safetensors of `train`, an ultralytics .pt, or a state dict.")
     sha256: Sha256 = Field(description="SHA-256 of the weights file; nothing is loaded unless it agrees.")
-    family: Literal["yolo"] = Field("yolo", description="Which adapter loads the weights.")
+    family: Literal["yolo", "segmentation"] = Field("yolo", description="yolo finds objects, segmentation maps pixels.")
+    network: str | None = Field(None, description="Of a state dict: deeplabv3_resnet50, unet:resnet18 ...")
+    classes: tuple[str, ...] | None = Field(None, min_length=1, description="Of a state dict: names of its outputs.")
+    mean: tuple[float, ...] | None = Field(None, description="Of a state dict: of each channel, of grey values 0..1.")
+    std: tuple[float, ...] | None = Field(None, description="Of a state dict: as `mean`; values less mean, over std.")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
     precision: Precision = Field(
         "auto", description="float32, float16 or bfloat16; auto: float32 on the CPU, else half."
@@ -106,6 +113,30 @@ class Suppression(Section):
     rings: int | None = Field(None, ge=1, description="Rings of groups around one that its suppression may look at.")
 
 
+class Mapping(Section):
+    """How the masks of a segmentation network become polygons and centre lines."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Probability from which on a pixel counts; null: what the weights state, else 0.5."
+    )
+    min_area_m2: float = Field(150, ge=0, description="Smaller polygons are dropped: square metres on the ground.")
+    spur_px: float = Field(8, ge=0, le=40, description="Side branches of centre lines shorter than this are pruned.")
+    inside: Path | None = Field(None, description="Polygons (any vector file): what lies outside them is dropped.")
+    outside: Path | None = Field(None, description="Polygons (any vector file): what lies in them is dropped.")
+    seams: Path | None = Field(None, description="Seams of the mosaic (lines or polygons): what lies along is dropped.")
+    edge_px: float = Field(3, ge=0, le=64, description="What lies so close to seams or nodata is dropped; 0: nothing.")
+
+
+class Labels(Section):
+    """How vector files of labels are read, for training and for evaluation."""
+
+    width_field: str = Field("width", description="Column of lines: tiny, small, medium, large, huge, or pixels.")
+    class_field: str | None = Field(None, description="Column that names the class; null where there is only one.")
+    buffers_px: dict[Literal["tiny", "small", "medium", "large", "huge"], Annotated[float, Field(gt=0)]] = Field(
+        {}, description="Half the width in pixels that lines of a width class get, instead of the defaults."
+    )
+
+
 class Vectors(Section):
     """How survivors become shapes."""
 
@@ -116,9 +147,12 @@ class Vectors(Section):
 class Evaluation(Section):
     """What the catalogue is compared with."""
 
-    truth: Path | None = Field(None, description="Table of true craters (CSV or Parquet): lon, lat, diameter.")
+    truth: Path | None = Field(None, description="Table of true craters, or vector file of true lines or polygons.")
     iou_threshold: Share = Field(0.3, description="Least IoU of a found and a true crater that match.")
     min_diameter_px: float = Field(10, ge=0, description="Smallest diameter judged, in pixels of the finest scale.")
+    tolerance_m: float | None = Field(
+        None, gt=0, description="How far off, in metres, lines still count as found; null: 3 px of the scale."
+    )
 
 
 class Annotation(Section):
@@ -157,6 +191,42 @@ class Training(Section):
     augmentation: Augmentation = Augmentation()
 
 
+class PixelAugmentation(Section):
+    """Random changes of the tiles a segmentation network learns from, each with a probability of its own."""
+
+    clahe: Share = Field(0.5, description="Probability of contrast-limited adaptive histogram equalisation.")
+    noise: Share = Field(0.5, description="Probability of Gaussian noise.")
+    noise_sigma: tuple[float, float] = Field((0.0075, 0.0125), description="Least and largest sigma, of grey 0..1.")
+    perspective: Share = Field(0.5, description="Probability of a perspective distortion.")
+    perspective_scale: tuple[float, float] = Field((0.1, 0.3), description="Least and largest distortion scale.")
+
+
+class SegmentationTraining(Section):
+    """How `train_segmentation` makes weights from the run's scenes and a vector file of labels."""
+
+    labels: tuple[Path, ...] = Field(min_length=1, description="Lines with widths, polygons: one vector file or more.")
+    classes: tuple[str, ...] = Field(("fracture",), min_length=1, description="Names of the classes to learn.")
+    network: str = Field("deeplabv3_resnet50", description="deeplabv3_resnet50, unet:resnet18, fpn:resnet34 ...")
+    start_from: Path | None = Field(None, description="Weights (.safetensors) to go on from.")
+    overlap_share: float = Field(0.1, ge=0, le=0.5, description="Overlap of neighbouring tiles, of their side.")
+    block_deg: float = Field(1, gt=0, le=90, description="Side of the squares dealt out to training and validation.")
+    validation_share: Share = Field(0.2, description="Share of the squares kept for validation.")
+    epochs: int = Field(100, ge=1, description="Passes over the tiles, at most.")
+    patience: int = Field(20, ge=1, description="Epochs without a better F1 after which training ends.")
+    max_hours: float | None = Field(None, gt=0, description="Hours after which training ends; the best epoch counts.")
+    batch: int = Field(16, ge=1, description="Tiles per step.")
+    learning_rate: float = Field(0.0001, gt=0, description="Of Adam.")
+    precision: Precision = Field("auto", description="float32, bfloat16 or float16; auto: mixed on a GPU.")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
+    seed: int = Field(0, ge=0, description="Seed of the split and of training.")
+    augmentation: PixelAugmentation = PixelAugmentation()
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _one_file_will_do(cls, given: object) -> object:
+        return [given] if isinstance(given, str | Path) else given
+
+
 class Settings(Section):
     """Everything a run is made of."""
 
@@ -182,9 +252,14 @@ class Settings(Section):
     model: Model | None = Field(None, description="The network; only `train` can do without.")
     suppression: Suppression = Suppression()
     vectors: Vectors = Vectors()
+    mapping: Mapping = Mapping()
+    labels: Labels = Labels()
     evaluation: Evaluation = Evaluation()
     annotation: Annotation = Annotation()
     training: Training | None = Field(None, description="Only for the target `train`.")
+    segmentation_training: SegmentationTraining | None = Field(
+        None, description="Only for the target `train_segmentation`."
+    )
 
     @field_validator("body", mode="before")
     @classmethod
@@ -235,8 +310,16 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
-        if self.model is None and self.training is None:
-            raise ValueError("model: missing; give a network to find craters with, or a section training to make one")
+        if self.model is None and self.training is None and self.segmentation_training is None:
+            raise ValueError(
+                "model: missing; give a network, or a section training or segmentation_training to make one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_scale_is_learnt(self) -> Self:
+        if self.segmentation_training and len(self.scales) > 1:
+            raise ValueError("segmentation_training: one scale is learnt at a time; name only one under scales")
         return self
 
     @model_validator(mode="after")
@@ -246,6 +329,12 @@ class Settings(Section):
         if odd:
             raise ValueError(f"training.tiles_per_scale: {odd} given; allowed are the gsd_m of scales, {known}")
         return self
+
+    @property
+    def chain(self) -> str:
+        """Whether objects are found or pixels are mapped (see orbitile.jobs.place.CHAINS)."""
+        maps = self.model.family == "segmentation" if self.model else self.segmentation_training is not None
+        return SEGMENTATION if maps else DETECTION
 
     @property
     def finest_m(self) -> float:
@@ -276,8 +365,9 @@ class Settings(Section):
 
     @property
     def margin_m(self) -> float:
-        """How far beyond a scene, in metres of its map, tiles look that are aligned to the map."""
-        return max(scale.tile_px * scale.gsd_m for scale in self.scales)
+        """How far beyond a scene, in metres of its map, tiles look that are aligned to the map, or centre lines do."""
+        least_px = HALO_PX if self.chain == SEGMENTATION else 0
+        return max(max(scale.tile_px, least_px) * scale.gsd_m for scale in self.scales)
 
     @property
     def factors(self) -> list[int]:
@@ -292,7 +382,8 @@ class Settings(Section):
     @property
     def tile_sizes(self) -> dict[float, dict]:
         """Side and overlap of tiles, for each scale in m/px (see orbitile.tiling.TileSize)."""
-        return {s.gsd_m: dict(tile_px=s.tile_px, overlap_px=s.overlap_px) for s in self.scales}
+        blended = self.chain == SEGMENTATION
+        return {s.gsd_m: dict(tile_px=s.tile_px, overlap_px=s.overlap_px, blended=blended) for s in self.scales}
 
     @property
     def duties(self) -> dict[float, dict]:
@@ -312,6 +403,53 @@ class Settings(Section):
         """Which network to load (see orbitile.models.adapter.ModelChoice)."""
         chosen = needed("model", self.model).model_dump()
         return chosen | dict(weights=str(self.model.weights))
+
+    @property
+    def label_fields(self) -> dict:
+        """How columns of vector files of labels are called (see orbitile.labels.read.LabelFields), and buffers."""
+        return self.labels.model_dump()
+
+    @property
+    def tracing(self) -> dict:
+        """How masks become shapes (see orbitile.stages.outline.Tracing); the weights may state the threshold."""
+        model = self.model and dict(weights=str(self.model.weights), sha256=self.model.sha256)
+        return self.mapping.model_dump(include={"threshold", "spur_px", "edge_px"}) | dict(model=model)
+
+    @property
+    def filters(self) -> dict:
+        """Which polygons are dropped (see orbitile.stages.unite.Filters)."""
+        areas = {name: path and str(path) for name, path in self.mapping if name in ("inside", "outside", "seams")}
+        return self.mapping.model_dump(include={"min_area_m2", "edge_px"}) | areas
+
+    @property
+    def comparison(self) -> dict:
+        """How a map is compared with the truth (see orbitile.stages.compare.Comparison)."""
+        metres = self.evaluation.tolerance_m or 3 * self.finest_m
+        return dict(tolerance_m=metres, labels=self.label_fields, tracing=self.tracing)
+
+    @property
+    def training_labels(self) -> dict | None:
+        """What segmentation networks learn (see orbitile.labels)."""
+        learning = self.segmentation_training
+        return learning and dict(classes=list(learning.classes), **self.label_fields)
+
+    @property
+    def tile_cut(self) -> dict | None:
+        """How tiles to learn from are cut (see orbitile.training.segmentation.tiles.TileCut)."""
+        if self.segmentation_training is None:
+            return None
+        chosen = {"overlap_share", "block_deg", "validation_share", "seed"}
+        learning = self.segmentation_training
+        return learning.model_dump(include=chosen) | dict(tile_px=self.scales[0].tile_px, classes=len(learning.classes))
+
+    @property
+    def segmentation_recipe(self) -> dict | None:
+        """How weights are made of labelled tiles (see orbitile.training.segmentation.train.SegmentationRecipe)."""
+        if self.segmentation_training is None:
+            return None
+        of_tiles = {"labels", "overlap_share", "block_deg", "validation_share"}
+        recipe = self.segmentation_training.model_dump(exclude=of_tiles, mode="json")
+        return recipe | dict(tile_px=self.scales[0].tile_px)
 
     @property
     def suppression_rules(self) -> dict:
@@ -359,8 +497,12 @@ def check_settings(config: dict, sources: Iterable[str | Path]) -> Settings:
     except ValidationError as error:
         faults = "; ".join(_explain(fault) for fault in _innermost(error.errors()))
         raise OrbitileError(f"{source}: {faults}") from error
+    mapping, learning = settings.mapping, settings.segmentation_training
     files = {"model.weights": settings.model and settings.model.weights, "evaluation.truth": settings.evaluation.truth,
-             "annotation.craters": settings.annotation.craters}  # fmt: skip
+             "annotation.craters": settings.annotation.craters, "mapping.inside": mapping.inside,
+             "mapping.outside": mapping.outside, "mapping.seams": mapping.seams}  # fmt: skip
+    for number, path in enumerate(learning.labels if learning else ()):
+        files[f"segmentation_training.labels.{number}"] = path
     for name, path in files.items():
         if path is not None and not path.is_file():
             raise OrbitileError(f"{source}: {name}: no file at {path}")

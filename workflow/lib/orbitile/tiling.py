@@ -20,6 +20,8 @@ class TileSize:
 
     tile_px: int
     overlap_px: int
+    blended: bool = False
+    """Whether a tile's answer counts all over it, not only in its core."""
 
     @property
     def step_px(self) -> int:
@@ -69,12 +71,17 @@ def spans_of_map(length: int, size: TileSize, index: int) -> list[Span]:
     """Tiles along an axis of a scene that is a piece of a mosaic; its first pixel is number `index` of the map.
 
     Tiles have their places on the map, so that they are the same however the mosaic is cut into scenes. The scene
-    takes those whose core it holds a part of; they reach beyond it.
+    takes those whose core it holds a part of; they reach beyond it. Where answers are blended it takes all that
+    reach into it: their cores may lie outside, and are then empty.
     """
     step, before = size.step_px, size.overlap_px // 2
-    numbers = range(index // step, (index + length - 1) // step + 1)
+    around = (size.tile_px - before - 1, before) if size.blended else (step - 1, 0)
+    numbers = range(-((around[0] - index) // step), (index + length - 1 + around[1]) // step + 1)
     cores = [(number * step - index) for number in numbers]
-    return [Span(core - before, core - before + size.tile_px, max(core, 0), min(core + step, length)) for core in cores]
+    return [
+        Span(core - before, core - before + size.tile_px, min(max(core, 0), length), max(min(core + step, length), 0))
+        for core in cores
+    ]
 
 
 def tiles(columns: list[Span], rows: list[Span]) -> Iterator[Tile]:

@@ -65,6 +65,7 @@ class Source:
         self.block = CELL_ROWS, CELL_ROWS
         try:
             opened = [self._files.enter_context(opened_mosaic(view.parts)) for _ in range(threads)]
+            opened[0].check_channels(channels)
         except OrbitileError as error:
             self._error = error
             return

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from orbitile.jobs.at_work import at_work
 from orbitile.jobs.pieces import Failure
-from orbitile.jobs.place import WHOLE_RUN, Place, places
+from orbitile.jobs.place import DETECTION, SEGMENTATION, WHOLE_RUN, Place, places
 from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, read_attempts, utc
 from orbitile.tables.parquet import read_table, united, write_table
 from orbitile.tables.plan import Plan, Unplanned, read_plan
@@ -18,9 +18,13 @@ PLAN = "plan"
 TARGETS = dict(
     plan="", vectorise="vectors/{}.parquet", catalogue="catalogue/craters.parquet", overview="catalogue/craters.png",
     evaluate="evaluation/metrics.json", annotate="annotated/{}.png", report="report/index.html",
+    
+    unite="map/polygons.parquet", chart="map/map.png", compare="evaluation/metrics.json", overlay="annotated/{}.png",
+    label="training/segmentation/tiles.parquet", train_segmentation="training/segmentation/model.safetensors",
     training_tiles="training/tiles.parquet", train="training/model.safetensors",
 )  # fmt: skip
 """What to ask for to have a failed job done again; of the other stages, the group's last table."""
+LAST_OF_GROUP = {DETECTION: "suppressed/{}.parquet", SEGMENTATION: "outlines/{}.parquet"}
 
 SCHEMA = pa.schema(
     [
@@ -65,7 +69,8 @@ def rerun_command(rows: pd.DataFrame, results: Path) -> str:
     """
     excluded = sorted(set(rows["rule"][rows["excluded"]]) - {PLAN})
     force = f"--forcerun {' '.join(excluded)} " if excluded else ""
-    names = {TARGETS.get(row.rule, "suppressed/{}.parquet").format(row.group) for row in rows.itertuples()}
+    last = LAST_OF_GROUP[read_plan(results / "plan.parquet").chain]
+    names = {TARGETS.get(row.rule, last).format(row.group) for row in rows.itertuples()}
     targets = sorted(shlex.quote(str(results / name)) for name in names if name)
     return f"{force}-- {' '.join(targets) or 'all'}"
 

@@ -2,16 +2,37 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
+
+
+class Last(NamedTuple):
+    """The rule at the end of a chain, its table of the whole run, what it says of that, and what people call it."""
+
+    rule: str
+    table: str
+    proof: str
+    word: str
+
 
 WHOLE_RUN = "_run"
 """Stands for the group in jobs that work on the whole run; no group can be called so."""
-TABLES = dict(
-    georeference="georeferenced", downsample="scaled", tile="tiles", infer="raw", untile="detections",
-    suppress="suppressed", vectorise="vectors",
+DETECTION, SEGMENTATION = "detection", "segmentation"
+_SEARCH = dict(georeference="georeferenced", downsample="scaled", tile="tiles", infer="raw")
+CHAINS = {
+    DETECTION: _SEARCH | dict(untile="detections", suppress="suppressed", vectorise="vectors"),
+    SEGMENTATION: _SEARCH | dict(stitch="stitched", outline="outlines"),
+}
+"""Where each stage's table of a group lies, in the order of the chain: of one that finds objects, of one that maps."""
+TABLES = CHAINS[DETECTION] | CHAINS[SEGMENTATION]
+LAST = {
+    DETECTION: Last("catalogue", "catalogue/craters.parquet", "catalogue/craters.json", "catalogue"),
+    SEGMENTATION: Last("unite", "map/polygons.parquet", "map/polygons.json", "map"),
+}
+"""What makes one table of all groups at the end of each chain."""
+WORK_FOLDERS = dict(
+    georeference="rasters", downsample="rasters", tile="work/tile", infer="work/infer", stitch="probability",
+    outline="work/outline",
 )  # fmt: skip
-"""Where each stage's table of a group lies, in the order of the chain."""
-WORK_FOLDERS = dict(georeference="rasters", downsample="rasters", tile="work/tile", infer="work/infer")
 """Where each stage keeps its pieces, in a folder per scene."""
 
 

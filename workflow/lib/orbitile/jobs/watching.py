@@ -6,9 +6,11 @@ import pandas as pd
 
 from orbitile.errors import OrbitileError
 from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command
+from orbitile.jobs.place import LAST
 from orbitile.jobs.stale import clear, stale
 from orbitile.jobs.status import status
 from orbitile.tables.parquet import write_table
+from orbitile.tables.plan import read_plan
 
 
 def show_status(results: Path) -> None:
@@ -27,7 +29,8 @@ def failures_text(table: pd.DataFrame, results: Path) -> str:
     """A page about what failed (see orbitile.jobs.failures.SCHEMA), a paragraph per job."""
     if table.empty:
         return f"{results}: nothing failed"
-    paragraphs = [_paragraph(rows) for _, rows in table.groupby(["rule", "group"], sort=True)]
+    word = LAST[read_plan(results / "plan.parquet").chain].word
+    paragraphs = [_paragraph(rows, word) for _, rows in table.groupby(["rule", "group"], sort=True)]
     return "\n".join(
         [
             *paragraphs,
@@ -37,10 +40,11 @@ def failures_text(table: pd.DataFrame, results: Path) -> str:
     )
 
 
-def _paragraph(rows: pd.DataFrame) -> str:
+def _paragraph(rows: pd.DataFrame, word: str) -> str:
     """What failed in one job, and where its log is."""
     first = rows.iloc[0]
-    lines = [f"{first['rule']} {first['group']}" + (" (left out of the catalogue)" if rows["excluded"].any() else "")]
+    left_out = f" (left out of the {word})" if rows["excluded"].any() else ""
+    lines = [f"{first['rule']} {first['group']}{left_out}"]
     for row in rows.itertuples():
         about = ", ".join(part for part in (row.scene and f"scene {row.scene}", row.detail) if part)
         lines.append(f"  {about + ': ' if about else ''}{row.reason}")

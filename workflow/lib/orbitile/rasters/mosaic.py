@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import rasterio
 
+from orbitile.errors import OrbitileError
 from orbitile.rasters.read import Channels, opened, read
 from orbitile.space.grids import Window
 
@@ -32,6 +33,15 @@ class Mosaic:
     def __init__(self, parts: Sequence[Part], sources: Sequence[rasterio.DatasetReader]) -> None:
         self._parts = list(zip(parts, sources, strict=True))
         self.first = sources[0]
+
+    def check_channels(self, count: int) -> None:
+        """OrbitileError where a raster has fewer channels than a network takes."""
+        for _, source in self._parts:
+            if source.count < count:
+                has = "1 channel" if source.count == 1 else f"{source.count} channels"
+                raise OrbitileError(
+                    f"{source.name}: has {has}, but the network takes {count}; use other weights, or images of {count}"
+                )
 
     def read(self, window: Window, channels: Channels = 1) -> tuple[np.ndarray, np.ndarray]:
         """A window, which may reach beyond all parts: pixels ([channels,] rows, columns), and where they are valid."""

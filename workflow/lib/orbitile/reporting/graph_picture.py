@@ -4,7 +4,7 @@ import math
 
 from orbitile.jobs.place import WHOLE_RUN
 from orbitile.reporting.graph import Graph, Node
-from orbitile.reporting.look import CATALOGUE, CHAIN, STATE_COLOURS, STATES, rule_colour
+from orbitile.reporting.look import STATE_COLOURS, STATES, rule_colour
 from orbitile.reporting.markup import element, line, rect, svg, text, tooltip
 
 WIDTH = 1160
@@ -14,9 +14,9 @@ HEAD = 34
 
 NAME_PX, NAME_LETTERS = 170, 24
 CELL, PITCH = (84, 18), 24
-COLUMNS = dict(
-    zip([*CHAIN, CATALOGUE], [175, 290, 405, 520, 635, 800, 915, 1060], strict=True)
-)  # the wide gap before suppress is for the lines from neighbours
+FIRST_COLUMN, COLUMN_PX = 175, 115
+WIDER = dict(suppress=50, outline=50, catalogue=30, unite=30)
+"""Pixels more in front of some columns: for the lines from neighbours."""
 LIGHT_TEXT = ("lost", "failed")
 
 BLOCKS, BLOCK_PX, SMALL_CELL_PX = 6, 194, 25
@@ -37,12 +37,13 @@ def _drawn(graph: Graph) -> str:
     tops = {group: HEAD + PITCH * row for row, group in enumerate(graph.groups)}
     height = HEAD + PITCH * max(len(tops), 1)
     tops[WHOLE_RUN] = (HEAD + height - PITCH) / 2
-    heads = [part for rule, left in COLUMNS.items() for part in _head(rule, left)]
+    columns = _columns(graph)
+    heads = [part for rule, left in columns.items() for part in _head(rule, left)]
     names = [_group_name(group, tops[group]) for group in graph.groups]
-    order = list(COLUMNS)
+    order = list(columns)
     next_to = [(a, b) for a, b in graph.edges if order.index(b[0]) == order.index(a[0]) + 1]
-    lines = [_edge(*edge, tops) for edge in next_to]
-    cells = [_cell(node, state, tops) for node, state in graph.states.items()]
+    lines = [_edge(*_ends(edge, columns, tops), _is_between(edge, graph)) for edge in next_to]
+    cells = [_cell((rule, group), state, (columns[rule], tops[group])) for (rule, group), state in graph.states.items()]
     return svg(WIDTH, height + 4, "Execution graph of groups", [*heads, *lines, *names, *cells])
 
 
@@ -59,18 +60,39 @@ def _group_name(group: str, top: float) -> str:
     return element("g", tooltip(group), text(short, NAME_PX - 6, top + 13, text_anchor="end", class_="tick"))
 
 
-def _edge(source: Node, sink: Node, tops: dict[str, float]) -> str:
-    between_groups = source[1] != sink[1] and sink[0] != CATALOGUE
-    ends = [
-        (COLUMNS[source[0]] + CELL[0], tops[source[1]] + CELL[1] / 2),
-        (COLUMNS[sink[0]], tops[sink[1]] + CELL[1] / 2),
+def _columns(graph: Graph) -> dict[str, float]:
+    """Where each stage's cells begin."""
+    left, columns = FIRST_COLUMN, {}
+    for rule in (*graph.stages, graph.last):
+        left += WIDER.get(rule, 0)
+        columns[rule] = left
+        left += COLUMN_PX
+    return columns
+
+
+def _is_between(edge: tuple[Node, Node], graph: Graph) -> bool:
+    """Whether an edge leads from one group to another."""
+    source, sink = edge
+    return source[1] != sink[1] and sink[0] != graph.last
+
+
+def _ends(edge: tuple[Node, Node], columns: dict[str, float], tops: dict[str, float]) -> list[tuple[float, float]]:
+    """Where an edge begins and ends."""
+    source, sink = edge
+    return [
+        (columns[source[0]] + CELL[0], tops[source[1]] + CELL[1] / 2),
+        (columns[sink[0]], tops[sink[1]] + CELL[1] / 2),
     ]
-    return line(*ends, stroke="#7a8894" if between_groups else "#333333", stroke_width=0.8 if between_groups else 1.2)
 
 
-def _cell(node: Node, state: str, tops: dict[str, float]) -> str:
+def _edge(start: tuple[float, float], end: tuple[float, float], between_groups: bool) -> str:
+    colour, width = ("#7a8894", 0.8) if between_groups else ("#333333", 1.2)
+    return line(start, end, stroke=colour, stroke_width=width)
+
+
+def _cell(node: Node, state: str, corner: tuple[float, float]) -> str:
     rule, group = node
-    left, top = COLUMNS[rule], tops[group]
+    left, top = corner
     about = f"{rule} {group}: {STATES.get(state, state)}"
     colour = "#ffffff" if state in LIGHT_TEXT else "#222222"
     return element(
@@ -94,23 +116,23 @@ def _matrix(graph: Graph) -> str:
 
 def _block(graph: Graph, groups: list[str], left: float, row_px: float) -> list[str]:
     """Some groups, a row of small cells each; the first and the last are named above."""
-    columns = [left + SMALL_CELL_PX * n for n in range(len(CHAIN))]
+    columns = [left + SMALL_CELL_PX * n for n in range(len(graph.stages))]
     names = f"{_short(groups[0])} … {_short(groups[-1])}" if len(groups) > 1 else _short(groups[0])
     heads = [
         rect(x, HEAD - 8, SMALL_CELL_PX - 1, 5, rule, fill=rule_colour(rule))
-        for x, rule in zip(columns, CHAIN, strict=True)
+        for x, rule in zip(columns, graph.stages, strict=True)
     ]
     rows = [_row(graph, group, columns, HEAD + row_px * n, row_px) for n, group in enumerate(groups)]
     return [text(names, left, HEAD - 14, class_="tick"), *heads, *rows]
 
 
 def _row(graph: Graph, group: str, columns: list[float], top: float, row_px: float) -> str:
-    states = {rule: graph.states[rule, group] for rule in CHAIN if (rule, group) in graph.states}
+    states = {rule: graph.states[rule, group] for rule in graph.stages if (rule, group) in graph.states}
     odd = ", ".join(f"{rule} {state}" for rule, state in states.items() if state != "done")
     height = row_px - (1 if row_px > 4 else 0.3)
     cells = [
-        rect(columns[CHAIN.index(rule)], top, SMALL_CELL_PX - 1, height, fill=STATE_COLOURS.get(state, "#ffffff"),
-             stroke="#999999", stroke_width=0.2)
+        rect(columns[graph.stages.index(rule)], top, SMALL_CELL_PX - 1, height, stroke="#999999", stroke_width=0.2,
+             fill=STATE_COLOURS.get(state, "#ffffff"))
         for rule, state in states.items()
     ]  # fmt: skip
     return element("g", tooltip(f"{group}: {odd or 'all done'}"), *cells)

@@ -2,17 +2,15 @@
 
 import math
 
-from orbitile.jobs.place import TABLES
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 
-CHAIN = list(TABLES)
-CATALOGUE = "catalogue"
 INCOMPLETE, NOT_RUN, NO_RECORD = "incomplete", "not run", "no record"
 UNFINISHED = [FAILED, STOPPED, LOST]
 
 RULE_COLOURS = dict(
     georeference="#332288", downsample="#88ccee", tile="#44aa99", infer="#cc6677", untile="#117733",
-    suppress="#ddcc77", vectorise="#aa4499", catalogue="#882255", overview="#999933", evaluate="#777777",
+    suppress="#ddcc77", vectorise="#aa4499", stitch="#117733",
+    outline="#aa4499", catalogue="#882255", unite="#882255", overview="#999933", evaluate="#777777",
     annotate="#bbbbbb", training_tiles="#ee8866", train="#444444",
 )  # fmt: skip
 """In the order of a run. Paul Tol's "muted" colours, which colour-blind people tell apart; greys for the rest."""

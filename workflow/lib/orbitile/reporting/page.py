@@ -11,7 +11,7 @@ from orbitile.reporting.clock import busy_blocks
 from orbitile.reporting.findings import Findings
 from orbitile.reporting.graph import Graph
 from orbitile.reporting.graph_picture import graph_picture, is_small
-from orbitile.reporting.look import CATALOGUE, STATE_COLOURS, STATES, UNFINISHED, count
+from orbitile.reporting.look import STATE_COLOURS, STATES, UNFINISHED, count
 from orbitile.reporting.markup import element, key
 from orbitile.reporting.strips import strips
 from orbitile.reporting.style import STYLE
@@ -62,12 +62,12 @@ def _timeline_note(found: Findings) -> str:
 def _graph_note(graph: Graph) -> str:
     seen = [state for state in STATES if state in graph.states.values()]
     if is_small(graph):
-        told = "Grey lines: the neighbours in whose view a group is suppressed."
+        told = "Grey lines: the neighbours that a group's last stage looks at."
     else:
         told = (
             f"{count(len(graph.groups), 'group')}, a row each in the order of their names; its columns are the stages "
             "in the order of the run. The name and what is not done are shown when the mouse is on a row. The lines "
-            f"between groups are in graph.csv. The catalogue is {STATES[graph.states[CATALOGUE, WHOLE_RUN]]}."
+            f"between groups are in graph.csv. In the end, {graph.last}: {STATES[graph.states[graph.last, WHOLE_RUN]]}."
         )
     return element("p", escape(told), " States:", *_keys(seen), class_="note")
 

@@ -4,6 +4,7 @@ from html import escape
 
 import pandas as pd
 
+from orbitile.jobs.place import LAST
 from orbitile.reporting.clock import busy_seconds
 from orbitile.reporting.findings import Findings
 from orbitile.reporting.look import UNFINISHED, count, duration, quantity
@@ -14,18 +15,18 @@ from orbitile.reporting.timeline import spans
 
 def alarms(found: Findings) -> list[str]:
     """What is missing and what failed, or that nothing is."""
-    excluded = found.proof.get("exclusions", [])
+    excluded, word = found.proof.get("exclusions", []), LAST[found.plan.chain].word
     known = {(one["scene"], one["detail"], one["reason"]) for one in excluded}
     rows = found.failures.to_dict("records")
     standing = [row for row in rows if (row["scene"], row["detail"], row["reason"]) not in known]
     told = []
     if excluded:
-        heading = f"Left out of the catalogue: {count(len(excluded), 'piece')} of the run"
+        heading = f"Left out of the {word}: {count(len(excluded), 'piece')} of the run"
         told.append(_alarm(heading, excluded, ["scene", "detail", "reason"]))
     if standing:
         heading = f"Failed and not done again: {count(len(standing), 'failure')}"
         told.append(_alarm(heading, standing, ["rule", "group", "scene", "detail", "reason", "log"]))
-    fine = element("p", "Nothing was left out of the catalogue, and no failure stands.", class_="fine")
+    fine = element("p", f"Nothing was left out of the {word}, and no failure stands.", class_="fine")
     return told or [fine]
 
 
@@ -38,15 +39,16 @@ def headline(found: Findings) -> str:
     """The run in a few figures, and the hash of its catalogue."""
     cards = [*_contents(found), *_times(found), *_costs(found.jobs), _troubles(found.jobs)]
     boxes = [element("div", element("b", escape(value)), element("span", escape(about))) for value, about in cards]
-    hashed = element("p", "SHA-256 of the catalogue's rows: ", element("code", escape(str(found.proof["sha256"]))))
-    return element("div", *boxes, class_="figures") + hashed
+    of_rows = f"SHA-256 of the {LAST[found.plan.chain].word}'s rows: "
+    hashed = element("code", escape(str(found.proof["sha256"])))
+    return element("div", *boxes, class_="figures") + element("p", of_rows, hashed)
 
 
 def _contents(found: Findings) -> list[tuple[str, str]]:
     unplanned = len(found.plan.unplanned)
     unread = f"scenes; {unplanned} more could not be read" if unplanned else "scenes"
     return [
-        (f"{found.proof['rows']:,}", "craters in the catalogue"),
+        (f"{found.proof['rows']:,}", found.proof.get("what", "craters in the catalogue")),
         (f"{len(found.plan.names):,}", unread),
         (f"{len(found.plan.groups):,}", "groups"),
     ]

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from orbitile.engine.answers import FoundBoxes
 from orbitile.engine.passes import Answer
 from orbitile.errors import reason_of
 from orbitile.jobs.pieces import Work
 from orbitile.searching.fragments import Fragments
+from orbitile.searching.kinds import Kind
 from orbitile.searching.rows import Place, Row
-from orbitile.tables.detections import BOX, RAW
-from orbitile.tiling import touch_nodata
 
 FRAGMENT_SECONDS = 60
 """How long tiles are searched before what was found is kept on disk; also kept whenever a raster ends."""
+FRAGMENT_BYTES = 256 * 2**20
+"""How much may wait for that."""
 
 
 @dataclass
@@ -30,14 +30,13 @@ class _Open:
 
 
 class Collector:
-    """Puts answers together to rows of tiles, and rows to fragments.
+    """Puts answers of a kind together to rows of tiles, and rows to fragments.
 
     `kept` holds the fragments of each scene and scale; failures go to `work`.
     """
 
-    def __init__(self, rows: Sequence[Row], kept: dict[Place, Fragments], names: Sequence[str], work: Work) -> None:
-        self._rows, self._kept, self._work = rows, kept, work
-        self._names = pa.array(names, pa.string())
+    def __init__(self, rows: Sequence[Row], kept: dict[Place, Fragments], kind: Kind, work: Work) -> None:
+        self._rows, self._kept, self._kind, self._work = rows, kept, kind, work
         self._open: dict[int, _Open] = {}
         self._whole: list[tuple[Row, list[int], list[pa.Table]]] = []
         self._last = time.monotonic()
@@ -47,11 +46,12 @@ class Collector:
         batch = answer.batch
         rows, places = np.array(batch.rows, int), np.array(batch.places, int)
         for found in answer.found:
-            cut = touch_nodata(found.corners, found.tile, batch.incomplete)
-            for number in np.unique(rows[found.tile]).tolist():
-                own = rows[found.tile] == number
-                table = self._table(self._rows[number], places[found.tile[own]], found.at(own), cut[own])
-                self._row(number).tables.append(table)
+            columns = self._kind.columns(found, batch.incomplete)
+            tile = columns["tile"]
+            for number in np.unique(rows[tile]).tolist():
+                own = rows[tile] == number
+                some = {name: values[own] for name, values in columns.items()}
+                self._row(number).tables.append(self._table(self._rows[number], places[tile[own]], some))
         failed = [(rows[tile], places[tile], error) for tile, error in answer.failed.items()]
         for number, place, error in [*failed, *batch.unread]:
             self._row(int(number)).failed[int(place)] = error
@@ -64,8 +64,8 @@ class Collector:
         self._last = time.monotonic()
         searched = {row.key: numbers for row, numbers, _ in self._whole if numbers}
         if searched:
-            tables = [table for *_, some in self._whole for table in some]
-            self._kept[self._whole[0][0].place].add(searched, pa.concat_tables([RAW.empty_table(), *tables]))
+            tables = [self._kind.schema.empty_table(), *(table for *_, some in self._whole for table in some)]
+            self._kept[self._whole[0][0].place].add(searched, pa.concat_tables(tables))
         self._whole = []
 
     def _row(self, number: int) -> _Open:
@@ -78,7 +78,8 @@ class Collector:
             if self._whole and self._whole[0][0].place != row.place:
                 self.keep()
             self._whole.append((row, self._searched(row, one), one.tables))
-            if time.monotonic() - self._last > FRAGMENT_SECONDS:
+            held = sum(table.nbytes for *_, tables in self._whole for table in tables)
+            if time.monotonic() - self._last > FRAGMENT_SECONDS or held > FRAGMENT_BYTES:
                 self.keep()
 
     def _searched(self, row: Row, one: _Open) -> list[int]:
@@ -90,12 +91,11 @@ class Collector:
         self._work.made(len(numbers), pieces=0 if one.failed else 1)
         return numbers
 
-    def _table(self, row: Row, places: np.ndarray, found: FoundBoxes, cut: np.ndarray) -> pa.Table:
-        """Boxes of one row as they are kept."""
-        count = len(places)
-        about = dict(
+    def _table(self, row: Row, places: np.ndarray, found: dict[str, np.ndarray]) -> pa.Table:
+        """What was found in one row as it is kept."""
+        count, schema = len(places), self._kind.schema
+        where = dict(
             scene=pa.repeat(row.raster.scene, count), scale_m=pa.repeat(float(row.raster.scale_m), count),
-            tile=np.array(row.numbers)[places], score=found.score.astype(np.float32), cut=cut,
-        ) | {"class": self._names.take(pa.array(found.label))}  # fmt: skip
-        corners = dict(zip(BOX, found.corners.astype(np.float32).T, strict=True))
-        return pa.table({name: (about | corners)[name] for name in RAW.names}, RAW)
+            tile=np.array(row.numbers)[places],
+        )  # fmt: skip
+        return pa.table({name: (found | where)[name] for name in schema.names}, schema)

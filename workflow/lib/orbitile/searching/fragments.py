@@ -1,7 +1,7 @@
 """Fragments: what an interrupted search of tiles has found so far, and which tiles it has searched."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,12 +52,26 @@ class Fragments:
         write_arrow(detections, path, {SEARCHED: json.dumps(searched)})
         self.found.append(Fragment(path, searched))
 
-    def of(self, rows: Iterable[str]) -> Iterator[tuple[Path, pa.Table]]:
-        """The fragments that hold tiles of some rows, and these tiles' detections."""
+    def paths(self, rows: Iterable[str]) -> list[Path]:
+        """The fragments that hold tiles of some rows."""
+        return [fragment.path for fragment in self._with(rows)]
+
+    def detections(self, rows: Sequence[str]) -> Iterator[pa.Table]:
+        """The detections in the tiles of some rows, fragment by fragment."""
         wanted = {row: self.searched(row) for row in rows}
-        for fragment in self.found:
-            if any(wanted.get(row) for row in fragment.searched):
-                yield fragment.path, fragment.detections(wanted)
+        return (fragment.detections(wanted) for fragment in self._with(rows))
+
+    def tiles(self, rows: Sequence[str]) -> Iterator[tuple[Path, list[int]]]:
+        """The fragments that hold tiles of some rows, and the numbers of these; each tile once."""
+        told: set[int] = set()
+        for fragment in self._with(rows):
+            held = {tile for row in rows for tile in fragment.searched.get(row, ())} - told
+            told |= held
+            yield fragment.path, sorted(held)
+
+    def _with(self, rows: Iterable[str]) -> list[Fragment]:
+        wanted = set(rows)
+        return [one for one in self.found if any(tiles for row, tiles in one.searched.items() if row in wanted)]
 
     @property
     def _folder(self) -> Path:

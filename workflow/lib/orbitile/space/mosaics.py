@@ -75,7 +75,7 @@ class _Pair(NamedTuple):
 def _pairs(grids: Mapping[str, Grid], lending: Lending) -> Iterator[_Pair]:
     lattices: dict[tuple, list[str]] = {}
     for scene in sorted(grids):
-        lattices.setdefault(_lattice(grids[scene]), []).append(scene)
+        lattices.setdefault(lattice_of(grids[scene]), []).append(scene)
     for scenes in lattices.values():
         boxes = np.array([_box(grids[scene]) for scene in scenes])
         around = _around_px(grids[scenes[0]], lending.multiple_px)
@@ -97,7 +97,7 @@ def _close(scenes: list[str], boxes: np.ndarray, turn: int, shift: int, reach: f
         yield _Pair(scenes[one], scenes[other], turn, gap, max(-gap, 0), side)
 
 
-def _lattice(grid: Grid) -> tuple:
+def lattice_of(grid: Grid) -> tuple:
     """What scenes on one pixel grid have in common: map, pixel size, fraction of a pixel from the map's origin."""
     fraction = [round(part, 2) + 0.0 for part in grid.fraction]
     return grid.crs_wkt, f"{grid.transform.a:.5e}", f"{grid.transform.e:.5e}", *fraction

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-from pathlib import Path
 
 import geopandas
 import pandas as pd
@@ -11,14 +10,11 @@ import pyarrow as pa
 
 from orbitile.errors import OrbitileError
 from orbitile.files import write_json
-from orbitile.jobs.pieces import exclusions
-from orbitile.jobs.place import WORK_FOLDERS, Place
 from orbitile.space.bodies import Body
 from orbitile.stages.suppress import Rules, competing, surviving
 from orbitile.stages.vectorise import shapes
 from orbitile.tables.detections import DETECTIONS, ORDER, PLACED
 from orbitile.tables.parquet import read_pieces
-from orbitile.tables.plan import read_plan
 from orbitile.tables.vectors import write_vectors
 
 log = logging.getLogger(__name__)
@@ -79,24 +75,3 @@ def _compare(united: pd.DataFrame, expected: pd.DataFrame) -> None:
         f"the first that differs is in scene {odd['scene']} "
         f"at {odd['lon']:.4f} E, {odd['lat']:.4f} N ({odd['diameter_km']:.2f} km)"
     )
-
-
-def left_out(plan: str, allowed: bool) -> list[dict[str, str]]:
-    """What a run's catalogue lacks because it failed, as dicts of scene, detail and reason.
-
-    The tables of the stages that work in pieces say so. OrbitileError where exclusions are not allowed
-    (any more), with the way to have them done again.
-    """
-    path = Path(plan)
-    planned = read_plan(path)
-    refused = [dict(scene=one.scene, detail="", reason=one.reason) for one in planned.unplanned]
-    tables = [Place(path.parent, stage, group).table for stage in WORK_FOLDERS for group in planned.groups]
-    found = sorted(refused + exclusions(tables), key=lambda one: (one["scene"], one["detail"]))
-    if found and not allowed:
-        raise OrbitileError(
-            f"catalogue: {len(found)} pieces were left out in an earlier call with allow_failures=true, the first of "
-            f"scene {found[0]['scene']} ({found[0]['reason']}); the target `failures` tells how to do them again"
-        )
-    for one in found:
-        log.warning("LEFT OUT: scene %s %s: %s", one["scene"], one["detail"], one["reason"])
-    return found

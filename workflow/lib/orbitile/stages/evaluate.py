@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 
 from orbitile.files import atomic, write_json
 from orbitile.matching import Matches, match
-from orbitile.rasters.read import opened
-from orbitile.space.ground import Ground
-from orbitile.tables.craters import Craters, read_craters
-from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
+from orbitile.rasters.coverage import on_data
+from orbitile.tables.craters import read_craters
+from orbitile.tables.rasters import coarsest, read_rasters
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,8 @@ def evaluate(found: str, truth: str, rasters: list[str], yardstick: Yardstick, m
     """
     scenes = coarsest([row for path in rasters for row in read_rasters(path)])
     seen = [
-        craters.where(covered(craters, scenes, yardstick)) for craters in (read_craters(found), read_craters(truth))
+        craters.where(on_data(craters.lon, craters.lat, scenes, yardstick.radius_m))
+        for craters in (read_craters(found), read_craters(truth))
     ]
     result = match(*seen, yardstick.iou_threshold, yardstick.min_diameter_m, yardstick.radius_m)
     figures = _figures(result) | dict(
@@ -48,22 +48,6 @@ def evaluate(found: str, truth: str, rasters: list[str], yardstick: Yardstick, m
     write_json(metrics, figures)
     _plot(figures, plot)
     log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
-
-
-def covered(craters: Craters, scenes: list[RasterRow], yardstick: Yardstick) -> np.ndarray:
-    """Which craters (n, bool) have their centre on a valid pixel of one of the scenes."""
-    inside = np.zeros(len(craters), bool)
-    for scene in scenes:
-        grid = scene.grid
-        middle = grid.to_map(grid.width / 2, grid.height / 2)
-        x, y = Ground(scene.crs_wkt, yardstick.radius_m).xy(craters.lon, craters.lat, *middle)
-        col, row = (np.floor(np.nan_to_num(v, nan=-1, posinf=-1, neginf=-1)).astype(int) for v in grid.to_pixel(x, y))
-        here = (col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height)
-        with opened(scene.path) as source:
-            mask = source.read_masks(1) > 0
-        here[here] = mask[row[here], col[here]]
-        inside |= here
-    return inside
 
 
 def _figures(matches: Matches) -> dict:

@@ -1,10 +1,8 @@
-"""infer: the network's raw detections in every tile of a group."""
+"""infer: what the network says of every tile of a group."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import pyarrow as pa
 
 from orbitile.engine.engine import Engine
 from orbitile.engine.meter import Meter
@@ -13,9 +11,9 @@ from orbitile.jobs.pieces import Piece, Progress, Work
 from orbitile.models.adapter import load
 from orbitile.searching.collector import Collector
 from orbitile.searching.fragments import Fragments
+from orbitile.searching.kinds import KINDS
 from orbitile.searching.rows import Place, Row, Search, rows_of_tiles
 from orbitile.searching.telling import Telling
-from orbitile.tables.detections import RAW
 from orbitile.tables.parquet import write_arrow
 from orbitile.tables.rasters import RasterTables, Surroundings
 
@@ -38,14 +36,9 @@ def infer(tiles: str, tables: RasterTables, search: Search, folder: str, out: st
     if missing:
         with work.inside():
             _search(missing, kept, search, work)
-    keys: dict[Place, list[str]] = {}
-    for row in rows:
-        keys.setdefault(row.place, []).append(row.key)
-    found = [one for place, fragments in kept.items() for one in fragments.of(keys[place])]
-    work.finish([Piece("", path) for path, _ in found])
-    table = pa.concat_tables([RAW.empty_table(), *(table for _, table in found)])
-    order = [(name, "ascending") for name in ("scene", "scale_m", "tile")]
-    write_arrow(table.sort_by(order), out, work.account)
+    wanted = {row.key for row in rows}
+    work.finish([Piece("", path) for fragments in kept.values() for path in fragments.paths(wanted)])
+    write_arrow(KINDS[search.choice.family]().whole(kept, rows), out, work.account)
 
 
 def _search(rows: Sequence[Row], kept: dict[Place, Fragments], how: Search, work: Work) -> None:
@@ -53,7 +46,8 @@ def _search(rows: Sequence[Row], kept: dict[Place, Fragments], how: Search, work
     network = load(how.choice)
     workers = how.threads if network.device.type == "cpu" else STREAMS
     size = how.choice.batch or fitting_size(network, max(how.tile_px.values()), workers)
-    meter, collector = Meter(workers), Collector(rows, kept, network.names, work)
+    kind = KINDS[how.choice.family](network.names)
+    meter, collector = Meter(workers), Collector(rows, kept, kind, work)
     told = Telling(meter, work)
     try:
         tiles = [replace(row.tiles, number=number) for number, row in enumerate(rows)]

@@ -83,7 +83,7 @@ def _origin(settings: Settings) -> Origin:
     state = key(
         table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=3
     )
-    return Origin(state, str(settings.scenes_per_group), key(reading=reading))
+    return Origin(state, str(settings.scenes_per_group), key(reading=reading), settings.chain)
 
 
 def _images_unchanged(path: Path) -> bool:

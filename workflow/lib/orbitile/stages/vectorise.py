@@ -3,12 +3,11 @@
 import logging
 
 import geopandas
-import numpy as np
 import pandas as pd
-import shapely
 
+from orbitile.shapes.on_body import ring_polygon
 from orbitile.space.bodies import Body
-from orbitile.space.ground import boxes, ellipses, wrap
+from orbitile.space.ground import boxes, ellipses
 from orbitile.tables.parquet import read_table
 from orbitile.tables.vectors import write_vectors
 
@@ -30,30 +29,5 @@ def shapes(table: pd.DataFrame, shape: str, vertices: int, body: Body) -> geopan
         width = height = (width + height) / 2
     ring = boxes if shape == "box" else ellipses
     ring_lon, ring_lat = ring(lon, lat, width, height, body.radius_m, vertices)
-    geometry = [polygon(*one) for one in zip(ring_lon, ring_lat, strict=True)]
+    geometry = [ring_polygon(*one) for one in zip(ring_lon, ring_lat, strict=True)]
     return geopandas.GeoDataFrame(table, geometry=geometry, crs=body.crs)
-
-
-def polygon(lon: np.ndarray, lat: np.ndarray) -> shapely.Geometry:
-    """The polygon of a ring on the sphere, inside -180..180: cut in two where it crosses 180 E.
-
-    A ring around a pole is closed along the pole.
-    """
-    lon = np.unwrap(lon, period=360)
-    turn = wrap(lon[0] - lon[-1]) + lon[-1] - lon[0]
-    if abs(turn) > 180:
-        pole = np.copysign(90, lat.mean())
-        lon, lat = np.append(lon, [lon[0] + turn, lon[0] + turn, lon[0]]), np.append(lat, [lat[0], pole, pole])
-    whole = shapely.Polygon(np.column_stack([lon, lat]))
-    if lon.min() >= -180 and lon.max() <= 180:
-        return whole
-    turns = range(int(np.floor((lon.min() + 180) / 360)), int(np.floor((lon.max() + 180) / 360)) + 1)
-    parts = [_part(whole, turn) for turn in turns]
-    return shapely.union_all([part for part in parts if not part.is_empty])
-
-
-def _part(whole: shapely.Polygon, turn: int) -> shapely.Geometry:
-    """What of a polygon lies in one turn of longitudes, moved to -180..180."""
-    strip = shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90)
-    moved = shapely.transform(shapely.intersection(whole, strip), lambda xy: xy - [360 * turn, 0])
-    return shapely.MultiPolygon([part for part in shapely.get_parts(moved) if part.geom_type == "Polygon"])

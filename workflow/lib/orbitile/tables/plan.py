@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from orbitile.errors import OrbitileError
 from orbitile.files import atomic
+from orbitile.jobs.place import DETECTION
 
 SCHEMA = pa.schema(
     [
@@ -34,8 +35,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-FORMAT = 2
-"""Changes with SCHEMA, Group or Unplanned; plans of another format are made anew."""
+FORMAT = 3
+"""Changes with SCHEMA, Group, Unplanned or Origin; plans of another format are made anew."""
 
 OF_IMAGE = ["scene", "path", "fingerprint", "crs_wkt", "transform", "width", "height"]
 OF_MOSAIC = ["in_mosaic", "beside", "turns"]
@@ -76,6 +77,7 @@ class Plan:
     members: dict[str, Group]
     group_of_scene: dict[str, str]
     unplanned: list[Unplanned]
+    chain: str = DETECTION
 
     @cached_property
     def groups(self) -> list[str]:
@@ -119,11 +121,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a plan was made from: keys of all that matters, of its partition, of how headers are read."""
+    """What a plan was made from: keys of all that matters, of its partition, of how headers are read, and for what.
+
+    `chain` is one of orbitile.jobs.place.CHAINS.
+    """
 
     state: str
     partition: str
     headers: str
+    chain: str = DETECTION
 
 
 def write_plan(rows: list[dict], groups: list[Group], unplanned: list[Unplanned], origin: Origin, path: Path) -> None:
@@ -143,7 +149,7 @@ def read_origin(path: Path) -> Origin | None:
     """What a plan was made from; None where there is none, or one that cannot be read."""
     try:
         metadata = _metadata(path)
-        return Origin(metadata["state"], metadata["partition"], metadata["headers"])
+        return Origin(metadata["state"], metadata["partition"], metadata["headers"], metadata["chain"])
     except (OrbitileError, KeyError):
         return None
 
@@ -154,7 +160,7 @@ def read_plan(path: Path) -> Plan:
     members = {group["name"]: Group(**group) for group in metadata["groups"]}
     columns = read_columns(path, ["scene", "group"])
     by_scene = dict(zip(columns["scene"], columns["group"], strict=True))
-    return Plan(members, by_scene, _unplanned(metadata))
+    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"])
 
 
 def read_scenes(path: str | Path, group: str) -> list[dict]:

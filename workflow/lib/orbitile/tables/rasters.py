@@ -103,7 +103,11 @@ class Surroundings:
 
     def parts(self, row: RasterRow, window: Window) -> list[Part]:
         """The scene itself and those of its neighbours that reach into a window of it, at its scale."""
-        found = [row.part]
+        return [part for _, part in self.named_parts(row, window)]
+
+    def named_parts(self, row: RasterRow, window: Window) -> list[tuple[str, Part]]:
+        """As `parts`, with the scenes' names."""
+        found = [(row.scene, row.part)]
         col, line = row.grid.index
         for scene, turn in zip(row.beside, row.turns, strict=True):
             other = self._known.get((scene, row.scale_m))
@@ -111,7 +115,7 @@ class Surroundings:
                 there = other.grid.index
                 around = turn * round(turn_width(row.crs_wkt) / row.transform[0])
                 part = Part(other.path, there[0] - col + around, there[1] - line, other.width, other.height)
-                found += [part] if part.shared(window) else []
+                found += [(scene, part)] if part.shared(window) else []
         return found
 
 

@@ -8,24 +8,29 @@ import pyogrio
 
 from orbitile.files import atomic, write_text
 
-SHAPEFILE_NAMES = {"diameter_km": "diam_km"}
+SHAPEFILE_NAMES = dict(
+    diameter_km="diam_km", azimuth_deg="azimuth", width_max_m="width_max", probability="probabil"
+)  # fmt: skip
 """Columns whose names are longer than the ten characters a Shapefile holds."""
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".shp")
 
 
-def write_vectors(frame: geopandas.GeoDataFrame, stem: str | Path, metadata: dict[str, str] | None = None) -> None:
+def write_vectors(
+    frame: geopandas.GeoDataFrame, stem: str | Path, metadata: dict[str, str] | None = None, kind: str = "Polygon"
+) -> None:
     """Write a frame as stem.parquet, stem.gpkg and stem.shp, the last with its table of aliases.
 
-    Each file appears whole or not at all. Metadata goes into the GeoPackage and the GeoParquet.
+    Their geometries are of a `kind`, Polygon or LineString, some of several parts. Each file appears whole or not
+    at all. Metadata goes into the GeoPackage and the GeoParquet.
     """
     stem = str(stem)
     _write_parquet(frame, Path(f"{stem}.parquet"), metadata or {})
     with atomic(f"{stem}.gpkg") as temporary:
         pyogrio.write_dataframe(
-            frame, temporary, driver="GPKG", layer=Path(stem).name, geometry_type="MultiPolygon", promote_to_multi=True,
+            frame, temporary, driver="GPKG", layer=Path(stem).name, geometry_type=f"Multi{kind}", promote_to_multi=True,
             dataset_metadata=metadata, dataset_options={"VERSION": "1.2"},  # read by older GDALs without a warning
         )  # fmt: skip
-    _write_shapefile(frame, stem)
+    _write_shapefile(frame, stem, kind)
 
 
 def _write_parquet(frame: geopandas.GeoDataFrame, path: Path, metadata: dict[str, str]) -> None:
@@ -38,12 +43,12 @@ def _write_parquet(frame: geopandas.GeoDataFrame, path: Path, metadata: dict[str
         pq.write_table(table.replace_schema_metadata(described), temporary)
 
 
-def _write_shapefile(frame: geopandas.GeoDataFrame, stem: str) -> None:
+def _write_shapefile(frame: geopandas.GeoDataFrame, stem: str, kind: str) -> None:
     """Write the parts of a Shapefile into a folder beside, then move them; .shp comes last."""
     with tempfile.TemporaryDirectory(dir=Path(stem).parent, prefix=".shapefile-") as folder:
         path = Path(folder) / "shapes.shp"
         pyogrio.write_dataframe(frame.rename(columns=SHAPEFILE_NAMES), path, driver="ESRI Shapefile", encoding="UTF-8",
-                                geometry_type="Polygon")  # fmt: skip
+                                geometry_type=kind)  # fmt: skip
         for part in SHAPEFILE_PARTS:
             path.with_suffix(part).replace(f"{stem}{part}")
     aliases = [f"{SHAPEFILE_NAMES.get(name, name)},{name}" for name in frame.columns if name != "geometry"]

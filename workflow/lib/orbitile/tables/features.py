@@ -1,0 +1,23 @@
+"""Tables of the map of a run: polygons and centre lines. All sizes are those on the ground."""
+
+ABOUT = dict(
+    feature="number of the polygon; a line has that of the polygon it lies in",
+    scene="scene that holds most of it", scenes="how many scenes hold a part of it", scale_m="m/px it was found at",
+    area_m2="square metres", length_m="metres along its centre lines", width_m="mean width in metres along them",
+    width_max_m="largest width in metres", azimuth_deg="mean direction, 0..180 clockwise from north",
+    probability="mean over its pixels, 0..1", lon="degrees east, -180..180, of a point in it",
+    lat="degrees, planetocentric",
+) | {"class": "what it is"}  # fmt: skip
+"""What the columns hold."""
+
+POLYGONS = [
+    "feature", "class", "scene", "scenes", "scale_m", "area_m2", "length_m", "width_m", "width_max_m", "azimuth_deg",
+    "probability", "lon", "lat",
+]  # fmt: skip
+LINES = [
+    "feature", "class", "scene", "scale_m", "length_m", "width_m", "width_max_m", "azimuth_deg", "lon", "lat",
+]  # fmt: skip
+ORDER = ["lat", "lon", "scale_m", "class", "length_m"]
+"""What sorts both."""
+TYPES = dict.fromkeys(POLYGONS, float) | dict(feature=int, scenes=int, scene=object) | {"class": object}
+"""What the columns are of, where there is no row to tell."""
