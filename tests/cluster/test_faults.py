@@ -5,20 +5,13 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from cluster_projects import on
+from cluster_projects import CATALOGUE, RASTERS, inferring, on, pieces
 from projects import Project, make_demo
 from slurm import Cluster
-
-RASTERS = 9
-"""Three scenes at three scales: so many fragments `infer` leaves where nothing interrupts it."""
-CATALOGUE = "results/demo/catalogue/craters.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -42,60 +35,6 @@ def tiled(undisturbed: Project, tmp_path: Path, cluster: Cluster) -> Project:
 def group_of(project: Project) -> str:
     (table,) = project.result("tiles").glob("*.parquet")
     return table.stem
-
-
-def pieces(project: Project, stage: str = "work/infer") -> dict[str, int]:
-    """The finished pieces of a stage, and which file on the disk each is."""
-    found = project.result(stage).glob("*/[!.]*")
-    return {path.name: path.stat().st_ino for path in found}
-
-
-def infer_job(cluster: Cluster) -> str:
-    """The Slurm job that infers now."""
-    running = [job for job in cluster.jobs() if job.comment.startswith("rule_infer") and job.state == "RUNNING"]
-    return running[0].id
-
-
-@dataclass(frozen=True)
-class Inference:
-    """A run in the midst of `infer`: the process that drives it, the Slurm job, and the script's process.
-
-    The script is held, so that nothing hangs on how fast this machine is. Signals wait until it goes on.
-    """
-
-    driver: subprocess.Popen
-    job: str
-    script: int
-
-    def go_on(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.script, signal.SIGCONT)
-
-
-def script_of(cluster: Cluster, job: str) -> int:
-    """The process of a job's script, by the host's numbering."""
-    found = [pid for pid, line in cluster.processes(cluster.job(job).node).items() if line.endswith(".infer.py")]
-    return found[0]
-
-
-@contextmanager
-def inferring(project: Project, cluster: Cluster, *options: str) -> Iterator[Inference]:
-    """Run until some pieces of `infer` are made, and hold it there."""
-    driver = project.start(CATALOGUE, options=options)
-    job = None
-    try:
-        cluster.wait_until(lambda: len(pieces(project)) >= 2, 300)
-        job = infer_job(cluster)
-        script = script_of(cluster, job)
-        os.kill(script, signal.SIGSTOP)
-        assert len(pieces(project)) < RASTERS
-        yield Inference(driver, job, script)
-    finally:
-        if driver.poll() is None:
-            driver.kill()
-            driver.wait()
-        if job:
-            cluster.cancel(job)
 
 
 def finish(project: Project, undisturbed: Project, kept: dict[str, int]) -> None:

@@ -7,16 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from projects import SIDE, Project, cut, write_scenes
-
-
-def refused(project: Project, *words: str, options: tuple[str, ...] = ("--dry-run",)) -> None:
-    """Assert that a run fails with one line that holds all the words, and without a traceback of ours."""
-    done = project.run("all", options=options)
-    said = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert any(all(word in line for word in words) for line in said.splitlines()), said
-    assert "Traceback" not in said
+from projects import SIDE, Project, cut, refused, write_scenes
 
 
 @pytest.mark.parametrize(

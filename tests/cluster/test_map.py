@@ -1,0 +1,57 @@
+"""A map made on a cluster is the one made on one machine, whatever happens on the way."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cluster_projects import inferring, on, pieces
+from projects import Project, make_fracture_project
+from slurm import Cluster
+
+MAP = "results/small/map/polygons.json"
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Two abutting scenes in one group, and their map."""
+    project = make_fracture_project(tmp_path_factory.mktemp("local") / "run", scenes_per_group=2)
+    done = project.run(MAP)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture
+def tiled(local: Project, tmp_path: Path, cluster: Cluster) -> Project:
+    """The same project with nothing done but the tiles."""
+    project = local.copy(tmp_path / "run")
+    for folder in ("work/infer", "raw", "stitched", "probability", "work/outline", "outlines", "map", "jobs", "logs"):
+        shutil.rmtree(project.result(folder))
+    return on(cluster, project)
+
+
+@pytest.mark.xdist_group("map")
+def test_the_map_on_the_cluster(cluster: Cluster, local: Project, tmp_path: Path):
+    """Each scene is a group of its own there."""
+    project = on(cluster, make_fracture_project(tmp_path))
+    done = project.run(MAP)
+    assert done.returncode == 0, done.stderr
+    assert len(list(project.result("outlines").glob("*.parquet"))) == 2
+    assert project.mapped == local.mapped
+    assert project.jobs(MAP) == set()
+
+
+@pytest.mark.xdist_group("map")
+def test_a_cancelled_job(cluster: Cluster, local: Project, tiled: Project):
+    """The scene that was done is not done again, and the map is the same."""
+    with inferring(tiled, cluster, target=MAP, some=range(1, 2)) as running:
+        cluster.cancel(running.job)
+        assert running.driver.wait(300) == 1
+    kept = pieces(tiled)
+    said = tiled.ask("failures").stdout
+    assert "told to stop" in said
+    assert "-- results/small/outlines/" in said
+    done = tiled.run(MAP)
+    assert done.returncode == 0, done.stderr
+    assert tiled.mapped == local.mapped
+    assert kept.items() <= pieces(tiled).items()
+    assert len(pieces(tiled)) == 2
