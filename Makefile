@@ -6,13 +6,18 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo status failures stale clear-stale test test-cluster test-container check format lock setup clean
-.PHONY: container container-archive bench-suppression bench-engine bench-reading
-.PHONY: bench-cuts bench-projections bench-opposite-sun
+.PHONY: demo demo-fractures status failures stale clear-stale test test-cluster test-container check format lock setup clean
+.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
+.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise
 
 demo: setup
 	snakemake --profile profiles/local --quiet host reason -- all annotated
 	@$(BIN)/python demo/summary.py
+
+# Maps made-up fractures in real lunar terrain.
+demo-fractures: setup
+	snakemake --profile profiles/local --configfile demo/fractures/fractures.yaml --quiet host reason -- all annotated
+	@$(BIN)/python demo/fractures/summary.py
 
 # About the run RUN, at any time, from any machine that sees its folder.
 status failures stale: setup
@@ -77,12 +82,24 @@ bench-engine: setup benchmarks/.peers/current
 bench-reading: setup
 	@python benchmarks/reading.py $(BENCH)
 
+# Polygons and centre lines of masks, beside GDAL's polygonizer; BENCH=--quick to see whether it works.
+bench-vectorise: setup
+	@python benchmarks/vectorise.py $(BENCH)
+
 # The other programs, in a folder of their own: .venv stays as it is locked.
 benchmarks/.peers/current: benchmarks/requirements.lock | setup
 	rm -rf benchmarks/.peers
 	python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r benchmarks/requirements.lock --target benchmarks/.peers
 	touch $@
+
+# A scene of 60,000 x 60,000 px on its way through the whole chain.
+bench-map: setup
+	@python benchmarks/large_map.py $(BENCH)
+
+# How much maps change with the size and the place of tiles, and at coarser scales.
+bench-tiles: setup
+	@python benchmarks/exactness/tiles.py $(BENCH)
 
 # How exact catalogues are, on real images of the Moon. BENCH is a folder for scenes and results, a temporary one by
 # default; MOSAIC the global mosaic, MOON a folder of two images under opposite sun. benchmarks/README.md says more.
