@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from cluster_projects import inferring, on, pieces
 from projects import Project, make_fracture_project
@@ -42,7 +44,7 @@ def test_the_map_on_the_cluster(cluster: Cluster, local: Project, tmp_path: Path
 
 @pytest.mark.xdist_group("map")
 def test_a_cancelled_job(cluster: Cluster, local: Project, tiled: Project):
-    """The scene that was done is not done again, and the map is the same."""
+    """What was done is kept, no tile is searched again, and the map is the same."""
     with inferring(tiled, cluster, target=MAP, some=range(1, 2)) as running:
         cluster.cancel(running.job)
         assert running.driver.wait(300) == 1
@@ -54,4 +56,9 @@ def test_a_cancelled_job(cluster: Cluster, local: Project, tiled: Project):
     assert done.returncode == 0, done.stderr
     assert tiled.mapped == local.mapped
     assert kept.items() <= pieces(tiled).items()
-    assert len(pieces(tiled)) == 2
+    assert searched(tiled) == len(pd.concat(map(pd.read_parquet, tiled.result("raw").glob("*.parquet"))))
+
+
+def searched(project: Project) -> int:
+    """How many tiles all fragments of a search hold, a row for each."""
+    return sum(pq.read_metadata(path).num_rows for path in project.result("work/infer").glob("*/[!.]*"))
