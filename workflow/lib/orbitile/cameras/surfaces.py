@@ -1,0 +1,48 @@
+"""What an image is projected onto: a body's ellipsoid, or an elevation model of it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from orbitile.space.ground import unit_vectors
+
+
+class Surface(Protocol):
+    """A body's surface; points (n, 3) are body-fixed and in metres, places planetocentric and in degrees."""
+
+    def hit(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """The points (n, 3) where rays from origins (n, 3) along unit vectors (n, 3) first meet it; NaN where none."""
+
+    def at(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """The points (n, 3) at longitudes (east) and planetocentric latitudes."""
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """An ellipsoid of revolution by its equatorial and polar radius in metres."""
+
+    equatorial_m: float
+    polar_m: float
+
+    def hit(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """See Surface. The nearer root of the quadratic equation of the unit sphere that the axes are scaled to."""
+        axes = np.array([self.equatorial_m, self.equatorial_m, self.polar_m])
+        start, way = origins / axes, directions / axes
+        square, half = (way * way).sum(axis=-1), (start * way).sum(axis=-1)
+        with np.errstate(invalid="ignore"):
+            root = np.sqrt(half**2 - square * ((start * start).sum(axis=-1) - 1))
+            distance = (-half - root) / square
+        return origins + np.where(distance > 0, distance, np.nan)[..., None] * directions
+
+    def at(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """See Surface."""
+        along = unit_vectors(lon, lat)
+        axes = np.array([self.equatorial_m, self.equatorial_m, self.polar_m])
+        return along / np.linalg.norm(along / axes, axis=-1, keepdims=True)
+
+
+def places(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Longitudes (east, -180..180) and planetocentric latitudes in degrees of points (n, 3)."""
+    x, y, z = np.moveaxis(points, -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
