@@ -46,7 +46,7 @@ class Optics:
         return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
 
     def detect(self, look: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Detector samples and lines (n) that see along vectors (n, 3) of the camera's frame; NaN for what is behind."""
+        """Detector samples and lines (n) that see along vectors (n, 3) of the camera's frame; NaN behind it."""
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = self.focal_mm / look[..., 2]
         scale = np.where(scale > 0, scale, np.nan)

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orbitile.cameras.elevation import Heights, read_heights
+from orbitile.cameras.surfaces import Ellipsoid, places
+from orbitile.errors import OrbitileError
+from orbitile.space.bodies import body
+from orbitile.space.grids import Grid
+from orbitile.space.ground import destination
+
+MARS = Ellipsoid(3396190.0, 3376200.0)
+MOON = body("Moon")
+
+
+@given(st.floats(-180, 180), st.floats(-90, 90), st.floats(1e3, 1e7), st.floats(0, 60), st.floats(0, 360))
+def test_rays_meet_the_ellipsoid_where_it_is(lon, lat, above_m, slant_deg, azimuth_deg):
+    ground = MARS.at(np.array([lon]), np.array([lat]))
+    assert np.hypot(*(ground[0, :2] / MARS.equatorial_m)) ** 2 + (ground[0, 2] / MARS.polar_m) ** 2 == pytest.approx(1)
+    up = ground[0] / np.linalg.norm(ground[0])
+    east = np.cross([0.0, 0.0, 1.0], up) if abs(lat) < 89 else np.array([1.0, 0.0, 0.0])
+    east /= np.linalg.norm(east)
+    side = np.cos(np.radians(azimuth_deg)) * east + np.sin(np.radians(azimuth_deg)) * np.cross(up, east)
+    way = np.cos(np.radians(slant_deg)) * up + np.sin(np.radians(slant_deg)) * side
+    way /= np.linalg.norm(way)
+    found = MARS.hit(ground + above_m * way, -way[None])
+    np.testing.assert_allclose(found, ground, atol=1e-3)
+
+
+def test_rays_past_the_body_or_away_from_it_meet_nothing():
+    origin = np.array([[4e6, 0, 0]] * 2)
+    assert np.isnan(MARS.hit(origin, np.array([[0.0, 1, 0], [1.0, 0, 0]]))).all()
+
+
+def test_places_are_planetocentric():
+    lon, lat = places(MARS.at(np.array([10.0, 200.0]), np.array([45.0, -30.0])))
+    np.testing.assert_allclose(lon, [10, -160])
+    np.testing.assert_allclose(lat, [45, -30])
+
+
+HILL_M, WIDE_M, STEP_M = 2000.0, 6000.0, 50.0
+
+
+def hill(lon=20.0, lat=10.0):
+    """A made-up Gaussian hill of 2 km on the Moon, on a map of 1200 x 1200 pixels of 50 m around it."""
+    crs = MOON.crs.from_user_input("IAU_2015:30110")
+    degree_m = np.pi / 180 * MOON.radius_m
+    left, top = lon * degree_m - 600 * STEP_M, lat * degree_m + 600 * STEP_M
+    grid = Grid(crs.to_wkt(), Affine(STEP_M, 0, left, 0, -STEP_M, top), 1200, 1200)
+    x, y = np.meshgrid(np.arange(1200) + 0.5 - 600, np.arange(1200) + 0.5 - 600)
+    return Heights(
+        grid, HILL_M * np.exp(-((x**2 + y**2) * STEP_M**2) / (2 * WIDE_M**2)).astype(np.float32), MOON.radius_m
+    )
+
+
+def look_at(target, slant_deg, range_m=100e3):
+    """A ray from a made-up camera at a range, which sees a point (3) so many degrees off its vertical."""
+    up = target / np.linalg.norm(target)
+    east = np.cross([0.0, 0.0, 1.0], up)
+    east /= np.linalg.norm(east)
+    away = np.cos(np.radians(slant_deg)) * up + np.sin(np.radians(slant_deg)) * east
+    return target + range_m * away, -away
+
+
+@pytest.mark.parametrize("slant_deg", [0, 30, 60])
+def test_the_top_of_a_hill_is_met_where_it_is(slant_deg):
+    heights = hill()
+    top = heights.at(np.array([20.0]), np.array([10.0]))
+    assert np.linalg.norm(top) - MOON.radius_m == pytest.approx(HILL_M, abs=1)
+    origin, way = look_at(top[0], slant_deg)
+    np.testing.assert_allclose(heights.hit(origin[None], way[None]), top, atol=0.5)
+
+
+def test_on_the_sphere_the_top_of_the_hill_would_be_seen_1_15_km_off():
+    """What the elevation model is for: 2 km times tan 30 degrees."""
+    heights = hill()
+    top = heights.at(np.array([20.0]), np.array([10.0]))
+    origin, way = look_at(top[0], 30)
+    sphere = Ellipsoid(MOON.radius_m, MOON.radius_m).hit(origin[None], way[None])
+    off = np.linalg.norm(sphere / np.linalg.norm(sphere) - top / np.linalg.norm(top)) * MOON.radius_m
+    assert off == pytest.approx(HILL_M * np.tan(np.radians(30)), rel=0.01)
+
+
+@given(st.floats(-8, 8), st.floats(-8, 8), st.floats(0, 45))
+def test_rays_meet_the_slopes_of_a_hill(east_km, north_km, slant_deg):
+    heights = hill()
+    lon, lat = destination(np.array([20.0]), np.array([10.0]), [east_km * 1e3], [north_km * 1e3], MOON.radius_m)
+    point = heights.at(lon, lat)
+    origin, way = look_at(point[0], slant_deg)
+    np.testing.assert_allclose(heights.hit(origin[None], way[None]), point, atol=1)
+
+
+def test_a_ray_meets_the_hill_that_hides_what_lies_behind_it():
+    """Over a cliff of 2 km, seen 60 degrees off the vertical, what lies close behind it is hidden."""
+    heights = hill()
+    cliff = Heights(heights.grid, np.where(np.arange(1200) < 600, 0, HILL_M)[None].repeat(1200, 0), MOON.radius_m)
+    behind = cliff.at(np.array([20.0 - 0.02]), np.array([10.0]))
+    origin, way = look_at(behind[0], 60)
+    found = cliff.hit(origin[None], way[None])
+    lon, _ = places(found)
+    assert lon[0] > 20 - 0.003
+    assert np.linalg.norm(found - behind) > 500
+
+
+def write(path, heights, **changes):
+    profile = dict(
+        driver="GTiff", width=1200, height=1200, count=1, dtype="float32", crs=heights.grid.crs_wkt,
+        transform=heights.grid.transform, nodata=-9999,
+    )  # fmt: skip
+    with rasterio.open(path, "w", **profile | changes) as sink:
+        sink.write(heights.heights.astype(np.float32), 1)
+    return path
+
+
+AROUND = np.array([19.9, 20.1, 20.1, 19.9]), np.array([10.1, 10.1, 9.9, 9.9])
+
+
+def test_a_part_of_a_model_is_the_whole_of_it_around_a_footprint(tmp_path):
+    heights = hill()
+    part = read_heights(write(tmp_path / "dem.tif", heights), MOON, *AROUND)
+    assert part.grid.width < 700
+    lon, lat = np.array([19.95, 20.0, 20.07]), np.array([10.0, 9.93, 10.05])
+    np.testing.assert_allclose(part.at(lon, lat), heights.at(lon, lat), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "message"),
+    [
+        (dict(), (AROUND[0] + 5, AROUND[1]), "does not cover longitude 24.9"),
+        (dict(crs=None), AROUND, "no georeferencing"),
+        (dict(crs="IAU_2015:49910"), AROUND, "lies on"),
+    ],
+)
+def test_models_of_another_place_are_refused(changes, around, message, tmp_path):
+    path = write(tmp_path / "dem.tif", hill(), **changes)
+    with pytest.raises(OrbitileError, match=message):
+        read_heights(path, MOON, *around)
