@@ -45,6 +45,18 @@ def test_what_a_stage_left_out_is_told(plan, stage):
     assert "\n" not in str(error.value)
 
 
+def test_what_isis_left_out_is_told(plan):
+    path = plan("detection", {("isis", "a"): Failure("a", "", "no kernels", "")})
+    assert left_out(path, allowed=True) == [dict(scene="a", detail="", reason="no kernels")]
+
+
+def test_groups_that_need_no_isis_have_no_table_of_it(plan, tmp_path):
+    path = plan("detection", {})
+    for group in "ab":
+        Place(tmp_path, "isis", group).table.unlink()
+    assert left_out(path, allowed=False) == []
+
+
 def test_stages_of_the_other_chain_do_not_count(plan):
     path = plan("detection", {("stitch", "b"): Failure("b", "", "disk full", "")})
     assert left_out(path, allowed=False) == []

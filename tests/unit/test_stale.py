@@ -71,6 +71,7 @@ def test_it_does_not_matter_how_the_folder_is_named(run_folder, finished, tmp_pa
         ("rasters", "400m-old.tif"),
         ("work/tile", "100m-old.parquet"),
         ("work/infer", "100m-0-9-old.parquet"),
+        ("work/isis", "6m-old.cub"),
     ],
 )
 def test_pieces_of_old_settings_are_stale(run_folder, finished, folder, name):
@@ -85,6 +86,7 @@ def test_pieces_of_old_settings_are_stale(run_folder, finished, folder, name):
         ("downsample", "rasters", True),
         ("tile", "work/tile", True),
         ("infer", "work/infer", True),
+        ("isis", "work/isis", True),
         ("tile", "work/infer", False),
         ("infer", "rasters", False),
         ("suppress", "work/infer", False),
@@ -95,6 +97,20 @@ def test_pieces_of_unfinished_groups_are_left_alone(run_folder, finished, rule, 
     old = {scene: run_folder.piece(folder, scene, "old.parquet") for scene in "abc"}
     (run_folder.path / TABLES[rule] / "g.parquet").unlink()
     assert stale(run_folder.path) == ([old["c"]] if left_alone else [old["a"], old["b"], old["c"]])
+
+
+def test_what_a_killed_job_of_isis_leaves_is_stale_but_not_the_image(run_folder, finished, tmp_path, capsys):
+    """A link to the raw image among it counts as what it is, and not as what it leads to."""
+    image = tmp_path / "raw.IMG"
+    image.write_bytes(bytes(10_000_000))
+    (run_folder.path / TABLES["isis"] / "g.parquet").unlink()
+    cube = run_folder.piece("work/isis", ".a-1234abcd", "hical.cub")
+    link = cube.with_name("raw.IMG")
+    link.symlink_to(image)
+    assert stale(run_folder.path) == [cube, link]
+    show_stale(run_folder.path, remove=True)
+    assert "2 stale files, 0.0 MB, removed" in capsys.readouterr().out
+    assert image.is_file()
 
 
 def test_scenes_that_are_no_more_are_stale(run_folder, finished):

@@ -46,6 +46,16 @@ def test_groups_are_done_running_failed_or_to_come(run_folder):
     assert "something failed: `make failures` tells" in page
 
 
+def test_stages_before_the_chain_are_told_where_they_are_needed(run_folder):
+    run_folder.plan(dict(g="a", h="b", i="c"))
+    assert "isis" not in status(run_folder.path)
+    run_folder.done("isis", "g")
+    run_folder.attempts("isis", "h", FAILED)
+    page = status(run_folder.path)
+    assert counts(page, "isis") == [1, 0, 1, 0]
+    assert page.index("isis") < page.index("georeference")
+
+
 @pytest.mark.parametrize(
     ("states", "table", "expected"),
     [

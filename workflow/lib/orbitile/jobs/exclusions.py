@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orbitile.errors import OrbitileError
 from orbitile.jobs.pieces import exclusions
-from orbitile.jobs.place import CHAINS, WORK_FOLDERS, Place
+from orbitile.jobs.place import BEFORE, CHAINS, WORK_FOLDERS, Place
 from orbitile.tables.plan import read_plan
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ def left_out(plan: str, allowed: bool) -> list[dict[str, str]]:
     refused = [dict(scene=one.scene, detail="", reason=one.reason) for one in planned.unplanned]
     stages = [stage for stage in CHAINS[planned.chain] if stage in WORK_FOLDERS]
     tables = [Place(path.parent, stage, group).table for stage in stages for group in planned.groups]
+    before = [Place(path.parent, stage, group).table for stage in BEFORE for group in planned.groups]
+    tables += [table for table in before if table.is_file()]
     found = sorted(refused + exclusions(tables), key=lambda one: (one["scene"], one["detail"]))
     if found and not allowed:
         raise OrbitileError(

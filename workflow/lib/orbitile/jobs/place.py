@@ -23,15 +23,17 @@ CHAINS = {
     SEGMENTATION: _SEARCH | dict(stitch="stitched", outline="outlines"),
 }
 """Where each stage's table of a group lies, in the order of the chain: of one that finds objects, of one that maps."""
-TABLES = CHAINS[DETECTION] | CHAINS[SEGMENTATION]
+BEFORE = dict(isis="isis")
+"""Tables of stages that only some groups need, before their chain."""
+TABLES = BEFORE | CHAINS[DETECTION] | CHAINS[SEGMENTATION]
 LAST = {
     DETECTION: Last("catalogue", "catalogue/craters.parquet", "catalogue/craters.json", "catalogue"),
     SEGMENTATION: Last("unite", "map/polygons.parquet", "map/polygons.json", "map"),
 }
 """What makes one table of all groups at the end of each chain."""
 WORK_FOLDERS = dict(
-    georeference="rasters", downsample="rasters", tile="work/tile", infer="work/infer", stitch="probability",
-    outline="work/outline",
+    isis="work/isis", georeference="rasters", downsample="rasters", tile="work/tile", infer="work/infer",
+    stitch="probability", outline="work/outline",
 )  # fmt: skip
 """Where each stage keeps its pieces, in a folder per scene."""
 
@@ -54,7 +56,7 @@ class Place:
 
     @property
     def table(self) -> Path:
-        """The stage's table of the group; stages of the chain (see TABLES) have one."""
+        """The stage's table of the group; stages of the chain and those before it (see TABLES) have one."""
         return self.results / TABLES[self.rule] / f"{self.group}.parquet"
 
     @property

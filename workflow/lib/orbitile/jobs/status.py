@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from orbitile.jobs.at_work import at_work
-from orbitile.jobs.place import CHAINS, Place
+from orbitile.jobs.place import BEFORE, CHAINS, Place
 from orbitile.jobs.records import DONE, RUNNING, Attempt, read_attempts
 from orbitile.tables.plan import Plan, read_plan
 
@@ -49,8 +49,10 @@ class GroupState:
 
 
 def stage_states(results: Path, plan: Plan) -> dict[str, list[GroupState]]:
-    """The state of every stage in every group."""
-    places = {rule: [Place(results, rule, group) for group in plan.groups] for rule in CHAINS[plan.chain]}
+    """The state of every stage in every group; of stages before the chain, in the groups that have begun with them."""
+    known = {rule: [Place(results, rule, group) for group in plan.groups] for rule in (*BEFORE, *CHAINS[plan.chain])}
+    begun = {rule: [place for place in known.pop(rule) if place.record.is_file()] for rule in BEFORE}
+    places = {rule: some for rule, some in begun.items() if some} | known
     working = at_work(place for some in places.values() for place in some)
     return {rule: [_state(place, place in working) for place in some] for rule, some in places.items()}
 

@@ -53,7 +53,7 @@ def _paragraph(rows: pd.DataFrame, word: str) -> str:
 
 def show_stale(results: Path, remove: bool) -> None:
     """Print what is stale and how large it is; remove it where told to."""
-    sizes = {path: path.stat().st_size for path in stale(_known(results))}
+    sizes = {path: path.lstat().st_size for path in stale(_known(results))}
     if remove:
         clear(results)
     for path, size in sizes.items():

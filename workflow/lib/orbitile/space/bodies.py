@@ -80,6 +80,12 @@ def lies_on(crs: CRS, expected: Body) -> bool:
     return abs(radius / expected.radius_m - 1) <= RADIUS_TOLERANCE
 
 
+def body_of(crs: CRS) -> Body | None:
+    """The body that a CRS names; None where it names none of the IAU's."""
+    named = _named_body(crs)
+    return body(named) if named else None
+
+
 def _named_body(crs: CRS) -> str | None:
     """Return the lower-case name of the body that a CRS's datum or geographic system names."""
     words = f" {crs.datum.name} {crs.geodetic_crs.name} ".lower().replace("_", " ")

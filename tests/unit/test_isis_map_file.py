@@ -1,0 +1,99 @@
+"""Map templates, read back by pvl, and by GDAL as the label of a cube."""
+
+import numpy as np
+import pvl
+import pytest
+import rasterio
+from pyproj import CRS, Transformer
+
+from orbitile.errors import OrbitileError
+from orbitile.isis.map_file import map_text
+
+EQC = "+proj=eqc +lat_ts=30 +lon_0=20 +R=1737400 +type=crs"
+POLAR = "+proj=stere +lat_0=-90 +lat_ts=-71 +lon_0=10 +R=1737400 +type=crs"
+MAPS = {
+    "IAU_2015:30110": ("Equirectangular", "Moon", 1737400, 0, 0, 180),
+    "IAU_2015:49910": ("Equirectangular", "Mars", 3396190, 0, 0, 180),
+    "IAU_2015:49915": ("Equirectangular", "Mars", 3396190, 0, 180, 360),
+    EQC: ("Equirectangular", None, 1737400, 30, 20, 180),
+    EQC.replace("=20", "=-170"): ("Equirectangular", None, 1737400, 30, 190, 360),
+    EQC.replace("=20", "=270"): ("Equirectangular", None, 1737400, 30, -90, 180),
+    "IAU_2015:30130": ("PolarStereographic", "Moon", 1737400, 90, 0, 180),
+    "IAU_2015:49935": ("PolarStereographic", "Mars", 3396190, -90, 0, 180),
+    POLAR: ("PolarStereographic", None, 1737400, -71, 10, 180),
+    "IAU_2015:19920": ("Sinusoidal", "Mercury", 2440530, None, 0, 180),
+}
+CUBE = """Object = IsisCube
+  Object = Core
+    StartByte = 8193
+    Format = Tile
+    TileSamples = 4
+    TileLines = 4
+    Group = Dimensions
+      Samples = 4
+      Lines = 4
+      Bands = 1
+    End_Group
+    Group = Pixels
+      Type = Real
+      ByteOrder = Lsb
+      Base = 0.0
+      Multiplier = 1.0
+    End_Group
+  End_Object
+{mapping}
+    UpperLeftCornerX = 12000.0 <meters>
+    UpperLeftCornerY = -24000.0 <meters>
+  End_Group
+End_Object
+End
+"""
+
+
+@pytest.mark.parametrize("crs", MAPS)
+def test_templates(crs):
+    name, target, radius, latitude, longitude, domain = MAPS[crs]
+    found = pvl.loads(map_text(CRS(crs).to_wkt(), 6.25))["Mapping"]
+    assert found["ProjectionName"] == name
+    assert found.get("TargetName") == target
+    assert found["EquatorialRadius"] == found["PolarRadius"] == (radius, "meters")
+    assert (found["LatitudeType"], found["LongitudeDirection"]) == ("Planetocentric", "PositiveEast")
+    assert (found.get("CenterLatitude"), found["CenterLongitude"]) == (latitude, longitude)
+    assert found["LongitudeDomain"] == domain
+    assert found["PixelResolution"] == (6.25, "meters/pixel")
+
+
+@pytest.mark.parametrize("crs", MAPS)
+def test_gdal_finds_the_map_we_meant(tmp_path, crs):
+    """In a cube's label, as cam2map copies it: places on the map lie where they should on the body."""
+    path, wanted = tmp_path / "a.cub", CRS(crs)
+    mapping = map_text(wanted.to_wkt(), 100).partition("End_Group")[0]
+    path.write_bytes(CUBE.format(mapping=mapping).encode().ljust(8192, b"\0") + np.zeros(16, "<f4").tobytes())
+    with rasterio.open(path) as cube:
+        seen, transform = CRS(cube.crs.to_wkt()), cube.transform
+    assert (transform.a, transform.e, transform.c, transform.f) == (100, -100, 12000, -24000)
+    x, y = np.meshgrid([-300e3, 12000, 250e3], [-200e3, -24000, 120e3])
+    places = [Transformer.from_crs(one, one.geodetic_crs, always_xy=True).transform(x, y) for one in (seen, wanted)]
+    assert np.allclose(*places, atol=1e-9)
+    assert seen.ellipsoid.semi_major_metre == wanted.ellipsoid.semi_major_metre
+    assert np.isclose(seen.ellipsoid.semi_minor_metre, wanted.ellipsoid.semi_major_metre)
+
+
+@pytest.mark.parametrize(
+    ("crs", "says"),
+    [
+        ("IAU_2015:49900", "Ocentric (longitude and latitude) here; it can to equidistant cylindrical, polar"),
+        ("IAU_2015:49960", "(Transverse Mercator) here; it can to"),
+        ("IAU_2015:49912", "its body is no sphere; take the map of the same kind on the body's sphere"),
+        ("+proj=eqc +lat_ts=30 +lat_0=5 +R=1737400 +type=crs", "its latitude of natural origin is 5, which must be 0"),
+        ("+proj=eqc +x_0=1000 +R=1737400 +type=crs", "its false easting is 1000, which must be 0"),
+        ("+proj=stere +lat_0=90 +k=0.994 +R=1737400 +type=crs", "which must be 1"),
+        ("+proj=sinu +R=1737400 +units=km +type=crs", "its unit is not the metre"),
+        ("+proj=eqc +R=1737400 +axis=wnu +type=crs", "its axes do not point to east and north"),
+    ],
+)
+def test_what_isis_cannot_do_is_told_with_its_name(crs, says):
+    with pytest.raises(OrbitileError) as error:
+        map_text(CRS(crs).to_wkt(), 6)
+    assert str(error.value).startswith(f"crs: ISIS cannot project to {CRS(crs).name}")
+    assert says in str(error.value)

@@ -1,0 +1,1 @@
+"""The way through USGS ISIS, where it is installed: its programs, their order, and the maps they project to."""
