@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow" / "lib"
-SETS = ["rasters", "networks"]
+SETS = ["rasters", "networks", "isis"]
 # The Snakefile runs this stage itself, so that no rule names it.
 PLAN = LIBRARY / "orbitile" / "stages" / "plan.py"
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
@@ -46,9 +46,10 @@ def rules():
 
 
 def served(name):
-    """The scripts that run in a set, and with networks those of rasters too: it has room for all."""
-    files = {"rasters.yaml"} if name == "rasters" else {"rasters.yaml", "networks.yaml"}
-    return [PLAN, *(script for _, file, script in rules() if file in files)]
+    """The scripts that run in a set, and with networks those of rasters too: it has room for all. ISIS's has not."""
+    files = {"rasters.yaml", "networks.yaml"} if name == "networks" else {f"{name}.yaml"}
+    planned = [] if name == "isis" else [PLAN]
+    return [*planned, *(script for _, file, script in rules() if file in files)]
 
 
 def imported(path):

@@ -4,10 +4,17 @@ import numpy as np
 import pvl
 import pytest
 import rasterio
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproj import CRS, Transformer
+from rasterio.enums import Resampling
 
 from orbitile.errors import OrbitileError
 from orbitile.isis.map_file import map_text
+from orbitile.rasters.read import opened, read
+from orbitile.rasters.resample import warped
+from orbitile.space.grids import Grid, Window
 
 EQC = "+proj=eqc +lat_ts=30 +lon_0=20 +R=1737400 +type=crs"
 POLAR = "+proj=stere +lat_0=-90 +lat_ts=-71 +lon_0=10 +R=1737400 +type=crs"
@@ -97,3 +104,31 @@ def test_what_isis_cannot_do_is_told_with_its_name(crs, says):
         map_text(CRS(crs).to_wkt(), 6)
     assert str(error.value).startswith(f"crs: ISIS cannot project to {CRS(crs).name}")
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("how", ["as it is", "averaged", "warped"])
+def test_saturated_pixels_of_cubes_are_no_data(tmp_path, how):
+    """ISIS marks them with values of their own beside that of pixels without data, which is the only one GDAL tells."""
+    path, crs = tmp_path / "a.cub", CRS("IAU_2015:30110")
+    special = np.array([0xFF7FFFFB, 0xFF7FFFFC, 0xFF7FFFFD, 0xFF7FFFFE, 0xFF7FFFFF], "<u4").view("<f4")
+    pixels = np.append(special, np.full(11, 0.25, "<f4"))
+    mapping = map_text(crs.to_wkt(), 100).partition("End_Group")[0]
+    path.write_bytes(CUBE.format(mapping=mapping).encode().ljust(8192, b"\0") + pixels.tobytes())
+    with opened(str(path)) as cube:
+        if how == "warped":
+            grid = Grid(crs.to_wkt(), cube.transform @ Affine.translation(0.25, 0.25), 4, 4)
+            ((_, found, valid),) = warped(cube, grid, Resampling.bilinear)
+        else:
+            found, valid = read(cube, Window(0, 0, 4, 4), shape=(2, 2) if how == "averaged" else None)
+    assert valid.sum() == (4 if how == "averaged" else 11)
+    assert set(found[valid]) == {0.25}
+
+
+@given(st.floats(-360, 360))
+def test_the_centre_lies_well_inside_its_range_of_longitudes(longitude):
+    """So that places up to a quarter turn from it lie on the map where they lie on ours, and not a turn beside."""
+    found = pvl.loads(map_text(CRS(f"+proj=sinu +lon_0={longitude:.6f} +R=1737400 +type=crs").to_wkt(), 6))["Mapping"]
+    centre, domain = found["CenterLongitude"], found["LongitudeDomain"]
+    low, high = (-180, 180) if domain == 180 else (0, 360)
+    assert low + 90 - 1e-6 <= centre <= high - 90 + 1e-6
+    assert (centre - longitude + 180) % 360 - 180 == pytest.approx(0, abs=1e-5)
