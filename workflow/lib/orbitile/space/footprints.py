@@ -20,11 +20,14 @@ Outline = tuple[np.ndarray, np.ndarray]
 
 def outline(grid: Grid, ground: Ground) -> Outline:
     """Points along the border of a grid, in order, as longitudes and planetocentric latitudes."""
-    along = np.linspace(0, 1, POINTS_PER_SIDE, endpoint=False)
-    zero, one = np.zeros(POINTS_PER_SIDE), np.ones(POINTS_PER_SIDE)
-    col = np.concatenate([along, one, 1 - along, zero]) * grid.width
-    row = np.concatenate([zero, along, one, 1 - along]) * grid.height
-    return ground.lonlat(*grid.to_map(col, row))
+    return ground.lonlat(*grid.to_map(*border(grid.width, grid.height)))
+
+
+def border(width: float, height: float, per_side: int = POINTS_PER_SIDE) -> tuple[np.ndarray, np.ndarray]:
+    """Points (columns, rows) along the border of an image, clockwise from its upper left corner."""
+    along = np.linspace(0, 1, per_side, endpoint=False)
+    zero, one = np.zeros(per_side), np.ones(per_side)
+    return np.concatenate([along, one, 1 - along, zero]) * width, np.concatenate([zero, along, one, 1 - along]) * height
 
 
 def middle(lon: Sequence[float], lat: Sequence[float]) -> np.ndarray:
@@ -79,18 +82,28 @@ def _sagitta(points: np.ndarray) -> float:
 def _are_close(one: np.ndarray, other: np.ndarray, reach: float) -> bool:
     """Tell whether two outlines (n, 3) come closer than `reach`, on a map between them."""
     middle = _normalised(_centre(one) + _centre(other))
-    one, other = (shapely.Polygon(_azimuthal(points, middle)) for points in (one, other))
+    one, other = (shapely.Polygon(azimuthal(points, middle)) for points in (one, other))
     return bool(shapely.distance(shapely.make_valid(one), shapely.make_valid(other)) <= reach)
 
 
-def _azimuthal(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Azimuthal equidistant coordinates (n, 2) in radians of unit vectors around a centre."""
-    helper = np.eye(3)[np.argmin(np.abs(centre))]
-    east = _normalised(np.cross(helper, centre))
-    north = np.cross(centre, east)
-    plane = np.column_stack([points @ east, points @ north])
+def azimuthal(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Azimuthal equidistant coordinates (n, 2) in radians of unit vectors (n, 3) around a centre (3,)."""
+    plane = points @ _axes(centre).T
     length = np.linalg.norm(plane, axis=1, keepdims=True)
     return plane / np.maximum(length, 1e-15) * _angle(points, centre)[:, None]
+
+
+def from_azimuthal(plane: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The unit vectors (n, 3) of azimuthal equidistant coordinates (n, 2) in radians around a centre (3,)."""
+    angle = np.linalg.norm(plane, axis=1, keepdims=True)
+    return np.cos(angle) * centre + np.sinc(angle / np.pi) * (plane @ _axes(centre))
+
+
+def _axes(centre: np.ndarray) -> np.ndarray:
+    """Two unit vectors (2, 3) square to a centre and to each other."""
+    helper = np.eye(3)[np.argmin(np.abs(centre))]
+    first = _normalised(np.cross(helper, centre))
+    return np.stack([first, np.cross(centre, first)])
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:

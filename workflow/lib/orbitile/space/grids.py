@@ -62,6 +62,17 @@ class Grid:
         """The grid of a row that holds crs_wkt, transform (a, b, c, d, e, f), width and height."""
         return cls(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
 
+    @classmethod
+    def on_lattice(cls, crs_wkt: str, gsd: float, bounds: tuple[float, float, float, float]) -> Self:
+        """The window of a map's common pixel grid that covers bounds (left, bottom, right, top).
+
+        The common grid is made of multiples of the pixel size, in the map's units, and so the same for all scenes.
+        """
+        left, bottom, right, top = bounds
+        first_col, first_row = math.floor(left / gsd), math.ceil(top / gsd)
+        transform = Affine(gsd, 0, first_col * gsd, 0, -gsd, first_row * gsd)
+        return cls(crs_wkt, transform, math.ceil(right / gsd) - first_col, first_row - math.floor(bottom / gsd))
+
     @property
     def crs(self) -> CRS:
         """The map's coordinate reference system."""

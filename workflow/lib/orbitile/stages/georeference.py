@@ -2,13 +2,11 @@
 
 import json
 import logging
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import rasterio
-from affine import Affine
 from pyproj import CRS
 from rasterio.enums import Resampling
 from rasterio.warp import calculate_default_transform
@@ -88,12 +86,8 @@ def _common_grid(own: Grid, target: Target) -> Grid:
     wkt = CRS.from_user_input(target.crs).to_wkt() if target.crs else own.crs_wkt
     bounds = rasterio.transform.array_bounds(own.height, own.width, own.transform)
     exact, width, height = calculate_default_transform(own.crs_wkt, wkt, own.width, own.height, *bounds)
-    step = target.gsd_m
-    left, top = math.floor(exact.c / step), math.ceil(exact.f / step)
-    right = math.ceil((exact.c + exact.a * width) / step)
-    bottom = math.floor((exact.f + exact.e * height) / step)
-    transform = Affine(step, 0, left * step, 0, -step, top * step)
-    return Grid(wkt, transform, right - left, top - bottom)
+    right, bottom = exact.c + exact.a * width, exact.f + exact.e * height
+    return Grid.on_lattice(wkt, target.gsd_m, (exact.c, bottom, right, exact.f))
 
 
 def _describe(scene: str, path: Path, target: Target) -> RasterRow:

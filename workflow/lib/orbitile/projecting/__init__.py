@@ -1,0 +1,1 @@
+"""From an image that a camera took to pixels on a map."""

@@ -1,0 +1,233 @@
+"""Which pixel of an image belongs to each pixel of a map: the exact camera on coarse nodes, linear between them.
+
+Nodes lie on centres of the map's pixels. A map is cut into blocks of 512 x 512 px; each has its own spacing of
+nodes, at most 32 px. A block's error is measured, not estimated: its nodes but every second one of every second row are
+the middles of cells twice as wide, and of their edges, and there linear interpolation within those wider cells is
+compared with the exact camera. While it is off by more than the tolerance, the block's nodes are taken twice as dense:
+on rough terrain down to every pixel, where nothing is left to interpolate. What is recorded is what was measured at twice
+the spacing in use, so that on smooth ground the true error is about a quarter of it. The same is done where cells
+are seen in part only, at the limb or where an elevation model ends. On an elevation model, what is less than 32 px wide
+can hide between the first nodes in a block that is smooth elsewhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from orbitile.cameras.camera import Camera
+from orbitile.cameras.surfaces import Surface
+from orbitile.space.grids import Grid, Window
+from orbitile.space.ground import Ground
+
+BLOCK_PX = 512
+"""Side of a block, the unit that has a spacing of its own."""
+
+COARSEST_PX = 32
+"""Spacing of the first nodes; their error is measured at twice of it."""
+
+CELLS = BLOCK_PX // COARSEST_PX
+
+TOLERANCE_PX = 0.1
+"""Error allowed in the image's pixels."""
+
+KEPT_BYTES = 256 * 2**20
+"""Memory for denser nodes, so that they need not be computed again."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera over a surface of a body (radius in metres), as seen from the pixels of a map's grid."""
+
+    camera: Camera
+    surface: Surface
+    grid: Grid
+    radius_m: float
+
+    def seen(self, col: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """The image's pixel coordinates (..., 2: col, row) that see those of the grid (...); NaN where none do."""
+        with np.errstate(invalid="ignore"):  # PROJ answers with infinity beyond the map
+            lon, lat = Ground(self.grid.crs_wkt, self.radius_m).lonlat(*self.grid.to_map(col, row))
+        found = np.full((*col.shape, 2), np.nan)
+        known = np.isfinite(lon) & np.isfinite(lat)
+        found[known] = self._imaged(lon[known], lat[known])
+        return found
+
+    def _imaged(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """The image's pixel coordinates (n, 2) of places on the surface."""
+        points = self.surface.at(lon, lat)
+        found = np.full((len(lon), 2), np.nan)
+        known = np.isfinite(points).all(axis=-1)
+        if known.any():
+            found[known] = np.column_stack(self.camera.to_image(points[known]))
+        found[~np.isfinite(found).all(axis=-1)] = np.nan
+        return found
+
+    @property
+    def image(self) -> np.ndarray:
+        """Width and height of the image (2) in pixels."""
+        return np.array([self.camera.width, self.camera.height])
+
+
+class Nodes(NamedTuple):
+    """A block's nodes: their pixel coordinates in the image (n, n, 2), their spacing, the block's first column and row.
+
+    The first node lies on the centre of the block's first pixel.
+    """
+
+    seen: np.ndarray
+    spacing: int
+    col: int
+    row: int
+
+
+class Kept:
+    """Dense nodes by block, as many as there is memory for."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[int, int], Nodes] = {}
+        self._bytes = 0
+
+    def get(self, block: tuple[int, int]) -> Nodes | None:
+        """A block's nodes, if they were kept."""
+        return self._nodes.get(block)
+
+    def add(self, block: tuple[int, int], nodes: Nodes) -> None:
+        """Keep a block's nodes if there is memory."""
+        if self._bytes + nodes.seen.nbytes <= KEPT_BYTES:
+            self._nodes[block] = nodes
+            self._bytes += nodes.seen.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class InverseGrid:
+    """Nodes for a whole map: the coarse ones (rows, columns, 2), each block's spacing, and what is dense and kept.
+
+    `spacings` (block rows, block columns) are 0 where the image is not seen. `ratio` is how many of the
+    image's pixels a pixel of the map is wide and high, at most.
+    """
+
+    view: View
+    coarse: np.ndarray
+    spacings: np.ndarray
+    error_px: float
+    ratio: tuple[float, float]
+    kept: Kept
+
+    @property
+    def spacing_px(self) -> int:
+        """The least spacing of nodes, in pixels of the map; 0 if the image is not seen at all."""
+        used = self.spacings[self.spacings > 0]
+        return int(used.min()) if used.size else 0
+
+    def nodes(self, window: Window) -> Iterator[Nodes]:
+        """The nodes of all blocks that touch a window of the map and see the image."""
+        for i in range(window.row // BLOCK_PX, -(-(window.row + window.height) // BLOCK_PX)):
+            for j in range(window.col // BLOCK_PX, -(-(window.col + window.width) // BLOCK_PX)):
+                if self.spacings[i, j]:
+                    yield self._of_block(i, j)
+
+    def _of_block(self, i: int, j: int) -> Nodes:
+        spacing = int(self.spacings[i, j])
+        if spacing == COARSEST_PX:
+            part = self.coarse[CELLS * i : CELLS * (i + 1) + 1, CELLS * j : CELLS * (j + 1) + 1]
+            return Nodes(part, spacing, j * BLOCK_PX, i * BLOCK_PX)
+        return self.kept.get((i, j)) or _block_nodes(self.view, i, j, spacing)
+
+
+class Measured(NamedTuple):
+    """What nodes of blocks (n) tell: whether they see the image, the error at twice their spacing, pixels per pixel.
+
+    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far the image's pixels are apart from column
+    to column and from row to row of the map.
+    """
+
+    is_used: np.ndarray
+    error: np.ndarray
+    ratio: np.ndarray
+
+
+def inverse_grid(view: View, tolerance_px: float = TOLERANCE_PX) -> InverseGrid:
+    """Compute a map's nodes, block row by block row, so dense that no error above the tolerance is measured."""
+    blocks = -(-view.grid.height // BLOCK_PX), -(-view.grid.width // BLOCK_PX)
+    coarse = np.full((CELLS * blocks[0] + 1, CELLS * blocks[1] + 1, 2), np.nan)
+    spacings, errors, ratios = np.zeros(blocks, int), [0.0], [(0.0, 0.0)]
+    kept = Kept()
+    for i in range(blocks[0]):
+        band = coarse[CELLS * i : CELLS * (i + 1) + 1]
+        band[:] = _band_nodes(view, i, blocks[1])
+        found = measure(_in_blocks(band), view.image, COARSEST_PX)
+        for j in np.flatnonzero(found.is_used):
+            nodes, error = _dense_enough(view, (i, int(j)), found.error[j], tolerance_px)
+            if nodes:
+                kept.add((i, int(j)), nodes)
+            spacings[i, j] = nodes.spacing if nodes else COARSEST_PX
+            errors.append(error)
+        ratios += found.ratio[found.is_used].tolist()
+    return InverseGrid(view, coarse, spacings, float(max(errors)), tuple(np.max(ratios, axis=0).tolist()), kept)
+
+
+def _band_nodes(view: View, i: int, blocks: int) -> np.ndarray:
+    """The coarse nodes (rows, columns, 2) of a row of blocks."""
+    col = np.arange(CELLS * blocks + 1) * float(COARSEST_PX) + 0.5
+    row = np.arange(CELLS + 1) * float(COARSEST_PX) + i * BLOCK_PX + 0.5
+    return view.seen(*np.meshgrid(col, row))
+
+
+def _block_nodes(view: View, i: int, j: int, spacing: int) -> Nodes:
+    """The nodes of a block."""
+    steps = np.arange(0, BLOCK_PX + 1, spacing) + 0.5
+    seen = view.seen(*np.meshgrid(j * BLOCK_PX + steps, i * BLOCK_PX + steps))
+    return Nodes(seen, spacing, j * BLOCK_PX, i * BLOCK_PX)
+
+
+def _dense_enough(view: View, block: tuple[int, int], error: float, tolerance: float) -> tuple[Nodes | None, float]:
+    """A block's nodes, None if the coarse ones with their error do, and their error."""
+    nodes, spacing = None, COARSEST_PX
+    while error > tolerance:
+        spacing //= 2
+        nodes = _block_nodes(view, *block, spacing)
+        error = measure(nodes.seen[None], view.image, spacing).error[0] if spacing > 1 else 0.0
+    return nodes, float(error)
+
+
+def _in_blocks(band: np.ndarray) -> np.ndarray:
+    """A band of coarse nodes cut into blocks (n, rows, columns, 2), which share their borders."""
+    views = np.lib.stride_tricks.sliding_window_view(band, CELLS + 1, axis=1)[:, ::CELLS]
+    return np.moveaxis(views, [1, 3], [0, 2])
+
+
+def measure(seen: np.ndarray, image: np.ndarray, spacing: int) -> Measured:
+    """What blocks' nodes (n, rows, columns, 2) in an image of a width and height (2) tell; see Measured."""
+    corners = _corners(seen)
+    off = _corners(_deviation(seen)[..., None])[..., 0].max(axis=0)  # NaN where one of them is
+    reach = 1 + np.nan_to_num(off)[..., None]
+    touches = ((np.fmax.reduce(corners) > -reach) & (np.fmin.reduce(corners) < image + reach)).all(axis=-1)
+    error = np.where(touches, np.where(np.isnan(off), np.inf, off), 0).max(axis=(1, 2))
+    return Measured(touches.any(axis=(1, 2)), error, _ratio(seen, touches) / spacing)
+
+
+def _corners(values: np.ndarray) -> np.ndarray:
+    """The corners (4, n, rows, columns, k) of all cells between nodes (n, rows + 1, columns + 1, k)."""
+    return np.stack([values[:, :-1, :-1], values[:, :-1, 1:], values[:, 1:, :-1], values[:, 1:, 1:]])
+
+
+def _deviation(seen: np.ndarray) -> np.ndarray:
+    """How far nodes (n, rows, columns, 2) are from what every second of every second row predicts; NaN if unknown."""
+    predicted = seen.copy()
+    predicted[:, ::2, 1::2] = (seen[:, ::2, :-2:2] + seen[:, ::2, 2::2]) / 2
+    predicted[:, 1::2] = (predicted[:, :-2:2] + predicted[:, 2::2]) / 2
+    return np.linalg.norm(predicted - seen, axis=-1)
+
+
+def _ratio(seen: np.ndarray, touches: np.ndarray) -> np.ndarray:
+    """Median distances (n, 2) in the image of nodes side by side, and of nodes one above the other, where it is seen."""
+    across = np.linalg.norm(seen[:, :-1, 1:] - seen[:, :-1, :-1], axis=-1)
+    down = np.linalg.norm(seen[:, 1:, :-1] - seen[:, :-1, :-1], axis=-1)
+    found = np.zeros((len(seen), 2))
+    for axis, distance in enumerate((across, down)):
+        for i in np.flatnonzero(touches.any(axis=(1, 2))):
+            known = distance[i][touches[i] & np.isfinite(distance[i])]
+            found[i, axis] = np.median(known) if known.size else 0
+    return found
