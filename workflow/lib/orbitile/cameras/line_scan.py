@@ -9,8 +9,8 @@ from orbitile.cameras.optics import Detector, Optics
 from orbitile.cameras.visible import faces
 
 STEPS = 30
-CLOSE_PX = 1e-10
-"""A step, in rows, after which the search for a point's row ends."""
+CLOSE_PX = 1e-8
+"""A step, in rows, after which the search for a point's row ends. The next would be rounding: some 1e-10 px."""
 ARRIVED_PX = 1e-6
 """A last step, in rows, above which a point counts as not found."""
 
