@@ -28,6 +28,9 @@ NEIGHBOURS = 50
 REACH = np.radians(60)
 """Angle from the points' middle beyond which nothing is said."""
 
+FLAT = 1e-3
+"""Height over length below which a triangle counts as a line: no image is a thousand times as long as wide."""
+
 ORIGIN_RADII = 2.0
 """Where the rays start that look straight down, in units of the radius."""
 
@@ -46,9 +49,7 @@ class ControlPoints:
     decimals: int | None = None
 
     @classmethod
-    def of_corners(
-        cls, size: tuple[int, int], lon: np.ndarray, lat: np.ndarray, decimals: int | None = None
-    ) -> Self:
+    def of_corners(cls, size: tuple[int, int], lon: np.ndarray, lat: np.ndarray, decimals: int | None = None) -> Self:
         """The outer corners of an image of a width and height: upper left, upper right, lower right, lower left."""
         width, height = size
         col, row = np.array([0.0, width, width, 0]), np.array([0.0, 0, height, height])
@@ -178,8 +179,8 @@ class PointsCamera:
 def points_camera(points: ControlPoints, size: tuple[int, int], radius_m: float) -> PointsCamera:
     """Fit an image of a width and height to control points on a body of a radius in metres.
 
-    A projective map through four or five points, thin-plate splines through six and more. OrbitileError if there are fewer,
-    if they do not spread over an area, or if four corners are crossed.
+    A projective map through four or five points, thin-plate splines through six and more. OrbitileError if there are
+    fewer, if they do not spread over an area, or if four corners are crossed.
     """
     fit = _fit(points, points.pixels, points.plane)
     error = float(np.hypot(_rounding_m(points, radius_m), _residual(points, fit) * radius_m))
@@ -195,7 +196,8 @@ def _fit(points: ControlPoints, pixels: np.ndarray, plane: np.ndarray) -> Fit:
         return Splines.through(pixels, plane)
     except LinAlgError as error:
         raise OrbitileError(
-            f"control points: no map goes through the {len(points)} given ({error}); are some given twice, or all on a line?"
+            f"control points: no map goes through the {len(points)} given ({error}); are some given twice, or all on a "
+            "line?"
         ) from error
 
 
@@ -207,8 +209,8 @@ def _check(pixels: np.ndarray, plane: np.ndarray) -> None:
         raise OrbitileError("control points: some are not numbers; give all of them, in degrees and pixels")
     if len(pixels) == 4 and not _is_turned_alike(pixels, plane):
         raise OrbitileError(
-            "control points: the four corners are crossed, on a line or in another order on the ground than in the image; "
-            "give upper left, upper right, lower right, lower left"
+            "control points: the four corners are crossed, on a line or in another order on the ground than in the "
+            "image; give upper left, upper right, lower right, lower left"
         )
 
 
@@ -219,11 +221,11 @@ def _is_turned_alike(pixels: np.ndarray, plane: np.ndarray) -> bool:
 
 
 def _turn(points: np.ndarray, left_out: int) -> float:
-    """Sense of turning (-1, 0, 1) of the triangle of all points but one; 0 if it is flatter than a millionth."""
+    """Sense of turning (-1, 0, 1) of the triangle of all points but one; 0 if it is flat."""
     first, second, third = np.delete(points, left_out, axis=0)
     (ax, ay), (bx, by) = second - first, third - first
     area = ax * by - ay * bx
-    return float(np.sign(area)) if abs(area) > 1e-6 * (np.ptp(points, axis=0) ** 2).sum() / 2 else 0.0
+    return float(np.sign(area)) if abs(area) > FLAT * (np.ptp(points, axis=0) ** 2).sum() else 0.0
 
 
 def _rounding_m(points: ControlPoints, radius_m: float) -> float:

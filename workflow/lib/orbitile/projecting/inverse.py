@@ -1,13 +1,13 @@
 """Which pixel of an image belongs to each pixel of a map: the exact camera on coarse nodes, linear between them.
 
 Nodes lie on centres of the map's pixels. A map is cut into blocks of 512 x 512 px; each has its own spacing of
-nodes, at most 32 px. A block's error is measured, not estimated: its nodes but every second one of every second row are
-the middles of cells twice as wide, and of their edges, and there linear interpolation within those wider cells is
+nodes, at most 32 px. A block's error is measured, not estimated: its nodes but every second one of every second row
+are the middles of cells twice as wide, and of their edges, and there linear interpolation within those wider cells is
 compared with the exact camera. While it is off by more than the tolerance, the block's nodes are taken twice as dense:
-on rough terrain down to every pixel, where nothing is left to interpolate. What is recorded is what was measured at twice
-the spacing in use, so that on smooth ground the true error is about a quarter of it. The same is done where cells
-are seen in part only, at the limb or where an elevation model ends. On an elevation model, what is less than 32 px wide
-can hide between the first nodes in a block that is smooth elsewhere.
+on rough terrain down to every pixel, where nothing is left to interpolate. The same is done where cells are seen in
+part only, at the limb or where an elevation model ends. What is recorded is what was measured at twice the spacing in
+use, so that on smooth ground the true error is about a quarter of it. On an elevation model, what is less than 32 px
+wide can hide between the first nodes in a block that is smooth elsewhere.
 """
 
 from collections.abc import Iterator
@@ -102,10 +102,10 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class InverseGrid:
-    """Nodes for a whole map: the coarse ones (rows, columns, 2), each block's spacing, and what is dense and kept.
+    """Nodes for a whole map: the coarse ones (rows, columns, 2), each block's spacing, and dense ones that are kept.
 
-    `spacings` (block rows, block columns) are 0 where the image is not seen. `ratio` is how many of the
-    image's pixels a pixel of the map is wide and high, at most.
+    `spacings` (block rows, block columns) are 0 where the image is not seen. `ratio` is how many of the image's pixels
+    a pixel of the map is wide and high: the middle of a block's values, in the block where it is largest.
     """
 
     view: View
@@ -139,8 +139,8 @@ class InverseGrid:
 class Measured(NamedTuple):
     """What nodes of blocks (n) tell: whether they see the image, the error at twice their spacing, pixels per pixel.
 
-    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far the image's pixels are apart from column
-    to column and from row to row of the map.
+    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far it is in the image, in its pixels, from
+    column to column and from row to row of the map.
     """
 
     is_used: np.ndarray
@@ -222,7 +222,7 @@ def _deviation(seen: np.ndarray) -> np.ndarray:
 
 
 def _ratio(seen: np.ndarray, touches: np.ndarray) -> np.ndarray:
-    """Median distances (n, 2) in the image of nodes side by side, and of nodes one above the other, where it is seen."""
+    """Median distances (n, 2) in the image of nodes side by side, and of nodes one above the other, where seen."""
     across = np.linalg.norm(seen[:, :-1, 1:] - seen[:, :-1, :-1], axis=-1)
     down = np.linalg.norm(seen[:, 1:, :-1] - seen[:, :-1, :-1], axis=-1)
     found = np.zeros((len(seen), 2))

@@ -74,9 +74,10 @@ def _sample(pixels, valid, corner, size, x, y):
 def resample(pixels, valid, corner, size, seen, spacing, first, samples, whole, out, out_valid):
     """Fill a part of the map `out` (rows, columns), and where it is valid.
 
-    `pixels`, `valid`, `corner` and `size` as in `_sample`; `seen` are the nodes of the part's block, `spacing` px apart,
-    and `first` the part's first column and row in the block. A pixel is the mean of `samples` (columns, rows) values
-    spread evenly over it, of those that are valid; it is valid if at least half of them are. `whole` rounds to integers.
+    `pixels`, `valid`, `corner` and `size` as in `_sample`; `seen` are the nodes of the part's block, `spacing` px
+    apart, and `first` the part's first column and row in the block. A pixel is the mean of `samples` (columns, rows)
+    values spread evenly over it, of those that are valid, and valid if at least half of them are. `whole` rounds to
+    integers.
     """
     cells_y, cells_x = seen.shape[0] - 2, seen.shape[1] - 2
     for r in range(out.shape[0]):

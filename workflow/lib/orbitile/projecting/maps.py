@@ -52,8 +52,8 @@ def grid_around(lon: np.ndarray, lat: np.ndarray, crs_wkt: str, gsd_m: float, ra
     x, y = Ground(crs_wkt, radius_m).xy(ring[None], lat[None], 0.0, 0.0)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise OrbitileError(
-            f"map: {CRS.from_wkt(crs_wkt).name!r} cannot show longitudes {ring.min():.2f} to {ring.max():.2f}, latitudes "
-            f"{lat.min():.2f} to {lat.max():.2f}; choose another, or none for one that fits each image"
+            f"map: {CRS.from_wkt(crs_wkt).name!r} cannot show longitudes {ring.min():.2f} to {ring.max():.2f}, "
+            f"latitudes {lat.min():.2f} to {lat.max():.2f}; choose another, or none for one that fits each image"
         )
     return Grid.on_lattice(crs_wkt, gsd_m, (x.min(), y.min(), x.max(), y.max()))
 
@@ -86,7 +86,7 @@ def _between(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _with_pole(lon: np.ndarray, lat: np.ndarray, middle_lon: float) -> tuple[np.ndarray, np.ndarray]:
-    """An outline turned to longitudes around a middle one; if it goes around a pole, with that, seen from both sides."""
+    """An outline in longitudes around a middle one; if it goes around a pole, with that, seen from both sides."""
     ring = middle_lon + wrap(lon - middle_lon)
     if not _goes_around_a_pole(lon):
         return ring, lat

@@ -60,8 +60,10 @@ class Projected:
 
     @property
     def samples(self) -> tuple[int, int]:
-        """How many values across and down a pixel is the mean of: 1, or where it is coarser as many as the image has."""
-        across, down = (1 if r <= SHARP_RATIO else min(int(np.ceil(r - 0.05)), MOST_SAMPLES) for r in self.inverse.ratio)
+        """How many values across and down a pixel is the mean of: as many as the image has, 1 where it is finer."""
+        across, down = (
+            1 if r <= SHARP_RATIO else min(int(np.ceil(r - 0.05)), MOST_SAMPLES) for r in self.inverse.ratio
+        )
         return across, down
 
     @property
