@@ -10,7 +10,7 @@ import shapely
 from orbitile.shapes.ground import Lattice
 from orbitile.shapes.polygons import joined
 from orbitile.shapes.skeleton import SMOOTHING_PX, smooth, whole_lines
-from orbitile.space.grids import Grid, Window, bounds
+from orbitile.space.grids import Grid, around
 from orbitile.space.mosaics import lattice_of
 from orbitile.tables.masks import LINE, POLYGON
 from orbitile.tables.rasters import RasterRow
@@ -20,12 +20,14 @@ from orbitile.tables.rasters import RasterRow
 class Layer:
     """All features of one class at one scale on one lattice of pixels; shapes are in its columns and rows.
 
-    `grid` covers its scenes. `about` has a row for each polygon: scene (that holds most of it), scenes, pixels,
-    probability (a sum, 0..255 each), near_nodata. `polygon_of` says which polygon a line lies in.
+    `scenes` are those that hold any of them, `grid` covers these. `about` has a row for each polygon: scene (that holds
+    most of it), scenes, pixels, probability (a sum, 0..255 each), near_nodata. `polygon_of` says which polygon a line
+    lies in.
     """
 
     scale_m: float
     name: str
+    scenes: tuple[str, ...]
     grid: Grid
     polygons: np.ndarray
     about: pd.DataFrame
@@ -43,7 +45,7 @@ def layers(outlines: pd.DataFrame, rasters: Mapping[tuple[str, float], RasterRow
     keys = outlines.assign(lattice=[lattices[place] for place in places])
     for (scale_m, name, lattice), some in keys.groupby(["scale_m", "class", "lattice"], sort=True):
         grids = [rasters[place].grid for place, own in lattices.items() if own == lattice and place[1] == scale_m]
-        yield _layer(some, (scale_m, name), _around(grids), radius_m)
+        yield _layer(some, (scale_m, name), around(grids), radius_m)
 
 
 def _lattice(raster: RasterRow) -> str:
@@ -56,7 +58,8 @@ def _layer(outlines: pd.DataFrame, what: tuple[float, str], grid: Grid, radius_m
     polygons, number = joined(_shapes(pieces), None, pieces["goes_on"].to_numpy(bool))
     lines = whole_lines(_shapes(chains if len(polygons) else chains[:0]))
     smoothed = _smooth(lines, Lattice.of(grid, radius_m))
-    return Layer(*what, grid, polygons, _about(pieces, number), smoothed, _owners(lines, polygons))
+    scenes = tuple(sorted(set(outlines["scene"])))
+    return Layer(*what, scenes, grid, polygons, _about(pieces, number), smoothed, _owners(lines, polygons))
 
 
 def _smooth(lines: np.ndarray, lattice: Lattice) -> np.ndarray:
@@ -88,13 +91,3 @@ def _owners(lines: np.ndarray, polygons: np.ndarray) -> np.ndarray:
 
 def _shapes(outlines: pd.DataFrame) -> np.ndarray:
     return shapely.from_wkb(outlines["geometry"].to_numpy(object))
-
-
-def _around(grids: list[Grid]) -> Grid:
-    """The smallest grid around some of one lattice."""
-    window = bounds(Window(*grid.index, grid.width, grid.height) for grid in grids)
-    first = grids[0]
-    col, row = first.index
-    left, top = first.to_map(window.col - col, window.row - row)
-    t = first.transform
-    return Grid(first.crs_wkt, type(t)(t.a, t.b, left, t.d, t.e, top), window.width, window.height)

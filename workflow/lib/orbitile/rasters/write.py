@@ -2,7 +2,7 @@
 
 import shutil
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,19 @@ class PixelType:
     bands: tuple[str, ...] = ("",)
 
 
-def write_cog(path: str | Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> None:
-    """Write blocks as a cloud-optimised GeoTIFF with overviews.
+def write_cog(
+    path: str | Path,
+    grid: Grid,
+    pixel_type: PixelType,
+    blocks: Iterable[Block],
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write blocks as a cloud-optimised GeoTIFF with overviews; `tags` become its metadata.
 
     The file is read back before it takes its name: on a full disk GDAL may fail without a word.
     """
     with atomic(path) as final, scratch(path) as plain, _explained(path):
-        sums = _write_plain(plain, grid, pixel_type, blocks)
+        sums = _write_plain(plain, grid, pixel_type, blocks, tags or {})
         copy(
             plain, final, driver="COG", compress="DEFLATE", predictor="YES", blocksize=512,
             overview_resampling=pixel_type.overviews, bigtiff="IF_SAFER", num_threads="ALL_CPUS",
@@ -75,7 +81,9 @@ def _explained(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block]) -> dict[Window, int]:
+def _write_plain(
+    path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable[Block], tags: Mapping[str, str]
+) -> dict[Window, int]:
     """Write blocks as a plain GeoTIFF; return their checksums."""
     profile = dict(
         driver="GTiff", width=grid.width, height=grid.height, count=len(pixel_type.bands), dtype=pixel_type.dtype,
@@ -85,6 +93,7 @@ def _write_plain(path: Path, grid: Grid, pixel_type: PixelType, blocks: Iterable
     sums = {}
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as sink:
         sink.descriptions = pixel_type.bands
+        sink.update_tags(**tags)
         for window, pixels, valid in blocks:
             if pixel_type.nodata is None:
                 sink.write_mask(valid, window=area(window))

@@ -1,7 +1,7 @@
 """Pixel grids: where an image's pixels lie on its map."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Self
@@ -147,6 +147,16 @@ class Grid:
         top = first_row * (pixel_y * factor) + down * pixel_y
         transform = Affine(pixel_x * factor, 0, left, 0, pixel_y * factor, top)
         return replace(self, transform=transform, width=last_col - first_col, height=last_row - first_row)
+
+
+def around(grids: Sequence[Grid]) -> Grid:
+    """The smallest grid around some of one lattice; at least one."""
+    window = bounds(Window(*grid.index, grid.width, grid.height) for grid in grids)
+    first = grids[0]
+    (col, row), t = first.index, first.transform
+    left, top = first.to_map(window.col - col, window.row - row)
+    transform = Affine(t.a, t.b, left, t.d, t.e, top)
+    return replace(first, transform=transform, width=window.width, height=window.height)
 
 
 @lru_cache(maxsize=256)

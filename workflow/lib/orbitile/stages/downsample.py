@@ -53,10 +53,10 @@ class Coarser:
         return folder / self.fine.scene / f"{self.scale_m:g}m-{key(parts=parts, factor=self.factor, version=2)}.tif"
 
     def row(self, path: Path) -> RasterRow:
-        """Its row of the table of rasters."""
+        """Its row of the table of rasters; which strip a pixel comes from is only known at the finest scale."""
         grid = self.fine.grid.coarser(self.factor)
         place = dict(transform=list(grid.transform)[:6], width=grid.width, height=grid.height)
-        return replace(self.fine, scale_m=self.scale_m, path=str(path), **place)
+        return replace(self.fine, scale_m=self.scale_m, path=str(path), sources=None, **place)
 
 
 def _average(wanted: Coarser, path: Path) -> None:

@@ -52,9 +52,11 @@ class Mapped(NamedTuple):
 def unite(groups: Groups, filters: Filters, body: Body, origin: dict, results: Results) -> None:
     """Join the groups' outlines over all borders, measure and filter them, and write the map.
 
+    Seams of scenes that were merged from strips, which the rasters' tables name, count as those of the filters.
     `origin` is what the map was made from, kept in its metadata.
     """
     rasters = {(row.scene, row.scale_m): row for path in groups.stitched for row in read_rasters(path)}
+    filters = filters.with_seams({row.scene: row.seams for row in rasters.values() if row.seams}, body)
     pieces = read_pieces(groups.outlines, OUTLINES)
     found = [_mapped(layer, filters, body) for layer in layers(pieces, rasters, body.radius_m)]
     polygons, lines, dropped = _numbered(found, body)

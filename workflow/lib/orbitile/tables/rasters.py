@@ -31,6 +31,8 @@ SCHEMA = pa.schema(
         pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles look into others"}),
         pa.field("beside", pa.list_(pa.string()), metadata={"about": "scenes that lend it pixels"}),
         pa.field("turns", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}),
+        pa.field("seams", pa.string(), metadata={"about": "GeoParquet of the lines between the strips it is made of"}),
+        pa.field("sources", pa.string(), metadata={"about": "raster of the strips its pixels come from, from 1"}),
     ]
 )
 
@@ -53,6 +55,8 @@ class RasterRow:
     in_mosaic: bool = False
     beside: list[str] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
+    seams: str | None = None
+    sources: str | None = None
 
     @property
     def grid(self) -> Grid:

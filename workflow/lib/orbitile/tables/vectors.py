@@ -24,7 +24,7 @@ def write_vectors(
     at all. Metadata goes into the GeoPackage and the GeoParquet.
     """
     stem = str(stem)
-    _write_parquet(frame, Path(f"{stem}.parquet"), metadata or {})
+    write_geoparquet(frame, f"{stem}.parquet", metadata)
     with atomic(f"{stem}.gpkg") as temporary:
         pyogrio.write_dataframe(
             frame, temporary, driver="GPKG", layer=Path(stem).name, geometry_type=f"Multi{kind}", promote_to_multi=True,
@@ -33,13 +33,14 @@ def write_vectors(
     _write_shapefile(frame, stem, kind)
 
 
-def _write_parquet(frame: geopandas.GeoDataFrame, path: Path, metadata: dict[str, str]) -> None:
+def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a frame as GeoParquet, with metadata for the whole of it; whole or not at all."""
     import pyarrow.parquet as pq
 
     with atomic(path) as temporary:
         frame.to_parquet(temporary, index=False)
         table = pq.read_table(temporary)
-        described = {**(table.schema.metadata or {}), **{k.encode(): v.encode() for k, v in metadata.items()}}
+        described = {**(table.schema.metadata or {}), **{k.encode(): v.encode() for k, v in (metadata or {}).items()}}
         pq.write_table(table.replace_schema_metadata(described), temporary)
 
 

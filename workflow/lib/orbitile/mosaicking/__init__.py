@@ -1,0 +1,1 @@
+"""Several overlapping strips of one place to one scene: which lies on top, matched levels, seams."""
