@@ -60,6 +60,13 @@ def test_the_stretch_is_the_scene_s(raster, coarser):
     assert (row.low, row.high) == (3, 9)
 
 
+def test_seams_go_for_all_scales_and_sources_for_the_finest(raster, coarser):
+    """Made-up names of files; the fine row's are kept, as `coarser` asserts."""
+    row = replace(raster(np.ones((4, 4), np.uint8)), seams="seams.parquet", sources="sources.tif")
+    coarse, *_ = coarser(row)
+    assert (coarse.seams, coarse.sources) == ("seams.parquet", None)
+
+
 def test_what_is_done_is_not_done_again(raster, coarser):
     row = raster(np.ones((4, 4), np.uint8))
     first, second = coarser(row)[0], coarser(row)[0]

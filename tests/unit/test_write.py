@@ -31,3 +31,10 @@ def test_bands_keep_their_names_pixels_and_one_mask(tmp_path):
     with rasterio.open(path) as source:
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert source.overviews(1)
+
+
+def test_tags_are_kept(tmp_path):
+    block = Window(0, 0, 700, 600), np.ones((600, 700), np.uint8), np.ones((600, 700), bool)
+    write_cog(tmp_path / "p.tif", GRID, PixelType("uint8", 0), [block], dict(way="made up", error='{"m": 1.5}'))
+    with rasterio.open(tmp_path / "p.tif") as source:
+        assert {name: source.tags()[name] for name in ("way", "error")} == dict(way="made up", error='{"m": 1.5}')

@@ -79,28 +79,33 @@ class Composition:
         are none, it stays as it is.
         """
         levels, waiting = {0: Level()}, list(range(1, len(self.windows)))
-        alone: set[int] = set()
+        tried: set[tuple[int, frozenset[int]]] = set()
         while waiting:
-            found = None
-            for strip in (one for one in waiting if one not in alone):
-                if found := fitted(self.overlap(strip, levels)):
-                    break
-                alone.add(strip)
-            taken = strip if found else waiting[0]
-            levels[taken] = found or Level()
-            waiting.remove(taken)
-            alone -= {one for one in alone if self.windows[one].shared(self.windows[taken])}
+            strip, level = self._next_level(waiting, levels, tried)
+            levels[strip] = level
+            waiting.remove(strip)
         return levels
+
+    def _next_level(
+        self, waiting: Sequence[int], levels: Mapping[int, Level], tried: set[tuple[int, frozenset[int]]]
+    ) -> tuple[int, Level]:
+        """The first waiting strip that overlaps those with a level, and its own; what failed is not tried again."""
+        for strip in waiting:
+            near = frozenset(one for one in levels if self.windows[one].shared(self.windows[strip]))
+            if near and (strip, near) not in tried:
+                tried.add((strip, near))
+                if level := fitted(self.overlap(strip, {one: levels[one] for one in near})):
+                    return strip, level
+        return waiting[0], Level()
 
     def overlap(self, strip: int, levels: Mapping[int, Level]) -> np.ndarray:
         """Pairs of values (n, 2) of pixels of a strip, and of what those that have a level show there."""
         sample = Sample()
         for band in self.bands:
             shared = self.windows[strip].shared(band)
-            reached = [one for one in levels if shared and self.windows[one].shared(shared)]
-            if reached:
+            if shared and any(self.windows[one].shared(shared) for one in levels):
                 own, valid = self.own(strip, shared)
-                pixels, index = self.read(shared, {one: levels[one] for one in reached})
+                pixels, index = self.read(shared, levels)
                 sample.feed(own.astype(pixels.dtype), pixels, valid & (index > 0), (shared.col, shared.row))
         return sample.values
 
@@ -153,5 +158,5 @@ def _check_image(strip: Strip, source: rasterio.DatasetReader, first: rasterio.D
 
 
 def _place(grid: Grid) -> str:
-    right, down = grid.fraction
+    right, down = (part + 0.0 for part in grid.fraction)  # not -0
     return f"{grid.crs.name}, {grid.gsd_m:g} m/px, {right:g} and {down:g} px off the origin"

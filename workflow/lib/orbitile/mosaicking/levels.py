@@ -45,20 +45,20 @@ class Sample:
 
     def __init__(self, most: int = SAMPLE_PX) -> None:
         self._most, self._below = most, 1 << 32
-        self._marks, self._values = np.zeros(0, np.uint32), np.zeros((0, 2))
+        self._marks, self._values = _room(0)
 
     def feed(self, own: np.ndarray, other: np.ndarray, both: np.ndarray, place: tuple[int, int]) -> None:
         """Add a block (rows, columns) of both images, with data where `both`; its first pixel is at (column, row)."""
-        block = own, other, both, *place, self._below
-        found = choose_pixels(*block, np.zeros(0, np.uint32), np.zeros((0, 2)))
-        marks, values = np.zeros(found, np.uint32), np.zeros((found, 2))
-        choose_pixels(*block, marks, values)
-        self._marks = np.concatenate([self._marks, marks])
-        self._values = np.concatenate([self._values, values])
-        while len(self._marks) > self._most:
+        pixels = own, other, both, *place
+        found = choose_pixels(*pixels, self._below, *_room(0))
+        while len(self._marks) + found > self._most:
             self._below //= 2
             kept = self._marks < self._below
             self._marks, self._values = self._marks[kept], self._values[kept]
+            found = choose_pixels(*pixels, self._below, *_room(0))
+        marks, values = _room(found)
+        choose_pixels(*pixels, self._below, marks, values)
+        self._marks, self._values = np.concatenate([self._marks, marks]), np.concatenate([self._values, values])
 
     @property
     def values(self) -> np.ndarray:
@@ -66,12 +66,18 @@ class Sample:
         return self._values
 
 
+def _room(pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Arrays for the marks and values of so many pixels."""
+    return np.zeros(pixels, np.uint32), np.zeros((pixels, 2))
+
+
 def fitted(pairs: np.ndarray) -> Level | None:
     """The level that brings the first of pairs of values (n, 2) to the second; None if there are fewer than LEAST_PX.
 
     The spreads of both and their middles are made equal: first quartiles and medians, then standard deviations and
     means of the pixels whose differences do not stand out. A regression of one on the other would find too small a
-    gain where strips are noisy or a pixel apart, and a negative one under opposite suns. The gain is 1 where a strip is flat.
+    gain where strips are noisy or a pixel apart, and a negative one under opposite suns. The gain is 1 where a strip
+    is flat.
     """
     if len(pairs) < LEAST_PX:
         return None
