@@ -91,6 +91,7 @@ def test_a_long_seam_covers_the_same_in_pieces(run, tmp_path):
     line = np.column_stack([stairs[1:] + 20, stairs[:-1]])
     area = Area.read(seams_file(tmp_path / "s.parquet", row.grid, line), MOON)
     assert len(area.geometry) == 5
+    assert shapely.length(area.geometry).sum() == pytest.approx(12_000)
     (layer,) = layers(run.outlined(), run.rasters, MOON.radius_m)
     whole = Area(np.array([shapely.union_all(area.geometry)], object), area.crs_wkt)
     assert area.over(layer, MOON.radius_m, 3) == pytest.approx(whole.over(layer, MOON.radius_m, 3), abs=1e-9)

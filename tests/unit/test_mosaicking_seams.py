@@ -12,7 +12,8 @@ from strips import bands_of, grid, plain_edges
 from orbitile.mosaicking.seams import seam_lines, write_seams
 from orbitile.space.bodies import body, lies_on
 
-images = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
+small = hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.integers(0, 3))
+images = st.builds(lambda image, times: image.repeat(times, 0).repeat(times, 1), small, st.integers(1, 3))
 
 
 def seams_of(index, rows=None):
