@@ -1,0 +1,1 @@
+"""Raw products of orbital cameras: labels, pixels without prefixes and companding, radiometry without calibration."""

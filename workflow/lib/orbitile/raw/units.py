@@ -1,0 +1,46 @@
+"""Units as labels spell them."""
+
+_SPELLINGS = {
+    "s": ("S", "SEC", "SECS", "SECOND", "SECONDS"),
+    "ms": ("MS", "MSEC", "MSECS", "MILLISECOND", "MILLISECONDS"),
+    "us": ("US", "USEC", "MICROSEC", "MICROSECOND", "MICROSECONDS"),
+    "m": ("M", "METER", "METERS", "METRE", "METRES"),
+    "km": ("KM", "KILOMETER", "KILOMETERS", "KILOMETRE", "KILOMETRES"),
+    "mm": ("MM", "MILLIMETER", "MILLIMETERS"),
+    "um": ("UM", "MICRON", "MICRONS", "MICROMETER", "MICROMETERS"),
+    "nm": ("NM", "NANOMETER", "NANOMETERS"),
+    "deg": ("DEG", "DEGREE", "DEGREES"),
+    "rad": ("RAD", "RADIAN", "RADIANS"),
+    "K": ("K", "KELVIN", "DEGK"),
+    "degC": ("C", "DEGC", "CELSIUS", "DEGREES CELSIUS"),
+}
+_NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings}
+
+_SCALES = {
+    "s": ("time", 1.0, 0.0),
+    "ms": ("time", 1e-3, 0.0),
+    "us": ("time", 1e-6, 0.0),
+    "m": ("length", 1.0, 0.0),
+    "km": ("length", 1e3, 0.0),
+    "mm": ("length", 1e-3, 0.0),
+    "um": ("length", 1e-6, 0.0),
+    "nm": ("length", 1e-9, 0.0),
+    "deg": ("angle", 0.017453292519943295, 0.0),
+    "rad": ("angle", 1.0, 0.0),
+    "K": ("temperature", 1.0, 0.0),
+    "degC": ("temperature", 1.0, 273.15),
+}
+"""What a unit measures, and its size and zero in the unit that everything is brought to (s, m, rad, K)."""
+
+
+def converted(number: float, from_unit: str, to_unit: str) -> float | None:
+    """A number in another unit: s, ms, us, m, km, mm, um, nm, deg, rad, K or degC.
+
+    None if the label's unit is not known or measures something else. KeyError if `to_unit` is none of these.
+    """
+    aim, size, zero = _SCALES[to_unit]
+    name = _NAMES.get(from_unit.strip().upper())
+    if name is None or _SCALES[name][0] != aim:
+        return None
+    own_size, own_zero = _SCALES[name][1:]
+    return number if name == to_unit else (number * own_size + own_zero - zero) / size
