@@ -101,10 +101,15 @@ class Archive:
         return self.write(f"{name}.IMG", label | dict(IMAGE=image), pixels, width, detached)
 
     def hirise(self, pixels, sync=b"\xff\x00\xe8", **keywords):
-        """A HiRISE EDR of one channel: 18 bytes before, 16 after each line of 8 bits; all lines begin with `sync`."""
-        height, width = pixels.shape
-        lines = np.zeros((height, 18 + width + 16), np.uint8)
-        lines[:, :3], lines[:, 18:-16] = np.frombuffer(sync, np.uint8), pixels
+        """A HiRISE EDR of one channel, of 8 or (big-endian) 16 bits, whose lines all begin with `sync`.
+
+        Before each line are 6 bytes and 12 buffer pixels, after it 16 dark ones, as in the archive.
+        """
+        (height, width), size = pixels.shape, pixels.itemsize
+        prefix, suffix = 6 + 12 * size, 16 * size
+        lines = np.zeros((height, prefix + width * size + suffix), np.uint8)
+        lines[:, :3] = np.frombuffer(sync, np.uint8)
+        lines[:, prefix:-suffix] = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"))).view(np.uint8)
         label = dict(
             RECORD_TYPE="UNDEFINED", DATA_SET_ID='"MRO-M-HIRISE-2-EDR-V1.0"', PRODUCT_ID='"PSP_000000_0000_RED4_0"',
             INSTRUMENT_ID='"HIRISE"', TARGET_NAME='"MARS"',
@@ -113,8 +118,7 @@ class Archive:
                 "MRO:LOOKUP_CONVERSION_TABLE": "((0, 0))",
             } | keywords,
         )  # fmt: skip
-        image = dict(LINES=height, LINE_SAMPLES=width, SAMPLE_BITS=8, SAMPLE_TYPE="MSB_UNSIGNED_INTEGER",
-                     LINE_PREFIX_BYTES=18, LINE_SUFFIX_BYTES=16)  # fmt: skip
-        calibration = image | dict(LINES=41)
-        objects = dict(CALIBRATION_IMAGE=calibration, IMAGE=image)
+        image = dict(LINES=height, LINE_SAMPLES=width, SAMPLE_BITS=8 * size, SAMPLE_TYPE="MSB_UNSIGNED_INTEGER",
+                     LINE_PREFIX_BYTES=prefix, LINE_SUFFIX_BYTES=suffix)  # fmt: skip
+        objects = dict(CALIBRATION_IMAGE=image | dict(LINES=41), IMAGE=image)
         return self.write("PSP_000000_0000_RED4_0.IMG", label | objects, lines, 1)

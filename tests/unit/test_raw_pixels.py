@@ -181,6 +181,15 @@ def test_gaps_of_hirise_are_not_valid(archive):
     assert np.argwhere(~valid).tolist() == [[1, 5], [2, 6], [3, 7]]
 
 
+def test_hirise_of_16_bits(archive):
+    raw = np.arange(4 * 1024).reshape(4, 1024).astype(np.uint16) * 5
+    raw[1, 5], raw[2, 6], raw[3, 7] = 65535, 16383, 16382
+    stored, valid = whole(RawPixels(read_product(archive.hirise(raw))))
+    assert stored.dtype == np.uint16
+    assert np.array_equal(stored, raw)
+    assert np.array_equal(valid, (raw > 0) & (raw < 16383))
+
+
 @pytest.mark.parametrize("sync, arrived", [(b"\xff\x00\xe8", True), (b"\xff\xff\xff", False), (b"\x00\x00\x00", False)])
 def test_lines_of_hirise_that_did_not_arrive_are_not_valid(archive, sync, arrived):
     _, valid = whole(RawPixels(read_product(archive.hirise(made_up(3, 256), sync))))

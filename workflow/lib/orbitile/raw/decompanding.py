@@ -26,6 +26,8 @@ def decompanding(product: RawProduct) -> np.ndarray | None:
 def _hirise(label: Label) -> np.ndarray | None:
     """The middle of the range of counts that became a value, as hi2isis takes it; ((0, 0)) stands for no table."""
     key = "MRO:LOOKUP_CONVERSION_TABLE"
+    if not label.has(key):
+        return None
     ranges = label.numbers(key)
     if ranges.shape == (1, 2) and not ranges.any():
         return None

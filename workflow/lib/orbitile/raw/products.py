@@ -250,9 +250,11 @@ def _nac(label: Label, samples: int) -> Columns:
 
 def _is_mirrored(label: Label) -> bool:
     """Whether a NAC image is of the right camera and older than version 1.3."""
+    if label.text("FRAME_ID").upper() != "RIGHT":
+        return False
     version = label.text("PRODUCT_VERSION_ID").lower().removeprefix("v")
     try:
-        return label.text("FRAME_ID").upper() == "RIGHT" and float(version) < 1.3
+        return float(version) < 1.3
     except ValueError as error:
         raise OrbitileError(
             f"{label.path}: PRODUCT_VERSION_ID is {version!r}, where a number such as v1.8 is allowed: it says "

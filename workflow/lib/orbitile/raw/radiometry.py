@@ -144,19 +144,26 @@ def stripes(pixels: np.ndarray, valid: np.ndarray) -> Stripes:
     counts on the means of NEAR columns on both sides. Both are measured in STRETCHES of the image; their scatter is
     taken off (see `_agreed`), so that noise and terrain make no stripes of their own, and too few lines change nothing.
     """
+    number = min(STRETCHES, len(pixels) // FEWEST)
+    if number < 2:
+        return Stripes(*(np.full(pixels.shape[1], value, np.float32) for value in (1, 0, 0)))
+    parts = zip(np.array_split(pixels, number), np.array_split(valid, number), strict=True)
+    measured = zip(*(_columns(*part) for part in parts), strict=True)
+    levels, surroundings, slopes, seen = (np.stack(each) for each in measured)
+    offset, gain = _off_curves(levels, CURVES), 1 + _off_curves(slopes, CURVES[:1])
+    found = np.where(seen.any(axis=0), (gain, offset, surroundings.mean(axis=0)), [[1], [0], [0]])
+    return Stripes(*found.astype(np.float32))
+
+
+def _columns(pixels: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of a stretch's columns (n, width): means, their surroundings' means, slopes, and whether seen at all; (width)."""
     counts = np.where(valid, pixels, np.nan).astype(np.float32)
     around = _means_around(counts, NEAR)
     counts[np.abs(counts - around) > _limit(counts - around)] = np.nan
     known = np.isfinite(counts) & np.isfinite(around)
-    number = min(STRETCHES, len(counts) // FEWEST)
-    pivot = _mean(around, known)
-    if number < 2:
-        return Stripes(*(np.full(len(pivot), value, np.float32) for value in (1, 0, 0)))
-    parts = [(counts[rows], around[rows], known[rows]) for rows in np.array_split(np.arange(len(counts)), number)]
     seen = known.any(axis=0)
-    offset = _off_curves(np.stack([_filled(_mean(c, k), k.any(axis=0)) for c, _, k in parts]), CURVES)
-    gain = 1 + _off_curves(np.stack([_filled(_slope(*part), seen) for part in parts]), CURVES[:1])
-    return Stripes(*(a.astype(np.float32) for a in (np.where(seen, gain, 1), np.where(seen, offset, 0), pivot)))
+    values = _mean(counts, known), _mean(around, known), _slope(counts, around, known)
+    return *(_filled(value, seen) for value in values), seen
 
 
 def _means_around(counts: np.ndarray, reach: int) -> np.ndarray:
