@@ -48,6 +48,7 @@ wildcard_constraints:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/isis.smk"
 include: "workflow/rules/scenes.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/training.smk"

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import rasterio
+from images import planned_row
 
 from orbitile.jobs.pieces import Work
+from orbitile.space.bodies import body
 from orbitile.space.ground import Ground
 from orbitile.stages.georeference import Target, georeference
 from orbitile.tables.rasters import read_rasters
+from orbitile.ways.placed import Placing
 
 MARS_M = 3396190.0
 DEGREE_M = MARS_M * np.pi / 180
@@ -26,10 +29,9 @@ def test_a_warped_scene_stays_in_place(geotiff, tmp_path, own, target):
     pixels = np.zeros((80, 80), np.uint8)
     pixels[38:42, 38:42] = 200
     path = geotiff(pixels, crs=own, gsd=1000, left=10 * DEGREE_M - 40_000, top=45 * DEGREE_M + 40_000)
-    with rasterio.open(path) as source:
-        scene = dict(scene="a", path=path, fingerprint="", crs_wkt=source.crs.to_wkt(), width=80, height=80)
-        scene |= dict(transform=list(source.transform)[:6], in_mosaic=False, beside=[], turns=[])
-    georeference([scene], Target(target, 1000, (0, 100)), str(tmp_path), str(tmp_path / "out.parquet"), Work())
+    scene = planned_row(path, radius_m=MARS_M)
+    onto = Target(Placing(body("Mars"), target, 1000), (0, 100))
+    georeference([scene], onto, str(tmp_path), str(tmp_path / "out.parquet"), Work())
     (row,) = read_rasters(tmp_path / "out.parquet")
     with rasterio.open(row.path) as source:
         rows, columns = np.nonzero(source.read(1) > 100)

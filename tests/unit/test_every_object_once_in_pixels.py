@@ -20,6 +20,7 @@ from orbitile.jobs.pieces import Work
 from orbitile.models.adapter import Boxes, ModelChoice
 from orbitile.searching.rows import Search
 from orbitile.settings import Settings
+from orbitile.space.bodies import body
 from orbitile.stages.downsample import downsample
 from orbitile.stages.georeference import Target, georeference
 from orbitile.stages.infer import infer
@@ -31,6 +32,7 @@ from orbitile.tables.parquet import read_table
 from orbitile.tables.plan import Plan, read_scenes
 from orbitile.tables.rasters import RasterTables
 from orbitile.tiling import Responsibility, TileSize
+from orbitile.ways.placed import Placing
 
 WIDTH, HEIGHT = 961, 380
 LEFT, TOP = 1_003_700, 411_100
@@ -161,7 +163,8 @@ class Run:
 
 
 def _georeference(run, group):
-    target = Target(None, GSD_M, run.settings.stretch_percentiles, run.settings.stretch_values)
+    placing = Placing(body("Moon"), None, GSD_M)
+    target = Target(placing, run.settings.stretch_percentiles, run.settings.stretch_values)
     scenes = read_scenes(run.folder / "plan.parquet", group)
     georeference(scenes, target, run.work, run.table("georeferenced", group), Work())
 

@@ -5,17 +5,26 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from images import planned_row
 from pyproj import CRS
 
 from orbitile.files import version_of
 from orbitile.jobs.pieces import Work
+from orbitile.space.bodies import body
 from orbitile.space.ground import Ground
 from orbitile.stages.downsample import downsample
 from orbitile.stages.georeference import Target, georeference
 from orbitile.tables.rasters import RasterTables, read_rasters
+from orbitile.ways.placed import Placing
 
-AS_IT_IS = Target(None, 100, (0, 100))
 RADIUS = 1737400
+
+
+def onto(crs, *stretch):
+    return Target(Placing(body("Moon"), crs, 100), *(stretch or [(0, 100)]))
+
+
+AS_IT_IS = onto(None)
 
 
 @pytest.fixture
@@ -23,13 +32,7 @@ def run(tmp_path):
     """Georeferences one image; returns its row of the table of rasters."""
 
     def one(path, target=AS_IT_IS):
-        with rasterio.open(path) as source:
-            scene = dict(
-                scene="a", path=path, fingerprint=version_of(path), crs_wkt=source.crs.to_wkt(),
-                transform=list(source.transform)[:6], width=source.width, height=source.height,
-                in_mosaic=False, beside=[], turns=[],
-            )  # fmt: skip
-        georeference([scene], target, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())
+        georeference([planned_row(path)], target, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())
         return read_rasters(tmp_path / "out.parquet")[0]
 
     return one
@@ -84,7 +87,7 @@ def test_a_warped_scene_keeps_its_craters_in_place(geotiff, run, crs):
     row, col = np.mgrid[:200, :200]
     pixels[np.hypot(row - 120.5, col - 70.5) < 12] = 250
     path = geotiff(pixels, left=left, top=top)
-    warped = run(path, Target(crs, 100, (0, 100)))
+    warped = run(path, onto(crs))
     found, valid = pixels_of(warped)
     rows, cols = np.nonzero(valid & (found > 150))
     place = Ground(warped.crs_wkt, RADIUS).lonlat(*warped.grid.to_map(cols.mean() + 0.5, rows.mean() + 0.5))
@@ -97,7 +100,7 @@ def test_a_warped_scene_keeps_its_craters_in_place(geotiff, run, crs):
 def test_nothing_outside_a_warped_scene_is_valid(geotiff, run):
     row = run(
         geotiff(np.full((100, 100), 9, np.uint8), left=1_900_000, top=2_300_000),
-        Target("IAU_2015:30130", 100, (0, 100)),
+        onto("IAU_2015:30130"),
     )
     found, valid = pixels_of(row)
     assert 0 < valid.mean() < 1
@@ -174,15 +177,14 @@ def test_coarser_scales_come_with_the_finest(geotiff, run, speckle, tmp_path):
 @pytest.mark.parametrize(("values", "expected"), [(None, (1, 254)), ((-5, 300), (-5, 300))])
 def test_the_stretch_goes_by_values_where_they_are_given(geotiff, run, values, expected):
     pixels = np.linspace(1, 254, 6300).reshape(70, 90).astype(np.uint8)
-    row = run(geotiff(pixels), Target(None, 100, (0, 100), values))
+    row = run(geotiff(pixels), onto(None, (0, 100), values))
     assert (row.low, row.high) == expected
 
 
 def test_a_raster_knows_who_lends_it_pixels_now(geotiff, tmp_path):
     """Scenes that come later beside it do not make it anew."""
     path = geotiff(np.ones((4, 6), np.uint8))
-    scene = dict(scene="a", path=path, fingerprint="", crs_wkt=CRS("IAU_2015:30110").to_wkt(), width=6, height=4,
-                 transform=[100, 0, 0, 0, -100, 0])  # fmt: skip
+    scene = planned_row(path)
     rows = []
     for lent in (dict(in_mosaic=False, beside=[], turns=[]), dict(in_mosaic=True, beside=["b", "c"], turns=[0, -1])):
         georeference([scene | lent], AS_IT_IS, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())

@@ -107,7 +107,7 @@ def test_groups_are_units_of_neighbourhood(geotiff, planned, tmp_path):
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        (dict(crs=None), "scene a has no georeferencing; .*pixel_coordinates: true"),
+        (dict(crs=None), "has no georeferencing; .*pixel_coordinates: true"),
         (dict(crs="IAU_2015:49910"), "scene a lies on another body .*radius 3396.2 km.* Moon .1737.4 km"),
         (dict(crs="IAU_2015:50210"), "scene a lies on another body"),
         (dict(crs="EPSG:4326", gsd=0.01), "scene a lies on another body"),

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from orbitile.errors import OrbitileError
-from orbitile.tables.scenes import read_scene_table
+from orbitile.tables.scenes import COLUMNS, read_scene_table
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def scenes(tmp_path):
 def test_rows_are_sorted_and_paths_complete(scenes):
     path = scenes("scene,path\nb,images/b.tif\na,images/a.tif\n")
     table = read_scene_table(path)
-    assert table.columns.tolist() == ["scene", "path", "body", "group"]
+    assert table.columns.tolist() == COLUMNS
     assert (table["scene"].tolist(), table["group"].tolist()) == (["a", "b"], [None, None])
     assert table["path"].tolist() == [str(path.parent / "images" / name) for name in ("a.tif", "b.tif")]
     assert table["body"].isna().all()

@@ -14,7 +14,7 @@ rule isis:
         plan=PLAN,
         version=lambda wildcards: plan.group(wildcards.group).version,
         gsd_m=settings.finest_m,
-        spice=dict(web=False, shape_model=None),
+        spice=settings.isis_choice,
         folder=f"{RESULTS}/work/isis",
     message:
         "isis {wildcards.group}"

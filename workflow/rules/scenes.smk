@@ -1,4 +1,10 @@
 rule georeference:
+    input:
+        lambda wildcards: (
+            f"{RESULTS}/isis/{wildcards.group}.parquet"
+            if plan.group(wildcards.group).has_isis
+            else []
+        ),
     output:
         f"{RESULTS}/georeferenced/{{group}}.parquet",
     log:
@@ -15,10 +21,10 @@ rule georeference:
         # Changes with the group's scenes and their images. As inputs, thousands of images would
         # cost Snakemake more than all its jobs.
         version=lambda wildcards: plan.group(wildcards.group).version,
-        crs=settings.crs,
-        gsd_m=settings.finest_m,
-        stretch_percentiles=settings.stretch_percentiles,
-        stretch_values=settings.stretch_values,
+        body=settings.body,
+        placing=settings.placing,
+        stretch=settings.stretch,
+        merging=settings.merging,
         folder=f"{RESULTS}/rasters",
     message:
         "georeference {wildcards.group}"

@@ -3,11 +3,11 @@
 from orbitile.isis.sequences import SpiceChoice
 from orbitile.jobs.job import job
 from orbitile.stages.isis import isis
-from orbitile.tables.plan import read_scenes
+from orbitile.tables.plan import images_of, read_scenes
 
 if __name__ == "__main__":
     params = snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
-        scenes = [scene for scene in read_scenes(params.plan, snakemake.wildcards.group) if scene["way"] == "isis"]
-        rows = [scene | dict(gsd_m=params.gsd_m) for scene in scenes]
+        images = images_of(read_scenes(params.plan, snakemake.wildcards.group))
+        rows = [image | dict(gsd_m=params.gsd_m) for image in images if image["way"] == "isis"]
         isis(rows, SpiceChoice(**params.spice), params.folder, snakemake.output[0], work)

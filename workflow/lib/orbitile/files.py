@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,3 +61,8 @@ def version_of(path: str | Path) -> str:
     except OSError:
         return "missing"
     return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def version_of_all(paths: Iterable[str | Path]) -> str:
+    """As `version_of`, of several files and folders."""
+    return "+".join(version_of(path) for path in paths)

@@ -84,6 +84,27 @@ SIZE_SLACK_PX = 2
 """How far, in pixels, a measured size may be off."""
 
 
+class Georeferencing(Section):
+    """How images without a map come onto one."""
+
+    kernels: Path | None = Field(
+        None, description="Of scenes that name none: a meta-kernel, a folder of kernels, or a camera model (.json)."
+    )
+    elevation: Path | None = Field(
+        None, description="GeoTIFF of heights over the body's sphere to project onto; null: the ellipsoid."
+    )
+    polar_latitude: float = Field(65, gt=0, le=90, description="Beyond it maps are polar, where crs names none.")
+    corrections: bool = Field(True, description="Whether raw images lose echo, odd-even columns and stripes.")
+    isis: Literal["auto", "never"] = Field("auto", description="auto: ISIS, where its programs are on the PATH.")
+    isis_web: bool = Field(False, description="Whether ISIS asks the web service of USGS for its kernels.")
+    isis_shape: Path | None = Field(None, description="Shape model for ISIS: a cube of radii.")
+    order: Literal["resolution", "incidence"] = Field(
+        "resolution", description="What decides which strip of a mosaic lies on top."
+    )
+    incidence_deg: float = Field(68, ge=0, le=90, description="The incidence that is best, where order goes by it.")
+    match_levels: bool = Field(True, description="Whether strips of a mosaic get the grey level of those above them.")
+
+
 class Model(Section):
     """The network that finds objects in tiles, or maps classes pixel by pixel."""
 
@@ -241,6 +262,7 @@ class Settings(Section):
     pixel_coordinates: bool = Field(
         False, description="Images without georeferencing: one pixel is scales[0].gsd_m metres."
     )
+    georeferencing: Georeferencing = Georeferencing()
     margin: Margin = Field("auto", description="auto, never or always: whether tiles look into abutting scenes.")
     stretch_percentiles: tuple[float, float] = Field(
         (0.5, 99.5), description="Percentiles of a scene's valid pixels that become black and white."
@@ -335,6 +357,27 @@ class Settings(Section):
         """Whether objects are found or pixels are mapped (see orbitile.jobs.place.CHAINS)."""
         maps = self.model.family == "segmentation" if self.model else self.segmentation_training is not None
         return SEGMENTATION if maps else DETECTION
+
+    @property
+    def placing(self) -> dict:
+        """Where images go (see orbitile.ways.placed.Placing)."""
+        return dict(crs=self.crs, gsd_m=self.finest_m, corrected=self.georeferencing.corrections)
+
+    @property
+    def stretch(self) -> dict:
+        """How grey values are made of pixels (see orbitile.stages.georeference.Target)."""
+        return self.model_dump(include={"stretch_percentiles", "stretch_values"})
+
+    @property
+    def merging(self) -> dict:
+        """How strips become one scene (see orbitile.mosaicking.merge.MergeOptions)."""
+        return self.georeferencing.model_dump(include={"order", "incidence_deg", "match_levels"})
+
+    @property
+    def isis_choice(self) -> dict:
+        """Where ISIS has its kernels and its ground from (see orbitile.isis.sequences.SpiceChoice)."""
+        shape = self.georeferencing.isis_shape
+        return dict(web=self.georeferencing.isis_web, shape_model=shape and str(shape))
 
     @property
     def finest_m(self) -> float:
@@ -500,7 +543,9 @@ def check_settings(config: dict, sources: Iterable[str | Path]) -> Settings:
     mapping, learning = settings.mapping, settings.segmentation_training
     files = {"model.weights": settings.model and settings.model.weights, "evaluation.truth": settings.evaluation.truth,
              "annotation.craters": settings.annotation.craters, "mapping.inside": mapping.inside,
-             "mapping.outside": mapping.outside, "mapping.seams": mapping.seams}  # fmt: skip
+             "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
+             "georeferencing.elevation": settings.georeferencing.elevation,
+             "georeferencing.isis_shape": settings.georeferencing.isis_shape}  # fmt: skip
     for number, path in enumerate(learning.labels if learning else ()):
         files[f"segmentation_training.labels.{number}"] = path
     for name, path in files.items():

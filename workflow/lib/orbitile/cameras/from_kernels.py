@@ -25,11 +25,15 @@ LEAST_NODES = 401
 
 @dataclass(frozen=True)
 class Geometry:
-    """A camera, its body's ellipsoid, and how far off (m) places usually are, terrain apart."""
+    """A camera, its body's ellipsoid, how far off (m) places usually are, terrain apart, and the way to the Sun.
+
+    That is a body-fixed unit vector (3), None where no kernel has the Sun.
+    """
 
     camera: Camera
     ellipsoid: Ellipsoid
     error_m: float
+    sun: np.ndarray | None = None
 
 
 def geometry(product: RawProduct, kernels: Path) -> Geometry:
@@ -48,7 +52,9 @@ def geometry(product: RawProduct, kernels: Path) -> Geometry:
         aim = instrument.aim(exposure.epoch)
         lost = 0.0 if aim.body_frame == instrument.mission.frames[0] else instrument.mission.fallback_m
         shape = spice.ellipsoid(instrument.mission.body)
-        return Geometry(camera(product, instrument, exposure, aim), shape, float(np.hypot(instrument.error_m, lost)))
+        error_m = float(np.hypot(instrument.error_m, lost))
+        sun = spice.sun(aim, (needed.start + needed.stop) / 2)
+        return Geometry(camera(product, instrument, exposure, aim), shape, error_m, sun)
 
 
 def _needed(exposure: Line | Moment, product: RawProduct) -> spice.Span:

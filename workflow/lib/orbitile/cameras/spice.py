@@ -187,6 +187,15 @@ def _named(codes: set[int]) -> str:
     return ", ".join(f"{spiceypy.bodc2s(code)} ({code})" for code in sorted(codes))
 
 
+def sun(aim: Aim, time: float) -> np.ndarray | None:
+    """The body-fixed unit vector (3) to the Sun at an ephemeris time; None where no kernel knows."""
+    try:
+        place, _ = spiceypy.spkpos("SUN", time, aim.body_frame, "LT+S", aim.body)
+    except SpiceyError:
+        return None
+    return place / np.linalg.norm(place)
+
+
 def motion(aim: Aim, times: np.ndarray, epoch: float) -> Motion:
     """The camera's motion by SPICE at some ephemeris times (n), with times counted from an epoch."""
     states = np.array([_state(aim, time) for time in times]) * 1000

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from orbitile.errors import OrbitileError
-from orbitile.isis.sequences import programs_of
+from orbitile.isis.sequences import PROGRAMS, programs_of
 
 VARIABLES = dict(
     ISISROOT="the folder ISIS is installed in (its conda environment's)",
@@ -16,6 +16,11 @@ VARIABLES = dict(
 VERSION_FILE = "isis_version.txt"
 _VERSION = re.compile(r"(?:isis)?([^\s#]+)")
 """How that file begins: "8.3.0 # Public version number" (ISIS's Environment::isisVersion reads it so)."""
+
+
+def installed() -> bool:
+    """Tell whether ISIS is here for any instrument."""
+    return any(available(instrument) for instrument in PROGRAMS)
 
 
 def available(instrument: str) -> bool:

@@ -139,8 +139,8 @@ class InverseGrid:
 class Measured(NamedTuple):
     """What nodes of blocks (n) tell: whether they see the image, the error at twice their spacing, pixels per pixel.
 
-    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far it is in the image, in its pixels, from
-    column to column and from row to row of the map.
+    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far it is in the image, in its pixels,
+    from column to column and from row to row of the map.
     """
 
     is_used: np.ndarray

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
+from rasterio.transform import array_bounds
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import calculate_default_transform
 
 from orbitile.rasters.mosaic import Mosaic
 from orbitile.rasters.read import bands, read
@@ -16,6 +18,14 @@ from orbitile.space.grids import Grid, Window
 def pixel_type(source: rasterio.DatasetReader) -> PixelType:
     """The data type and nodata value an image has and its resampled versions keep."""
     return PixelType(source.dtypes[0], source.nodata)
+
+
+def common_grid(own: Grid, wkt: str, gsd_m: float) -> Grid:
+    """The window of a map's common pixel grid (multiples of its pixel size) that covers an image's grid."""
+    bounds = array_bounds(own.height, own.width, own.transform)
+    exact, width, height = calculate_default_transform(own.crs_wkt, wkt, own.width, own.height, *bounds)
+    right, bottom = exact.c + exact.a * width, exact.f + exact.e * height
+    return Grid.on_lattice(wkt, gsd_m, (exact.c, bottom, right, exact.f))
 
 
 def as_it_is(source: rasterio.DatasetReader, grid: Grid) -> Iterator[Block]:

@@ -2,105 +2,159 @@
 
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import rasterio
-from pyproj import CRS
-from rasterio.enums import Resampling
-from rasterio.warp import calculate_default_transform
 
+from orbitile.errors import OrbitileError
 from orbitile.files import key, write_json
 from orbitile.jobs.pieces import Piece, Work
+from orbitile.mosaicking.merge import MergeOptions, merge_strips
+from orbitile.mosaicking.order import Strip
 from orbitile.rasters.histogram import EXACT_TYPES, Histogram
 from orbitile.rasters.read import opened
-from orbitile.rasters.resample import as_it_is, pixel_type, warped
+from orbitile.rasters.resample import as_it_is
 from orbitile.rasters.write import Block, write_cog
 from orbitile.space.grids import Grid
-from orbitile.space.scales import factor_between
 from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC
 from orbitile.tables.rasters import RasterRow, write_rasters
+from orbitile.ways.placed import Placing, placed, strip_placing
+from orbitile.ways.request import PROJECTED
 
 log = logging.getLogger(__name__)
+
+RECIPE = 3
+"""Changes with how rasters are made, so that they are made anew."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What georeferenced scenes look like: map (None: each scene's own), scale in m/px, stretch.
+    """What georeferenced scenes look like: their map and scale, their stretch, and how strips become one scene.
 
     The stretch goes by each scene's percentiles, or by the same values for all.
     """
 
-    crs: str | None
-    gsd_m: float
+    placing: Placing
     stretch_percentiles: tuple[float, float]
     stretch_values: tuple[float, float] | None = None
+    merging: MergeOptions = field(default_factory=MergeOptions)
 
 
 def georeference(scenes: list[dict], target: Target, folder: str, out: str, work: Work) -> None:
     """Georeference a group's scenes (rows of the plan) into `folder`; write their table to `out`.
 
-    Finished scenes stay in `folder` under a key of their input and target, and are not done again.
+    Finished scenes, and the strips of mosaics, stay in `folder` under a key of their input and target, and are not done
+    again.
     """
-    by_name = {scene["scene"]: scene for scene in scenes}
-    pieces = [Piece(name, _description(scene, target, Path(folder))) for name, scene in by_name.items()]
-    whole = work.each(pieces, lambda piece: _georeference_scene(by_name[piece.scene], target, piece.path))
-    write_rasters([_row(by_name[piece.scene], piece.path) for piece in whole], out, work.account)
+    all_made = [Made(scene, target, Path(folder)) for scene in scenes]
+    steps = {piece: make for one in all_made for piece, make in one.steps()}
+    whole = set(work.each(list(steps), lambda piece: steps[piece](piece.path)))
+    write_rasters([one.row() for one in all_made if one.piece in whole], out, work.account)
 
 
-def _row(scene: dict, description: Path) -> RasterRow:
-    """The table row of a finished raster; what lies beside it may have changed since it was made."""
-    return RasterRow(**json.loads(description.read_text()) | {name: scene[name] for name in OF_MOSAIC})
+@dataclass(frozen=True)
+class Made:
+    """A scene (a row of the plan) and what is to be made of it."""
+
+    scene: dict
+    target: Target
+    folder: Path
+
+    @property
+    def piece(self) -> Piece:
+        """The finished scene: the file that describes its raster, and lies beside it."""
+        return Piece(self.name, self._named(self._version(self.scene)))
+
+    @property
+    def name(self) -> str:
+        """The scene's name."""
+        return self.scene["scene"]
+
+    def steps(self) -> Iterator[tuple[Piece, Callable[[Path], None]]]:
+        """The pieces to be made, one after another: the strips of a mosaic, and the scene."""
+        for strip in self.scene["strips"]:
+            yield self._strip_piece(strip), lambda path, strip=strip: self._place(strip, path)
+        yield self.piece, self._merge if self.scene["strips"] else self._make
+
+    def row(self) -> RasterRow:
+        """The row of the finished scene; what lies beside it may have changed since it was made."""
+        return RasterRow(**json.loads(self.piece.path.read_text()) | {name: self.scene[name] for name in OF_MOSAIC})
+
+    def _version(self, image: dict) -> str:
+        """A key of all that a raster depends on; how images without a map are treated does not touch others."""
+        target = self.target
+        parts = dict(
+            image={name: image[name] for name in OF_IMAGE if name in image}, recipe=RECIPE, crs=self._placing.crs,
+            gsd_m=target.placing.gsd_m, stretch=[target.stretch_percentiles, target.stretch_values],
+        )  # fmt: skip
+        if any(one["way"] != PROJECTED for one in image.get("strips") or [image]):
+            parts["corrected"] = target.placing.corrected
+        if image.get("strips"):
+            parts["merging"] = asdict(target.merging)
+        return key(**parts)
+
+    def _named(self, name: str) -> Path:
+        return self.folder / self.name / f"{self.target.placing.gsd_m:g}m-{name}.json"
+
+    def _strip_piece(self, strip: dict) -> Piece:
+        path = self._named(f"{strip['scene']}-{self._version(strip)}").with_suffix(".tif")
+        return Piece(self.name, path, strip["scene"], size=0)
+
+    def _make(self, description: Path) -> None:
+        """Write the scene's raster and, once that is whole, its description."""
+        path = description.with_suffix(".tif")
+        self._place(self.scene, path)
+        write_json(description, asdict(self._describe(path)))
+
+    @property
+    def _placing(self) -> Placing:
+        placing = self.target.placing
+        return strip_placing(placing, self.scene["crs_wkt"]) if self.scene["strips"] else placing
+
+    def _place(self, image: dict, path: Path) -> None:
+        with placed(image, self._placing) as found:
+            write_cog(path, found.grid, found.type, found.blocks, found.tags)
+        log.info(
+            "scene %s: %d x %d px at %.2f m/px", image["scene"], found.grid.width, found.grid.height, found.grid.gsd_m
+        )
+
+    def _merge(self, description: Path) -> None:
+        """Write the mosaic of the strips and, once that is whole, its description."""
+        found = merge_strips(
+            [self._strip(strip) for strip in self.scene["strips"]], description.with_suffix(".tif"),
+            self.target.merging, dict(way=self.scene["way"], expected_error_m=str(self.scene["error_m"])),
+        )  # fmt: skip
+        row = asdict(self._describe(found.path))
+        write_json(description, row | dict(seams=str(found.seams_path), sources=str(found.sources_path)))
+        log.info("scene %s: of strips %s, the first on top", self.name, ", ".join(found.order))
+
+    def _strip(self, strip: dict) -> Strip:
+        path = self._strip_piece(strip).path
+        if not path.is_file():
+            raise OrbitileError(f"{strip['path']}: strip {strip['scene']} of it could not be made")
+        grid = grid_of(path, strip["crs_wkt"])
+        return Strip(strip["scene"], str(path), grid, strip["image_gsd_m"], strip["incidence_deg"])
+
+    def _describe(self, path: Path) -> RasterRow:
+        """The table row of a georeferenced scene, with the percentiles of its valid pixels."""
+        target = self.target
+        with opened(str(path)) as source:
+            grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+            histogram = _histogram(source, grid)
+        low, high = target.stretch_values or map(histogram.percentile, target.stretch_percentiles)
+        share = histogram.count / (grid.width * grid.height)
+        return RasterRow(
+            self.name, target.placing.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
+            share, low, high, self.scene["way"], error_m=self.scene["error_m"],
+        )  # fmt: skip
 
 
-def _description(scene: dict, target: Target, folder: Path) -> Path:
-    """The file that describes a finished raster, and lies beside it."""
-    version = key(scene={name: scene[name] for name in OF_IMAGE}, target=vars(target), version=2)
-    return folder / scene["scene"] / f"{target.gsd_m:g}m-{version}.json"
-
-
-def _georeference_scene(scene: dict, target: Target, description: Path) -> None:
-    """Write a scene's raster and, once that is whole, its description."""
-    own = Grid.of(scene)
-    path = description.with_suffix(".tif")
-    with opened(scene["path"]) as source:
-        grid, blocks = _blocks(source, own, target)
-        write_cog(path, grid, pixel_type(source), blocks)
-    write_json(description, asdict(_describe(scene["scene"], path, target)))
-    log.info("scene %s: %d x %d px at %.2f m/px", scene["scene"], grid.width, grid.height, grid.gsd_m)
-
-
-def _blocks(source: rasterio.DatasetReader, own: Grid, target: Target) -> tuple[Grid, Iterable[Block]]:
-    """The grid a scene goes to, and its pixels there: its own where they fit, else warped."""
-    same_map = target.crs is None or CRS.from_user_input(target.crs) == own.crs
-    if same_map and own.is_upright and factor_between(own.gsd_m, target.gsd_m) == 1:
-        return own, as_it_is(source, own)
-    grid = _common_grid(own, target)
-    shrinks = own.gsd_m < target.gsd_m * 0.99
-    return grid, warped(source, grid, Resampling.average if shrinks else Resampling.cubic)
-
-
-def _common_grid(own: Grid, target: Target) -> Grid:
-    """The window of the run's common pixel grid (multiples of its pixel size) that covers a scene."""
-    wkt = CRS.from_user_input(target.crs).to_wkt() if target.crs else own.crs_wkt
-    bounds = rasterio.transform.array_bounds(own.height, own.width, own.transform)
-    exact, width, height = calculate_default_transform(own.crs_wkt, wkt, own.width, own.height, *bounds)
-    right, bottom = exact.c + exact.a * width, exact.f + exact.e * height
-    return Grid.on_lattice(wkt, target.gsd_m, (exact.c, bottom, right, exact.f))
-
-
-def _describe(scene: str, path: Path, target: Target) -> RasterRow:
-    """The table row of a georeferenced scene, with the percentiles of its valid pixels."""
+def grid_of(path: Path, crs_wkt: str) -> Grid:
+    """The pixel grid of a raster of ours, on the map as the plan writes it."""
     with opened(str(path)) as source:
-        grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
-        histogram = _histogram(source, grid)
-    low, high = target.stretch_values or map(histogram.percentile, target.stretch_percentiles)
-    share = histogram.count / (grid.width * grid.height)
-    return RasterRow(
-        scene, target.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
-        share, low, high, "projected",
-    )  # fmt: skip
+        return Grid(crs_wkt, source.transform, source.width, source.height)
 
 
 def _histogram(source: rasterio.DatasetReader, grid: Grid) -> Histogram:

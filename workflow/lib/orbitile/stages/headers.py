@@ -3,40 +3,36 @@
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import rasterio
 from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from orbitile.errors import OrbitileError
-from orbitile.files import key, version_of
+from orbitile.files import key, version_of_all
 from orbitile.grouping import assign
+from orbitile.isis.programs import installed
 from orbitile.rasters.read import opened
+from orbitile.raw.against_label import check_against_label
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, body, lies_on
 from orbitile.space.footprints import close_pairs, middle, outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground
 from orbitile.space.mosaics import Lending, Neighbour, neighbours
-from orbitile.tables.plan import FOR_JOBS, Group, Unplanned
+from orbitile.tables.plan import FOR_JOBS, Group, Unplanned, images_of
 from orbitile.tables.scenes import read_scene_table
+from orbitile.ways.choose import best_way
+from orbitile.ways.planned import Maps, header, merged, onto_map
+from orbitile.ways.request import ISIS, PROJECTED, Request
 
 READERS = 8
 """Headers read at once; a parallel file system answers many requests as fast as one."""
-
-
-class Row(NamedTuple):
-    """A row of the scene table."""
-
-    scene: str
-    path: str
-    body: str | None
-    group: str | None
 
 
 class Context(NamedTuple):
@@ -50,14 +46,17 @@ class Context(NamedTuple):
 def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[dict], list[Unplanned]]:
     """Read all headers: the rows of the plan without groups, sorted by scene, and the scenes that cannot be planned.
 
-    Images that are `known` from an earlier plan (its rows by path) and have not changed are not opened.
+    Strips of a mosaic become one scene; where one of them cannot be read, that scene cannot be planned. Images that are
+    `known` from an earlier plan (its rows by path) and have not changed are not opened.
     """
     where = body(settings.body)
     _check_map(settings, where)
     scenes = read_scene_table(settings.scenes)
     rows, unplanned = _read_all(scenes, Context(settings, where, known))
     own = dict(zip(scenes["scene"], scenes["group"], strict=True))
-    return [row | dict(group=own[row["scene"]]) for row in rows], unplanned
+    rows = [row | dict(group=own[row["scene"]]) for row in rows]
+    mosaics = dict(zip(scenes["scene"], scenes["mosaic"], strict=True))
+    return merged(rows, unplanned, mosaics, Maps(settings.crs, settings.finest_m, where))
 
 
 def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]) -> tuple[list[dict], list[Group]]:
@@ -75,7 +74,15 @@ def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]
     table = pd.DataFrame(rows)
     near = _neighbours(table, settings, body(settings.body))
     described = [
-        Group(name, near[name], _beside(part, groups), _version(part), _gigapixels(part, settings), name in own)
+        Group(
+            name,
+            near[name],
+            _beside(part, groups),
+            _version(part),
+            _gigapixels(part, settings),
+            name in own,
+            any(image["way"] == ISIS for image in images_of(part.to_dict("records"))),
+        )
         for name, part in table.groupby("group")
     ]
     return rows, described
@@ -84,17 +91,26 @@ def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]
 def _read_all(scenes: pd.DataFrame, context: Context) -> tuple[list[dict], list[Unplanned]]:
     """The rows of scenes that can be planned, and the others."""
     with ThreadPoolExecutor(READERS) as pool:
-        results = list(pool.map(lambda row: _try(Row(*row), context), scenes.to_numpy()))
+        results = list(pool.map(lambda row: _try(row, context), scenes.itertuples(index=False)))
     unplanned = [one for one in results if isinstance(one, Unplanned)]
     return [one for one in results if isinstance(one, dict)], unplanned
 
 
-def _try(row: Row, context: Context) -> dict | Unplanned:
+def _try(row: tuple, context: Context) -> dict | Unplanned:
     """A scene's row of the plan, or why there is none."""
+    request = _request(row, context.settings)
     try:
-        return _inspect(row, context)
+        return _inspect(row, request, context)
     except OrbitileError as error:
-        return Unplanned(row.scene, row.path, version_of(row.path), str(error))
+        version = version_of_all(request.inputs)
+        return Unplanned(row.scene, row.path, version, str(error), request.inputs)
+
+
+def _request(row: tuple, settings: Settings) -> Request:
+    """What is known of a row of the scene table."""
+    defaults = settings.georeferencing
+    kernels = row.kernels or (defaults.kernels and str(defaults.kernels))
+    return Request(row.path, row.way, kernels, row.corners, defaults.elevation and str(defaults.elevation))
 
 
 def _lent(rows: list[dict], settings: Settings) -> list[dict]:
@@ -126,54 +142,83 @@ def _gigapixels(scenes: pd.DataFrame, settings: Settings) -> float:
     return float((scenes["width"] * scenes["height"] * (scenes["gsd_m"] / settings.finest_m) ** 2).sum() / 1e9)
 
 
-def _inspect(row: Row, context: Context) -> dict:
+def _inspect(row: tuple, request: Request, context: Context) -> dict:
     """One scene's row of the plan, from its header alone."""
     settings, expected = context.settings, context.body
-    named = row.body if isinstance(row.body, str) and row.body else settings.body
+    named = row.body or settings.body
     if not Path(row.path).is_file():
         raise OrbitileError(f"{settings.scenes}: scene {row.scene}: no file at {row.path}")
     if body(named) != expected:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene} lies on {named}, the run on {expected.name}")
-    version = version_of(row.path)
-    known = context.known.get(row.path)
-    header = known if known and known["fingerprint"] == version else _header(row, settings, expected)
-    _refuse_unfit(Grid.of(header), row, settings)
-    return header | dict(scene=row.scene, path=row.path, fingerprint=version, body=expected.name)
-
-
-def _header(row: Row, settings: Settings, expected: Body) -> dict:
-    """What a scene's image says of its grid and pixels, and its outline on the body."""
-    with opened(row.path) as source:
-        grid = _grid(source, row, settings, expected)
-        dtype, nodata = source.dtypes[0], source.nodata
-    lon, lat = outline(grid, Ground(grid.crs_wkt, expected.radius_m))
-    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-        raise OrbitileError(f"{row.path}: scene {row.scene}: its border lies off {expected.name}; cut it to the disc")
-    return dict(
-        crs_wkt=grid.crs_wkt, transform=list(grid.transform)[:6], width=grid.width, height=grid.height,
-        gsd_m=grid.gsd_m, dtype=dtype, nodata=nodata, outline_lon=lon.tolist(), outline_lat=lat.tolist(),
+    version, known = version_of_all(request.inputs), context.known.get(row.path)
+    if known and known["fingerprint"] == version and known["asked"] == _asked(request, known["way"], settings):
+        header = known
+    else:
+        header = _header(row.scene, request, context)
+        header |= dict(fingerprint=version, asked=_asked(request, header["way"], settings))
+    _refuse_unfit(header, row, settings)
+    return header | dict(
+        scene=row.scene, path=row.path, inputs=request.inputs, body=expected.name, kernels=request.kernels,
+        corners=request.corners, elevation=request.elevation,
+        incidence_deg=header["incidence_deg"] if row.incidence is None else row.incidence,
     )  # fmt: skip
 
 
-def _grid(source: rasterio.DatasetReader, row: Row, settings: Settings, expected: Body) -> Grid:
-    """The image's pixel grid, georeferenced or, where the run says so, in plain pixels."""
+def _asked(request: Request, way: str, settings: Settings) -> str:
+    """A key of what a header depends on beside its files; an image that has a map of its own needs no other."""
+    asked = dict(request=asdict(request))
+    if way != PROJECTED:
+        asked |= settings.model_dump(include={"crs", "georeferencing"}) | dict(finest_m=settings.finest_m)
+        asked["isis"] = settings.georeferencing.isis == "auto" and installed()
+    return key(**asked)
+
+
+def _header(scene: str, request: Request, context: Context) -> dict:
+    """What an image says of its grid and pixels, its way onto the map, and its outline on the body."""
+    settings = context.settings
     if settings.pixel_coordinates:
-        wkt = CRS.from_authority("IAU_2015", expected.code + 10).to_wkt()
-        step = settings.finest_m
-        return Grid(wkt, Affine(step, 0, 0, 0, -step, 0), source.width, source.height)
-    if source.crs is None or source.transform.is_identity:
-        raise OrbitileError(
-            f"{row.path}: scene {row.scene} has no georeferencing; give a map-projected image, or set "
-            "pixel_coordinates: true to map it in pixels"
-        )
-    grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
-    if not lies_on(grid.crs, expected):
-        radius = grid.crs.ellipsoid.semi_major_metre / 1000
-        raise OrbitileError(
-            f"{row.path}: scene {row.scene} lies on another body ({grid.crs.datum.name}, radius {radius:.1f} km); "
-            f"the run's body is {expected.name} ({expected.radius_m / 1000:.1f} km)"
-        )
-    return grid
+        return _in_pixels(request.path, settings, context.body)
+    way = best_way(request, context.body, settings.georeferencing.isis == "auto")
+    if way == PROJECTED:
+        return _on_own_map(scene, request.path, context.body)
+    maps = Maps(settings.crs, settings.finest_m, context.body, settings.georeferencing.polar_latitude)
+    return onto_map(replace(request, way=way), maps)
+
+
+def _in_pixels(path: str, settings: Settings, expected: Body) -> dict:
+    """Of an image that is mapped in plain pixels."""
+    wkt = CRS.from_authority("IAU_2015", expected.code + 10).to_wkt()
+    step = settings.finest_m
+    with opened(path) as source:
+        grid = Grid(wkt, Affine(step, 0, 0, 0, -step, 0), source.width, source.height)
+        dtype, nodata = source.dtypes[0], source.nodata
+    lon, lat = outline(grid, Ground(grid.crs_wkt, expected.radius_m))
+    return header(PROJECTED, grid, (dtype, nodata), (lon, lat))
+
+
+def _on_own_map(scene: str, path: str, expected: Body) -> dict:
+    """Of an image that has a map of its own."""
+    with opened(path) as source:
+        if source.crs is None or source.transform.is_identity:
+            raise OrbitileError(f"{path}: scene {scene} has no georeferencing; leave its way out, or give another")
+        grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+        dtype, nodata = source.dtypes[0], source.nodata
+        _refuse_other_body(scene, path, grid, expected)
+        check_against_label(source)
+    lon, lat = outline(grid, Ground(grid.crs_wkt, expected.radius_m))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        raise OrbitileError(f"{path}: scene {scene}: its border lies off {expected.name}; cut it to the disc")
+    return header(PROJECTED, grid, (dtype, nodata), (lon, lat))
+
+
+def _refuse_other_body(scene: str, path: str, grid: Grid, expected: Body) -> None:
+    if lies_on(grid.crs, expected):
+        return
+    radius = grid.crs.ellipsoid.semi_major_metre / 1000
+    raise OrbitileError(
+        f"{path}: scene {scene} lies on another body ({grid.crs.datum.name}, radius {radius:.1f} km); "
+        f"the run's body is {expected.name} ({expected.radius_m / 1000:.1f} km)"
+    )
 
 
 def _check_map(settings: Settings, expected: Body) -> None:
@@ -192,8 +237,9 @@ def _check_map(settings: Settings, expected: Body) -> None:
         )
 
 
-def _refuse_unfit(grid: Grid, row: Row, settings: Settings) -> None:
+def _refuse_unfit(header: dict, row: tuple, settings: Settings) -> None:
     """Refuse scenes that are too coarse, or in degrees where no map is set."""
+    grid = Grid.of(header)
     if settings.crs is not None and grid.crs.ellipsoid.inverse_flattening:
         raise OrbitileError(
             f"{row.path}: scene {row.scene} lies on an ellipsoid, the run's map on a sphere; PROJ would take one's "
@@ -204,10 +250,10 @@ def _refuse_unfit(grid: Grid, row: Row, settings: Settings) -> None:
             f"{row.path}: scene {row.scene} is in degrees; set crs to a map in metres for the run, "
             f"e.g. IAU_2015:{body(settings.body).code + 10}"
         )
-    if grid.gsd_m > settings.finest_m * 1.01:
+    if header["image_gsd_m"] > settings.finest_m * 1.01:
         raise OrbitileError(
-            f"{row.path}: scene {row.scene} has {grid.gsd_m:.2f} m/px, coarser than the finest scale asked for "
-            f"(scales.0.gsd_m = {settings.finest_m:g}); raise it or leave the scene out"
+            f"{row.path}: scene {row.scene} has {header['image_gsd_m']:.2f} m/px, coarser than the finest scale asked "
+            f"for (scales.0.gsd_m = {settings.finest_m:g}); raise it or leave the scene out"
         )
 
 

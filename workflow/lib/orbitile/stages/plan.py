@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from orbitile.errors import OrbitileError
-from orbitile.files import key, sha256, version_of
+from orbitile.files import key, sha256, version_of_all
+from orbitile.isis.programs import installed
 from orbitile.settings import Settings
 from orbitile.tables.plan import (
     Origin,
@@ -79,15 +80,21 @@ def _origin(settings: Settings) -> Origin:
     reading = settings.model_dump(include={"body", "pixel_coordinates"})
     if settings.pixel_coordinates:
         reading["finest_m"] = settings.finest_m
-    relevant = settings.model_dump(include={"body", "crs", "pixel_coordinates", "margin", "scales"})
+    mattering = {"body", "crs", "pixel_coordinates", "margin", "scales", "georeferencing"}
+    relevant = settings.model_dump(include=mattering) | dict(isis=with_isis(settings))
     state = key(
-        table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=3
+        table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=4
     )
     return Origin(state, str(settings.scenes_per_group), key(reading=reading), settings.chain)
 
 
+def with_isis(settings: Settings) -> bool:
+    """Whether ISIS is there to be taken; another plan is needed where it has come or gone."""
+    return settings.georeferencing.isis == "auto" and installed()
+
+
 def _images_unchanged(path: Path) -> bool:
-    seen = read_columns(path, ["path", "fingerprint"])
-    images = [*zip(seen["path"], seen["fingerprint"], strict=True)]
-    images += [(one.path, one.fingerprint) for one in read_unplanned(path)]
-    return all(version_of(image) == version for image, version in images)
+    seen = read_columns(path, ["inputs", "fingerprint"])
+    images = [*zip(seen["inputs"], seen["fingerprint"], strict=True)]
+    images += [(one.inputs, one.fingerprint) for one in read_unplanned(path)]
+    return all(version_of_all(inputs) == version for inputs, version in images)

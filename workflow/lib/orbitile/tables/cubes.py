@@ -1,6 +1,10 @@
 """The table of a group's scenes that ISIS has brought onto the run's map."""
 
+from pathlib import Path
+
 import pyarrow as pa
+
+from orbitile.tables.parquet import read_arrow
 
 CUBES = pa.schema(
     [
@@ -10,3 +14,9 @@ CUBES = pa.schema(
         pa.field("isis_version", pa.string()),
     ]
 )
+
+
+def read_cubes(path: str | Path) -> dict[str, str]:
+    """The cubes of a table by their scenes; OrbitileError for what is no such table."""
+    columns = read_arrow(path).select(["scene", "path"]).to_pydict()
+    return dict(zip(columns["scene"], columns["path"], strict=True))

@@ -13,20 +13,38 @@ from orbitile.errors import OrbitileError
 from orbitile.files import atomic
 from orbitile.jobs.place import DETECTION
 
+IMAGE = [
+    pa.field("scene", pa.string(), metadata={"about": "id from the scene table; of a mosaic, its name"}),
+    pa.field("path", pa.string(), metadata={"about": "the image"}),
+    pa.field("inputs", pa.list_(pa.string()), metadata={"about": "the image, kernels and other files it depends on"}),
+    pa.field("fingerprint", pa.string(), metadata={"about": "size and time of each of them"}),
+    pa.field("way", pa.string(), metadata={"about": "how it comes onto the map: projected, isis, spice or corners"}),
+    pa.field(
+        "error_m", pa.float64(), metadata={"unit": "m", "about": "how far off places are expected to be, if known"}
+    ),
+    pa.field("instrument", pa.string(), metadata={"about": "of a raw image"}),
+    pa.field("kernels", pa.string(), metadata={"about": "meta-kernel, folder of kernels or camera model"}),
+    pa.field("corners", pa.string(), metadata={"about": "corners, or a file of control points"}),
+    pa.field("elevation", pa.string(), metadata={"about": "elevation model that it is projected onto"}),
+    pa.field("image_gsd_m", pa.float64(), metadata={"unit": "m/px", "about": "of the image itself"}),
+    pa.field("incidence_deg", pa.float64(), metadata={"unit": "degree", "about": "between Sun and vertical"}),
+    pa.field("crs_wkt", pa.string()),
+    pa.field("transform", pa.list_(pa.float64(), 6), metadata={"about": "affine a, b, c, d, e, f"}),
+    pa.field("width", pa.int64(), metadata={"unit": "px"}),
+    pa.field("height", pa.int64(), metadata={"unit": "px"}),
+    pa.field("gsd_m", pa.float64(), metadata={"unit": "m/px"}),
+    pa.field("dtype", pa.string()),
+    pa.field("nodata", pa.float64()),
+]
+"""What is known of an image: its grid is its own where it is projected, else the one on the map that it goes to."""
+
 SCHEMA = pa.schema(
     [
-        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
+        *IMAGE,
         pa.field("group", pa.string(), metadata={"about": "unit of work; the workflow's wildcard"}),
-        pa.field("path", pa.string(), metadata={"about": "the image"}),
-        pa.field("fingerprint", pa.string(), metadata={"about": "size and time of the image file"}),
         pa.field("body", pa.string()),
-        pa.field("crs_wkt", pa.string()),
-        pa.field("transform", pa.list_(pa.float64(), 6), metadata={"about": "affine a, b, c, d, e, f"}),
-        pa.field("width", pa.int64(), metadata={"unit": "px"}),
-        pa.field("height", pa.int64(), metadata={"unit": "px"}),
-        pa.field("gsd_m", pa.float64(), metadata={"unit": "m/px"}),
-        pa.field("dtype", pa.string()),
-        pa.field("nodata", pa.float64()),
+        pa.field("asked", pa.string(), metadata={"about": "key of what the scene table and the settings ask for"}),
+        pa.field("strips", pa.list_(pa.struct(IMAGE)), metadata={"about": "images that a mosaic is made of"}),
         pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles look into others"}),
         pa.field("beside", pa.list_(pa.string()), metadata={"about": "scenes that lend it pixels"}),
         pa.field("turns", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}),
@@ -35,10 +53,10 @@ SCHEMA = pa.schema(
     ]
 )
 
-FORMAT = 3
+FORMAT = 4
 """Changes with SCHEMA, Group, Unplanned or Origin; plans of another format are made anew."""
 
-OF_IMAGE = ["scene", "path", "fingerprint", "crs_wkt", "transform", "width", "height"]
+OF_IMAGE = [field.name for field in IMAGE] + ["strips"]
 OF_MOSAIC = ["in_mosaic", "beside", "turns"]
 FOR_JOBS = OF_IMAGE + OF_MOSAIC
 
@@ -49,7 +67,7 @@ class Group:
 
     Groups among its `neighbours` may hold detections that overlap its own, groups `beside` it lend it pixels.
     `version` changes with anything its jobs depend on, `gigapixels` are those of the finest scale, `own`
-    groups are named in the scene table.
+    groups are named in the scene table. `has_isis`: whether some of its images go through ISIS.
     """
 
     name: str
@@ -58,16 +76,18 @@ class Group:
     version: str
     gigapixels: float
     own: bool = False
+    has_isis: bool = False
 
 
 @dataclass(frozen=True)
 class Unplanned:
-    """A scene whose header cannot be used, and why."""
+    """A scene whose header cannot be used, and why; `fingerprint` is that of its `inputs`."""
 
     scene: str
     path: str
     fingerprint: str
     reason: str
+    inputs: list[str]
 
 
 @dataclass(frozen=True)
@@ -169,6 +189,11 @@ def read_scenes(path: str | Path, group: str) -> list[dict]:
     if not rows:
         raise OrbitileError(f"{path}: has no group {group} any more; the scene table or scenes_per_group was changed")
     return sorted(rows, key=lambda row: row["scene"])
+
+
+def images_of(scenes: list[dict]) -> list[dict]:
+    """The images of some scenes (rows of a plan): the scenes themselves, or the strips they are made of."""
+    return [image for scene in scenes for image in (scene["strips"] or [scene])]
 
 
 def read_unplanned(path: Path) -> list[Unplanned]:

@@ -7,7 +7,7 @@ camera model of USGS ISIS.
 
 from orbitile.cameras import spice
 from orbitile.cameras.distortion import Radial
-from orbitile.cameras.instruments.instrument import Instrument, Line, even_lines, focal_plane
+from orbitile.cameras.instruments.instrument import Instrument, Line, across, even_lines, focal_plane
 from orbitile.cameras.instruments.missions import MRO
 from orbitile.cameras.optics import Detector, Optics
 from orbitile.raw.products import RawProduct
@@ -30,7 +30,7 @@ def _optics(product: RawProduct) -> Optics:
 
 def _detector(product: RawProduct) -> Detector:
     stages = product.label.whole("MRO:TDI")
-    return Detector(product.first_sample, stages / 2 - CCD_LINES / 2, product.summing)
+    return across(product, stages / 2 - CCD_LINES / 2)
 
 
 def _exposure(product: RawProduct) -> Line:

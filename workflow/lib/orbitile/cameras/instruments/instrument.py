@@ -83,6 +83,7 @@ def even_lines(start: float, rate: float) -> Line:
     return Line(LineTimes((0.0,), (0.0,), (rate,)), start)
 
 
-def across(product: RawProduct) -> Detector:
-    """The detector of a line scanner whose line lies on its line 0."""
-    return Detector(product.first_sample, 0.0, product.summing)
+def across(product: RawProduct, line: float = 0.0) -> Detector:
+    """The detector of a line scanner, of which one line sees; mirrored images run backwards along it."""
+    way = -1 if product.columns.mirrored else 1
+    return Detector(product.first_sample, line, way * product.summing)

@@ -23,13 +23,8 @@ def _optics(product: RawProduct) -> Optics:
 
 
 def _detector(product: RawProduct) -> Detector:
-    """Pixels binned in the focal plane unit begin some way into the detector, at what the kernels say."""
-    label = product.label
-    first = Detector()
-    if label.whole("MESS:FPU_BIN"):
-        starts = (spice.number(f"INS{CODE}_FPUBIN_START_{axis}") - 1 for axis in ("SAMPLE", "LINE"))
-        first = Detector(*starts)
-    return Detector(first.first_sample + product.first_sample, first.first_line + product.first_line, product.summing)
+    """Rows are summed as columns are, and none is left out."""
+    return Detector(product.first_sample, 0.0, product.summing)
 
 
 def _exposure(product: RawProduct) -> Moment:
