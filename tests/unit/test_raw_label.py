@@ -143,3 +143,25 @@ def test_files_without_a_whole_label_are_refused(written, tmp_path):
         written("A = 1", end="")
     with pytest.raises(OrbitileError, match=r"a.img: its label cannot be parsed"):
         written("A = (1, 2", "B = 2")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ['=0\n"ACECRAFT = MARS', 'BIT_MO=0=A"SQROOT"', 'FILE = "B10("\n\n=2W.IMG"\nRECORDSZ) 1', "A = /* for ever", "= 5"],
+)
+def test_broken_labels_are_refused_at_once(written, broken):
+    """pvl's lenient parser does not come back from the first three."""
+    with pytest.raises(OrbitileError, match=r"a.img: its label (cannot be parsed|has no END)") as error:
+        written("A = 1", broken, "B = 2")
+    assert "\n" not in str(error.value)
+
+
+def test_words_broken_at_a_hyphen_are_put_together(written):
+    assert written("A = (one, tw-", "     o)", "B = 3").text("B") == "3"
+    assert written("A = mars_express-", "     _orbiter", "B = 3").text("A") == "mars_express_orbiter"
+
+
+def test_keywords_without_a_value_are_as_good_as_not_there(written):
+    label = written("A =", "  B = 3", "C = ", "D =", '  "text"', "E =")
+    assert [label.has(key) for key in "ABCDE"] == [False, True, False, True, False]
+    assert label.text("D") == "text"

@@ -11,7 +11,10 @@ from typing import Any, Self
 import numpy as np
 import pvl
 from pvl.collections import Quantity
+from pvl.decoder import OmniDecoder
 from pvl.exceptions import LexerError, ParseError, QuantityError
+from pvl.grammar import OmniGrammar
+from pvl.parser import PVLParser
 
 from orbitile.errors import OrbitileError, first_line
 from orbitile.raw.units import converted
@@ -26,6 +29,10 @@ LABEL_SUFFIXES = (".lbl", ".LBL")
 IMAGE_SUFFIXES = (".IMG", ".img", ".DAT", ".dat", ".JP2", ".jp2", ".cub", ".TIF", ".tif")
 
 _BEGIN = re.compile(rb"(CCSD[\w ]*)?(\s|/\*.*?\*/)*(PDS_VERSION_ID|FILE_NAME|OBJECT)\s*=", re.DOTALL | re.IGNORECASE)
+_HYPHEN = re.compile(r"-[\n\r\f]\s*")
+_EMPTY = re.compile(
+    r"^([ \t]*\^?\w[\w:]*[ \t]*=)[ \t]*(?=\r?\n\s*(?:\^?\w[\w:]*[ \t]*=|END))", re.MULTILINE | re.IGNORECASE
+)
 _END = re.compile(rb"^[ \t]*END[ \t]*(?=[\r\n\0]|\Z)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -72,9 +79,11 @@ class Label:
         if head is None:
             return None
         try:
-            return cls(path, pvl.loads(head.decode("latin-1")), len(head))
-        except (LexerError, ParseError, QuantityError, ValueError) as error:
-            raise OrbitileError(f"{path}: its label cannot be parsed ({first_line(error)}); fetch it again") from error
+            return cls(path, _parsed(head.decode("latin-1")), len(head))
+        except (LexerError, ParseError, QuantityError, ValueError, TypeError) as error:
+            raise OrbitileError(
+                f"{path}: its label cannot be parsed ({first_line(str((error.args or [error])[-1]))}); fetch it again"
+            ) from error
 
     def has(self, key: str) -> bool:
         """Whether there is a key."""
@@ -188,6 +197,19 @@ def _head(path: Path) -> bytes | None:
     if end is None:
         raise OrbitileError(f"{path}: its label has no END within {len(head)} bytes; fetch the file again")
     return head[: end.end()]
+
+
+def _parsed(text: str) -> pvl.PVLModule:
+    """Parse a label with pvl's rules for what archives and ISIS write.
+
+    Its own parser of that kind mends what is broken, and some broken labels keep it busy for ever (pvl 1.3.2); its
+    strict one ends on every one that was tried. Words that ISIS breaks at a hyphen are put together first, and
+    keywords without a value get NULL.
+    """
+    text = _EMPTY.sub(r"\1 NULL", _HYPHEN.sub("", text))
+    grammar = OmniGrammar()
+    decoder = OmniDecoder(grammar=grammar)
+    return pvl.loads(text, parser=PVLParser(grammar, decoder), grammar=grammar, decoder=decoder)
 
 
 def _under(values: dict, keys: list[str]) -> Iterator[Any]:
