@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures status failures stale clear-stale test test-cluster test-container check format lock setup clean
+.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container check format lock setup clean
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise
 
@@ -18,6 +18,11 @@ demo: setup
 demo-fractures: setup
 	snakemake --profile profiles/local --configfile demo/fractures/fractures.yaml --quiet host reason -- all annotated
 	@$(BIN)/python demo/fractures/summary.py
+
+# Takes a raw image of Mars through the whole workflow.
+demo-raw: setup
+	snakemake --profile profiles/local --configfile demo/raw/raw.yaml --quiet host reason -- all annotated
+	@$(BIN)/python demo/raw/summary.py
 
 # About the run RUN, at any time, from any machine that sees its folder.
 status failures stale: setup

@@ -7,10 +7,11 @@ import pytest
 from orbitile.errors import OrbitileError
 from orbitile.stages.catalogue import catalogue, content_hash
 from orbitile.stages.suppress import Rules, suppress
+from orbitile.stages.vectorise import Look
 from orbitile.tables.craters import read_craters
 
 RULES = Rules(0.4, 0.25, True, "box", rings=2, scenes_apart=False, reach_m=10_000, slack_m=400, radius_m=1737400)
-LOOK = dict(shape="ellipse", vertices=128)
+LOOK = Look("ellipse", 128)
 ORIGIN = dict(run="made up", body="Moon")
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
+from hills import HILL_M, hill
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +9,6 @@ from orbitile.cameras.elevation import Heights, read_heights
 from orbitile.cameras.surfaces import Ellipsoid, places
 from orbitile.errors import OrbitileError
 from orbitile.space.bodies import body
-from orbitile.space.grids import Grid
 from orbitile.space.ground import destination
 
 MARS = Ellipsoid(3396190.0, 3376200.0)
@@ -39,21 +38,6 @@ def test_places_are_planetocentric():
     lon, lat = places(MARS.at(np.array([10.0, 200.0]), np.array([45.0, -30.0])))
     np.testing.assert_allclose(lon, [10, -160])
     np.testing.assert_allclose(lat, [45, -30])
-
-
-HILL_M, WIDE_M, STEP_M = 2000.0, 6000.0, 50.0
-
-
-def hill(lon=20.0, lat=10.0):
-    """A made-up Gaussian hill of 2 km on the Moon, on a map of 1200 x 1200 pixels of 50 m around it."""
-    crs = MOON.crs.from_user_input("IAU_2015:30110")
-    degree_m = np.pi / 180 * MOON.radius_m
-    left, top = lon * degree_m - 600 * STEP_M, lat * degree_m + 600 * STEP_M
-    grid = Grid(crs.to_wkt(), Affine(STEP_M, 0, left, 0, -STEP_M, top), 1200, 1200)
-    x, y = np.meshgrid(np.arange(1200) + 0.5 - 600, np.arange(1200) + 0.5 - 600)
-    return Heights(
-        grid, HILL_M * np.exp(-((x**2 + y**2) * STEP_M**2) / (2 * WIDE_M**2)).astype(np.float32), MOON.radius_m
-    )
 
 
 def look_at(target, slant_deg, range_m=100e3):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from orbitile.shapes.on_body import ring_polygon as polygon
 from orbitile.space.ground import ellipses
-from orbitile.stages.vectorise import shapes, vectorise
+from orbitile.stages.vectorise import Look, shapes, vectorise
 from orbitile.tables.detections import DETECTIONS
 from orbitile.tables.parquet import write_table
 
@@ -93,26 +93,35 @@ def test_circles_that_just_reach_a_pole(lon, lat, beyond):
 @pytest.mark.parametrize(("lon", "lat"), [(0, 0), (180, 30), (-75, -60)])
 def test_shapes(detections, moon, shape, area, lon, lat):
     table = detections([lon], [lat], 20_000, [0.9]).assign(height_m=10_000.0)
-    frame = shapes(table, shape, 128, moon)
+    frame = shapes(table, Look(shape, 128), moon)
     assert frame.crs == moon.crs
     assert ground_area(frame.geometry.item()) == pytest.approx(area, rel=2e-3)
     assert frame.drop(columns="geometry").equals(table)
 
 
 def test_shapes_have_as_many_vertices_as_asked_for(detections, moon):
-    frame = shapes(detections([0], [0], 1000, [0.9]), "ellipse", 200, moon)
+    frame = shapes(detections([0], [0], 1000, [0.9]), Look("ellipse", 200), moon)
     assert shapely.get_num_coordinates(frame.geometry.item()) == 201
 
 
 def test_no_shapes(detections, moon):
-    assert len(shapes(detections([], [], 1000, []), "ellipse", 128, moon)) == 0
+    assert len(shapes(detections([], [], 1000, []), Look("ellipse", 128), moon)) == 0
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_vectorise(detections, moon, tmp_path, count):
     table = detections(np.arange(count), np.arange(count), 1000, np.full(count, 0.9))
     write_table(table, DETECTIONS, tmp_path / "survivors.parquet")
-    vectorise(str(tmp_path / "survivors.parquet"), "ellipse", 128, moon, str(tmp_path / "group"))
+    vectorise(str(tmp_path / "survivors.parquet"), Look("ellipse", 128), moon, str(tmp_path / "group"))
     assert {p.suffix for p in tmp_path.glob("group*")} == {
         ".parquet", ".gpkg", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".csv"
     }  # fmt: skip
+
+
+def test_files_tell_how_scenes_came_onto_the_map(detections, moon):
+    ways = {"a": dict(way="spice", error_m=25.0), "b": dict(way="projected", error_m=None)}
+    table = detections([0, 1], [0, 1], 1000, [0.9, 0.8]).assign(scene=["b", "a"])
+    frame = shapes(table, Look("ellipse", 128, ways), moon)
+    assert frame["way"].tolist() == ["projected", "spice"]
+    assert np.isnan(frame["error_m"][0])
+    assert frame["error_m"][1] == 25

@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from orbitile.space.bodies import lies_on
-from orbitile.stages.vectorise import shapes
+from orbitile.stages.vectorise import Look, shapes
 from orbitile.tables.detections import DETECTIONS
 from orbitile.tables.vectors import SHAPEFILE_NAMES, write_vectors
 
@@ -15,7 +15,7 @@ from orbitile.tables.vectors import SHAPEFILE_NAMES, write_vectors
 def frame(detections, moon):
     """Three made-up craters, one of them on the antimeridian."""
     table = detections([0, 180, -20], [0, 10, -80], 5000, [0.9, 0.8, 0.7], scene="é")
-    return shapes(table[DETECTIONS.names], "ellipse", 128, moon)
+    return shapes(table[DETECTIONS.names], Look("ellipse", 128), moon)
 
 
 def read_back(stem, suffix):

@@ -15,6 +15,7 @@ rule vectorise:
     params:
         look=settings.vectors.model_dump(),
         body=settings.body,
+        plan=PLAN,
     message:
         "vectorise {wildcards.group}"
     script:

@@ -12,19 +12,19 @@ from orbitile.errors import OrbitileError
 from orbitile.files import write_json
 from orbitile.space.bodies import Body
 from orbitile.stages.suppress import Rules, competing, surviving
-from orbitile.stages.vectorise import shapes
+from orbitile.stages.vectorise import Look, shapes
 from orbitile.tables.detections import DETECTIONS, ORDER, PLACED
 from orbitile.tables.parquet import read_pieces
-from orbitile.tables.vectors import write_vectors
+from orbitile.tables.vectors import ways_taken, write_vectors
 
 log = logging.getLogger(__name__)
 
 
-def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict, origin: dict, stem: str) -> None:
+def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: Look, origin: dict, stem: str) -> None:
     """Unite the groups and write stem.parquet, .gpkg, .shp and the proof stem.json.
 
-    `groups` holds the groups' tables of "detections" and of "suppressed"; `look` the shape and
-    vertices of polygons; `origin` what the catalogue was made from, kept as its metadata.
+    `groups` holds the groups' tables of "detections" and of "suppressed"; `origin` is what the catalogue was made from,
+    kept as its metadata.
     """
     united = _united(groups["suppressed"], DETECTIONS)
     whole = _united(groups["detections"], PLACED)
@@ -33,9 +33,10 @@ def catalogue(groups: dict[str, list[str]], rules: Rules, body: Body, look: dict
     _compare(united, candidates[survival.alive][DETECTIONS.names].reset_index(drop=True))
     proof = dict(
         rows=len(united), detections=len(whole), sha256=content_hash(united), suppressed_globally_alike=True,
-        longest_chain=survival.longest_chain, out_of_reach=_out_of_reach(whole, rules), **origin,
+        longest_chain=survival.longest_chain, out_of_reach=_out_of_reach(whole, rules), ways=ways_taken(look.ways),
+        **origin,
     )  # fmt: skip
-    frame: geopandas.GeoDataFrame = shapes(united, look["shape"], look["vertices"], body)
+    frame: geopandas.GeoDataFrame = shapes(united, look, body)
     write_vectors(frame, stem, {"orbitile": json.dumps(proof, sort_keys=True)})
     write_json(f"{stem}.json", proof)
     log.info("%d rows, SHA-256 %s", len(united), proof["sha256"])

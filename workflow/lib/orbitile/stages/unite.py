@@ -20,7 +20,7 @@ from orbitile.tables.features import LINES, ORDER, POLYGONS, TYPES
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.parquet import read_pieces
 from orbitile.tables.rasters import read_rasters
-from orbitile.tables.vectors import write_vectors
+from orbitile.tables.vectors import ways_taken, with_ways, write_vectors
 
 log = logging.getLogger(__name__)
 
@@ -60,17 +60,18 @@ def unite(groups: Groups, filters: Filters, body: Body, origin: dict, results: R
     pieces = read_pieces(groups.outlines, OUTLINES)
     found = [_mapped(layer, filters, body) for layer in layers(pieces, rasters, body.radius_m)]
     polygons, lines, dropped = _numbered(found, body)
+    ways = {row.scene: dict(way=row.way, error_m=row.error_m) for row in rasters.values()}
     proof = dict(
         rows=len(polygons), what="polygons on the map", lines=len(lines), area_m2=float(polygons["area_m2"].sum()),
         length_m=float(lines["length_m"].sum()), dropped=dropped["reason"].value_counts().to_dict(),
-        sha256=_hash(polygons, lines), **origin,
+        sha256=_hash(polygons, lines), ways=ways_taken(ways), **origin,
     )  # fmt: skip
     about = {"orbitile": json.dumps(proof, sort_keys=True)}
     with atomic(results.summary) as temporary:
         summary(polygons, lines, dropped).to_csv(temporary, index=False)
     draw_rose(lines, body.radius_m, results.rose)
-    write_vectors(polygons, results.polygons, about)
-    write_vectors(lines, results.lines, about, "LineString")
+    write_vectors(with_ways(polygons, ways), results.polygons, about)
+    write_vectors(with_ways(lines, ways), results.lines, about, "LineString")
     write_json(f"{results.polygons}.json", proof)
     log.info(
         "%d polygons, %d lines; %d polygons dropped: %s", len(polygons), len(lines), len(dropped), proof["dropped"]

@@ -1,7 +1,7 @@
 """The plan of a run: its scenes, their groups, and which groups are neighbours."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -87,7 +87,7 @@ class Unplanned:
     path: str
     fingerprint: str
     reason: str
-    inputs: list[str]
+    inputs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -205,6 +205,13 @@ def read_columns(path: Path, names: list[str]) -> dict[str, list]:
     """Some columns of a plan, without the memory that `pyarrow.parquet.read_table` takes."""
     with pq.ParquetFile(path) as file:
         return file.read(columns=names, use_threads=False).to_pydict()
+
+
+def read_ways(path: Path) -> dict[str, dict]:
+    """How each scene comes onto the map, and how far off (m) places may be where that is known: way and error_m."""
+    columns = read_columns(path, ["scene", "way", "error_m"])
+    told = zip(columns["way"], columns["error_m"], strict=True)
+    return {scene: dict(way=way, error_m=error) for scene, (way, error) in zip(columns["scene"], told, strict=True)}
 
 
 def read_outlines(path: Path) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:

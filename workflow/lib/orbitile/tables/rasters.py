@@ -28,12 +28,12 @@ SCHEMA = pa.schema(
         pa.field("low", pa.float64(), metadata={"about": "value stretched to 0"}),
         pa.field("high", pa.float64(), metadata={"about": "value stretched to 255"}),
         pa.field("way", pa.string(), metadata={"about": "how the scene was georeferenced"}),
-        pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "how far off places may be, if known"}),
         pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles look into others"}),
         pa.field("beside", pa.list_(pa.string()), metadata={"about": "scenes that lend it pixels"}),
         pa.field("turns", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}),
         pa.field("seams", pa.string(), metadata={"about": "GeoParquet of the lines between the strips it is made of"}),
         pa.field("sources", pa.string(), metadata={"about": "raster of the strips its pixels come from, from 1"}),
+        pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "how far off places may be, if known"}),
     ]
 )
 
@@ -53,12 +53,12 @@ class RasterRow:
     low: float
     high: float
     way: str
-    error_m: float | None = None
     in_mosaic: bool = False
     beside: list[str] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     seams: str | None = None
     sources: str | None = None
+    error_m: float | None = None
 
     @property
     def grid(self) -> Grid:

@@ -1,9 +1,12 @@
 """Vector files: GeoParquet, GeoPackage and Shapefile from one table."""
 
 import tempfile
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas
+import pandas as pd
 import pyogrio
 
 from orbitile.files import atomic, write_text
@@ -12,7 +15,25 @@ SHAPEFILE_NAMES = dict(
     diameter_km="diam_km", azimuth_deg="azimuth", width_max_m="width_max", probability="probabil"
 )  # fmt: skip
 """Columns whose names are longer than the ten characters a Shapefile holds."""
+WAY = ["way", "error_m"]
+"""How a scene came onto the map, and how far off places may be, in metres, where that is known."""
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".shp")
+
+
+def with_ways(frame: geopandas.GeoDataFrame, ways: Mapping[str, Mapping]) -> geopandas.GeoDataFrame:
+    """A frame with the columns WAY, by its scenes (see orbitile.tables.plan.read_ways)."""
+    told = {name: [ways[scene][name] for scene in frame["scene"]] for name in WAY}
+    columns = dict(
+        way=pd.Series(told["way"], frame.index, dtype=object),
+        error_m=pd.Series(told["error_m"], frame.index, dtype=float),
+    )
+    shapes = frame.geometry
+    return frame.drop(columns="geometry").assign(**columns).set_geometry(shapes)
+
+
+def ways_taken(ways: Mapping[str, Mapping]) -> dict[str, int]:
+    """How many scenes came onto the map in which way, by its name."""
+    return dict(sorted(Counter(told["way"] for told in ways.values()).items()))
 
 
 def write_vectors(
