@@ -42,6 +42,14 @@ def test_a_finished_run_has_nothing_stale(run_folder, finished):
     assert stale(run_folder.path) == []
 
 
+def test_what_lies_beside_a_mosaic_is_not_stale(run_folder, finished):
+    kept = {run_folder.piece("rasters", "a", name) for name in ("sources-100m-1.tif", "seams-100m-1.parquet")}
+    old = {run_folder.piece("rasters", "a", name) for name in ("sources-100m-0.tif", "seams-100m-0.parquet")}
+    found = {str(path) for path in stale(run_folder.path)}
+    assert not found & {str(path) for path in kept}
+    assert {str(path) for path in old} <= found
+
+
 def test_an_empty_run_has_nothing_stale(run_folder):
     run_folder.plan(dict(g="ab"))
     assert stale(run_folder.path) == []

@@ -9,6 +9,9 @@ from orbitile.jobs.pieces import pieces_of
 from orbitile.jobs.place import TABLES, WORK_FOLDERS, Place
 from orbitile.tables.plan import Plan, read_plan
 
+DESCRIBED = ("{}.tif", "sources-{}.tif", "seams-{}.parquet")
+"""What lies beside the description of a scene's raster: the raster, and of a mosaic its layers and lines."""
+
 
 def stale(results: Path) -> list[Path]:
     """Files that no current table is made of, sorted.
@@ -44,13 +47,13 @@ def _unused(results: Path, folder: str, plan: Plan) -> Iterator[Path]:
 
 
 def _used(results: Path, plan: Plan, stage: str) -> set[tuple[str, str]]:
-    """Scene and name of all pieces that a stage's tables are made of, rasters beside their descriptions too.
+    """Scene and name of all pieces that a stage's tables are made of, and of what lies beside descriptions of rasters.
 
     Tables name pieces as the workflow saw them, from the folder it ran in; we may look from another.
     """
     tables = [Place(results, stage, group).table for group in plan.groups]
     used = [Path(piece) for table in tables if table.is_file() for piece in pieces_of(table)]
-    rasters = [path.with_suffix(".tif") for path in used if path.suffix == ".json"]
+    rasters = [path.with_name(name.format(path.stem)) for path in used if path.suffix == ".json" for name in DESCRIBED]
     return {(path.parent.name, path.name) for path in used + rasters}
 
 

@@ -19,6 +19,7 @@ from orbitile.grouping import assign
 from orbitile.isis.programs import installed
 from orbitile.rasters.read import opened
 from orbitile.raw.against_label import check_against_label
+from orbitile.raw.products import read_product
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, body, lies_on
 from orbitile.space.footprints import close_pairs, middle, outline
@@ -27,7 +28,7 @@ from orbitile.space.ground import Ground
 from orbitile.space.mosaics import Lending, Neighbour, neighbours
 from orbitile.tables.plan import FOR_JOBS, Group, Unplanned, images_of
 from orbitile.tables.scenes import read_scene_table
-from orbitile.ways.choose import best_way
+from orbitile.ways.choose import best_way, has_map
 from orbitile.ways.planned import Maps, header, merged, onto_map
 from orbitile.ways.request import ISIS, PROJECTED, Request
 
@@ -178,9 +179,11 @@ def _header(scene: str, request: Request, context: Context) -> dict:
     settings = context.settings
     if settings.pixel_coordinates:
         return _in_pixels(request.path, settings, context.body)
+    if request.way in (None, PROJECTED) and (own := _on_own_map(scene, request.path, context.body)):
+        return own
     way = best_way(request, context.body, settings.georeferencing.isis == "auto")
     if way == PROJECTED:
-        return _on_own_map(scene, request.path, context.body)
+        raise OrbitileError(f"{request.path}: scene {scene} has no georeferencing; leave its way out, or give another")
     maps = Maps(settings.crs, settings.finest_m, context.body, settings.georeferencing.polar_latitude)
     return onto_map(replace(request, way=way), maps)
 
@@ -196,11 +199,13 @@ def _in_pixels(path: str, settings: Settings, expected: Body) -> dict:
     return header(PROJECTED, grid, (dtype, nodata), (lon, lat))
 
 
-def _on_own_map(scene: str, path: str, expected: Body) -> dict:
-    """Of an image that has a map of its own."""
+def _on_own_map(scene: str, path: str, expected: Body) -> dict | None:
+    """Of an image that has a map of its own; None for others. Most have, so that they are opened only once."""
+    if read_product(path) is not None:
+        return None
     with opened(path) as source:
-        if source.crs is None or source.transform.is_identity:
-            raise OrbitileError(f"{path}: scene {scene} has no georeferencing; leave its way out, or give another")
+        if not has_map(source):
+            return None
         grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
         dtype, nodata = source.dtypes[0], source.nodata
         _refuse_other_body(scene, path, grid, expected)

@@ -1,5 +1,7 @@
 """Which way an image comes onto the map: the best that can be gone, or the one the scene table names."""
 
+import rasterio
+
 from orbitile.errors import OrbitileError
 from orbitile.isis.programs import available
 from orbitile.rasters.read import opened
@@ -19,7 +21,7 @@ def best_way(request: Request, where: Body, with_isis: bool) -> str:
     if request.way is not None:
         _check(request, product)
         return request.way
-    if product is None and has_map(request.path):
+    if product is None and _is_mapped(request.path):
         return PROJECTED
     if product is not None and with_isis and available(product.instrument):
         return ISIS
@@ -30,10 +32,14 @@ def best_way(request: Request, where: Body, with_isis: bool) -> str:
     raise OrbitileError(_no_way(request, product))
 
 
-def has_map(path: str) -> bool:
+def has_map(source: rasterio.DatasetReader) -> bool:
     """Whether GDAL finds an image's place on a map."""
+    return source.crs is not None and not source.transform.is_identity
+
+
+def _is_mapped(path: str) -> bool:
     with opened(path) as source:
-        return source.crs is not None and not source.transform.is_identity
+        return has_map(source)
 
 
 def _check(request: Request, product: RawProduct | None) -> None:
