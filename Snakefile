@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -28,6 +29,8 @@ try:
     PLAN = f"{RESULTS}/plan.parquet"
     if workflow.is_main_process:
         plan = current_plan(settings, Path(PLAN))
+        if plan.caution:
+            logger.warning(plan.caution)
     else:
         plan = read_plan(Path(PLAN))
 except OrbitileError as error:

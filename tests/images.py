@@ -6,8 +6,8 @@ from orbitile.files import version_of
 from orbitile.space.footprints import outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground
+from orbitile.tables.ways import PROJECTED
 from orbitile.ways.planned import header
-from orbitile.ways.request import PROJECTED
 
 
 def planned_row(path, scene="a", radius_m=1737400.0, **changes):

@@ -16,7 +16,8 @@ if __name__ == "__main__":
         tags, size = source.tags(), f"{source.width} x {source.height} px"
     print(
         f"\n{SCENE}: a raw {row['instrument']} image of {row['image_gsd_m']:.2f} m/px, the Sun "
-        f"{row['incidence_deg']:.0f} degrees off the vertical.\nWay onto the map: {row['way']}; places are expected to be off by {row['error_m']:.0f} m.\n"
+        f"{row['incidence_deg']:.0f} degrees off the vertical.\n"
+        f"Way onto the map: {row['way']}; places are expected to be off by {row['error_m']:.0f} m.\n"
         f"Projected to {size} of {raster['scale_m']:g} m, coordinates within {tags['projection_error_px']} px of the "
         f"camera's; corrections: {tags['corrections']}.\n"
         f"{found} craters found by a network that has learnt the Moon at 474 m/px: do not believe them.\n\n"

@@ -41,7 +41,8 @@ def headline(found: Findings) -> str:
     boxes = [element("div", element("b", escape(value)), element("span", escape(about))) for value, about in cards]
     of_rows = f"SHA-256 of the {LAST[found.plan.chain].word}'s rows: "
     hashed = element("code", escape(str(found.proof["sha256"])))
-    return element("div", *boxes, class_="figures") + element("p", of_rows, hashed)
+    caution = [element("p", escape(found.plan.caution))] if found.plan.caution else []
+    return "".join([element("div", *boxes, class_="figures"), *caution, element("p", of_rows, hashed)])
 
 
 def _contents(found: Findings) -> list[tuple[str, str]]:

@@ -20,8 +20,8 @@ from orbitile.rasters.write import Block, write_cog
 from orbitile.space.grids import Grid
 from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC
 from orbitile.tables.rasters import RasterRow, write_rasters
+from orbitile.tables.ways import PROJECTED
 from orbitile.ways.placed import Placing, placed, strip_placing
-from orbitile.ways.request import PROJECTED
 
 log = logging.getLogger(__name__)
 

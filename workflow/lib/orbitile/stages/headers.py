@@ -28,9 +28,10 @@ from orbitile.space.ground import Ground
 from orbitile.space.mosaics import Lending, Neighbour, neighbours
 from orbitile.tables.plan import FOR_JOBS, Group, Unplanned, images_of
 from orbitile.tables.scenes import read_scene_table
+from orbitile.tables.ways import ISIS, PROJECTED
 from orbitile.ways.choose import best_way, has_map
 from orbitile.ways.planned import Maps, header, merged, onto_map
-from orbitile.ways.request import ISIS, PROJECTED, Request
+from orbitile.ways.request import Request
 
 READERS = 8
 """Headers read at once; a parallel file system answers many requests as fast as one."""

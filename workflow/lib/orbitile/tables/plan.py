@@ -1,6 +1,7 @@
 """The plan of a run: its scenes, their groups, and which groups are neighbours."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from orbitile.errors import OrbitileError
 from orbitile.files import atomic
 from orbitile.jobs.place import DETECTION
+from orbitile.tables.ways import CORNERS, PROJECTED
 
 IMAGE = [
     pa.field("scene", pa.string(), metadata={"about": "id from the scene table; of a mosaic, its name"}),
@@ -53,7 +55,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-FORMAT = 4
+FORMAT = 5
 """Changes with SCHEMA, Group, Unplanned or Origin; plans of another format are made anew."""
 
 OF_IMAGE = [field.name for field in IMAGE] + ["strips"]
@@ -92,12 +94,16 @@ class Unplanned:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the graph of a run is made of; all else stays in the file until a job asks for it."""
+    """What the graph of a run is made of; all else stays in the file until a job asks for it.
+
+    `ways` tells how many images come onto the map in which way.
+    """
 
     members: dict[str, Group]
     group_of_scene: dict[str, str]
     unplanned: list[Unplanned]
     chain: str = DETECTION
+    ways: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> list[str]:
@@ -108,6 +114,16 @@ class Plan:
     def names(self) -> list[str]:
         """All scene ids, sorted."""
         return sorted(self.group_of_scene)
+
+    @property
+    def caution(self) -> str | None:
+        """What should be known of the ways taken before anything runs; None where all images have maps of their own."""
+        others = sorted(set(self.ways) - {PROJECTED})
+        if not others:
+            return None
+        told = ", ".join(f"{self.ways[way]} by {way}" for way in others)
+        warning = "; by corners alone, places may be a kilometre off" if CORNERS in others else ""
+        return f"images without a map of their own: {told}{warning} (plan.parquet: way, error_m; docs/raw-images.md)"
 
     def group(self, name: str) -> Group:
         """The group of a name; OrbitileError where the plan has none."""
@@ -158,6 +174,7 @@ def write_plan(rows: list[dict], groups: list[Group], unplanned: list[Unplanned]
         format=FORMAT,
         groups=[vars(group) for group in groups],
         unplanned=[vars(one) for one in unplanned],
+        ways=Counter(image.get("way", PROJECTED) for image in images_of(rows)),
         **vars(origin),
     )
     table = pa.Table.from_pylist(rows, SCHEMA)
@@ -180,7 +197,7 @@ def read_plan(path: Path) -> Plan:
     members = {group["name"]: Group(**group) for group in metadata["groups"]}
     columns = read_columns(path, ["scene", "group"])
     by_scene = dict(zip(columns["scene"], columns["group"], strict=True))
-    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"])
+    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"], metadata["ways"])
 
 
 def read_scenes(path: str | Path, group: str) -> list[dict]:
@@ -193,7 +210,7 @@ def read_scenes(path: str | Path, group: str) -> list[dict]:
 
 def images_of(scenes: list[dict]) -> list[dict]:
     """The images of some scenes (rows of a plan): the scenes themselves, or the strips they are made of."""
-    return [image for scene in scenes for image in (scene["strips"] or [scene])]
+    return [image for scene in scenes for image in (scene.get("strips") or [scene])]
 
 
 def read_unplanned(path: Path) -> list[Unplanned]:

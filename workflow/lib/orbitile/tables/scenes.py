@@ -7,11 +7,10 @@ import pandas as pd
 
 from orbitile.errors import OrbitileError, first_line
 from orbitile.settings import is_plain_name
+from orbitile.tables.ways import WAYS
 
 COLUMNS = ["scene", "path", "body", "group", "way", "kernels", "corners", "mosaic", "incidence"]
 """All columns; only scene and path are needed."""
-WAYS = ["projected", "isis", "spice", "corners"]
-"""How an image may come onto the map, in order of trust."""
 
 
 def read_scene_table(path: Path) -> pd.DataFrame:

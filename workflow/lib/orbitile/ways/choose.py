@@ -7,12 +7,13 @@ from orbitile.isis.programs import available
 from orbitile.rasters.read import opened
 from orbitile.raw.products import RawProduct, read_product
 from orbitile.space.bodies import Body
-from orbitile.ways.request import CORNERS, ISIS, PROJECTED, SPICE, Request
+from orbitile.tables.ways import CORNERS, ISIS, PROJECTED, SPICE
+from orbitile.ways.request import Request
 from orbitile.ways.seen import known_points, size_of
 
 
 def best_way(request: Request, where: Body, with_isis: bool) -> str:
-    """The first of orbitile.ways.request.WAYS that leads from an image to the map, unless its own is named.
+    """The first of orbitile.tables.ways.WAYS that leads from an image to the map, unless its own is named.
 
     `with_isis`: whether ISIS may be taken, where it is installed. OrbitileError where no way leads there, or the one
     named cannot be gone.

@@ -17,8 +17,9 @@ from orbitile.rasters.write import Block, PixelType
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Grid
 from orbitile.space.scales import factor_between
+from orbitile.tables.ways import CORNERS, ISIS, PROJECTED
 from orbitile.ways.pixels import opened_image
-from orbitile.ways.request import CORNERS, ISIS, PROJECTED, Request
+from orbitile.ways.request import Request
 from orbitile.ways.seen import seen
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ from orbitile.space.footprints import POINTS_PER_SIDE, Outline, outline
 from orbitile.space.grids import Grid, around
 from orbitile.space.ground import Ground
 from orbitile.tables.plan import Unplanned
+from orbitile.tables.ways import CORNERS, ISIS, PROJECTED, SPICE, WAYS
 from orbitile.ways.placed import Placing, strip_placing
-from orbitile.ways.request import CORNERS, ISIS, PROJECTED, SPICE, WAYS, Request
+from orbitile.ways.request import Request
 from orbitile.ways.seen import DENSE, Seen, seen
 
 RAW_TYPE = "uint16", 0.0

@@ -5,10 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-PROJECTED, ISIS, SPICE, CORNERS = "projected", "isis", "spice", "corners"
-WAYS = (PROJECTED, ISIS, SPICE, CORNERS)
-"""In order of trust."""
-
 KNOWN = ("path", "way", "kernels", "corners", "elevation")
 
 
@@ -16,9 +12,9 @@ KNOWN = ("path", "way", "kernels", "corners", "elevation")
 class Request:
     """An image, and how it is to come onto the map.
 
-    `way` is one of WAYS, None where the best that can be gone is to be found. `kernels` is a meta-kernel, a folder of
-    kernels or a camera model (.json); `corners` the four corners, or a file of control points (see
-    orbitile.ways.points); `elevation` an elevation model.
+    `way` is one of orbitile.tables.ways.WAYS, None where the best that can be gone is to be found. `kernels` is a
+    meta-kernel, a folder of kernels or a camera model (.json); `corners` the four corners, or a file of control points
+    (see orbitile.ways.points); `elevation` an elevation model.
     """
 
     path: str

@@ -17,8 +17,9 @@ from orbitile.rasters.read import opened
 from orbitile.raw.label import Label
 from orbitile.raw.products import RawProduct, read_product
 from orbitile.space.bodies import Body
+from orbitile.tables.ways import CORNERS, SPICE
 from orbitile.ways.points import Size, points_of_image, points_of_label, read_points
-from orbitile.ways.request import CORNERS, SPICE, Request
+from orbitile.ways.request import Request
 
 MODEL_ERROR_M = 100.0
 """How far off places usually are by a camera model whose making is not known."""
@@ -54,7 +55,7 @@ class Seen:
 
 
 def seen(request: Request, where: Body) -> Seen:
-    """The camera of an image that goes the way of SPICE or of CORNERS (orbitile.ways.request).
+    """The camera of an image that goes the way of SPICE or of CORNERS (orbitile.tables.ways).
 
     OrbitileError where kernels do not cover it, corners are missing or wrong, or the image cannot be read.
     """
