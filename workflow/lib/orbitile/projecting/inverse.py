@@ -1,6 +1,6 @@
 """Which pixel of an image belongs to each pixel of a map: the exact camera on coarse nodes, linear between them.
 
-Nodes lie on centres of the map's pixels. A map is cut into blocks of 512 x 512 px; each has its own spacing of
+Nodes lie on centres of the map's pixels. A map is cut into blocks of 256 x 256 px; each has its own spacing of
 nodes, at most 32 px. A block's error is measured, not estimated: its nodes but every second one of every second row
 are the middles of cells twice as wide, and of their edges, and there linear interpolation within those wider cells is
 compared with the exact camera. While it is off by more than the tolerance, the block's nodes are taken twice as dense:
@@ -21,7 +21,7 @@ from orbitile.cameras.surfaces import Surface
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
 
-BLOCK_PX = 512
+BLOCK_PX = 256
 """Side of a block, the unit that has a spacing of its own."""
 
 COARSEST_PX = 32
@@ -34,6 +34,9 @@ TOLERANCE_PX = 0.1
 
 KEPT_BYTES = 256 * 2**20
 """Memory for denser nodes, so that they need not be computed again."""
+
+AT_ONCE = 2**16
+"""Nodes that the camera is asked for at once, or those of one block."""
 
 
 @dataclass(frozen=True)
@@ -82,22 +85,26 @@ class Nodes(NamedTuple):
     row: int
 
 
+Blocks = np.ndarray
+"""Rows and columns of blocks (n, 2), counted in blocks."""
+
+
 class Kept:
-    """Dense nodes by block, as many as there is memory for."""
+    """Dense nodes (k, k, 2) by block, as many as there is memory for."""
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[int, int], Nodes] = {}
+        self._seen: dict[tuple[int, int], np.ndarray] = {}
         self._bytes = 0
 
-    def get(self, block: tuple[int, int]) -> Nodes | None:
+    def get(self, block: tuple[int, int]) -> np.ndarray | None:
         """A block's nodes, if they were kept."""
-        return self._nodes.get(block)
+        return self._seen.get(block)
 
-    def add(self, block: tuple[int, int], nodes: Nodes) -> None:
-        """Keep a block's nodes if there is memory."""
-        if self._bytes + nodes.seen.nbytes <= KEPT_BYTES:
-            self._nodes[block] = nodes
-            self._bytes += nodes.seen.nbytes
+    def add(self, blocks: Blocks, seen: np.ndarray) -> None:
+        """Keep blocks' nodes (n, k, k, 2) if there is memory."""
+        if self._bytes + seen.nbytes <= KEPT_BYTES:
+            self._seen |= zip(map(tuple, blocks.tolist()), seen, strict=True)
+            self._bytes += seen.nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +112,7 @@ class InverseGrid:
     """Nodes for a whole map: the coarse ones (rows, columns, 2), each block's spacing, and dense ones that are kept.
 
     `spacings` (block rows, block columns) are 0 where the image is not seen. `ratio` is how many of the image's pixels
-    a pixel of the map is wide and high: the middle of a block's values, in the block where it is largest.
+    a pixel of the map is wide and high: the mean of a block, in the block where it is largest.
     """
 
     view: View
@@ -123,24 +130,35 @@ class InverseGrid:
 
     def nodes(self, window: Window) -> Iterator[Nodes]:
         """The nodes of all blocks that touch a window of the map and see the image."""
-        for i in range(window.row // BLOCK_PX, -(-(window.row + window.height) // BLOCK_PX)):
-            for j in range(window.col // BLOCK_PX, -(-(window.col + window.width) // BLOCK_PX)):
-                if self.spacings[i, j]:
-                    yield self._of_block(i, j)
+        top, left = window.row // BLOCK_PX, window.col // BLOCK_PX
+        bottom, right = -(-(window.row + window.height) // BLOCK_PX), -(-(window.col + window.width) // BLOCK_PX)
+        spacings = self.spacings[top:bottom, left:right]
+        for spacing in np.unique(spacings[spacings > 0]).tolist():
+            for (i, j), seen in self._seen(np.add(np.argwhere(spacings == spacing), (top, left)), spacing):
+                yield Nodes(seen, spacing, j * BLOCK_PX, i * BLOCK_PX)
 
-    def _of_block(self, i: int, j: int) -> Nodes:
-        spacing = int(self.spacings[i, j])
-        if spacing == COARSEST_PX:
-            part = self.coarse[CELLS * i : CELLS * (i + 1) + 1, CELLS * j : CELLS * (j + 1) + 1]
-            return Nodes(part, spacing, j * BLOCK_PX, i * BLOCK_PX)
-        return self.kept.get((i, j)) or _block_nodes(self.view, i, j, spacing)
+    def _seen(self, blocks: Blocks, spacing: int) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+        """Blocks of one spacing and their nodes (k, k, 2)."""
+        known = self._coarse if spacing == COARSEST_PX else self.kept.get
+        missing = []
+        for i, j in blocks.tolist():
+            if (seen := known((i, j))) is None:
+                missing.append((i, j))
+            else:
+                yield (i, j), seen
+        for part in _parts(np.array(missing), spacing):
+            yield from zip(map(tuple, part.tolist()), _block_nodes(self.view, part, spacing), strict=True)
+
+    def _coarse(self, block: tuple[int, int]) -> np.ndarray:
+        i, j = block
+        return self.coarse[CELLS * i : CELLS * (i + 1) + 1, CELLS * j : CELLS * (j + 1) + 1]
 
 
 class Measured(NamedTuple):
     """What nodes of blocks (n) tell: whether they see the image, the error at twice their spacing, pixels per pixel.
 
-    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far it is in the image, in its pixels,
-    from column to column and from row to row of the map.
+    The error is infinite where cells are seen in part. `ratio` (n, 2) is how far it is in the image, in pixels, from
+    column to column and from row to row of the map.
     """
 
     is_used: np.ndarray
@@ -148,24 +166,26 @@ class Measured(NamedTuple):
     ratio: np.ndarray
 
 
+class Band(NamedTuple):
+    """What was found in a row of blocks: their spacings (n, 0 where the image is not seen), largest error and ratio."""
+
+    spacings: np.ndarray
+    error: float
+    ratio: np.ndarray
+
+
 def inverse_grid(view: View, tolerance_px: float = TOLERANCE_PX) -> InverseGrid:
     """Compute a map's nodes, block row by block row, so dense that no error above the tolerance is measured."""
     blocks = -(-view.grid.height // BLOCK_PX), -(-view.grid.width // BLOCK_PX)
     coarse = np.full((CELLS * blocks[0] + 1, CELLS * blocks[1] + 1, 2), np.nan)
-    spacings, errors, ratios = np.zeros(blocks, int), [0.0], [(0.0, 0.0)]
-    kept = Kept()
+    kept, bands = Kept(), []
     for i in range(blocks[0]):
-        band = coarse[CELLS * i : CELLS * (i + 1) + 1]
-        band[:] = _band_nodes(view, i, blocks[1])
-        found = measure(_in_blocks(band), view.image, COARSEST_PX)
-        for j in np.flatnonzero(found.is_used):
-            nodes, error = _dense_enough(view, (i, int(j)), found.error[j], tolerance_px)
-            if nodes:
-                kept.add((i, int(j)), nodes)
-            spacings[i, j] = nodes.spacing if nodes else COARSEST_PX
-            errors.append(error)
-        ratios += found.ratio[found.is_used].tolist()
-    return InverseGrid(view, coarse, spacings, float(max(errors)), tuple(np.max(ratios, axis=0).tolist()), kept)
+        nodes = coarse[CELLS * i : CELLS * (i + 1) + 1]
+        nodes[:] = _band_nodes(view, i, blocks[1])
+        bands.append(_dense_enough(view, i, measure(_in_blocks(nodes), view.image, COARSEST_PX), tolerance_px, kept))
+    ratio = np.max([band.ratio for band in bands], axis=0)
+    error = max(band.error for band in bands)
+    return InverseGrid(view, coarse, np.stack([band.spacings for band in bands]), error, tuple(ratio.tolist()), kept)
 
 
 def _band_nodes(view: View, i: int, blocks: int) -> np.ndarray:
@@ -175,21 +195,33 @@ def _band_nodes(view: View, i: int, blocks: int) -> np.ndarray:
     return view.seen(*np.meshgrid(col, row))
 
 
-def _block_nodes(view: View, i: int, j: int, spacing: int) -> Nodes:
-    """The nodes of a block."""
+def _block_nodes(view: View, blocks: Blocks, spacing: int) -> np.ndarray:
+    """The nodes (n, k, k, 2) of blocks."""
     steps = np.arange(0, BLOCK_PX + 1, spacing) + 0.5
-    seen = view.seen(*np.meshgrid(j * BLOCK_PX + steps, i * BLOCK_PX + steps))
-    return Nodes(seen, spacing, j * BLOCK_PX, i * BLOCK_PX)
+    row, col = (start[:, None] * BLOCK_PX + steps for start in blocks.T)
+    shape = len(blocks), len(steps), len(steps)
+    return view.seen(np.broadcast_to(col[:, None, :], shape), np.broadcast_to(row[:, :, None], shape))
 
 
-def _dense_enough(view: View, block: tuple[int, int], error: float, tolerance: float) -> tuple[Nodes | None, float]:
-    """A block's nodes, None if the coarse ones with their error do, and their error."""
-    nodes, spacing = None, COARSEST_PX
-    while error > tolerance:
+def _parts(blocks: Blocks, spacing: int) -> Iterator[Blocks]:
+    """Blocks in parts of no more nodes than are computed at once."""
+    size = max(1, AT_ONCE // (BLOCK_PX // spacing + 1) ** 2)
+    return (blocks[start : start + size] for start in range(0, len(blocks), size))
+
+
+def _dense_enough(view: View, i: int, found: Measured, tolerance: float, kept: Kept) -> Band:
+    """Compute denser nodes for those of a row of blocks of whose coarse ones too large an error was found."""
+    spacings, errors, spacing = np.where(found.is_used, COARSEST_PX, 0), found.error.copy(), COARSEST_PX
+    while (errors > tolerance).any():
         spacing //= 2
-        nodes = _block_nodes(view, *block, spacing)
-        error = measure(nodes.seen[None], view.image, spacing).error[0] if spacing > 1 else 0.0
-    return nodes, float(error)
+        rough = np.flatnonzero(errors > tolerance)
+        for part in _parts(np.column_stack([np.full(len(rough), i), rough]), spacing):
+            seen, which = _block_nodes(view, part, spacing), part[:, 1]
+            errors[which] = measure(seen, view.image, spacing).error if spacing > 1 else 0.0
+            spacings[which] = spacing
+            enough = errors[which] <= tolerance
+            kept.add(part[enough], seen[enough])
+    return Band(spacings, float(errors.max(initial=0)), found.ratio.max(axis=0, initial=0))
 
 
 def _in_blocks(band: np.ndarray) -> np.ndarray:
@@ -222,12 +254,9 @@ def _deviation(seen: np.ndarray) -> np.ndarray:
 
 
 def _ratio(seen: np.ndarray, touches: np.ndarray) -> np.ndarray:
-    """Median distances (n, 2) in the image of nodes side by side, and of nodes one above the other, where seen."""
+    """Mean distances (n, 2) in the image of nodes side by side, and of nodes one above the other, in what it sees."""
     across = np.linalg.norm(seen[:, :-1, 1:] - seen[:, :-1, :-1], axis=-1)
     down = np.linalg.norm(seen[:, 1:, :-1] - seen[:, :-1, :-1], axis=-1)
-    found = np.zeros((len(seen), 2))
-    for axis, distance in enumerate((across, down)):
-        for i in np.flatnonzero(touches.any(axis=(1, 2))):
-            known = distance[i][touches[i] & np.isfinite(distance[i])]
-            found[i, axis] = np.median(known) if known.size else 0
-    return found
+    distance = np.where(touches, [across, down], np.nan)
+    count = np.isfinite(distance).sum(axis=(2, 3))
+    return (np.nansum(distance, axis=(2, 3)) / np.maximum(count, 1)).T

@@ -17,12 +17,12 @@ def _between(one, other, share):
 
 
 @compiled
-def _node_coordinate(seen, axis, i, u, j, v):
-    """A coordinate in the image, bilinear in the cell of nodes that begins at row j, column i."""
-    above = _between(seen[j, i, axis], seen[j, i + 1, axis], u)
-    if v == 0:
-        return above
-    return above + (_between(seen[j + 1, i, axis], seen[j + 1, i + 1, axis], u) - above) * v
+def _row_of_nodes(seen, down, found):
+    """Coordinates in the image (n, 2) at all columns of nodes, in a row of the map `down` cells below the first."""
+    j = min(max(int(np.floor(down)), 0), seen.shape[0] - 2)
+    for i in range(seen.shape[1]):
+        for axis in range(2):
+            found[i, axis] = _between(seen[j, i, axis], seen[j + 1, i, axis], down - j)
 
 
 @compiled
@@ -39,35 +39,56 @@ def _tap(position, length):
 
 
 @compiled
+def _at_border(pixels, valid, corner, size, x, y):
+    """As `_sample`, for places where not all four pixels around them need to be there, or count."""
+    if not (0 <= x <= size[0] and 0 <= y <= size[1]):
+        return 0.0, False
+    left, right, u = _tap(x, size[0])
+    top, bottom, v = _tap(y, size[1])
+    left, right, top, bottom = left - corner[0], right - corner[0], top - corner[1], bottom - corner[1]
+    if left < 0 or top < 0 or max(left, right) >= pixels.shape[1] or max(top, bottom) >= pixels.shape[0]:
+        return 0.0, False
+    is_valid = valid[top, left] and (u == 0 or valid[top, right])
+    value = _between(float(pixels[top, left]), float(pixels[top, right]), u)
+    if v > 0:
+        is_valid = is_valid and valid[bottom, left] and (u == 0 or valid[bottom, right])
+        value += (_between(float(pixels[bottom, left]), float(pixels[bottom, right]), u) - value) * v
+    return value, is_valid
+
+
+@compiled
 def _sample(pixels, valid, corner, size, x, y):
     """Value at (x, y) by bilinear interpolation, and whether all pixels that count are valid and the place is inside.
 
     `pixels` begin at column and row `corner` of an image of width and height `size`. Within half a pixel of the image's
     border the outermost pixels go on.
     """
-    if not (0 <= x <= size[0] and 0 <= y <= size[1]):
-        return 0.0, False
-    left, right, u = _tap(x, size[0])
-    top, bottom, v = _tap(y, size[1])
-    left, right, top, bottom = left - corner[0], right - corner[0], top - corner[1], bottom - corner[1]
-    rows, cols = pixels.shape
-    if left < 0 or top < 0 or left >= cols or top >= rows:
-        return 0.0, False
-    if (u > 0 and right >= cols) or (v > 0 and bottom >= rows):
-        return 0.0, False
-    is_valid = valid[top, left]
-    value = float(pixels[top, left])
-    if u > 0:
-        is_valid = is_valid and valid[top, right]
-        value += (float(pixels[top, right]) - value) * u
-    if v > 0:
-        is_valid = is_valid and valid[bottom, left]
-        below = float(pixels[bottom, left])
-        if u > 0:
-            is_valid = is_valid and valid[bottom, right]
-            below += (float(pixels[bottom, right]) - below) * u
-        value += (below - value) * v
-    return value, is_valid
+    right, down = x - 0.5 - corner[0], y - 0.5 - corner[1]
+    if right >= 0 and down >= 0 and right < pixels.shape[1] - 1 and down < pixels.shape[0] - 1:
+        c, r = int(right), int(down)
+        u, v = right - c, down - r
+        if min(u, v) >= NEGLIGIBLE and max(u, v) <= 1 - NEGLIGIBLE:
+            above = pixels[r, c] + (float(pixels[r, c + 1]) - pixels[r, c]) * u
+            below = pixels[r + 1, c] + (float(pixels[r + 1, c + 1]) - pixels[r + 1, c]) * u
+            is_valid = valid[r, c] & valid[r, c + 1] & valid[r + 1, c] & valid[r + 1, c + 1]
+            return above + (below - above) * v, is_valid
+    return _at_border(pixels, valid, corner, size, x, y)
+
+
+@compiled
+def _add_row(pixels, valid, corner, size, line, spacing, first, samples, total, count):
+    """Add valid values, `samples` to each pixel of a row of the map that begins `first` px from the first node."""
+    last, share, step = line.shape[0] - 2, 1 / spacing, 1 / samples
+    for c in range(total.size):
+        for sample in range(samples):
+            across = (first + c + (sample + 0.5) * step - 0.5) * share
+            i = min(max(int(across), 0), last)
+            x = _between(line[i, 0], line[i + 1, 0], across - i)
+            y = _between(line[i, 1], line[i + 1, 1], across - i)
+            value, is_valid = _sample(pixels, valid, corner, size, x, y)
+            if is_valid:
+                total[c] += value
+                count[c] += 1
 
 
 @compiled
@@ -79,22 +100,14 @@ def resample(pixels, valid, corner, size, seen, spacing, first, samples, whole, 
     values spread evenly over it, of those that are valid, and valid if at least half of them are. `whole` rounds to
     integers.
     """
-    cells_y, cells_x = seen.shape[0] - 2, seen.shape[1] - 2
+    line = np.empty((seen.shape[1], 2))
+    total, count = np.empty(out.shape[1]), np.empty(out.shape[1], np.int64)
     for r in range(out.shape[0]):
+        total[:], count[:] = 0, 0
+        for sample in range(samples[1]):
+            _row_of_nodes(seen, (first[1] + r + (sample + 0.5) / samples[1] - 0.5) / spacing, line)
+            _add_row(pixels, valid, corner, size, line, spacing, first[0], samples[0], total, count)
         for c in range(out.shape[1]):
-            total, count = 0.0, 0
-            for sample_y in range(samples[1]):
-                down = (first[1] + r + (sample_y + 0.5) / samples[1] - 0.5) / spacing
-                j = min(max(int(np.floor(down)), 0), cells_y)
-                for sample_x in range(samples[0]):
-                    across = (first[0] + c + (sample_x + 0.5) / samples[0] - 0.5) / spacing
-                    i = min(max(int(np.floor(across)), 0), cells_x)
-                    x = _node_coordinate(seen, 0, i, across - i, j, down - j)
-                    y = _node_coordinate(seen, 1, i, across - i, j, down - j)
-                    value, is_valid = _sample(pixels, valid, corner, size, x, y)
-                    if is_valid:
-                        total += value
-                        count += 1
-            if count > 0 and 2 * count >= samples[0] * samples[1]:
-                out[r, c] = np.rint(total / count) if whole else total / count
+            if count[c] > 0 and 2 * count[c] >= samples[0] * samples[1]:
+                out[r, c] = np.rint(total[c] / count[c]) if whole else total[c] / count[c]
                 out_valid[r, c] = True

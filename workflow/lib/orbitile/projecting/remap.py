@@ -18,8 +18,8 @@ from orbitile.rasters.source import PixelSource
 from orbitile.rasters.write import Block
 from orbitile.space.grids import Grid, Window, bounds
 
-STRIP_BLOCKS = 16
-"""Blocks side by side that are yielded as one: 512 x 8192 px."""
+STRIP_PX = 8192, 512
+"""Width and height of what is yielded at once, whole blocks of nodes."""
 
 READ_PX = 16 * 2**20
 """Pixels of the image that are read at once."""
@@ -183,10 +183,10 @@ def project(
 
 def _strips(grid: Grid) -> Iterator[Window]:
     """A grid cut into strips, row by row."""
-    width = STRIP_BLOCKS * BLOCK_PX
-    for row in range(0, grid.height, BLOCK_PX):
+    width, height = STRIP_PX
+    for row in range(0, grid.height, height):
         for col in range(0, grid.width, width):
-            yield Window(col, row, min(width, grid.width - col), min(BLOCK_PX, grid.height - row))
+            yield Window(col, row, min(width, grid.width - col), min(height, grid.height - row))
 
 
 def _within(nodes: Nodes, window: Window) -> Window:
