@@ -8,7 +8,7 @@ export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container check format lock setup clean
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
-.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise
+.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection
 
 demo: setup
 	snakemake --profile profiles/local --quiet host reason -- all annotated
@@ -90,6 +90,10 @@ bench-reading: setup
 # Polygons and centre lines of masks, beside GDAL's polygonizer; BENCH=--quick to see whether it works.
 bench-vectorise: setup
 	@python benchmarks/vectorise.py $(BENCH)
+
+# A strip of an LRO NAC onto a map, beside GDAL's ways; BENCH=--quick to see whether it works.
+bench-projection: setup
+	@python benchmarks/projection.py $(BENCH)
 
 # The other programs, in a folder of their own: .venv stays as it is locked.
 benchmarks/.peers/current: benchmarks/requirements.lock | setup
