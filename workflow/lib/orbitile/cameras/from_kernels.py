@@ -13,6 +13,7 @@ from orbitile.cameras.instruments.hirise import HIRISE
 from orbitile.cameras.instruments.instrument import Instrument, Line, Moment
 from orbitile.cameras.instruments.lroc_nac import LEFT, RIGHT
 from orbitile.cameras.instruments.mdis_nac import MDIS_NAC
+from orbitile.cameras.kernels import loaded
 from orbitile.cameras.line_scan import LineScanCamera
 from orbitile.cameras.surfaces import Ellipsoid
 from orbitile.raw.products import RawProduct
@@ -43,18 +44,17 @@ def geometry(product: RawProduct, kernels: Path) -> Geometry:
     what is needed and what there is), lack a keyword, or belong to another mission.
     """
     instrument = INSTRUMENTS[product.instrument]
-    with spice.loaded(kernels):
+    with loaded(kernels):
         exposure = instrument.exposure(product)
         needed = _needed(exposure, product)
         spice.check_positions(kernels, instrument.mission.spacecraft, needed)
-        spice.check_attitudes(kernels, instrument.mission.spacecraft, instrument.mission.attitude, needed)
+        for code in sorted({instrument.mission.attitude, spice.structure(instrument.frame)}, reverse=True):
+            spice.check_attitudes(kernels, instrument.mission.spacecraft, code, needed)
         camera = _line_scan if isinstance(exposure, Line) else _frame
         aim = instrument.aim(exposure.epoch)
-        lost = 0.0 if aim.body_frame == instrument.mission.frames[0] else instrument.mission.fallback_m
         shape = spice.ellipsoid(instrument.mission.body)
-        error_m = float(np.hypot(instrument.error_m, lost))
         sun = spice.sun(aim, (needed.start + needed.stop) / 2)
-        return Geometry(camera(product, instrument, exposure, aim), shape, error_m, sun)
+        return Geometry(camera(product, instrument, exposure, aim), shape, instrument.off_m(aim.body_frame), sun)
 
 
 def _needed(exposure: Line | Moment, product: RawProduct) -> spice.Span:

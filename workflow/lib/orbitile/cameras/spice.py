@@ -1,11 +1,6 @@
-"""NAIF's SPICE kernels: loading them, what time they cover, and what they say of motion and instruments.
+"""What loaded SPICE kernels (see orbitile.cameras.kernels) cover, and what they say of motion and instruments."""
 
-SPICE has one pool of kernels for the whole process, so that one thread at a time uses it.
-"""
-
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +8,21 @@ import numpy as np
 import spiceypy
 from scipy.spatial.transform import Rotation
 from spiceypy.utils.exceptions import SpiceyError
+from spiceypy.utils.support_types import SpiceCell
 
+from orbitile.cameras.kernels import LackingError
 from orbitile.cameras.motion import Motion, Turning
 from orbitile.cameras.motion import Path as FlightPath
 from orbitile.cameras.surfaces import Ellipsoid
-from orbitile.errors import OrbitileError, first_line
+from orbitile.errors import OrbitileError
 
-ORDER = (".tls", ".tsc", ".tpc", ".tf", ".ti", ".bpc", ".bsp", ".bc")
-"""Kinds of kernels in the order in which a folder's are loaded, each kind by name: of two that say the same, the one
-loaded last counts."""
 LIGHT_KM_S = 299792.458
 ROUNDING_S = 1e-3
 """How far a kernel may fall short of the time asked for: clocks tick less often."""
-
-_pool = threading.RLock()
+FIXED = 4
+"""SPICE's class of frames that are fixed to others by a text kernel."""
+MOST_SPANS = 200_000
+"""Room for the spans' ends of kernels; attitudes of a mission have gaps by the thousand."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,8 @@ class Aim:
 
     `correction`, `swapped` and `to_surface` are the keywords LIGHTTIME_CORRECTION, SWAP_OBSERVER_TARGET and
     LT_SURFACE_CORRECT of ISIS' instrument addenda. Swapped, the spacecraft observes the body; else it is the other way
-    round, which is wrong by some metres, but what was done before the keywords came.
+    round, which is wrong by some tens of metres on the ground, but what was done before the keywords came.
+    `to_surface` counts only where swapped and corrected.
     """
 
     spacecraft: str
@@ -62,71 +59,44 @@ class Aim:
     to_surface: bool = False
 
 
-@contextmanager
-def loaded(kernels: Path) -> Iterator[None]:
-    """Load a meta-kernel, or all kernels of a folder; SPICE's errors become one line that names them."""
-    paths = _files(kernels)
-    with _pool, _explained(kernels):
-        try:
-            for path in paths:
-                spiceypy.furnsh(str(path))
-            yield
-        finally:
-            spiceypy.kclear()
-
-
-def _files(kernels: Path) -> list[Path]:
-    if kernels.is_file():
-        return [kernels]
-    if not kernels.is_dir():
-        raise OrbitileError(f"kernels: nothing at {kernels}; give a meta-kernel, or a folder of kernels")
-    found = [path for path in kernels.iterdir() if path.suffix.lower() in ORDER]
-    if not found:
-        raise OrbitileError(f"{kernels}: holds no kernels ({', '.join(ORDER)})")
-    return sorted(found, key=_turn)
-
-
-def _turn(path: Path) -> tuple:
-    """When a kernel of a folder is loaded: ISIS' addenda after the instrument kernels that they correct."""
-    return ORDER.index(path.suffix.lower()), "addendum" in path.name.lower(), path.name
-
-
-@contextmanager
-def _explained(kernels: Path) -> Iterator[None]:
-    try:
-        yield
-    except SpiceyError as error:
-        said = " ".join(str(error.long or error.short or error).split())
-        raise OrbitileError(f"{kernels}: SPICE says: {first_line(said)}") from error
-
-
 def clock_time(clock: int, count: str) -> float:
-    """Ephemeris time of a count of a spacecraft's clock, by its NAIF id."""
+    """Ephemeris time of a count of a spacecraft's clock, by its NAIF id; LackingError where no kernel has the clock."""
+    key = "SCLK_DATA_TYPE_"
+    if not known(f"{key}{-clock}"):
+        held = {-int(name.removeprefix(key)) for name in _keywords(key + "*")}
+        raise LackingError(f"the clock of {_named({clock})} is in none of them{_but(_named(held))}; add its .tsc")
     return spiceypy.scs2e(clock, count)
 
 
 def numbers(keyword: str, count: int | None = None) -> np.ndarray:
-    """The numbers of a keyword of a text kernel; OrbitileError where no loaded kernel has it, or not as many."""
-    found = spiceypy.gdpool(keyword, 0, count or 100) if spiceypy.expool(keyword) else []
+    """The numbers of a keyword of a text kernel; LackingError where no loaded kernel has it, or not as many."""
+    found = spiceypy.gdpool(keyword, 0, count or 100) if known(keyword) else []
     if len(found) < (count or 1):
-        raise OrbitileError(
-            f"kernels: {keyword} is in none of them; add the instrument's kernels (.ti, also ISIS' addenda) and .tpc"
-        )
+        source = "the .tpc" if keyword.startswith("BODY") else "the instrument's kernel (.ti), and ISIS' addendum to it"
+        raise LackingError(f"{keyword} is in none of them, or not with {count or 1} numbers; add {source}")
     return np.array(found)
+
+
+def known(keyword: str) -> bool:
+    """Whether a loaded text kernel has numbers by a keyword."""
+    return spiceypy.expool(keyword)
 
 
 def number(keyword: str, default: float | None = None) -> float:
     """One number of a keyword of a text kernel, or a default where there is one."""
-    return default if default is not None and not spiceypy.expool(keyword) else float(numbers(keyword, 1)[0])
+    return default if default is not None and not known(keyword) else float(numbers(keyword, 1)[0])
 
 
 def word(keyword: str, default: str) -> str:
-    """One text of a keyword of a text kernel, in capitals."""
-    return spiceypy.gcpool(keyword, 0, 1)[0].upper() if spiceypy.expool(keyword) else default
+    """One text of a keyword of a text kernel, in capitals; a default where it is not there, or not text."""
+    with spiceypy.no_found_check():
+        # Not asked of expool, which knows numeric keywords only.
+        found, is_there = spiceypy.gcpool(keyword, 0, 1)
+    return found[0].strip().upper() if is_there else default
 
 
 def ellipsoid(body: str) -> Ellipsoid:
-    """A body's ellipsoid; OrbitileError where no kernel (.tpc) has its radii."""
+    """A body's ellipsoid; LackingError where no kernel (.tpc) has its radii."""
     radii = numbers(f"BODY{spiceypy.bods2c(body)}_RADII", 3) * 1000
     return Ellipsoid(float(radii[0]), float(radii[2]))
 
@@ -142,45 +112,69 @@ def known_frame(names: Sequence[str], time: float) -> str:
     return names[-1]
 
 
+def structure(frame: str) -> int:
+    """NAIF id of the structure with attitudes of its own that a frame is fixed to; LackingError for unknown ones."""
+    code = spiceypy.namfrm(frame)
+    if not code:
+        raise LackingError(f"the frame {frame} is in none of them; add the mission's .tf")
+    _, kind, structure_code = spiceypy.frinfo(code)
+    if kind != FIXED:
+        return structure_code
+    of_code, of_name = (f"TKFRAME_{one}_RELATIVE" for one in (structure_code, frame))
+    return structure(word(of_code, word(of_name, "")))
+
+
 def check_positions(kernels: Path, spacecraft: str, needed: Span) -> None:
     """OrbitileError with the time needed and those covered where no SPK holds a spacecraft's positions."""
     code = spiceypy.bods2c(spacecraft)
-    held = {path: list(spiceypy.spkobj(path)) for path in _of_kind("SPK")}
-    spans = [span for path, codes in held.items() if code in codes for span in _spans(spiceypy.spkcov(path, code))]
-    others = {body for codes in held.values() for body in codes}
-    _check(kernels, f"positions of {spacecraft} ({code})", needed, spans, _named(others), ".bsp")
+    held = {path: set(spiceypy.spkobj(path)) for path in _of_kind("SPK")}
+    spans = _united(held, code, spiceypy.spkcov)
+    _check(kernels, f"positions of {spacecraft} ({code})", needed, spans, _named(set().union(*held.values())), ".bsp")
 
 
-def check_attitudes(kernels: Path, spacecraft: str, code: int, needed: Span) -> None:
-    """OrbitileError with the time needed and those covered where no CK holds a structure's attitude."""
-    held = {path: list(spiceypy.ckobj(path)) for path in _of_kind("CK")}
-    windows = [
-        spiceypy.ckcov(path, code, False, "INTERVAL", 0.0, "TDB") for path, codes in held.items() if code in codes
-    ]
-    others = ", ".join(str(one) for one in sorted({one for codes in held.values() for one in codes}))
-    spans = [span for window in windows for span in _spans(window)]
-    _check(kernels, f"attitudes of {spacecraft} ({code})", needed, spans, others, ".bc")
+def check_attitudes(kernels: Path, name: str, code: int, needed: Span) -> None:
+    """OrbitileError with the time needed and those covered where no CK holds the attitude of a structure, so named."""
+    held = {path: set(spiceypy.ckobj(path)) for path in _of_kind("CK")}
+    spans = _united(
+        held, code, lambda path, code, window: spiceypy.ckcov(path, code, False, "INTERVAL", 0.0, "TDB", window)
+    )
+    others = ", ".join(str(one) for one in sorted(set().union(*held.values())))
+    _check(kernels, f"attitudes of {name} ({code})", needed, spans, others, ".bc")
 
 
 def _check(kernels: Path, what: str, needed: Span, spans: list[Span], others: str, suffix: str) -> None:
     if any(span.covers(needed) for span in spans):
         return
     if spans:
-        have = "; ".join(str(span) for span in sorted(spans, key=lambda span: span.start)[:4])
+        have = "the kernels have " + "; ".join(str(span) for span in spans[:4])
         have += f" and {len(spans) - 4} more" if len(spans) > 4 else ""
     else:
-        have = f"none of these, but of {others}" if others else "none of any"
-    raise OrbitileError(
-        f"{kernels}: {what} are needed from {needed} UTC, and the kernels have {have}; add the {suffix} of that time"
-    )
+        have = "no kernel has any" + _but(others)
+    raise OrbitileError(f"{kernels}: {what} are needed from {needed} UTC, and {have}; add the {suffix} of that time")
+
+
+def _but(others: str) -> str:
+    return f", but of {others}" if others else ""
 
 
 def _of_kind(kind: str) -> list[str]:
     return [spiceypy.kdata(number, kind)[0] for number in range(spiceypy.ktotal(kind))]
 
 
-def _spans(window: spiceypy.utils.support_types.SpiceCell) -> list[Span]:
+def _united(held: Mapping[str, set[int]], code: int, coverage: Callable) -> list[Span]:
+    """The times that files, with their objects, cover of one object: where one file ends, another may go on."""
+    window = SpiceCell.double(MOST_SPANS)
+    for path, codes in held.items():
+        if code in codes:
+            coverage(path, code, window)
     return [Span(*spiceypy.wnfetd(window, number)) for number in range(spiceypy.wncard(window))]
+
+
+def _keywords(template: str) -> list[str]:
+    """The names of keywords of text kernels; a star stands for anything."""
+    with spiceypy.no_found_check():
+        names, found = spiceypy.gnpool(template, 0, 100)
+    return list(names) if found else []
 
 
 def _named(codes: set[int]) -> str:
@@ -217,7 +211,7 @@ def _state(aim: Aim, time: float) -> np.ndarray:
     if not aim.swapped:
         return spiceypy.spkezr(aim.spacecraft, time, "J2000", aim.correction, aim.body)[0]
     state, light_s = spiceypy.spkezr(aim.body, time, "J2000", aim.correction, aim.spacecraft)
-    if aim.to_surface and aim.correction == "LT+S":
+    if aim.to_surface and aim.correction != "NONE":
         # The surface is closer than the centre, by about a radius of the body.
         shape = ellipsoid(aim.body)
         earlier = time - light_s + (shape.equatorial_m + shape.polar_m) / 2000 / LIGHT_KM_S

@@ -42,4 +42,4 @@ def _exposure(product: RawProduct) -> Line:
     return even_lines(start, unbinned * product.summing)
 
 
-HIRISE = Instrument(MRO, CODE, "MRO_HIRISE_OPTICAL_AXIS", 100.0, _optics, _detector, _exposure)
+HIRISE = Instrument(MRO, CODE, "MRO_HIRISE_OPTICAL_AXIS", 100.0, _optics, _detector, _exposure, addendum_m=115.0)

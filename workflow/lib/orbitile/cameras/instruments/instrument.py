@@ -1,5 +1,6 @@
 """What all instruments have in common, and what SPICE is asked for each."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -42,7 +43,8 @@ class Instrument:
     """An instrument: its mission, NAIF id and frame, and how its image is made out of label and kernels.
 
     `error_m` is how far off places usually are with reconstructed kernels, terrain apart; `correction` for light's time
-    and aberration counts where the kernels name none.
+    and aberration counts where the kernels name none. `addendum_m` is how far off places are besides where ISIS'
+    addendum to the instrument kernel is missing.
     """
 
     mission: Mission
@@ -53,6 +55,14 @@ class Instrument:
     detector: Callable[[RawProduct], Detector]
     exposure: Callable[[RawProduct], Line | Moment]
     correction: str = "LT+S"
+    addendum_m: float = 0.0
+
+    def off_m(self, body_frame: str) -> float:
+        """How far off places usually are, terrain apart, with the frame of the body and the addenda there are."""
+        frame_m = 0.0 if body_frame == self.mission.frames[0] else self.mission.fallback_m
+        # Of keywords that cameras may need, ISIS' addenda alone have this one.
+        addendum_m = 0.0 if spice.known(f"INS{self.code}_CK_FRAME_ID") else self.addendum_m
+        return math.hypot(self.error_m, frame_m, addendum_m)
 
     def aim(self, time: float) -> spice.Aim:
         """Whose motion to ask SPICE for, as the instrument's kernels say."""
