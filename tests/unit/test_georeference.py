@@ -8,6 +8,7 @@ from affine import Affine
 from images import planned_row
 from pyproj import CRS
 
+from orbitile.errors import OrbitileError
 from orbitile.files import version_of
 from orbitile.jobs.pieces import Work
 from orbitile.space.bodies import body
@@ -15,6 +16,7 @@ from orbitile.space.ground import Ground
 from orbitile.stages.downsample import downsample
 from orbitile.stages.georeference import Target, georeference
 from orbitile.tables.rasters import RasterTables, read_rasters
+from orbitile.tables.ways import ISIS
 from orbitile.ways.placed import Placing
 
 RADIUS = 1737400
@@ -191,3 +193,26 @@ def test_a_raster_knows_who_lends_it_pixels_now(geotiff, tmp_path):
         rows += read_rasters(tmp_path / "out.parquet")
     assert rows[0].path == rows[1].path
     assert [(row.in_mosaic, row.beside, row.turns) for row in rows] == [(False, [], []), (True, ["b", "c"], [0, -1])]
+
+
+def test_a_cube_that_isis_made_anew_makes_the_raster_anew(geotiff, tmp_path):
+    """Its name holds the version of ISIS, its kernels and its shape model; images that are made up stand for cubes."""
+    cubes = {name: geotiff(np.full((4, 6), value, np.float32), name) for name, value in (("1.cub", 1), ("2.cub", 2))}
+    scene = planned_row(cubes["1.cub"]) | dict(way=ISIS, path="raw.IMG")
+    found = []
+    for cube in ("1.cub", "2.cub", "1.cub"):
+        target = Target(Placing(body("Moon"), None, 100, cubes={"a": cubes[cube]}), (0, 100))
+        georeference([scene], target, str(tmp_path / "rasters"), str(tmp_path / "out.parquet"), Work())
+        found += read_rasters(tmp_path / "out.parquet")
+    assert [pixels_of(row)[0].max() for row in found] == [1, 2, 1]
+    assert found[0] == found[2]
+
+
+def test_a_scene_without_its_cube_fails_and_the_others_are_made(geotiff, tmp_path):
+    scene = planned_row(geotiff(np.ones((4, 6), np.uint8)))
+    lost = scene | dict(scene="b", way=ISIS, path="raw.IMG")
+    out = tmp_path / "out.parquet"
+    with pytest.raises(OrbitileError, match=r"raw\.IMG: ISIS has made no cube of it"):
+        georeference([scene, lost], AS_IT_IS, str(tmp_path / "rasters"), str(out), Work())
+    georeference([scene, lost], AS_IT_IS, str(tmp_path / "rasters"), str(out), Work(allow_failures=True))
+    assert [row.scene for row in read_rasters(out)] == ["a"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from pvl.grammar import OmniGrammar
 from pvl.parser import PVLParser
 
 from orbitile.errors import OrbitileError, first_line
+from orbitile.files import version_of
 from orbitile.raw.units import converted
 
 FIRST_BYTES = 2**16
@@ -24,6 +25,9 @@ FIRST_BYTES = 2**16
 
 LONGEST_LABEL = 2**20
 """Bytes after which a label without END is no label; ISIS cubes that were edited often have longer ones than 64 kB."""
+
+LABELS_HELD = 64
+"""Parsed labels that are kept: some for each of the threads that plan."""
 
 LABEL_SUFFIXES = (".lbl", ".LBL")
 IMAGE_SUFFIXES = (".IMG", ".img", ".DAT", ".dat", ".JP2", ".jp2", ".cub", ".TIF", ".tif")
@@ -33,6 +37,8 @@ _HYPHEN = re.compile(r"-[\n\r\f]\s*")
 _EMPTY = re.compile(
     r"^([ \t]*\^?\w[\w:]*[ \t]*=)[ \t]*(?=\r?\n\s*(?:\^?\w[\w:]*[ \t]*=|END))", re.MULTILINE | re.IGNORECASE
 )
+_TIME = re.compile(r"\d+[-:]\d+[-:T]?|\d+T\d")
+"""How dates, times and both together begin."""
 _END = re.compile(rb"^[ \t]*END[ \t]*(?=[\r\n\0]|\Z)", re.MULTILINE | re.IGNORECASE)
 
 
@@ -74,16 +80,8 @@ class Label:
 
     @classmethod
     def _in(cls, path: Path) -> Self | None:
-        """The label that a file begins with."""
-        head = _head(path)
-        if head is None:
-            return None
-        try:
-            return cls(path, _parsed(head.decode("latin-1")), len(head))
-        except (LexerError, ParseError, QuantityError, ValueError, TypeError) as error:
-            raise OrbitileError(
-                f"{path}: its label cannot be parsed ({first_line(str((error.args or [error])[-1]))}); fetch it again"
-            ) from error
+        """The label that a file begins with; parsed once, because that takes a second where labels are long."""
+        return _label_in(path, version_of(path))
 
     def has(self, key: str) -> bool:
         """Whether there is a key."""
@@ -152,6 +150,13 @@ class Label:
         """Whether a record is a byte, as in HiRISE labels of some years, which leave <BYTES> out."""
         return self.has("RECORD_TYPE") and self.text("RECORD_TYPE").upper() in ("UNDEFINED", "STREAM")
 
+    @staticmethod
+    def companions(path: str | Path) -> list[str]:
+        """The files beside an image that may hold its label, and those beside a label that may hold its image."""
+        path = Path(path)
+        is_label = path.suffix in LABEL_SUFFIXES
+        return [str(one) for one in _beside(path, IMAGE_SUFFIXES if is_label else LABEL_SUFFIXES)]
+
     @property
     def is_detached(self) -> bool:
         """Whether the label is a file of its own."""
@@ -178,6 +183,29 @@ class Label:
         return OrbitileError(
             f"{self.path}: {key} is {found!r} in the label, where {allowed} is allowed; correct it or fetch it again"
         )
+
+
+class _Decoder(OmniDecoder):
+    """Tries what looks like a time as one, and nothing else: each of the formats of times takes its time."""
+
+    def decode_datetime(self, value: str) -> Any:  # noqa: ANN401
+        if not _TIME.match(value):
+            raise ValueError(f"{value!r} is no time")
+        return super().decode_datetime(value)
+
+
+@lru_cache(maxsize=LABELS_HELD)
+def _label_in(path: Path, version: str) -> Label | None:
+    """The label that a file begins with; of another version of the file it is read anew."""
+    head = _head(path)
+    if head is None:
+        return None
+    try:
+        return Label(path, _parsed(head.decode("latin-1")), len(head))
+    except (LexerError, ParseError, QuantityError, ValueError, TypeError) as error:
+        raise OrbitileError(
+            f"{path}: its label cannot be parsed ({first_line(str((error.args or [error])[-1]))}); fetch it again"
+        ) from error
 
 
 def _head(path: Path) -> bytes | None:
@@ -208,7 +236,7 @@ def _parsed(text: str) -> pvl.PVLModule:
     """
     text = _EMPTY.sub(r"\1 NULL", _HYPHEN.sub("", text))
     grammar = OmniGrammar()
-    decoder = OmniDecoder(grammar=grammar)
+    decoder = _Decoder(grammar=grammar)
     return pvl.loads(text, parser=PVLParser(grammar, decoder), grammar=grammar, decoder=decoder)
 
 

@@ -20,7 +20,7 @@ from orbitile.rasters.write import Block, write_cog
 from orbitile.space.grids import Grid
 from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC
 from orbitile.tables.rasters import RasterRow, write_rasters
-from orbitile.tables.ways import PROJECTED
+from orbitile.tables.ways import ISIS, PROJECTED
 from orbitile.ways.placed import Placing, placed, strip_placing
 
 log = logging.getLogger(__name__)
@@ -89,8 +89,11 @@ class Made:
             image={name: image[name] for name in OF_IMAGE if name in image}, recipe=RECIPE, crs=self._placing.crs,
             gsd_m=target.placing.gsd_m, stretch=[target.stretch_percentiles, target.stretch_values],
         )  # fmt: skip
-        if any(one["way"] != PROJECTED for one in image.get("strips") or [image]):
+        images = image.get("strips") or [image]
+        if any(one["way"] != PROJECTED for one in images):
             parts["corrected"] = target.placing.corrected
+        if any(one["way"] == ISIS for one in images):
+            parts["cubes"] = [target.placing.cubes.get(one["scene"]) for one in images]
         if image.get("strips"):
             parts["merging"] = asdict(target.merging)
         return key(**parts)

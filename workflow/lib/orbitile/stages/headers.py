@@ -19,6 +19,7 @@ from orbitile.grouping import assign
 from orbitile.isis.programs import installed
 from orbitile.rasters.read import opened
 from orbitile.raw.against_label import check_against_label
+from orbitile.raw.label import Label
 from orbitile.raw.products import read_product
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, body, lies_on
@@ -104,8 +105,18 @@ def _try(row: tuple, context: Context) -> dict | Unplanned:
     try:
         return _inspect(row, request, context)
     except OrbitileError as error:
-        version = version_of_all(request.inputs)
-        return Unplanned(row.scene, row.path, version, str(error), request.inputs)
+        inputs = _inputs(request)
+        return Unplanned(row.scene, row.path, version_of_all(inputs), _named(row, str(error)), inputs)
+
+
+def _named(row: tuple, reason: str) -> str:
+    """A reason with the image it concerns: kernels, corners and maps are of many."""
+    return reason if row.path in reason or f"scene {row.scene}" in reason else f"{row.path}: {reason}"
+
+
+def _inputs(request: Request) -> list[str]:
+    """The files and folders that a header depends on; labels may be files of their own."""
+    return request.inputs + Label.companions(request.path)
 
 
 def _request(row: tuple, settings: Settings) -> Request:
@@ -152,23 +163,33 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene}: no file at {row.path}")
     if body(named) != expected:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene} lies on {named}, the run on {expected.name}")
-    version, known = version_of_all(request.inputs), context.known.get(row.path)
-    if known and known["fingerprint"] == version and known["asked"] == _asked(request, known["way"], settings):
-        header = known
-    else:
-        header = _header(row.scene, request, context)
-        header |= dict(fingerprint=version, asked=_asked(request, header["way"], settings))
+    header = _known_header(row, request, context)
+    if header is None:
+        inputs = _inputs(request)
+        header = dict(inputs=inputs, fingerprint=version_of_all(inputs)) | _header(row.scene, request, context)
+        header["asked"] = _asked(row, request, header["way"], settings)
     _refuse_unfit(header, row, settings)
     return header | dict(
-        scene=row.scene, path=row.path, inputs=request.inputs, body=expected.name, kernels=request.kernels,
+        scene=row.scene, path=row.path, body=expected.name, kernels=request.kernels,
         corners=request.corners, elevation=request.elevation,
         incidence_deg=header["incidence_deg"] if row.incidence is None else row.incidence,
     )  # fmt: skip
 
 
-def _asked(request: Request, way: str, settings: Settings) -> str:
+def _known_header(row: tuple, request: Request, context: Context) -> dict | None:
+    """An image's row of an earlier plan, if nothing has changed and it has all that is needed now."""
+    known = context.known.get(row.path)
+    if known is None or known["asked"] != _asked(row, request, known["way"], context.settings):
+        return None
+    is_unchanged = known["fingerprint"] == version_of_all(known["inputs"])
+    # Plans do not keep the dense border of which the grid of a strip is made.
+    has_all = row.mosaic is None or known["way"] == PROJECTED
+    return known if is_unchanged and has_all else None
+
+
+def _asked(row: tuple, request: Request, way: str, settings: Settings) -> str:
     """A key of what a header depends on beside its files; an image that has a map of its own needs no other."""
-    asked = dict(request=asdict(request))
+    asked = dict(request=asdict(request), incidence=row.incidence)
     if way != PROJECTED:
         asked |= settings.model_dump(include={"crs", "georeferencing"}) | dict(finest_m=settings.finest_m)
         asked["isis"] = settings.georeferencing.isis == "auto" and installed()

@@ -83,7 +83,7 @@ def _origin(settings: Settings) -> Origin:
     mattering = {"body", "crs", "pixel_coordinates", "margin", "scales", "georeferencing"}
     relevant = settings.model_dump(include=mattering) | dict(isis=with_isis(settings))
     state = key(
-        table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=4
+        table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=5
     )
     return Origin(state, str(settings.scenes_per_group), key(reading=reading), settings.chain)
 

@@ -1,6 +1,7 @@
 """The scene table a user writes: which images a run is made of."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +17,8 @@ COLUMNS = ["scene", "path", "body", "group", "way", "kernels", "corners", "mosai
 def read_scene_table(path: Path) -> pd.DataFrame:
     """Read and check a scene table (CSV or Parquet): columns scene and path, and others of COLUMNS.
 
-    Relative paths, of kernels too, count from the table's folder and come back complete. What the table does not say
-    is None. OrbitileError names the table, the row and the way out.
+    Relative paths, of kernels and files of control points too, count from the table's folder and come back complete.
+    What the table does not say is None. OrbitileError names the table, the row and the way out.
     """
     table = _load(path)
     missing = {"scene", "path"} - set(table.columns)
@@ -32,7 +33,8 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     _check_names(table, path)
     _check_ways(table, path)
     table["path"] = [str(path.parent / p) for p in table["path"]]
-    table["kernels"] = [one and str(path.parent / one) for one in table["kernels"]]
+    table["kernels"] = _complete(table["kernels"], path, lambda _: True)
+    table["corners"] = _complete(table["corners"], path, is_points_file)
     for scene, file in zip(table["scene"], table["path"], strict=True):
         _refuse(
             re.search(r"[{}\x00-\x1f]", file),
@@ -40,6 +42,16 @@ def read_scene_table(path: Path) -> pd.DataFrame:
             f"scene {scene}: path {file!r} holds braces or line breaks; rename it",
         )
     return table.sort_values("scene", ignore_index=True)[COLUMNS]
+
+
+def is_points_file(corners: str) -> bool:
+    """Whether corners are not told themselves, but by a file of control points."""
+    return corners.lower().endswith(".csv")
+
+
+def _complete(column: pd.Series, table: Path, is_path: Callable[[str], bool]) -> pd.Series:
+    """A column whose paths count from the table's folder; as objects, because pandas makes NaN of None in texts."""
+    return pd.Series([str(table.parent / one) if one and is_path(one) else one for one in column], dtype=object)
 
 
 def _texts(table: pd.DataFrame, column: str) -> pd.Series:

@@ -11,7 +11,8 @@ from orbitile.cameras.from_kernels import INSTRUMENTS
 from orbitile.errors import OrbitileError
 from orbitile.projecting.maps import fitting_map, grid_around
 from orbitile.rasters.read import opened
-from orbitile.raw.products import read_product
+from orbitile.raw.checks import check_file
+from orbitile.raw.products import RawProduct, read_product
 from orbitile.space.bodies import Body
 from orbitile.space.footprints import POINTS_PER_SIDE, Outline, outline
 from orbitile.space.grids import Grid, around
@@ -70,14 +71,28 @@ def onto_map(request: Request, maps: Maps) -> dict:
     With all of its `border`, which the plan does not keep, for the grid on another map, if it is a strip of a mosaic.
     OrbitileError where kernels do not cover it, or where it lies is not known.
     """
+    product = _checked(request.path, maps.body)
     found = _seen(request, maps.body)
-    product = read_product(request.path)
     border = found.border
     grid = maps.grid(border, maps.wkt(*border))
     instrument = product.instrument if product else None
     error_m = INSTRUMENTS[instrument].error_m if request.way == ISIS and request.kernels is None else found.error_m
     about = dict(image_gsd_m=found.gsd_m, error_m=error_m, incidence_deg=found.incidence_deg, instrument=instrument)
     return header(request.way, grid, _pixel_type(request), _sparse(border), about) | dict(border=border)
+
+
+def _checked(path: str, where: Body) -> RawProduct | None:
+    """The raw product of an image; refused where its file is not whole and its own, or it shows another body."""
+    product = read_product(path)
+    if product is None:
+        return None
+    check_file(product)
+    if product.body != where.name:
+        raise OrbitileError(
+            f"{path}: TARGET_NAME of its label means {product.body}, but the run's body is {where.name}; leave the "
+            f"scene out, or make a run for {product.body}"
+        )
+    return product
 
 
 def _seen(request: Request, where: Body) -> Seen:

@@ -13,6 +13,7 @@ from orbitile.projecting.by_points import ControlPoints
 from orbitile.raw.label import Label
 from orbitile.space.bodies import Body, lies_on
 from orbitile.space.ground import Ground, wrap
+from orbitile.tables.scenes import is_points_file
 
 COLUMNS = ["col", "row", "lon", "lat"]
 OF_LABEL = ("UPPER_LEFT", "UPPER_RIGHT", "LOWER_RIGHT", "LOWER_LEFT")
@@ -26,7 +27,7 @@ def read_points(corners: str, size: Size) -> ControlPoints:
     Either four corners as text, "lon lat; lon lat; lon lat; lon lat" in degrees from the upper left one clockwise, or a
     CSV file of control points with the columns col, row, lon, lat.
     """
-    return _of_file(Path(corners)) if Path(corners).suffix == ".csv" else _of_text(corners, size)
+    return _of_file(Path(corners)) if is_points_file(corners) else _of_text(corners, size)
 
 
 def _of_text(text: str, size: Size) -> ControlPoints:

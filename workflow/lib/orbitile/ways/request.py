@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
+
+from orbitile.tables.scenes import is_points_file
 
 KNOWN = ("path", "way", "kernels", "corners", "elevation")
 
@@ -32,6 +33,6 @@ class Request:
     def inputs(self) -> list[str]:
         """The files and folders that it depends on."""
         files = [self.path, self.kernels, self.elevation]
-        if self.corners and Path(self.corners).suffix:
+        if self.corners and is_points_file(self.corners):
             files.append(self.corners)
         return [file for file in files if file]

@@ -27,6 +27,8 @@ RELIEF_M = 1000.0
 """How far from the ellipsoid the ground may well lie, where no elevation model says."""
 CORNERS_ERROR_M = 1000.0
 """How far off corners of labels and indexes may be: rounded, made of predicted positions, without terrain."""
+RADII_TOLERANCE = 0.01
+"""By how much radii of one body differ from source to source."""
 DENSE = 64
 """Points along each side of a footprint that a grid is put around."""
 
@@ -93,7 +95,7 @@ def size_of(path: str) -> Size:
 
 
 def _by_camera(request: Request, where: Body) -> Seen:
-    found = _geometry(request)
+    found = _geometry(request, where)
     if request.elevation is None:
         relief_m = RELIEF_M * np.tan(np.radians(_slant_deg(found)))
         return Seen(found.camera, found.ellipsoid, float(np.hypot(found.error_m, relief_m)), _incidence_deg(found))
@@ -102,14 +104,26 @@ def _by_camera(request: Request, where: Body) -> Seen:
     return Seen(found.camera, heights, found.error_m, _incidence_deg(found))
 
 
-def _geometry(request: Request) -> Geometry:
+def _geometry(request: Request, where: Body) -> Geometry:
     if request.kernels is None:
         raise OrbitileError(f"{request.path}: way is {SPICE}, but no kernels are named; see georeferencing.kernels")
     kernels = Path(request.kernels)
     if kernels.suffix == ".json":
         camera = read_camera(kernels, size_of(request.path))
-        return Geometry(camera, read_ellipsoid(kernels), MODEL_ERROR_M)
+        return Geometry(camera, _ellipsoid(kernels, where), MODEL_ERROR_M)
     return geometry(_product(request), kernels)
+
+
+def _ellipsoid(model: Path, where: Body) -> Ellipsoid:
+    """The ellipsoid of a camera model, refused where the body's sphere is smaller or larger than it."""
+    found = read_ellipsoid(model)
+    if not found.polar_m * (1 - RADII_TOLERANCE) <= where.radius_m <= found.equatorial_m * (1 + RADII_TOLERANCE):
+        raise OrbitileError(
+            f"{model}: the camera model's radii are {found.equatorial_m / 1000:.1f} km and "
+            f"{found.polar_m / 1000:.1f} km, but that of {where.name}, the run's body, is "
+            f"{where.radius_m / 1000:.1f} km; give the model of an image of {where.name}"
+        )
+    return found
 
 
 def _product(request: Request) -> RawProduct:
