@@ -116,8 +116,8 @@ class MaskRun:
             grid = grids[scene]
             rows.append(RasterRow(
                 scene, self.lattice.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
-                float(known.mean()), 0.0, 255.0, "projected", beside[scene] is not None,
-                [one.scene for one in beside[scene] or []], [one.turn for one in beside[scene] or []],
+                float(known.mean()), 0.0, 255.0, "projected", in_mosaic=beside[scene] is not None,
+                beside=[one.scene for one in beside[scene] or []], turns=[one.turn for one in beside[scene] or []],
             ))  # fmt: skip
         return rows
 

@@ -159,7 +159,8 @@ class World:
         beside = self.beside[image.name]
         return RasterRow(
             image.name, gsd_m, __file__, WKT, list(grid.transform)[:6], grid.width, grid.height, 1.0, 0.0, 255.0,
-            "projected", beside is not None, [one.scene for one in beside or []], [one.turn for one in beside or []],
+            "projected", in_mosaic=beside is not None, beside=[one.scene for one in beside or []],
+            turns=[one.turn for one in beside or []],
         )  # fmt: skip
 
     def duty(self, gsd_m):
