@@ -3,7 +3,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from orbitile.stages.annotate import COLOURS, LARGEST_PX, annotate
+from orbitile.rasters.picture import HEADING_PX, LARGEST_PX
+from orbitile.stages.annotate import COLOURS, annotate
 from orbitile.stages.evaluate import Yardstick
 from orbitile.tables.rasters import write_rasters
 
@@ -11,7 +12,6 @@ MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180
 YARDSTICK = Yardstick(0.3, 1000, MOON_M)
 GREY = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
-HEADING_PX = 40
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ from mask_runs import MOON, Lattice, MaskRun, lying, pieces
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from orbitile.rasters.picture import HEADING_PX as CHART_HEADING_PX
-from orbitile.rasters.picture import Picture
+from orbitile.rasters import picture as pictures
+from orbitile.rasters.picture import HEADING_PX, Picture
 from orbitile.space.grids import Window
-from orbitile.stages import overlay as overlaying
 from orbitile.stages.chart import chart
-from orbitile.stages.overlay import COLOURS, HEADING_PX, Drawn, on_picture, overlay
+from orbitile.stages.overlay import COLOURS, Drawn, on_picture, overlay
 from orbitile.tables.rasters import write_rasters
 
 SHAPE = (120, 200)
@@ -40,7 +39,7 @@ def picture(run, scene="a"):
 def charted(run):
     paths = (str(run.folder / "map" / f"{kind}.parquet") for kind in ("polygons", "lines"))
     chart(*paths, run.tables("scaled"), MOON.radius_m, str(run.folder / "c.png"))
-    return np.array(Image.open(run.folder / "c.png").convert("RGB"))[CHART_HEADING_PX:]
+    return np.array(Image.open(run.folder / "c.png").convert("RGB"))[HEADING_PX:]
 
 
 def coloured(image, kind):
@@ -77,7 +76,7 @@ def test_nothing_to_draw(mapped, what):
 
 
 def test_large_scenes_are_shrunk(mapped, monkeypatch):
-    monkeypatch.setattr(overlaying, "LARGEST_PX", 100)
+    monkeypatch.setattr(pictures, "LARGEST_PX", 100)
     assert picture(mapped((40, 50, 160, 70))).shape == (60, 100, 3)
 
 
@@ -111,4 +110,4 @@ def test_a_picture_counts_its_scenes_at_the_coarsest_scale(tmp_path):
     assert (frame.west, frame.south, frame.east, frame.north) == (0, -4000, 4000, 0)
     assert frame.size_px == (1600, 1600)
     found.save("made up", tmp_path / "p.png")
-    assert Image.open(tmp_path / "p.png").size == (1600, 1600 + CHART_HEADING_PX)
+    assert Image.open(tmp_path / "p.png").size == (1600, 1600 + HEADING_PX)
