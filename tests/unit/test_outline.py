@@ -12,7 +12,7 @@ from mask_runs import Lattice, MaskRun, lying, pieces
 from safetensors.torch import save_file
 
 from orbitile.space.grids import Window
-from orbitile.stages.outline import Tracing, less
+from orbitile.stages.outline import Tracing, is_positive, less
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.rasters import write_rasters
 
@@ -64,6 +64,11 @@ def test_the_threshold_of_the_settings_comes_before_that_of_the_weights(tmp_path
 
 def test_the_threshold_without_a_model():
     assert Tracing.of(None, 8, 3, None).threshold == 0.5
+
+
+@pytest.mark.parametrize(("threshold", "least"), [(0, 1), (0.001, 1), (0.2, 51), (0.5, 128), (0.501, 128), (1, 255)])
+def test_the_least_probability_that_is_positive(threshold, least):
+    assert np.flatnonzero(is_positive(np.arange(256, dtype=np.uint8), threshold))[0] == least
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from orbitile.rasters.read import opened, read
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
-from orbitile.stages.outline import Tracing
+from orbitile.stages.outline import Tracing, is_positive
 from orbitile.tables.rasters import RasterRow, read_rasters
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def _tiles(row: RasterRow, placed: Placed, threshold: float) -> Iterator[list[Co
         for top in range(0, row.height, TILE_PX):
             band = Window(0, top, row.width, min(TILE_PX, row.height - top))
             probability, valid = read(source, band, channels)
-            true, found = placed.burn(band, valid), probability >= max(np.ceil(threshold * 255), 1)
+            true, found = placed.burn(band, valid), is_positive(probability, threshold)
             for left in range(0, row.width, TILE_PX):
                 here = np.s_[:, left : left + TILE_PX]
                 yield [Counts.of(found[n - 1][here], true[here] == n, valid[here]) for n in channels]

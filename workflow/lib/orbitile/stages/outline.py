@@ -42,6 +42,11 @@ class Tracing:
         return cls(threshold or stated or 0.5, spur_px, edge_px)
 
 
+def is_positive(probability: np.ndarray, threshold: float) -> np.ndarray:
+    """Which probabilities of 0..255 reach a threshold of 0..1; those of 0 never do, whatever it is."""
+    return probability >= max(np.ceil(threshold * 255), 1)
+
+
 def outline(tables: RasterTables, tracing: Tracing, folder: str, out: str, work: Work) -> None:
     """Write polygons and centre lines of a group's scenes (see orbitile.tables.masks.OUTLINES) to `out`.
 
@@ -164,7 +169,7 @@ class View:
         return self.mosaic.read(Window(window.col - col, window.row - row, window.width, window.height), self.channel)
 
     def _is_positive(self, probability: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return valid & (probability >= max(np.ceil(self.tracing.threshold * 255), 1))
+        return valid & is_positive(probability, self.tracing.threshold)
 
 
 def _prepared(seams: list[shapely.Polygon]) -> shapely.Geometry:
