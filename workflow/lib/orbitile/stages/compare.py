@@ -70,13 +70,14 @@ def compare(found: Found, truth: str, how: Comparison, metrics: str, plot: str) 
     scenes = [row for path in found.scaled for row in read_rasters(path)]
     classes = _classes(rasters)
     labels = how.read(truth, classes)
+    true_lines = _true_lines(labels)
     lines = geopandas.read_parquet(found.lines)
     figures = dict(threshold=how.threshold, by_scale=[])
     for scale_m in sorted({row.scale_m for row in scenes}):
         pixels = _by_class([row for row in rasters if row.scale_m == scale_m], labels, how) if classes else {}
         own = lines.loc[lines["scale_m"] == scale_m].geometry.to_numpy()
         step_m = STEP_PX * scale_m
-        paths = [Path.of(one, step_m, how.body.radius_m) for one in (own, _true_lines(labels))]
+        paths = [Path.of(one, step_m, how.body.radius_m) for one in (own, true_lines)]
         judged = [_on_scenes(path, [row for row in scenes if row.scale_m == scale_m], how.body) for path in paths]
         by_line = along_lines(*judged, how.tolerance_m, how.body.radius_m) if len(paths[1].points) else None
         figures["by_scale"].append(dict(scale_m=scale_m, pixels=pixels, lines=by_line))
