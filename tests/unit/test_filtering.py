@@ -103,6 +103,16 @@ def test_files_that_are_no_areas_are_named_in_one_line(tmp_path, name, content, 
     assert "\n" not in str(error.value)
 
 
+def test_of_several_layers_with_shapes_the_first_counts(tmp_path, caplog):
+    path = tmp_path / "a.gpkg"
+    pyogrio.write_dataframe(pd.DataFrame(dict(a=[1])), path, layer="notes")
+    for name, left in (("first", 0), ("second", 50)):
+        frame = geopandas.GeoDataFrame(geometry=[shapely.box(left, 0, left + 9, 9)], crs=CRS(MAP))
+        pyogrio.write_dataframe(frame, path, layer=name, append=True)
+    assert [shape.bounds for shape in Area.read(path, MOON).geometry] == [(0, 0, 9, 9)]
+    assert f"{path}: of its 2 layers only the first, first, is read" in caplog.text
+
+
 def test_a_table_without_geometry_is_named(tmp_path):
     pd.DataFrame(dict(a=[1])).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(OrbitileError, match=r"a\.parquet: cannot be read as vectors"):
@@ -111,7 +121,11 @@ def test_a_table_without_geometry_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("crs", "expected"),
-    [(None, "says not in which map"), ("IAU_2015:49900", "not one of Moon"), ("EPSG:4326", "not one of Moon")],
+    [
+        (None, "has no coordinate reference system; assign one of Moon"),
+        ("IAU_2015:49900", "not one of Moon"),
+        ("EPSG:4326", "not one of Moon"),
+    ],
 )
 def test_the_map_must_be_one_of_the_body(tmp_path, crs, expected):
     path = tmp_path / "a.gpkg"

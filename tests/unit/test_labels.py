@@ -318,9 +318,9 @@ def test_wrong_columns_are_named(case, write, moon):
 def test_files_that_are_no_labels_are_named(write, moon, tmp_path):
     broken = tmp_path / "broken.gpkg"
     broken.write_bytes(b"SQLite format 3\0" + bytes(50))
-    assert "cannot be read as labels" in told(broken, moon)
+    assert "cannot be read as vectors" in told(broken, moon)
     broken.with_suffix(".parquet").write_bytes(b"PAR1")
-    assert "cannot be read as labels" in told(broken.with_suffix(".parquet"), moon)
+    assert "cannot be read as vectors" in told(broken.with_suffix(".parquet"), moon)
     assert f"no labels at {tmp_path / 'none.shp'}" in told(tmp_path / "none.shp", moon)
     assert "empty labels" in told(write([], width=[]), moon)
     assert "empty labels" in told(write([None], name="null.gpkg", width=["tiny"]), moon)

@@ -99,7 +99,7 @@ def test_area_of_another_body(project: Project, truth: geopandas.GeoDataFrame):
     path = project.folder / "area.gpkg"
     on_mars(truth.set_geometry(truth.geometry.buffer(1000))).to_file(path)
     bad = project.change(mapping=dict(inside=str(path)))
-    refused(bad, str(path), "is not one of Moon", "another body", options=())
+    refused(bad, str(path), "is not one of Moon", "assign the right one", options=())
     assert "-- results/small/map/polygons.parquet" in project.ask("failures").stdout
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
-from orbitile.errors import OrbitileError, first_line
-from orbitile.space.bodies import Body, lies_on
+from orbitile.errors import OrbitileError
+from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground, unit_vectors
+from orbitile.tables.layers import check_map, read_layers
 
 log = logging.getLogger(__name__)
 
@@ -87,20 +87,7 @@ def _load(path: Path) -> list[geopandas.GeoDataFrame]:
     """The layers of a file, without what has no geometry."""
     if not path.exists():
         raise OrbitileError(f"no labels at {path}; check the path")
-    try:
-        frames = _frames(path)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise OrbitileError(
-            f"{path}: cannot be read as labels ({first_line(error)}); is it a whole vector file?"
-        ) from error
-    return [_with_geometry(frame, path) for frame in frames]
-
-
-def _frames(path: Path) -> list[geopandas.GeoDataFrame]:
-    if path.suffix in (".parquet", ".geoparquet"):
-        return [geopandas.read_parquet(path).reset_index(drop=True)]
-    names = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
-    return [pyogrio.read_dataframe(path, layer=name) for name in names]
+    return [_with_geometry(frame, path) for frame in read_layers(path).values()]
 
 
 def _with_geometry(frame: geopandas.GeoDataFrame, path: Path) -> geopandas.GeoDataFrame:
@@ -112,7 +99,7 @@ def _with_geometry(frame: geopandas.GeoDataFrame, path: Path) -> geopandas.GeoDa
 
 def _layer(frame: geopandas.GeoDataFrame, path: Path, body: Body, fields: LabelFields) -> Layer:
     """A layer's labels, checked. The frame keeps the file's numbers of rows as its index."""
-    _check_map(frame, path, body)
+    check_map(frame, path, body)
     _check_kinds(frame, path)
     crs_wkt = frame.crs.to_wkt()
     geometry = shapely.force_2d(frame.geometry.to_numpy())
@@ -120,15 +107,6 @@ def _layer(frame: geopandas.GeoDataFrame, path: Path, body: Body, fields: LabelF
         crs_wkt, geometry, *_widths(frame, path, fields), _classes(frame, path, fields),
         *_caps(geometry, Ground(crs_wkt, body.radius_m)),
     )  # fmt: skip
-
-
-def _check_map(frame: geopandas.GeoDataFrame, path: Path, body: Body) -> None:
-    if frame.crs is None:
-        raise OrbitileError(f"{path}: has no coordinate reference system; assign one (in QGIS: Set Layer CRS)")
-    if not lies_on(frame.crs, body):
-        raise OrbitileError(
-            f"{path}: its map {frame.crs.name!r} is not one of {body.name}; assign the right one, or change body"
-        )
 
 
 def _check_kinds(frame: geopandas.GeoDataFrame, path: Path) -> None:

@@ -1,20 +1,22 @@
 """Which polygons are left out of the map, and why."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-import geopandas
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
-from orbitile.errors import OrbitileError, first_line
+from orbitile.errors import OrbitileError
 from orbitile.labels.burn import on_grid
 from orbitile.mapping.joining import Layer
-from orbitile.space.bodies import Body, lies_on
+from orbitile.space.bodies import Body
+from orbitile.tables.layers import check_map, read_layers
+
+log = logging.getLogger(__name__)
 
 REASONS = ("too small", "outside the area", "in an excluded area", "along a seam", "along nodata")
 """In the order in which they are tried: the first that holds is the one that is counted."""
@@ -33,17 +35,14 @@ class Area:
 
     @classmethod
     def read(cls, path: str | Path, body: Body) -> Self:
-        """Read any vector file; OrbitileError where it is none, has no map, or one of another body."""
-        try:
-            frame = geopandas.read_parquet(path) if Path(path).suffix == ".parquet" else pyogrio.read_dataframe(path)
-        except (ValueError, OSError, RuntimeError) as error:
-            raise OrbitileError(f"{path}: cannot be read as vectors ({first_line(error)})") from error
-        if not isinstance(frame, geopandas.GeoDataFrame):
+        """Read any vector file's first layer; OrbitileError where it is none, has no map, or one of another body."""
+        layers = read_layers(path)
+        if not layers:
             raise OrbitileError(f"{path}: holds no shapes; give it polygons in a map of {body.name}")
-        if frame.crs is None:
-            raise OrbitileError(f"{path}: says not in which map its coordinates are; give it a CRS of {body.name}")
-        if not lies_on(frame.crs, body):
-            raise OrbitileError(f"{path}: its map {frame.crs.name} is not one of {body.name}, but of another body")
+        (name, frame), *others = layers.items()
+        if others:
+            log.warning("%s: of its %d layers only the first, %s, is read", path, len(layers), name)
+        check_map(frame, path, body)
         return cls(_pieces(frame.geometry.dropna().to_numpy()), frame.crs.to_wkt())
 
     def over(self, layer: Layer, radius_m: float, reach_px: float = 0) -> np.ndarray:
