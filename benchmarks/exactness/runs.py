@@ -1,6 +1,5 @@
 """What the experiments on exactness share: scenes, runs of the workflow, catalogues, and figures about them."""
 
-import os
 import platform
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from affine import Affine
 from scipy.spatial import cKDTree
 from scipy.stats import binomtest
 
+from orbitile.cores import cores
 from orbitile.files import write_json
 from orbitile.overlap.boxes import GroundBoxes
 from orbitile.overlap.search import Question, overlapping
@@ -192,6 +192,6 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def keep(name: str, figures: dict) -> None:
     """Write figures to benchmarks/results/<name>.json, with what they were measured on."""
-    machine = dict(python=platform.python_version(), machine=platform.machine(), cores=len(os.sched_getaffinity(0)))
+    machine = dict(python=platform.python_version(), machine=platform.machine(), cores=cores())
     RESULTS.mkdir(exist_ok=True)
     write_json(RESULTS / f"{name}.json", figures | dict(measured_on=machine))

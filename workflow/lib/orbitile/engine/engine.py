@@ -1,10 +1,10 @@
 """The engine as a whole: reading, batches, the network and what follows, all at work at once."""
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
+from orbitile.cores import cores
 from orbitile.engine.batches import Batcher
 from orbitile.engine.flow import Flow
 from orbitile.engine.meter import Meter
@@ -31,7 +31,7 @@ class Engine:
             yield from self._search_alike(list(alike))
 
     def _search_alike(self, rows: Sequence[TileRow]) -> Iterator[Answer]:
-        readers = min(MOST_READERS, len(os.sched_getaffinity(0)))
+        readers = min(MOST_READERS, cores())
         reader = Reader(rows, self._network.channels, readers, self._meter)
         batcher = Batcher(self._network, self._passes.size)
         flow = Flow(self._workers, 2 * self._workers, partial(self._meter.waiting, "network"))

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from orbitile.cores import cores
 from orbitile.overlap import kernels
 from orbitile.overlap.boxes import Boxes, GroundBoxes, PlaneBoxes
 
@@ -112,7 +113,7 @@ class Crew:
 
     def __init__(self, threads: int | None) -> None:
         told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-        self.size = threads or int(told or len(os.sched_getaffinity(0)))
+        self.size = threads or int(told or cores())
         self._pool = ThreadPoolExecutor(self.size)
 
     def __enter__(self) -> Self:

@@ -12,10 +12,10 @@ import yaml
 from ultralytics.data import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 
+from orbitile.cores import cores
 from orbitile.files import atomic, key, sha256, write_json, write_text
 from orbitile.models.ultralytics_offline import DetectionModel, torch_safe_load
 from orbitile.models.weights import load_tensors, save_tensors
-from orbitile.training.cores import cores
 from orbitile.training.ellipses import use_ellipses
 
 log = logging.getLogger(__name__)

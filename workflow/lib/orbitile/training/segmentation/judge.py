@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from orbitile.cores import cores
 from orbitile.errors import OrbitileError
 from orbitile.files import sha256
 from orbitile.models.adapter import ModelChoice
 from orbitile.models.segmentation import Segmenter
 from orbitile.tables.parquet import read_table
-from orbitile.training.cores import cores
 from orbitile.training.segmentation.dataset import Side, Tiles
 from orbitile.training.segmentation.metrics import averaged, best_threshold, counts_of, histogram, macro, pooled
 

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
+from orbitile.cores import cores
 from orbitile.files import atomic, sha256
-from orbitile.training.cores import cores
 
 if TYPE_CHECKING:
     from orbitile.training.segmentation.train import SegmentationRecipe

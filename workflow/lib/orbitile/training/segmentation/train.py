@@ -14,13 +14,13 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
+from orbitile.cores import cores
 from orbitile.errors import OrbitileError
 from orbitile.files import key, scratch, sha256, write_json, write_text
 from orbitile.models.architectures import inputs_of, stride_of
 from orbitile.models.segmentation import BACKGROUND, Description
 from orbitile.models.weights import load_tensors, save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
-from orbitile.training.cores import cores
 from orbitile.training.segmentation.augmentation import Augmentation
 from orbitile.training.segmentation.dataset import Changing, Side, Still, Tiles
 from orbitile.training.segmentation.judge import Running, judge

@@ -1,4 +1,4 @@
-"""How many cores training may use."""
+"""How many cores there are to work with."""
 
 import os
 
