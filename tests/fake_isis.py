@@ -4,6 +4,7 @@ Nothing in them is ISIS's, and no pixel was computed.
 """
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,12 @@ class FakeIsis:
     def variables(self):
         """What must be in the environment."""
         return dict(ISISROOT=str(self.root), ISISDATA=str(self.root / "data"))
+
+    def activate(self, monkeypatch):
+        """Put the programs before all others on the PATH, and what they need into the environment."""
+        monkeypatch.setenv("PATH", str(self.root / "bin"), prepend=os.pathsep)
+        for name, value in self.variables.items():
+            monkeypatch.setenv(name, value)
 
     def order(self, **orders):
         """What programs are to do instead of their work: error, silent, killed, hang, deaf."""

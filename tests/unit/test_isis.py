@@ -48,9 +48,7 @@ def fake(installed, monkeypatch):
     (installed.root / "calls.jsonl").unlink(missing_ok=True)
     (installed.root / "child").unlink(missing_ok=True)
     installed.order()
-    monkeypatch.setenv("PATH", f"{installed.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    for name, value in installed.variables.items():
-        monkeypatch.setenv(name, value)
+    installed.activate(monkeypatch)
     return installed
 
 

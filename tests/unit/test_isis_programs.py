@@ -10,9 +10,8 @@ from orbitile.isis.sequences import PROGRAMS
 def installed(tmp_path, monkeypatch):
     """ISIS's programs for LRO, in a made-up installation."""
     fake = FakeIsis.install(tmp_path / "isis", PROGRAMS["LROC_NACL"])
+    fake.activate(monkeypatch)
     monkeypatch.setenv("PATH", str(fake.root / "bin"))
-    for name, value in fake.variables.items():
-        monkeypatch.setenv(name, value)
     return fake
 
 

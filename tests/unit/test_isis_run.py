@@ -1,7 +1,6 @@
 """Programs that stand in for ISIS's, run, failing and being ended."""
 
 import logging
-import os
 import time
 
 import pytest
@@ -19,9 +18,7 @@ STEPS = sequence("CTX", "raw.img", SpiceChoice())
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     fake = FakeIsis.install(tmp_path / "isis", PROGRAMS["CTX"])
-    monkeypatch.setenv("PATH", f"{fake.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    for name, value in fake.variables.items():
-        monkeypatch.setenv(name, value)
+    fake.activate(monkeypatch)
     return fake
 
 
