@@ -1,6 +1,7 @@
 """Runs of the workflow on the test cluster, through the profile that users take."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -25,6 +26,20 @@ CATALOGUE = "results/demo/catalogue/craters.parquet"
 def on(cluster: Cluster, project: Project) -> Project:
     """A project whose jobs run on the cluster."""
     return replace(project, profile=("slurm", *IMPATIENT, *SMALL), environment=cluster.environment())
+
+
+def made(project: Project, target: str) -> Project:
+    """A project, and its target made in one call."""
+    done = project.run(target)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def only_tiled(project: Project, *later: str) -> Project:
+    """A project with nothing done but the tiles: what `infer` made is gone, and what was made `later` than that."""
+    for folder in ("work/infer", "raw", *later, "jobs", "logs"):
+        shutil.rmtree(project.result(folder))
+    return project
 
 
 def pieces(project: Project, stage: str = "work/infer") -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cluster_projects import CATALOGUE, RASTERS, inferring, on, pieces
+from cluster_projects import CATALOGUE, RASTERS, inferring, made, on, only_tiled, pieces
 from projects import Project, make_demo
 from slurm import Cluster
 
@@ -17,19 +17,14 @@ from slurm import Cluster
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Three scenes of the demo in one group, with their catalogue."""
-    project = make_demo(tmp_path_factory.mktemp("undisturbed") / "run", scenes=3, scenes_per_group=3)
-    done = project.run(CATALOGUE)
-    assert done.returncode == 0, done.stderr
-    return project
+    return made(make_demo(tmp_path_factory.mktemp("undisturbed") / "run", scenes=3, scenes_per_group=3), CATALOGUE)
 
 
 @pytest.fixture
 def tiled(undisturbed: Project, tmp_path: Path, cluster: Cluster) -> Project:
     """The same project with nothing done but the tiles."""
     project = undisturbed.copy(tmp_path / "run")
-    for folder in ("work/infer", "raw", "detections", "suppressed", "catalogue", "jobs", "logs"):
-        shutil.rmtree(project.result(folder))
-    return on(cluster, project)
+    return on(cluster, only_tiled(project, "detections", "suppressed", "catalogue"))
 
 
 def group_of(project: Project) -> str:
@@ -39,8 +34,7 @@ def group_of(project: Project) -> str:
 
 def finish(project: Project, undisturbed: Project, kept: dict[str, int]) -> None:
     """One more call, which makes the rest and gives the same catalogue."""
-    done = project.run(CATALOGUE)
-    assert done.returncode == 0, done.stderr
+    made(project, CATALOGUE)
     pd.testing.assert_frame_equal(project.catalogue, undisturbed.catalogue, check_exact=True)
     now = pieces(project)
     assert len(now) >= RASTERS
@@ -162,8 +156,7 @@ def test_a_corrupt_scene(spoilt: Project, undisturbed: Project):
     assert "Traceback" in row["traceback"]
     kept = pieces(spoilt, "rasters")
     shutil.copy(Path(pd.read_csv(undisturbed.folder / "scenes.csv")["path"][1]), path)
-    done = spoilt.run(CATALOGUE)
-    assert done.returncode == 0, done.stderr
+    made(spoilt, CATALOGUE)
     assert kept.items() <= pieces(spoilt, "rasters").items()
     assert len(kept) == 4
     same = [column for column in undisturbed.catalogue.columns if column != "geometry"]
@@ -181,7 +174,6 @@ def test_a_full_disk(cluster: Cluster, undisturbed: Project, tmp_path: Path, sma
     kept = {name: inode for name, inode in pieces(project, "rasters").items() if name.endswith(".tif")}
     assert kept
     subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
-    done = project.run(CATALOGUE)
-    assert done.returncode == 0, done.stderr
+    made(project, CATALOGUE)
     assert kept.items() <= pieces(project, "rasters").items()
     pd.testing.assert_frame_equal(project.catalogue, undisturbed.catalogue, check_exact=True)

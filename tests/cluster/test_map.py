@@ -1,12 +1,11 @@
 """A map made on a cluster is the one made on one machine, whatever happens on the way."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from cluster_projects import inferring, on, pieces
+from cluster_projects import inferring, made, on, only_tiled, pieces
 from projects import Project, make_fracture_project
 from slurm import Cluster
 
@@ -16,27 +15,20 @@ MAP = "results/small/map/polygons.json"
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Two abutting scenes in one group, and their map."""
-    project = make_fracture_project(tmp_path_factory.mktemp("local") / "run", scenes_per_group=2)
-    done = project.run(MAP)
-    assert done.returncode == 0, done.stderr
-    return project
+    return made(make_fracture_project(tmp_path_factory.mktemp("local") / "run", scenes_per_group=2), MAP)
 
 
 @pytest.fixture
 def tiled(local: Project, tmp_path: Path, cluster: Cluster) -> Project:
     """The same project with nothing done but the tiles."""
-    project = local.copy(tmp_path / "run")
-    for folder in ("work/infer", "raw", "stitched", "probability", "work/outline", "outlines", "map", "jobs", "logs"):
-        shutil.rmtree(project.result(folder))
-    return on(cluster, project)
+    later = ("stitched", "probability", "work/outline", "outlines", "map")
+    return on(cluster, only_tiled(local.copy(tmp_path / "run"), *later))
 
 
 @pytest.mark.xdist_group("map")
 def test_the_map_on_the_cluster(cluster: Cluster, local: Project, tmp_path: Path):
     """Each scene is a group of its own there."""
-    project = on(cluster, make_fracture_project(tmp_path))
-    done = project.run(MAP)
-    assert done.returncode == 0, done.stderr
+    project = made(on(cluster, make_fracture_project(tmp_path)), MAP)
     assert len(list(project.result("outlines").glob("*.parquet"))) == 2
     assert project.mapped == local.mapped
     assert project.jobs(MAP) == set()
@@ -52,9 +44,7 @@ def test_a_cancelled_job(cluster: Cluster, local: Project, tiled: Project):
     said = tiled.ask("failures").stdout
     assert "told to stop" in said
     assert "-- results/small/outlines/" in said
-    done = tiled.run(MAP)
-    assert done.returncode == 0, done.stderr
-    assert tiled.mapped == local.mapped
+    assert made(tiled, MAP).mapped == local.mapped
     assert kept.items() <= pieces(tiled).items()
     assert searched(tiled) == len(pd.concat(map(pd.read_parquet, tiled.result("raw").glob("*.parquet"))))
 
