@@ -13,7 +13,7 @@ from orbitile.ways.planned import header
 def planned_row(path, scene="a", radius_m=1737400.0, **changes):
     """What a plan holds of a map-projected image that stands alone."""
     with rasterio.open(path) as source:
-        grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+        grid = Grid.of_image(source)
         pixels = source.dtypes[0], source.nodata
     row = header(PROJECTED, grid, pixels, outline(grid, Ground(grid.crs_wkt, radius_m)))
     about = dict(

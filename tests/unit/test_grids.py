@@ -32,6 +32,7 @@ def test_first_pixel_corner_is_the_origin():
     assert grid(300, 700).to_map(0, 0) == (300, 700)
     assert grid(300, 700).to_map(1, 2) == (400, 500)
     assert grid(300, 700).to_pixel(400, 500) == pytest.approx((1, 2))
+    assert grid(300, 700).middle == (800, 300)
 
 
 def test_boxes_to_map():

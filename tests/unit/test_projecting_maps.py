@@ -129,7 +129,7 @@ def test_grids_lie_around_outlines(lon, meridian):
     grid = grid_around(*square(lon, 30), wkt, 1000, MOON.radius_m)
     degree = MOON.radius_m * np.pi / 180 / 1000
     assert (grid.width, grid.height) == pytest.approx((2 * degree, 2 * degree), abs=2.5)
-    x, y = grid.to_map(grid.width / 2, grid.height / 2)
+    x, y = grid.middle
     lon_found, lat_found = Ground(wkt, MOON.radius_m).lonlat(np.array([x]), np.array([y]))
     assert abs((lon_found[0] - lon + 180) % 360 - 180) < 0.05
     assert lat_found[0] == pytest.approx(30, abs=0.05)
@@ -155,9 +155,7 @@ def test_fitting_grids_hold_the_whole_image(lon, lat, azimuth, height):
     camera = StraightFlight(200, 40 * height, lon=lon, lat=lat, azimuth=azimuth)
     outline = footprint(camera, SPHERE, 16)
     grid = grid_around(*outline, fitting_map(*outline, MOON), 100, MOON.radius_m)
-    x, y = Ground(grid.crs_wkt, MOON.radius_m).xy(
-        *footprint(camera, SPHERE, 100), *grid.to_map(grid.width / 2, grid.height / 2)
-    )
+    x, y = Ground(grid.crs_wkt, MOON.radius_m).xy(*footprint(camera, SPHERE, 100), *grid.middle)
     col, row = grid.to_pixel(x, y)
     assert col.min() > -0.5
     assert row.min() > -0.5

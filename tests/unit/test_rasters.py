@@ -27,10 +27,6 @@ GREY = np.arange(1, 81, dtype=np.uint8).reshape(8, 10)
 sides = st.integers(1, 12)
 
 
-def grid_of(source):
-    return Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
-
-
 def grid(width, height, col=0, row=0, gsd=100.0):
     return Grid(MOON_MAP, Affine(gsd, 0, col * gsd, 0, -gsd, -row * gsd), width, height)
 
@@ -192,7 +188,7 @@ def test_on_a_full_disk_an_image_is_whole_or_not_there(small_disk, side, nodata)
 
 def test_as_it_is(geotiff):
     with opened(geotiff(GREY, nodata=1)) as source:
-        ((window, pixels, valid),) = as_it_is(source, grid_of(source))
+        ((window, pixels, valid),) = as_it_is(source, Grid.of_image(source))
         assert pixel_type(source) == PixelType("uint8", 1)
     assert window == Window(0, 0, 10, 8)
     assert np.array_equal(pixels, GREY)
@@ -204,7 +200,7 @@ def test_warped_averages_ignore_what_is_not_valid(geotiff, how):
     """A made-up scene of value 50 with holes on its diagonal: the average is 50 everywhere."""
     pixels = np.where(np.eye(4) == 0, 50, 0).astype(np.uint8)
     with opened(geotiff(pixels, **how)) as source:
-        target = grid_of(source).coarser(2)
+        target = Grid.of_image(source).coarser(2)
         ((_, averaged, valid),) = warped(source, target, Resampling.average)
     assert valid.all()
     assert (averaged == 50).all()

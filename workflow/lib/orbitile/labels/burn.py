@@ -160,16 +160,12 @@ class _Here:
         return Ground(self.grid.crs_wkt, self.radius_m)
 
     @property
-    def _middle(self) -> tuple[float, float]:
-        return self.grid.to_map(self.grid.width / 2, self.grid.height / 2)
-
-    @property
     def lon(self) -> float:
         """Longitude of the grid's middle in degrees."""
-        return float(self._ground.lonlat(*self._middle)[0])
+        return float(self._ground.lonlat(*self.grid.middle)[0])
 
     def shapes(self, shapes: np.ndarray, off: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """Shapes with their vertices at longitudes `off` the middle, in pixels; none is torn or turned."""
         ring = np.concatenate([[0.0], off])[None]  # as one ring with the middle, which stays where it is
-        x, y = self._ground.xy(self.lon + ring, np.concatenate([[0.0], lat])[None], *self._middle)
+        x, y = self._ground.xy(self.lon + ring, np.concatenate([[0.0], lat])[None], *self.grid.middle)
         return shapely.set_coordinates(shapes.copy(), np.column_stack(self.grid.to_pixel(x[0, 1:], y[0, 1:])))

@@ -15,8 +15,7 @@ def on_data(lon: np.ndarray, lat: np.ndarray, scenes: Sequence[RasterRow], radiu
     inside = np.zeros(len(lon), bool)
     for scene in scenes:
         grid = scene.grid
-        middle = grid.to_map(grid.width / 2, grid.height / 2)
-        x, y = Ground(scene.crs_wkt, radius_m).xy(lon, lat, *middle)
+        x, y = Ground(scene.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
         col, row = (np.floor(np.nan_to_num(v, nan=-1, posinf=-1, neginf=-1)).astype(int) for v in grid.to_pixel(x, y))
         here = np.flatnonzero((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height) & ~inside)
         inside[here] = _are_valid(scene, col[here], row[here])

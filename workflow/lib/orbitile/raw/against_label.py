@@ -8,6 +8,7 @@ import rasterio
 
 from orbitile.errors import OrbitileError
 from orbitile.raw.label import Label
+from orbitile.space.footprints import border
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, wrap
 
@@ -128,7 +129,7 @@ class _Limits:
 
 
 def _check_limits(source: rasterio.DatasetReader, limits: _Limits) -> None:
-    grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+    grid = Grid.of_image(source)
     ground = Ground(grid.crs_wkt, grid.crs.ellipsoid.semi_major_metre)
     if limits.is_cylindrical:
         _check_sides(source.name, grid, ground, limits)
@@ -176,11 +177,7 @@ def _check_latitudes(name: str, grid: Grid, ground: Ground, limits: _Limits) -> 
 
 def _latitudes(grid: Grid, ground: Ground) -> tuple[float, float]:
     """The southernmost and northernmost latitude of an image: on its border, or at a pole inside."""
-    along = np.linspace(0, 1, BORDER_POINTS)
-    zero, one = np.zeros(BORDER_POINTS), np.ones(BORDER_POINTS)
-    col = np.concatenate([along, one, along, zero]) * grid.width
-    row = np.concatenate([zero, along, one, along]) * grid.height
-    lat = ground.lonlat(*grid.to_map(col, row))[1]
+    _, lat = ground.lonlat(*grid.to_map(*border(grid.width, grid.height, BORDER_POINTS)))
     lat = lat[np.isfinite(lat)]
     south, north = (float(lat.min()), float(lat.max())) if lat.size else (-90.0, 90.0)
     return (-90.0 if _holds(grid, ground, -90.0) else south), (90.0 if _holds(grid, ground, 90.0) else north)
@@ -188,8 +185,7 @@ def _latitudes(grid: Grid, ground: Ground) -> tuple[float, float]:
 
 def _holds(grid: Grid, ground: Ground, pole: float) -> bool:
     """Whether a pole lies inside an image."""
-    x, y = grid.to_map(np.array([grid.width / 2]), np.array([grid.height / 2]))
-    at = ground.xy(np.zeros(1), np.array([pole]), float(x[0]), float(y[0]))
+    at = ground.xy(np.zeros(1), np.array([pole]), *grid.middle)
     if not np.isfinite(at).all():
         return False
     col, row = grid.to_pixel(*at)

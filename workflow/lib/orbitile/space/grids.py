@@ -4,13 +4,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from affine import Affine
 from pyproj import CRS
 
 from orbitile.space.scales import INTEGER_FACTOR_TOLERANCE
+
+if TYPE_CHECKING:
+    import rasterio
 
 LATTICE_DIGITS = 6
 """Decimals of a pixel to which the place of a lattice is known; what follows is rounding."""
@@ -63,6 +66,11 @@ class Grid:
         return cls(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
 
     @classmethod
+    def of_image(cls, image: "rasterio.DatasetReader") -> Self:
+        """The grid of an image that has a map."""
+        return cls(image.crs.to_wkt(), image.transform, image.width, image.height)
+
+    @classmethod
     def on_lattice(cls, crs_wkt: str, gsd: float, bounds: tuple[float, float, float, float]) -> Self:
         """The window of a map's common pixel grid that covers bounds (left, bottom, right, top).
 
@@ -93,6 +101,11 @@ class Grid:
         """Map coordinates (x, y) of pixel coordinates."""
         t = self.transform
         return t.c + t.a * col + t.b * row, t.f + t.d * col + t.e * row
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Map coordinates (x, y) of its middle."""
+        return self.to_map(self.width / 2, self.height / 2)
 
     def to_pixel(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pixel coordinates (column, row) of map coordinates."""

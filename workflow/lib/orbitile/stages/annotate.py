@@ -43,12 +43,11 @@ def _craters(table: pd.DataFrame) -> Craters:
 def _rings(craters: Craters, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
     """Outlines in pixels of the craters whose centre lies in the scene."""
     grid, ground = raster.grid, Ground(raster.crs_wkt, radius_m)
-    middle = grid.to_map(grid.width / 2, grid.height / 2)
-    col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *middle))
+    col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *grid.middle))
     inside = craters.where((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
     if not len(inside):
         return []
     lon, lat = ellipses(inside.lon, inside.lat, inside.diameter_m, inside.diameter_m, radius_m)
-    columns, rows = grid.to_pixel(*ground.xy(lon, lat, *middle))
+    columns, rows = grid.to_pixel(*ground.xy(lon, lat, *grid.middle))
     rings = np.stack([columns, rows], axis=-1)
     return list(np.concatenate([rings, rings[:, :1]], axis=1))

@@ -55,8 +55,7 @@ def on_picture(shapes: np.ndarray, grid: Grid, radius_m: float) -> list[np.ndarr
     points, starts = outlines(shapes)
     if not len(points):
         return []
-    middle = grid.to_map(grid.width / 2, grid.height / 2)
-    x, y = Ground(grid.crs_wkt, radius_m).xy(*points.T, *middle)
+    x, y = Ground(grid.crs_wkt, radius_m).xy(*points.T, *grid.middle)
     pixels = np.column_stack(grid.to_pixel(x, y))
     near = ((pixels >= 0) & (pixels <= [grid.width, grid.height])).all(axis=1)
     seen = np.logical_or.reduceat(near, starts)

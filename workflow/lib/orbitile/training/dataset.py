@@ -119,8 +119,7 @@ def _draw_from(
 
 
 def _crater_boxes(truth: Craters, grid: Grid, ground: Ground) -> np.ndarray:
-    middle_x, middle_y = grid.to_map(grid.width / 2, grid.height / 2)
-    return grid.boxes_to_pixel(ground.circle_boxes(truth.lon, truth.lat, truth.diameter_m, middle_x, middle_y))
+    return grid.boxes_to_pixel(ground.circle_boxes(truth.lon, truth.lat, truth.diameter_m, *grid.middle))
 
 
 def _random_window(grid: Grid, side: int, rng: np.random.Generator) -> Window:
