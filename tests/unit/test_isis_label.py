@@ -40,9 +40,11 @@ def test_others_are_not_asked(instrument):
     ("content", "says"),
     [
         (None, "cannot be read (No such file or directory)"),
-        (b"", "neither SPATIAL_SUMMING nor SAMPLING_FACTOR"),
+        (b"", "does not begin with a PDS3 label"),
         (bytes(range(256)), "does not begin with a PDS3 label"),
         (b"BEGIN_OBJECT = x\nA =", "does not begin with a PDS3 label"),
+        (b"OBJECT = x\nA =", "its label has no END"),
+        (b"PDS_VERSION_ID = PDS3\nSAMPLING_FACTOR = 1.5\nEND\n", "SAMPLING_FACTOR is 1.5 in the label"),
         (b"PDS_VERSION_ID = PDS3\nEND\n", "neither SPATIAL_SUMMING nor SAMPLING_FACTOR"),
     ],
 )
