@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from orbitile.space.ground import Ground, boxes, destination, distance, ellipses, turn_width, unit_vectors, wrap
+from orbitile.space.ground import Ground, boxes, destination, distance, ellipses, places, turn_width, unit_vectors, wrap
 
 MOON_M, MARS_M = 1737400.0, 3396190.0
 DEGREE_M = MOON_M * np.pi / 180
@@ -23,6 +23,13 @@ def ground(crs, radius_m=MOON_M):
 )
 def test_wrap(lon, wrapped):
     assert wrap(lon) == pytest.approx(wrapped)
+
+
+@given(lons, lats, st.sampled_from([1e-3, 1, MOON_M]))
+def test_places_are_where_their_points_came_from(lon, lat, length):
+    """Whatever the shape of an array of points."""
+    points = length * unit_vectors(np.full((2, 1), lon), np.full((2, 1), lat))
+    assert np.array(places(points)) == pytest.approx(np.array([lon, lat])[:, None, None].repeat(2, 1), abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from orbitile.files import key
+from orbitile.space.ground import places
 
 
 def blocks(points: np.ndarray, most: int) -> list[np.ndarray]:
@@ -43,8 +44,7 @@ def name_of(scenes: list[str], points: np.ndarray) -> str:
 
     Another partition has other scenes in its blocks and therefore other names, whatever the order.
     """
-    x, y, z = points.sum(axis=0)
-    lon, lat = round(np.degrees(np.arctan2(y, x))), round(np.degrees(np.arctan2(z, np.hypot(x, y))))
+    lon, lat = map(round, places(points.sum(axis=0)))
     place = f"{abs(lat):02d}{'S' if lat < 0 else 'N'}{abs(lon):03d}{'W' if lon < 0 else 'E'}"
     return f"{place}-{key(scenes=sorted(scenes))[:8]}"
 

@@ -11,7 +11,7 @@ from orbitile.errors import OrbitileError
 from orbitile.space.bodies import AUTHORITY, Body
 from orbitile.space.footprints import middle
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground, unit_vectors, wrap
+from orbitile.space.ground import Ground, places, unit_vectors, wrap
 
 PARALLEL_STEP = 5
 """Degrees between standard parallels. Images at most half of that apart share a map with pixels square within 10 %
@@ -68,8 +68,8 @@ def _on_body(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _middle(lon: np.ndarray, lat: np.ndarray) -> tuple[float, float]:
     """Longitude and latitude of an outline's middle."""
-    x, y, z = middle(lon, lat)
-    return math.degrees(math.atan2(y, x)), math.degrees(math.asin(np.clip(z, -1, 1)))
+    middle_lon, middle_lat = places(middle(lon, lat))
+    return float(middle_lon), float(middle_lat)
 
 
 def _goes_around_a_pole(lon: np.ndarray) -> bool:
@@ -81,8 +81,8 @@ def _between(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """More points of an outline, on the chords between those given (seen from the centre: on great circles)."""
     start = unit_vectors(lon, lat)
     share = np.linspace(0, 1, BETWEEN, endpoint=False)[:, None]
-    x, y, z = np.moveaxis(start[:, None] * (1 - share) + np.roll(start, -1, axis=0)[:, None] * share, -1, 0)
-    return np.degrees(np.arctan2(y, x)).ravel(), np.degrees(np.arctan2(z, np.hypot(x, y))).ravel()
+    chords = start[:, None] * (1 - share) + np.roll(start, -1, axis=0)[:, None] * share
+    return places(chords.reshape(-1, 3))
 
 
 def _with_pole(lon: np.ndarray, lat: np.ndarray, middle_lon: float) -> tuple[np.ndarray, np.ndarray]:

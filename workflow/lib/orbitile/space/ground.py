@@ -225,6 +225,12 @@ def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
+def places(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Longitudes (east, -180..180) and planetocentric latitudes in degrees of points (..., 3), however far out."""
+    x, y, z = np.moveaxis(points, -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
 def _compass(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit vectors (..., 3) up, east and north at points in degrees; at a pole, as along the point's meridian."""
     up, angle = unit_vectors(lon, lat), np.radians(lon)
@@ -251,9 +257,8 @@ def destination(
     length = np.linalg.norm(way, axis=-1, keepdims=True)
     angle = length / radius_m
     end = start * np.cos(angle) + way / np.maximum(length, TINY) * np.sin(angle)
-    new_lat = np.arctan2(end[..., 2], np.hypot(end[..., 0], end[..., 1]))
-    new_lon = np.degrees(np.arctan2(end[..., 1], end[..., 0]))
-    return lon + wrap(new_lon - lon), np.degrees(new_lat)
+    new_lon, new_lat = places(end)
+    return lon + wrap(new_lon - lon), new_lat
 
 
 def ellipses(

@@ -19,7 +19,7 @@ from orbitile.rasters.coverage import on_data
 from orbitile.rasters.read import opened, read
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
-from orbitile.space.ground import Ground
+from orbitile.space.ground import Ground, places
 from orbitile.stages.outline import Tracing, is_positive
 from orbitile.tables.rasters import RasterRow, read_rasters
 
@@ -129,9 +129,7 @@ def _true_lines(labels: Labels) -> np.ndarray:
 
 def _on_scenes(path: Path, scenes: list[RasterRow], body: Body) -> Path:
     """What of a path lies on valid pixels of some scenes."""
-    x, y, z = path.points.T
-    lon, lat = np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(np.clip(z, -1, 1)))
-    return path.where(on_data(lon, lat, scenes, body.radius_m))
+    return path.where(on_data(*places(path.points), scenes, body.radius_m))
 
 
 def _tell(figures: dict) -> None:
