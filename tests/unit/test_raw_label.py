@@ -3,6 +3,7 @@ import pytest
 from raw_archive import CTX_LABEL, HIRISE, NAC_LABEL, NACL, Archive
 
 from orbitile.errors import OrbitileError
+from orbitile.raw import label as labels
 from orbitile.raw.label import FIRST_BYTES, Label
 from orbitile.raw.units import converted
 
@@ -17,6 +18,14 @@ def written(tmp_path):
         return Label.read(path)
 
     return read
+
+
+def test_a_label_is_parsed_once_unless_it_changes(written, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(labels.pvl, "loads", lambda text, loads=labels.pvl.loads: parsed.append(text) or loads(text))
+    assert [written("SEEN_HERE_ONLY = 1").whole("SEEN_HERE_ONLY") for _ in range(3)] == [1, 1, 1]
+    assert len(parsed) == 1
+    assert written("SEEN_HERE_ONLY = 2").whole("SEEN_HERE_ONLY") == 2
 
 
 @pytest.mark.parametrize(
