@@ -34,6 +34,9 @@ the stretches of the image agree on: of the narrow ones nearly all, while in wid
 NEAR = 8
 """Columns on each side that a column's gain is measured against."""
 
+TO_SIGMA = 1.4826
+"""From the median absolute deviation to the standard deviation of a normal distribution."""
+
 CLIP = 4.0
 """Deviations, in robust standard deviations, beyond which a pixel is a feature and says nothing of its column."""
 
@@ -134,7 +137,7 @@ def _mean_without_features(values: np.ndarray, known: np.ndarray) -> float:
 def _centre_and_spread(values: np.ndarray) -> tuple[float, float]:
     """Median and robust standard deviation."""
     centre = np.median(values)
-    return float(centre), 1.4826 * float(np.median(np.abs(values - centre)))
+    return float(centre), TO_SIGMA * float(np.median(np.abs(values - centre)))
 
 
 def stripes(pixels: np.ndarray, valid: np.ndarray) -> Stripes:
@@ -180,7 +183,7 @@ def _limit(deviation: np.ndarray) -> np.ndarray:
     if not np.isfinite(deviation).any():
         return np.zeros(deviation.shape[1])
     size = np.ma.median(np.ma.masked_invalid(np.abs(deviation)), axis=0).filled(0)
-    return CLIP * 1.4826 * size + 1e-3
+    return CLIP * TO_SIGMA * size + 1e-3
 
 
 def _mean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
