@@ -52,6 +52,15 @@ def refused(product, kernels):
     return text
 
 
+def test_folders_in_folders_are_looked_into(folder, image):
+    """As NAIF keeps them: a folder for each kind."""
+    expected = geometry(image, folder)
+    for path in list(folder.iterdir()):
+        (folder / path.suffix[1:]).mkdir(exist_ok=True)
+        path.rename(folder / path.suffix[1:] / path.name)
+    assert geometry(image, folder).error_m == expected.error_m
+
+
 @pytest.mark.parametrize(
     ("suffix", "wrong", "way_out"),
     [

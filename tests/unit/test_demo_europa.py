@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from orbitile.labels.burn import burn
 from orbitile.labels.read import LabelFields, read_labels
+from orbitile.rasters.read import grid_of
 from orbitile.space.bodies import body
-from orbitile.space.grids import Grid
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "demo" / "europa"))
 import prepare
@@ -93,7 +93,7 @@ def test_files_become_images_and_polygons_that_are_burnt_as_they_were_drawn(tmp_
     fields = LabelFields(class_="class", classes=(prepare.CLASS,))
     for region, seed in dict(Co=4, gg=5, dd=6).items():
         with rasterio.open(tmp_path / "out" / f"{region}.tif") as image:
-            grid = Grid.of_image(image)
+            grid = grid_of(image)
             assert (image.read(1) == np.maximum(mosaic(seed)[0], 1)).all() and image.nodata == 0
         labels = read_labels(tmp_path / "out" / f"{region}_plates.gpkg", body("Europa"), fields)
         found = burn(labels, grid, np.ones((50, 40), bool))

@@ -17,7 +17,7 @@ from rasterio.enums import Resampling
 from orbitile.errors import OrbitileError
 from orbitile.rasters.histogram import Histogram
 from orbitile.rasters.mosaic import Mosaic, Part
-from orbitile.rasters.read import FILL, Stretch, bands, opened, read
+from orbitile.rasters.read import FILL, Stretch, bands, grid_of, opened, read
 from orbitile.rasters.resample import as_it_is, block_averages, pixel_type, warped
 from orbitile.rasters.write import PixelType, write_cog
 from orbitile.space.grids import Grid, Window
@@ -188,7 +188,7 @@ def test_on_a_full_disk_an_image_is_whole_or_not_there(small_disk, side, nodata)
 
 def test_as_it_is(geotiff):
     with opened(geotiff(GREY, nodata=1)) as source:
-        ((window, pixels, valid),) = as_it_is(source, Grid.of_image(source))
+        ((window, pixels, valid),) = as_it_is(source, grid_of(source))
         assert pixel_type(source) == PixelType("uint8", 1)
     assert window == Window(0, 0, 10, 8)
     assert np.array_equal(pixels, GREY)
@@ -200,7 +200,7 @@ def test_warped_averages_ignore_what_is_not_valid(geotiff, how):
     """A made-up scene of value 50 with holes on its diagonal: the average is 50 everywhere."""
     pixels = np.where(np.eye(4) == 0, 50, 0).astype(np.uint8)
     with opened(geotiff(pixels, **how)) as source:
-        target = Grid.of_image(source).coarser(2)
+        target = grid_of(source).coarser(2)
         ((_, averaged, valid),) = warped(source, target, Resampling.average)
     assert valid.all()
     assert (averaged == 50).all()

@@ -9,7 +9,7 @@ from scipy.ndimage import map_coordinates
 
 from orbitile.cameras.surfaces import Ellipsoid, places
 from orbitile.errors import OrbitileError
-from orbitile.rasters.read import opened, read
+from orbitile.rasters.read import grid_of, opened, read
 from orbitile.space.bodies import Body, lies_on
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground, unit_vectors
@@ -96,7 +96,7 @@ def read_heights(path: Path, where: Body, lon: np.ndarray, lat: np.ndarray) -> H
     with opened(str(path)) as source:
         if source.crs is None:
             raise OrbitileError(f"{path}: the elevation model has no georeferencing; give one on a map of {where.name}")
-        grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+        grid = grid_of(source)
         if not lies_on(grid.crs, where):
             raise OrbitileError(f"{path}: the elevation model lies on {grid.crs.datum.name}, the run on {where.name}")
         window = _window(grid, where, lon, lat)

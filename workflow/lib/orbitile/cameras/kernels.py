@@ -43,6 +43,7 @@ class LackingError(Exception):
 def loaded(kernels: Path) -> Iterator[None]:
     """Load a meta-kernel, or all kernels of a folder, for one thread; OrbitileError for whatever SPICE cannot do then.
 
+    Folders are looked into with all that is in them.
     Relative names in a meta-kernel count from its own folder or, where nothing is there, from the working directory.
     """
     with _pool, _explained(kernels):
@@ -84,7 +85,7 @@ def _files(kernels: Path) -> list[Path]:
         return _listed(kernels)
     if not kernels.is_dir():
         raise OrbitileError(f"kernels: nothing at {kernels}; give a meta-kernel, or a folder of kernels")
-    found = [path for path in kernels.iterdir() if path.suffix.lower() in ORDER]
+    found = [path for path in kernels.rglob("*") if path.suffix.lower() in ORDER and path.is_file()]
     if not found:
         raise OrbitileError(f"{kernels}: holds no kernels ({', '.join(ORDER)})")
     return sorted(found, key=_turn)
@@ -92,7 +93,7 @@ def _files(kernels: Path) -> list[Path]:
 
 def _turn(path: Path) -> tuple:
     """When a kernel of a folder is loaded: ISIS' addenda after the instrument kernels that they correct."""
-    return ORDER.index(path.suffix.lower()), "addendum" in path.name.lower(), path.name
+    return ORDER.index(path.suffix.lower()), "addendum" in path.name.lower(), path.name, path
 
 
 def _listed(meta: Path) -> list[Path]:

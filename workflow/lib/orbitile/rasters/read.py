@@ -35,6 +35,11 @@ class Stretch:
         return grey_values(pixels, valid, (self.low, self.high), FILL)
 
 
+def grid_of(image: rasterio.DatasetReader) -> Grid:
+    """The pixel grid of an image that has a map."""
+    return Grid(image.crs.to_wkt(), image.transform, image.width, image.height)
+
+
 @contextmanager
 def opened(path: str) -> Iterator[rasterio.DatasetReader]:
     """Open an image; GDAL's errors become one line that names the file."""

@@ -7,6 +7,7 @@ import numpy as np
 import rasterio
 
 from orbitile.errors import OrbitileError
+from orbitile.rasters.read import grid_of
 from orbitile.raw.label import Label
 from orbitile.space.footprints import border
 from orbitile.space.grids import Grid
@@ -129,7 +130,7 @@ class _Limits:
 
 
 def _check_limits(source: rasterio.DatasetReader, limits: _Limits) -> None:
-    grid = Grid.of_image(source)
+    grid = grid_of(source)
     ground = Ground(grid.crs_wkt, grid.crs.ellipsoid.semi_major_metre)
     if limits.is_cylindrical:
         _check_sides(source.name, grid, ground, limits)

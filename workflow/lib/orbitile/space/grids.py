@@ -4,16 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from affine import Affine
 from pyproj import CRS
 
 from orbitile.space.scales import INTEGER_FACTOR_TOLERANCE
-
-if TYPE_CHECKING:
-    import rasterio
 
 LATTICE_DIGITS = 6
 """Decimals of a pixel to which the place of a lattice is known; what follows is rounding."""
@@ -64,11 +61,6 @@ class Grid:
     def of(cls, row: Mapping) -> Self:
         """The grid of a row that holds crs_wkt, transform (a, b, c, d, e, f), width and height."""
         return cls(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
-
-    @classmethod
-    def of_image(cls, image: "rasterio.DatasetReader") -> Self:
-        """The grid of an image that has a map."""
-        return cls(image.crs.to_wkt(), image.transform, image.width, image.height)
 
     @classmethod
     def on_lattice(cls, crs_wkt: str, gsd: float, bounds: tuple[float, float, float, float]) -> Self:

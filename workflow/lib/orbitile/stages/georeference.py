@@ -14,7 +14,7 @@ from orbitile.jobs.pieces import Piece, Work
 from orbitile.mosaicking.merge import MergeOptions, merge_strips
 from orbitile.mosaicking.order import Strip
 from orbitile.rasters.histogram import EXACT_TYPES, Histogram
-from orbitile.rasters.read import opened
+from orbitile.rasters.read import grid_of, opened
 from orbitile.rasters.resample import as_it_is
 from orbitile.rasters.write import Block, write_cog
 from orbitile.space.grids import Grid
@@ -137,14 +137,15 @@ class Made:
         path = self._strip_piece(strip).path
         if not path.is_file():
             raise OrbitileError(f"{strip['path']}: strip {strip['scene']} of it could not be made")
-        grid = grid_of(path, strip["crs_wkt"])
+        with opened(str(path)) as source:
+            grid = grid_of(source)
         return Strip(strip["scene"], str(path), grid, strip["image_gsd_m"], strip["incidence_deg"])
 
     def _describe(self, path: Path) -> RasterRow:
         """The table row of a georeferenced scene, with the percentiles of its valid pixels."""
         target = self.target
         with opened(str(path)) as source:
-            grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+            grid = grid_of(source)
             histogram = _histogram(source, grid)
         low, high = target.stretch_values or map(histogram.percentile, target.stretch_percentiles)
         share = histogram.count / (grid.width * grid.height)
@@ -152,12 +153,6 @@ class Made:
             self.name, target.placing.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
             share, low, high, self.scene["way"], error_m=self.scene["error_m"],
         )  # fmt: skip
-
-
-def grid_of(path: Path, crs_wkt: str) -> Grid:
-    """The pixel grid of a raster of ours, on the map as the plan writes it."""
-    with opened(str(path)) as source:
-        return Grid(crs_wkt, source.transform, source.width, source.height)
 
 
 def _histogram(source: rasterio.DatasetReader, grid: Grid) -> Histogram:

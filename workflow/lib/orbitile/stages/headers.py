@@ -12,12 +12,13 @@ import pandas as pd
 from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from tqdm import tqdm
 
 from orbitile.errors import OrbitileError
 from orbitile.files import key, version_of_all
 from orbitile.grouping import assign
 from orbitile.isis.programs import installed
-from orbitile.rasters.read import opened
+from orbitile.rasters.read import grid_of, opened
 from orbitile.raw.against_label import check_against_label
 from orbitile.raw.label import Label
 from orbitile.raw.products import read_product
@@ -94,7 +95,8 @@ def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]
 def _read_all(scenes: pd.DataFrame, context: Context) -> tuple[list[dict], list[Unplanned]]:
     """The rows of scenes that can be planned, and the others."""
     with ThreadPoolExecutor(READERS) as pool:
-        results = list(pool.map(lambda row: _try(row, context), scenes.itertuples(index=False)))
+        tried = pool.map(lambda row: _try(row, context), scenes.itertuples(index=False))
+        results = list(tqdm(tried, "headers", len(scenes), delay=3, disable=None))
     unplanned = [one for one in results if isinstance(one, Unplanned)]
     return [one for one in results if isinstance(one, dict)], unplanned
 
@@ -228,7 +230,7 @@ def _on_own_map(scene: str, path: str, expected: Body) -> dict | None:
     with opened(path) as source:
         if not has_map(source):
             return None
-        grid = Grid(source.crs.to_wkt(), source.transform, source.width, source.height)
+        grid = grid_of(source)
         dtype, nodata = source.dtypes[0], source.nodata
         _refuse_other_body(scene, path, grid, expected)
         check_against_label(source)
