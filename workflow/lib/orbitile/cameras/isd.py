@@ -42,10 +42,14 @@ def read_camera(path: FilePath, size: tuple[int, int] | None = None) -> Camera:
 
 
 def read_ellipsoid(path: FilePath) -> Ellipsoid:
-    """The body's ellipsoid that an ISD file names."""
-    radii = _load(path)["radii"]
-    unit = METRES[radii["unit"]]
-    return Ellipsoid(radii["semimajor"] * unit, radii["semiminor"] * unit)
+    """The body's ellipsoid that an ISD file names; OrbitileError where it names none."""
+    isd = _load(path)
+    try:
+        radii = isd["radii"]
+        unit = METRES[radii["unit"]]
+        return Ellipsoid(radii["semimajor"] * unit, radii["semiminor"] * unit)
+    except (KeyError, TypeError) as error:
+        raise OrbitileError(f"{path}: not a camera model as USGS tools write it ({_fault(error)})") from error
 
 
 def _load(path: FilePath) -> dict:

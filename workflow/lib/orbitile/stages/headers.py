@@ -217,6 +217,7 @@ def _in_pixels(path: str, settings: Settings, expected: Body) -> dict:
     wkt = CRS.from_authority("IAU_2015", expected.code + 10).to_wkt()
     step = settings.finest_m
     with opened(path) as source:
+        check_against_label(source)
         grid = Grid(wkt, Affine(step, 0, 0, 0, -step, 0), source.width, source.height)
         dtype, nodata = source.dtypes[0], source.nodata
     lon, lat = outline(grid, Ground(grid.crs_wkt, expected.radius_m))

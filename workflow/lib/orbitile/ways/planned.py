@@ -11,6 +11,7 @@ from orbitile.cameras.from_kernels import INSTRUMENTS
 from orbitile.errors import OrbitileError
 from orbitile.projecting.maps import fitting_map, grid_around
 from orbitile.rasters.read import opened
+from orbitile.raw.against_label import check_against_label
 from orbitile.raw.checks import check_file
 from orbitile.raw.products import RawProduct, read_product
 from orbitile.space.bodies import Body
@@ -82,9 +83,11 @@ def onto_map(request: Request, maps: Maps) -> dict:
 
 
 def _checked(path: str, where: Body) -> RawProduct | None:
-    """The raw product of an image; refused where its file is not whole and its own, or it shows another body."""
+    """The raw product of an image; refused where its file is not what its label says, or it shows another body."""
     product = read_product(path)
     if product is None:
+        with opened(path) as source:
+            check_against_label(source)
         return None
     check_file(product)
     if product.body != where.name:

@@ -9,6 +9,7 @@ from orbitile.cameras.camera import Camera, to_ground
 from orbitile.cameras.elevation import read_heights
 from orbitile.cameras.from_kernels import Geometry, geometry
 from orbitile.cameras.isd import read_camera, read_ellipsoid
+from orbitile.cameras.part import Part
 from orbitile.cameras.surfaces import Ellipsoid, Surface
 from orbitile.errors import OrbitileError
 from orbitile.projecting.border import footprint, gsd_m
@@ -109,9 +110,28 @@ def _geometry(request: Request, where: Body) -> Geometry:
         raise OrbitileError(f"{request.path}: way is {SPICE}, but no kernels are named; see georeferencing.kernels")
     kernels = Path(request.kernels)
     if kernels.suffix == ".json":
-        camera = read_camera(kernels, size_of(request.path))
-        return Geometry(camera, _ellipsoid(kernels, where), MODEL_ERROR_M)
+        ellipsoid = _ellipsoid(kernels, where)
+        return Geometry(_model_camera(request.path, kernels), ellipsoid, MODEL_ERROR_M)
     return geometry(_product(request), kernels)
+
+
+def _model_camera(path: str, model: Path) -> Camera:
+    """The camera of a camera model, refused where that is of an image of another size.
+
+    Models of raw products that ISIS imports may be of whole lines, with the columns that see no ground, or without.
+    ISIS turns round the images that we know as mirrored.
+    """
+    camera, product, size = read_camera(model), read_product(path), size_of(path)
+    if (camera.width, camera.height) == size:
+        return camera
+    dropped = product.dropped if product else (0, 0)
+    if (camera.width - sum(dropped), camera.height) == size:
+        is_mirrored = product.columns.mirrored
+        return Part(camera, camera.width - dropped[0] if is_mirrored else dropped[0], size[0], is_mirrored)
+    raise OrbitileError(
+        f"{path}: has {size[0]} columns and {size[1]} lines, but the camera model {model} is of an image with "
+        f"{camera.width} and {camera.height}; give the model of this image"
+    )
 
 
 def _ellipsoid(model: Path, where: Body) -> Ellipsoid:
