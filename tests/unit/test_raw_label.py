@@ -21,8 +21,8 @@ def written(tmp_path):
 
 
 def test_a_label_is_parsed_once_unless_it_changes(written, monkeypatch):
-    parsed = []
-    monkeypatch.setattr(labels.pvl, "loads", lambda text, loads=labels.pvl.loads: parsed.append(text) or loads(text))
+    parsed, loads = [], labels.pvl.loads
+    monkeypatch.setattr(labels.pvl, "loads", lambda text, **how: parsed.append(text) or loads(text, **how))
     assert [written("SEEN_HERE_ONLY = 1").whole("SEEN_HERE_ONLY") for _ in range(3)] == [1, 1, 1]
     assert len(parsed) == 1
     assert written("SEEN_HERE_ONLY = 2").whole("SEEN_HERE_ONLY") == 2

@@ -72,7 +72,7 @@ def test_kernels_of_another_time(reason):
 @pytest.mark.parametrize(("suffix", "what"), [(".bsp", "positions of MRO (-74)"), (".bc", "(-74000)")])
 def test_a_missing_kernel(reason, kernels, suffix, what):
     folder = kernels(path for path in kernels_in(HIRISE) if path.suffix != suffix)
-    words = what, "are needed from 2006-11-17T03:27:53", " UTC, ", "none of any", f"add the {suffix} of that time"
+    words = what, "are needed from 2006-11-17T03:27:53", " UTC, and ", f"add the {suffix} of that time"
     assert_holds(reason(kernels=folder), f"{HIRISE_EDR}: {folder}: ", *words)
 
 

@@ -17,7 +17,6 @@ from pvl.grammar import OmniGrammar
 from pvl.parser import PVLParser
 
 from orbitile.errors import OrbitileError, first_line
-from orbitile.files import version_of
 from orbitile.raw.units import converted
 
 FIRST_BYTES = 2**16
@@ -80,8 +79,16 @@ class Label:
 
     @classmethod
     def _in(cls, path: Path) -> Self | None:
-        """The label that a file begins with; parsed once, because that takes a second where labels are long."""
-        return _label_in(path, version_of(path))
+        """The label that a file begins with."""
+        head = _head(path)
+        if head is None:
+            return None
+        try:
+            return cls(path, _parsed(head.decode("latin-1")), len(head))
+        except (LexerError, ParseError, QuantityError, ValueError, TypeError) as error:
+            raise OrbitileError(
+                f"{path}: its label cannot be parsed ({first_line(str((error.args or [error])[-1]))}); fetch it again"
+            ) from error
 
     def has(self, key: str) -> bool:
         """Whether there is a key."""
@@ -194,20 +201,6 @@ class _Decoder(OmniDecoder):
         return super().decode_datetime(value)
 
 
-@lru_cache(maxsize=LABELS_HELD)
-def _label_in(path: Path, version: str) -> Label | None:
-    """The label that a file begins with; of another version of the file it is read anew."""
-    head = _head(path)
-    if head is None:
-        return None
-    try:
-        return Label(path, _parsed(head.decode("latin-1")), len(head))
-    except (LexerError, ParseError, QuantityError, ValueError, TypeError) as error:
-        raise OrbitileError(
-            f"{path}: its label cannot be parsed ({first_line(str((error.args or [error])[-1]))}); fetch it again"
-        ) from error
-
-
 def _head(path: Path) -> bytes | None:
     """The bytes of a file up to the END of its label, None where it begins with no label.
 
@@ -227,8 +220,9 @@ def _head(path: Path) -> bytes | None:
     return head[: end.end()]
 
 
+@lru_cache(maxsize=LABELS_HELD)
 def _parsed(text: str) -> pvl.PVLModule:
-    """Parse a label with pvl's rules for what archives and ISIS write.
+    """Parse a label, once, with pvl's rules for what archives and ISIS write: it takes a second where it is long.
 
     Its own parser of that kind mends what is broken, and some broken labels keep it busy for ever (pvl 1.3.2); its
     strict one ends on every one that was tried. Words that ISIS breaks at a hyphen are put together first, and
