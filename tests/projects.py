@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ import rasterio
 import yaml
 from affine import Affine
 from rasterio.windows import Window
+
+from orbitile.tables.rasters import RasterRow, read_rasters
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
@@ -90,6 +93,16 @@ class Project:
         """The same project, with all that is done already, in another folder."""
         shutil.copytree(self.folder, folder, symlinks=True, copy_function=shutil.copy2)
         return replace(self, folder=folder)
+
+    def rasters(self, group: str) -> dict[str, RasterRow]:
+        """The georeferenced scenes of a group by their names, with complete paths."""
+        with chdir(self.folder):
+            rows = read_rasters(self.result(f"georeferenced/{group}.parquet"))
+        files = ("path", "seams", "sources")
+        return {
+            row.scene: replace(row, **{name: str(self.folder / one) for name in files if (one := getattr(row, name))})
+            for row in rows
+        }
 
     @property
     def catalogue(self) -> pd.DataFrame:

@@ -20,7 +20,6 @@ from orbitile.isis.sequences import PROGRAMS
 from orbitile.jobs.failures import read_failures
 from orbitile.space.ground import Ground
 from orbitile.tables.plan import read_rows
-from orbitile.tables.rasters import read_rasters
 
 GSD_M, RADIUS_M = 4.4, 3396190.0
 CENTRE = 203.2696943796249 - 360, -1.112044140807593
@@ -67,9 +66,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def rasters(finished: Project) -> dict:
-    """The table of georeferenced scenes, by scene."""
-    os.chdir(finished.folder)  # the table's paths are relative to the run's folder
-    return {row.scene: row for row in read_rasters(finished.result("georeferenced/g.parquet"))}
+    """The georeferenced scenes."""
+    return finished.rasters("g")
 
 
 def test_every_way_is_in_the_plan(finished: Project):
@@ -132,11 +130,16 @@ def test_the_mosaic_is_one_scene_with_its_seam_and_sources(rasters: dict):
     assert seam.geometry.length == pytest.approx(300 * GSD_M)
 
 
-def test_a_catalogue_is_made_of_all(finished: Project):
+def test_a_catalogue_is_made_of_all(finished: Project, rasters: dict):
     found = finished.catalogue
     assert set(found["scene"]) <= {"edr", "pair", "plain"}
     assert found["scene"].value_counts()["pair"] > 5
     assert found["lon"].between(-156.8, -156.6).all()
+    ways = {row.scene: (row.way, row.error_m) for row in rasters.values()}
+    for row in found.itertuples():
+        way, error_m = ways[row.scene]
+        assert row.way == way
+        assert row.error_m == pytest.approx(error_m, nan_ok=True) if error_m else np.isnan(row.error_m)
 
 
 def test_a_finished_run_has_nothing_to_do_whatever_the_order_of_the_table(finished: Project):
@@ -192,12 +195,11 @@ def test_isis_is_run_for_its_group_alone_and_what_fails_is_told(through_isis: tu
     done = allowed.run(*TABLES)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in allowed.result("isis").iterdir()] == ["raw.parquet"]
-    os.chdir(project.folder)
-    (row,) = read_rasters(TABLES[0])
+    (row,) = project.rasters("raw").values()
     assert (row.way, row.grid.gsd_m, row.width, row.height) == ("isis", GSD_M, 3, 2)
     with rasterio.open(row.path) as source:
         assert source.read(1).tolist() == [[1, 2, 3], [4, 5, 6]]
         assert source.tags()["way"] == "isis"
     assert [call["program"] for call in fake.calls][-4:] == list(PROGRAMS["HIRISE"])
-    assert read_rasters(TABLES[1]) == []
+    assert project.rasters("cut") == {}
     assert allowed.jobs(*TABLES) == set()
