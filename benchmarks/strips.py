@@ -16,13 +16,13 @@ from scipy.interpolate import CubicSpline
 
 from orbitile.cameras.camera import Camera, to_ground
 from orbitile.cameras.isd import read_camera, read_ellipsoid
-from orbitile.cameras.surfaces import Ellipsoid, places
+from orbitile.cameras.surfaces import Ellipsoid
 from orbitile.projecting.border import footprint
 from orbitile.projecting.maps import fitting_map, grid_around
 from orbitile.rasters.write import Block
 from orbitile.space.bodies import body
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground
+from orbitile.space.ground import Ground, places
 
 ISD = Path(__file__).parents[1] / "tests/data/camera/lro_nac/lro_isis_isd.json"
 WIDTH, HEIGHT = 5064, 52_224

@@ -34,8 +34,9 @@ from orbitile.cameras.from_kernels import geometry
 from orbitile.cameras.instruments import ctx, hirise, lroc_nac, mdis_nac
 from orbitile.cameras.isd import read_camera, read_ellipsoid
 from orbitile.cameras.kernels import loaded
-from orbitile.cameras.surfaces import Ellipsoid, places
+from orbitile.cameras.surfaces import Ellipsoid
 from orbitile.raw.products import read_product
+from orbitile.space.ground import places
 
 ISIS_LON, ISIS_LAT = 203.2696943796249 - 360, -1.112044140807593
 """Where ISIS sees its sample 128 and line 2500 of the HiRISE image, which are our (127.5, 2499.5)."""

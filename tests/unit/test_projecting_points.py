@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from straight_flight import Painted, StraightFlight
 
 from orbitile.cameras.camera import to_ground
-from orbitile.cameras.surfaces import Ellipsoid, places
+from orbitile.cameras.surfaces import Ellipsoid
 from orbitile.errors import OrbitileError
 from orbitile.projecting.border import footprint
 from orbitile.projecting.by_points import ControlPoints, Projective, Splines, points_camera
 from orbitile.projecting.maps import fitting_map, grid_around
 from orbitile.projecting.remap import project
 from orbitile.space.bodies import body
+from orbitile.space.ground import places
 
 MOON = body("Moon")
 SPHERE = Ellipsoid(MOON.radius_m, MOON.radius_m)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orbitile.cameras.elevation import Heights, read_heights
-from orbitile.cameras.surfaces import Ellipsoid, places
+from orbitile.cameras.surfaces import Ellipsoid
 from orbitile.errors import OrbitileError
 from orbitile.space.bodies import body
-from orbitile.space.ground import destination
+from orbitile.space.ground import destination, places
 
 MARS = Ellipsoid(3396190.0, 3376200.0)
 MOON = body("Moon")

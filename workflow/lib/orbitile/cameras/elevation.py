@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from orbitile.cameras.surfaces import Ellipsoid, places
+from orbitile.cameras.surfaces import Ellipsoid
 from orbitile.errors import OrbitileError
 from orbitile.rasters.read import grid_of, opened, read
 from orbitile.space.bodies import Body, lies_on
 from orbitile.space.grids import Grid, Window
-from orbitile.space.ground import Ground, unit_vectors
+from orbitile.space.ground import Ground, places, unit_vectors
 
 MARGIN = 0.25
 """How far beyond a footprint heights are read, as a share of its size on the elevation model's map."""
@@ -39,7 +39,7 @@ class Heights:
 
     def height(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """Heights (n, m) at places; NaN where the model has none."""
-        col, row = self.grid.to_pixel(*self._ground.xy(lon, lat, *self._middle))
+        col, row = self.grid.to_pixel(*self._ground.xy(lon, lat, *self.grid.middle))
         place = np.stack([row, col]) - 0.5
         return map_coordinates(self.heights, place, order=1, mode="constant", cval=np.nan)
 
@@ -83,10 +83,6 @@ class Heights:
     def _ground(self) -> Ground:
         return Ground(self.grid.crs_wkt, self.radius_m)
 
-    @cached_property
-    def _middle(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.grid.to_map(self.grid.width / 2, self.grid.height / 2)
-
 
 def read_heights(path: Path, where: Body, lon: np.ndarray, lat: np.ndarray) -> Heights:
     """The part of an elevation model around a footprint (n, degrees).
@@ -116,8 +112,7 @@ def read_heights(path: Path, where: Body, lon: np.ndarray, lat: np.ndarray) -> H
 
 def _window(grid: Grid, where: Body, lon: np.ndarray, lat: np.ndarray) -> Window | None:
     """The pixels around a footprint, as far as there are any; None where the footprint itself is not inside."""
-    middle = grid.to_map(grid.width / 2, grid.height / 2)
-    col, row = grid.to_pixel(*Ground(grid.crs_wkt, where.radius_m).xy(lon, lat, *middle))
+    col, row = grid.to_pixel(*Ground(grid.crs_wkt, where.radius_m).xy(lon, lat, *grid.middle))
     edges = np.array([col.min(), row.min(), col.max(), row.max()])
     if not np.isfinite(edges).all() or (edges < 0).any() or edges[2] > grid.width or edges[3] > grid.height:
         return None

@@ -26,9 +26,7 @@ class FrameCamera:
     def rays(self, col: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Camera."""
         detector = self.detector
-        look = self.optics.look(
-            detector.first_sample + detector.summing * col, detector.first_line + detector.summing * row
-        )
+        look = self.optics.look(detector.sample(col), detector.first_line + detector.summing * row)
         return np.broadcast_to(self.position, look.shape), self.turned.apply(look)
 
     def to_image(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +34,5 @@ class FrameCamera:
         detector = self.detector
         sample, line = self.optics.detect(self.turned.apply(points - self.position, inverse=True))
         seen = faces(points, self.position)
-        col = (sample - detector.first_sample) / detector.summing
         row = (line - detector.first_line) / detector.summing
-        return np.where(seen, col, np.nan), np.where(seen, row, np.nan)
+        return np.where(seen, detector.col(sample), np.nan), np.where(seen, row, np.nan)

@@ -44,9 +44,7 @@ class LineScanCamera:
     def rays(self, col: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See Camera."""
         positions, turned = self.motion.at(self.times.at(row))
-        look = self.optics.look(
-            self.detector.first_sample + self.detector.summing * col, np.full_like(row, self.detector.first_line)
-        )
+        look = self.optics.look(self.detector.sample(col), np.full_like(row, self.detector.first_line))
         return positions, turned.apply(look)
 
     def to_image(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,5 +86,4 @@ class LineScanCamera:
         """
         positions, turned = self.motion.at(self.times.at(row))
         sample, line = self.optics.detect(turned.apply(points - positions, inverse=True))
-        col = (sample - self.detector.first_sample) / self.detector.summing
-        return line - self.detector.first_line, col, faces(points, positions)
+        return line - self.detector.first_line, self.detector.col(sample), faces(points, positions)

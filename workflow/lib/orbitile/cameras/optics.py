@@ -20,6 +20,14 @@ class Detector:
     first_line: float = 0.0
     summing: float = 1.0
 
+    def sample(self, col: np.ndarray) -> np.ndarray:
+        """The detector's samples at an image's columns."""
+        return self.first_sample + self.summing * col
+
+    def col(self, sample: np.ndarray) -> np.ndarray:
+        """An image's columns at the detector's samples."""
+        return (sample - self.first_sample) / self.summing
+
 
 @dataclass(frozen=True)
 class Optics:

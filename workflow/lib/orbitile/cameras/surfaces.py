@@ -40,9 +40,3 @@ class Ellipsoid:
         along = unit_vectors(lon, lat)
         axes = np.array([self.equatorial_m, self.equatorial_m, self.polar_m])
         return along / np.linalg.norm(along / axes, axis=-1, keepdims=True)
-
-
-def places(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Longitudes (east, -180..180) and planetocentric latitudes in degrees of points (n, 3)."""
-    x, y, z = np.moveaxis(points, -1, 0)
-    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))

@@ -3,8 +3,9 @@
 import numpy as np
 
 from orbitile.cameras.camera import Camera, to_ground
-from orbitile.cameras.surfaces import Surface, places
+from orbitile.cameras.surfaces import Surface
 from orbitile.space.footprints import POINTS_PER_SIDE, border
+from orbitile.space.ground import places
 
 STEP_PX = 1.0
 """Distance over which the size of a pixel is taken: small beside the image, large beside rounding."""
