@@ -235,3 +235,16 @@ def test_a_job_told_to_stop_ends_isis_too(fake, scene, tmp_path):
         os.kill(fake.calls[-1]["pid"], 0)
     assert left(tmp_path) == []
     assert "hi2isis from=a.IMG to=hi2isis.cub" in log.read_text()
+
+
+def test_strips_of_a_mosaic_are_kept_and_told_by_its_name(fake, scene, project, tmp_path):
+    """The plan, and with it what is stale, knows mosaics and not strips; of one image there may be two."""
+    strips = [scene(name, file="same.IMG") | dict(of="m") for name in "ab"]
+    table = project(*strips, scene("c"))
+    assert table["scene"].tolist() == ["a", "b", "c"]
+    names = [Path(path).name for path in table["path"]]
+    assert left(tmp_path) == ["c", f"c/{names[2]}", "m", f"m/{names[0]}", f"m/{names[1]}"]
+    fake.order(hical="error")
+    project(scene("d") | dict(of="m"), allow_failures=True)
+    (lost,) = exclusions([str(tmp_path / "run" / "isis" / "g.parquet")])
+    assert (lost["scene"], lost["detail"]) == ("m", "d")

@@ -81,6 +81,9 @@ def test_a_strip_on_another_map_comes_to_the_first_one_s(run, geotiff):
     other = geotiff(speckle(1), "b.tif", "IAU_2015:49920", left=2200, top=2200, gsd=GSD_M)
     row = run(f"b,{other},m", f"a,{first},m", columns="scene,path,mosaic")["m"]
     assert (row.transform[2], row.transform[5]) == (2200, 2200)
+    with rasterio.open(row.path) as source:
+        assert source.tags()["way"] == "projected"
+        assert "expected_error_m" not in source.tags()
     np.testing.assert_array_equal(pixels_of(row.path)[0][:60, :80], speckle(0))
 
 

@@ -158,14 +158,16 @@ TABLES = [f"results/small/georeferenced/{name}.parquet" for name in ("raw", "cut
 
 @pytest.fixture
 def through_isis(tmp_path: Path) -> tuple[Project, FakeIsis]:
-    """A group through ISIS, one of whose scenes is cut short and has corners, and one that is mapped already."""
+    """Groups of their own: a scene and a strip through ISIS, an image that is cut short, one that is mapped already."""
     fake = FakeIsis.install(tmp_path / "isis", PROGRAMS["HIRISE"])
     place = dict(crs="IAU_2015:49910", transform=Affine(GSD_M, 0, PLACE[0], 0, -GSD_M, PLACE[1]))
     write_mars(tmp_path / "images" / "mapped.tif", moon(0, 300), **place)
     write_mars(tmp_path / "images" / "cut.tif", np.random.default_rng(0).integers(1, 255, (300, 300)))
     os.truncate(tmp_path / "images" / "cut.tif", 40_000)
     write_scenes(tmp_path, [
-        dict(scene="raw", path=str(HIRISE_EDR), kernels=str(HIRISE)), dict(scene="mapped", path="images/mapped.tif"),
+        dict(scene="raw", path=str(HIRISE_EDR), kernels=str(HIRISE), group="raw"),
+        dict(scene="strip", path=str(HIRISE_EDR), kernels=str(HIRISE), mosaic="of-one", group="raw"),
+        dict(scene="mapped", path="images/mapped.tif"),
         dict(scene="cut", path="images/cut.tif", corners=FOUR),
     ])  # fmt: skip
     path = dict(fake.variables, PATH=f"{fake.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
@@ -179,9 +181,11 @@ def test_isis_is_run_for_its_group_alone_and_what_fails_is_told(through_isis: tu
     done = project.run(*TABLES)
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
-    failures = read_failures(project.result(".")).set_index("group")
-    assert sorted(failures.index) == ["cut", "raw"]
-    assert "ISIS's hical ended with exit code 3: **I/O ERROR** Unable to open [it]." in failures.loc["raw", "reason"]
+    failures = read_failures(project.result(".")).set_index("scene")
+    assert failures["group"].to_dict() == dict(cut="cut", raw="raw") | {"of-one": "raw"}
+    for scene in ("raw", "of-one"):
+        assert "hical ended with exit code 3: **I/O ERROR** Unable to open [it]." in failures.loc[scene, "reason"]
+    assert failures.loc["of-one", "detail"] == "strip"
     assert "cut.tif: cannot be read" in failures.loc["cut", "reason"]
     assert "snakemake" in (asked := project.ask("failures").stdout)
     assert "hical ended with exit code 3" in asked
@@ -195,7 +199,9 @@ def test_isis_is_run_for_its_group_alone_and_what_fails_is_told(through_isis: tu
     done = allowed.run(*TABLES)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in allowed.result("isis").iterdir()] == ["raw.parquet"]
-    (row,) = project.rasters("raw").values()
+    made = project.rasters("raw")
+    assert (list(made), made["of-one"].way) == (["of-one", "raw"], "isis")
+    row = made["raw"]
     assert (row.way, row.grid.gsd_m, row.width, row.height) == ("isis", GSD_M, 3, 2)
     with rasterio.open(row.path) as source:
         assert source.read(1).tolist() == [[1, 2, 3], [4, 5, 6]]

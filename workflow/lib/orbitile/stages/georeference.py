@@ -21,7 +21,7 @@ from orbitile.space.grids import Grid
 from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.tables.ways import ISIS, PROJECTED
-from orbitile.ways.placed import Placing, placed, strip_placing
+from orbitile.ways.placed import Placing, about, placed, strip_placing
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Made:
         """Write the mosaic of the strips and, once that is whole, its description."""
         found = merge_strips(
             [self._strip(strip) for strip in self.scene["strips"]], description.with_suffix(".tif"),
-            self.target.merging, dict(way=self.scene["way"], expected_error_m=str(self.scene["error_m"])),
+            self.target.merging, about(self.scene),
         )  # fmt: skip
         row = asdict(self._describe(found.path))
         write_json(description, row | dict(seams=str(found.seams_path), sources=str(found.sources_path)))

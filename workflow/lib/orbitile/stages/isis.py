@@ -33,14 +33,15 @@ def isis(scenes: list[dict], spice: SpiceChoice, folder: str, out: str, work: Wo
     """Bring a group's raw images onto the map through ISIS, into `folder`; write their table (see CUBES) to `out`.
 
     Scenes are dicts of scene, path, instrument (of orbitile.isis.sequences.PROGRAMS), crs_wkt and gsd_m, which are
-    the map and the pixel size to project to, in metres. Cubes stay in `folder` under a key of all that they depend
-    on, and are not made again. OrbitileError where ISIS is not installed or a shape model is none.
+    the map and the pixel size to project to, in metres; strips of a mosaic also have `of`, its name. Cubes stay in
+    `folder` under a key of all that they depend on, and are not made again. OrbitileError where ISIS is not installed
+    or a shape model is none.
     """
     _check_shape(spice)
     version = isis_version()
     wanted = [Projected(scene, map_text(scene["crs_wkt"], scene["gsd_m"]), spice, version) for scene in scenes]
     by_path = {one.path(Path(folder)): one for one in wanted}
-    pieces = [Piece(one.scene["scene"], path) for path, one in by_path.items()]
+    pieces = [Piece(one.of, path, one.strip) for path, one in by_path.items()]
     whole = work.each(pieces, lambda piece: by_path[piece.path].make(piece.path, work))
     rows = [by_path[piece.path].row(piece.path) for piece in whole]
     write_arrow(pa.Table.from_pylist(rows, CUBES), out, work.account)
@@ -55,6 +56,16 @@ class Projected:
     spice: SpiceChoice
     version: str
 
+    @property
+    def of(self) -> str:
+        """The plan's name for the scene: that of the mosaic, if it is a strip of one."""
+        return self.scene.get("of", self.scene["scene"])
+
+    @property
+    def strip(self) -> str:
+        """Its own name if it is a strip of a mosaic, else nothing."""
+        return self.scene["scene"] if "of" in self.scene else ""
+
     def path(self, folder: Path) -> Path:
         """Where its cube belongs, under a name made of all that it depends on."""
         source, shape = self.scene["path"], self.spice.shape_model
@@ -62,7 +73,8 @@ class Projected:
             source=source, version=version_of(source), instrument=self.scene["instrument"], map=self.map,
             spice=asdict(self.spice), shape=shape and version_of(shape), isis=self.version, recipe=RECIPE,
         )  # fmt: skip
-        return folder / self.scene["scene"] / f"{self.scene['gsd_m']:g}m-{name}.cub"
+        strip = f"{self.strip}-" if self.strip else ""
+        return folder / self.of / f"{self.scene['gsd_m']:g}m-{strip}{name}.cub"
 
     def row(self, path: Path) -> dict:
         """Its row of the table."""

@@ -73,10 +73,10 @@ def placed(image: Mapping, placing: Placing) -> Iterator[Placed]:
     """Bring an image (a row of a plan, see orbitile.tables.plan.IMAGE) onto its map; pixels come as they are taken."""
     way = {PROJECTED: _as_projected, ISIS: _by_isis}.get(image["way"], _by_camera)
     with way(image, placing) as found:
-        yield found._replace(tags=_about(image) | found.tags)
+        yield found._replace(tags=about(image) | found.tags)
 
 
-def _about(image: Mapping) -> dict[str, str]:
+def about(image: Mapping) -> dict[str, str]:
     """What is said of every image: the way it went, and how far to trust it."""
     told = {name: image[name] for name in ("way", "error_m", "instrument", "kernels", "corners", "elevation")}
     names = dict(error_m="expected_error_m")
