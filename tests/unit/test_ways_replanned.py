@@ -158,18 +158,40 @@ def test_a_replaced_file_of_control_points_is_read_anew(planned, opened, geotiff
     assert opened == ["a"]
 
 
-def test_isis_that_was_installed_is_taken(planned, opened, edr, kernels, tmp_path, monkeypatch):
+@pytest.fixture
+def with_isis(tmp_path, monkeypatch):
+    """Puts programs that stand in for those of ISIS on the PATH."""
+
+    def install():
+        fake = FakeIsis.install(tmp_path / "isis", PROGRAMS["HIRISE"])
+        monkeypatch.setenv("PATH", f"{fake.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        for name, value in fake.variables.items():
+            monkeypatch.setenv(name, value)
+        return fake
+
+    return install
+
+
+def test_isis_that_was_installed_is_taken(planned, edr, kernels, with_isis):
     rows = [f"a,{edr},{kernels}"]
     assert planned(*rows, columns="scene,path,kernels")["a"]["way"] == "spice"
-    fake = FakeIsis.install(tmp_path / "isis", PROGRAMS["HIRISE"])
-    monkeypatch.setenv("PATH", f"{fake.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    for name, value in fake.variables.items():
-        monkeypatch.setenv(name, value)
+    fake = with_isis()
     row = planned(*rows, columns="scene,path,kernels")["a"]
     assert (row["way"], row["dtype"], row["nodata"]) == ("isis", "float32", None)
     never = planned(*rows, columns="scene,path,kernels", georeferencing=dict(isis="never"))["a"]
     assert never["way"] == "spice"
     assert fake.calls == []
+
+
+def test_images_through_isis_depend_on_its_shape_model(planned, geotiff, edr, kernels, with_isis, tmp_path):
+    with_isis()
+    shape = tmp_path / "shape.cub"
+    shape.write_text("made up")
+    rows = [f"a,{edr},{kernels}", f"b,{geotiff(GREY, crs=MARS)},"]
+    first = planned(*rows, columns="scene,path,kernels", georeferencing=dict(isis_shape=shape))
+    shape.write_text("made up otherwise")
+    second = planned(*rows, columns="scene,path,kernels", georeferencing=dict(isis_shape=shape))
+    assert [first[name]["fingerprint"] != second[name]["fingerprint"] for name in "ab"] == [True, False]
 
 
 @pytest.mark.parametrize(("named", "expected"), [("30", 30), ("", 55)])

@@ -128,6 +128,12 @@ def _request(row: tuple, settings: Settings) -> Request:
     return Request(row.path, row.way, kernels, row.corners, defaults.elevation and str(defaults.elevation))
 
 
+def _shape(way: str, settings: Settings) -> list[str]:
+    """The shape model that ISIS projects onto, where it does."""
+    shape = settings.georeferencing.isis_shape
+    return [str(shape)] if way == ISIS and shape else []
+
+
 def _lent(rows: list[dict], settings: Settings) -> list[dict]:
     """For each scene whether it is a piece of a mosaic, and which others lend it pixels: of its own data type only."""
     margin = "never" if settings.pixel_coordinates else settings.margin
@@ -167,8 +173,9 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene} lies on {named}, the run on {expected.name}")
     header = _known_header(row, request, context)
     if header is None:
-        inputs = _inputs(request)
-        header = dict(inputs=inputs, fingerprint=version_of_all(inputs)) | _header(row.scene, request, context)
+        header = _header(row.scene, request, context)
+        inputs = _inputs(request) + _shape(header["way"], settings)
+        header |= dict(inputs=inputs, fingerprint=version_of_all(inputs))
         header["asked"] = _asked(row, request, header["way"], settings)
     _refuse_unfit(header, row, settings)
     return header | dict(
