@@ -60,7 +60,7 @@ def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[di
     own = dict(zip(scenes["scene"], scenes["group"], strict=True))
     rows = [row | dict(group=own[row["scene"]]) for row in rows]
     mosaics = dict(zip(scenes["scene"], scenes["mosaic"], strict=True))
-    return merged(rows, unplanned, mosaics, Maps(settings.crs, settings.finest_m, where))
+    return merged(rows, unplanned, mosaics, _maps(settings, where))
 
 
 def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]) -> tuple[list[dict], list[Group]]:
@@ -174,15 +174,21 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
     header = _known_header(row, request, context)
     if header is None:
         header = _header(row.scene, request, context)
-        inputs = _inputs(request) + _shape(header["way"], settings)
+        inputs = _inputs(_used(request, header["way"])) + _shape(header["way"], settings)
         header |= dict(inputs=inputs, fingerprint=version_of_all(inputs))
         header["asked"] = _asked(row, request, header["way"], settings)
     _refuse_unfit(header, row, settings)
+    used = _used(request, header["way"])
     return header | dict(
-        scene=row.scene, path=row.path, body=expected.name, kernels=request.kernels,
-        corners=request.corners, elevation=request.elevation,
+        scene=row.scene, path=row.path, body=expected.name, kernels=used.kernels, corners=used.corners,
+        elevation=used.elevation,
         incidence_deg=header["incidence_deg"] if row.incidence is None else row.incidence,
     )  # fmt: skip
+
+
+def _used(request: Request, way: str) -> Request:
+    """What of a request matters to an image that goes a way: nothing but itself, where it has a map of its own."""
+    return Request(request.path, request.way) if way == PROJECTED else request
 
 
 def _known_header(row: tuple, request: Request, context: Context) -> dict | None:
@@ -198,7 +204,7 @@ def _known_header(row: tuple, request: Request, context: Context) -> dict | None
 
 def _asked(row: tuple, request: Request, way: str, settings: Settings) -> str:
     """A key of what a header depends on beside its files; an image that has a map of its own needs no other."""
-    asked = dict(request=asdict(request), incidence=row.incidence)
+    asked = dict(request=asdict(_used(request, way)), incidence=row.incidence)
     if way != PROJECTED:
         asked |= settings.model_dump(include={"crs", "georeferencing"}) | dict(finest_m=settings.finest_m)
         asked["isis"] = settings.georeferencing.isis == "auto" and installed()
@@ -215,8 +221,12 @@ def _header(scene: str, request: Request, context: Context) -> dict:
     way = best_way(request, context.body, settings.georeferencing.isis == "auto")
     if way == PROJECTED:
         raise OrbitileError(f"{request.path}: scene {scene} has no georeferencing; leave its way out, or give another")
-    maps = Maps(settings.crs, settings.finest_m, context.body, settings.georeferencing.polar_latitude)
-    return onto_map(replace(request, way=way), maps)
+    return onto_map(replace(request, way=way), _maps(settings, context.body))
+
+
+def _maps(settings: Settings, where: Body) -> Maps:
+    """Where images without a map go."""
+    return Maps(settings.crs, settings.finest_m, where, settings.georeferencing.polar_latitude)
 
 
 def _in_pixels(path: str, settings: Settings, expected: Body) -> dict:
