@@ -82,3 +82,19 @@ def test_version_of_changes_with_the_content(tmp_path):
 
 def test_version_of_a_file_that_is_not_there(tmp_path):
     assert version_of(tmp_path / "gone") == "missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"), [("a.bsp", True), ("deep/er/A.TLS", True), ("a.tif", False), ("a.parquet", False)]
+)
+def test_version_of_a_folder_is_that_of_its_kernels(tmp_path, name, counts):
+    (tmp_path / "own.tpc").touch()
+    before = version_of(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        path.write_text(f"{path.exists()}")
+        now = version_of(tmp_path)
+        assert (now != before) == counts
+        assert version_of(tmp_path) == now
+        before = now

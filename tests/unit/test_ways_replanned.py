@@ -253,3 +253,29 @@ def test_a_mapped_image_whose_way_is_named_projected_needs_a_map(planned, geotif
     with pytest.raises(OrbitileError, match=r"scene\.tif: scene a has no georeferencing; leave its way out"):
         planned(f"a,{geotiff(GREY, crs=None)},projected", columns="scene,path,way")
     assert Path(planned(f"a,{geotiff(GREY, crs=MARS)},projected", columns="scene,path,way")["a"]["path"]).is_file()
+
+
+def test_a_kernel_that_was_replaced_in_a_sub_folder_is_noticed(planned, opened, edr, kernels):
+    """Which the times of the folder itself do not tell."""
+    (kernels / "more").mkdir()
+    extra = kernels / "more" / "own.tpc"
+    extra.write_text("KPL/PCK\n")
+    planned(f"a,{edr},{kernels}", columns="scene,path,kernels")
+    extra.write_text("KPL/PCK made up\n")
+    opened.clear()
+    planned(f"a,{edr},{kernels}", columns="scene,path,kernels")
+    assert opened == ["a"]
+    planned(f"a,{edr},{kernels}", columns="scene,path,kernels")
+    assert opened == ["a"]
+
+
+def test_a_folder_of_many_images_is_not_looked_at_for_each(planned, kernels, tmp_path, monkeypatch):
+    """Once, but for threads that ask before the first of them knows."""
+    looked, version_of = [], headers.version_of
+    monkeypatch.setattr(headers, "version_of", lambda path: looked.append(str(path)) or version_of(path))
+    paths = [tmp_path / f"{number}.IMG" for number in range(2 * headers.READERS)]
+    for path in paths:
+        path.symlink_to(HIRISE_EDR)
+    planned(*(f"s{number},{path}" for number, path in enumerate(paths)), georeferencing=dict(kernels=kernels))
+    assert 1 <= looked.count(str(kernels)) <= headers.READERS
+    assert all(looked.count(str(path)) == 1 for path in paths)

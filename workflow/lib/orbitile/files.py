@@ -2,10 +2,15 @@
 
 import hashlib
 import json
+import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+KERNELS = (".tls", ".tsc", ".tpc", ".tf", ".ti", ".bpc", ".bsp", ".bc")
+"""How the names of SPICE kernels end, in the order in which a folder's are loaded. What else is in such a folder, such
+as images or results, does not count as a change of it."""
 
 
 @contextmanager
@@ -55,14 +60,18 @@ def key(**parts: object) -> str:
 
 
 def version_of(path: str | Path) -> str:
-    """What tells an image's versions apart without reading it: size and time, or "missing"."""
+    """What tells a file's versions apart without reading it: size and time, or "missing"; of a folder, its kernels'."""
+    path = Path(path)
     try:
-        status = Path(path).stat()
+        status = path.stat()
     except OSError:
         return "missing"
+    if stat.S_ISDIR(status.st_mode):
+        files = sorted(one for one in path.rglob("*") if one.suffix.lower() in KERNELS)
+        return key(files=[[str(one.relative_to(path)), version_of(one)] for one in files])
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def version_of_all(paths: Iterable[str | Path]) -> str:
-    """As `version_of`, of several files and folders."""
-    return "+".join(version_of(path) for path in paths)
+def version_of_all(paths: Iterable[str | Path], version: Callable[[str | Path], str] = version_of) -> str:
+    """As `version_of`, of several files and folders; a cached one where many images share a folder."""
+    return "+".join(version(path) for path in paths)

@@ -13,8 +13,9 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from orbitile.errors import OrbitileError
+from orbitile.files import KERNELS
 
-ORDER = (".tls", ".tsc", ".tpc", ".tf", ".ti", ".bpc", ".bsp", ".bc")
+ORDER = KERNELS
 """Kinds of kernels in the order in which a folder's are loaded, each kind by name: of two that say the same, the one
 loaded last counts."""
 

@@ -1,9 +1,10 @@
 """Reading the headers of all scenes: where they lie, and what cannot be mapped."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from pyproj.exceptions import CRSError
 from tqdm import tqdm
 
 from orbitile.errors import OrbitileError
-from orbitile.files import key, version_of_all
+from orbitile.files import key, version_of, version_of_all
 from orbitile.grouping import assign
 from orbitile.isis.programs import installed
 from orbitile.rasters.read import grid_of, opened
@@ -40,11 +41,15 @@ READERS = 8
 
 
 class Context(NamedTuple):
-    """What all scenes are read with; `known` are rows of an earlier plan by image."""
+    """What all scenes are read with; `known` are rows of an earlier plan by image.
+
+    `version` is orbitile.files.version_of, asked once for each file and folder.
+    """
 
     settings: Settings
     body: Body
     known: Mapping[str, dict]
+    version: Callable[[str], str]
 
 
 def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[dict], list[Unplanned]]:
@@ -56,7 +61,7 @@ def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[di
     where = body(settings.body)
     _check_map(settings, where)
     scenes = read_scene_table(settings.scenes)
-    rows, unplanned = _read_all(scenes, Context(settings, where, known))
+    rows, unplanned = _read_all(scenes, Context(settings, where, known, cache(version_of)))
     own = dict(zip(scenes["scene"], scenes["group"], strict=True))
     rows = [row | dict(group=own[row["scene"]]) for row in rows]
     mosaics = dict(zip(scenes["scene"], scenes["mosaic"], strict=True))
@@ -108,7 +113,7 @@ def _try(row: tuple, context: Context) -> dict | Unplanned:
         return _inspect(row, request, context)
     except OrbitileError as error:
         inputs = _inputs(request)
-        return Unplanned(row.scene, row.path, version_of_all(inputs), _named(row, str(error)), inputs)
+        return Unplanned(row.scene, row.path, version_of_all(inputs, context.version), _named(row, str(error)), inputs)
 
 
 def _named(row: tuple, reason: str) -> str:
@@ -175,7 +180,7 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
     if header is None:
         header = _header(row.scene, request, context)
         inputs = _inputs(_used(request, header["way"])) + _shape(header["way"], settings)
-        header |= dict(inputs=inputs, fingerprint=version_of_all(inputs))
+        header |= dict(inputs=inputs, fingerprint=version_of_all(inputs, context.version))
         header["asked"] = _asked(row, request, header["way"], settings)
     _refuse_unfit(header, row, settings)
     used = _used(request, header["way"])
@@ -196,7 +201,7 @@ def _known_header(row: tuple, request: Request, context: Context) -> dict | None
     known = context.known.get(row.path)
     if known is None or known["asked"] != _asked(row, request, known["way"], context.settings):
         return None
-    is_unchanged = known["fingerprint"] == version_of_all(known["inputs"])
+    is_unchanged = known["fingerprint"] == version_of_all(known["inputs"], context.version)
     # Plans do not keep the dense border of which the grid of a strip is made.
     has_all = row.mosaic is None or known["way"] == PROJECTED
     return known if is_unchanged and has_all else None

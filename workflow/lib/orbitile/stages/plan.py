@@ -1,9 +1,10 @@
 """plan: from the scene table and the images' headers to the frozen table that a run follows."""
 
+from functools import cache
 from pathlib import Path
 
 from orbitile.errors import OrbitileError
-from orbitile.files import key, sha256, version_of_all
+from orbitile.files import key, sha256, version_of, version_of_all
 from orbitile.isis.programs import installed
 from orbitile.settings import Settings
 from orbitile.tables.plan import (
@@ -97,4 +98,5 @@ def _images_unchanged(path: Path) -> bool:
     seen = read_columns(path, ["inputs", "fingerprint"])
     images = [*zip(seen["inputs"], seen["fingerprint"], strict=True)]
     images += [(one.inputs, one.fingerprint) for one in read_unplanned(path)]
-    return all(version_of_all(inputs) == version for inputs, version in images)
+    look = cache(version_of)  # folders of kernels belong to many images
+    return all(version_of_all(inputs, look) == version for inputs, version in images)
