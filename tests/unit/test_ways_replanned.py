@@ -279,3 +279,21 @@ def test_a_folder_of_many_images_is_not_looked_at_for_each(planned, kernels, tmp
     planned(*(f"s{number},{path}" for number, path in enumerate(paths)), georeferencing=dict(kernels=kernels))
     assert 1 <= looked.count(str(kernels)) <= headers.READERS
     assert all(looked.count(str(path)) == 1 for path in paths)
+
+
+def test_images_with_a_map_depend_on_no_kernels(planned, geotiff, kernels, opened):
+    """Whatever is named for those that have none, nor do they on an elevation model."""
+    path = geotiff(GREY, crs=MARS)
+    before = planned(f"a,{path}")["a"]
+    opened.clear()
+    row = planned(f"a,{path}", georeferencing=dict(kernels=kernels))["a"]
+    assert opened == []
+    assert (row["inputs"][0], row["kernels"], row["elevation"]) == (path, None, None)
+    assert str(kernels) not in row["inputs"]
+    assert row["fingerprint"] == before["fingerprint"]
+
+
+def test_mosaics_heed_where_maps_become_polar(planned, edr, kernels):
+    rows = [f"{name},{edr},{kernels},m" for name in ("a", "b")]
+    row = planned(*rows, columns="scene,path,kernels,mosaic", georeferencing=dict(polar_latitude=0.5))["m"]
+    assert "Polar Stereographic" in row["crs_wkt"]
