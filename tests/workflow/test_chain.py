@@ -10,6 +10,8 @@ import pytest
 from affine import Affine
 from projects import SIDE, Project, cut, write_scenes
 
+from orbitile.tables.vectors import WAY
+
 AFTER_SUPPRESSION = {"suppress", "vectorise", "catalogue", "overview", "evaluate", "all"}
 
 
@@ -31,7 +33,9 @@ def test_craters_are_found_where_the_truth_has_them(finished: Project):
 
 
 def test_the_catalogue_is_the_union_of_the_groups(finished: Project):
-    catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet")).drop(columns="geometry")
+    catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet"))
+    assert set(catalogue["way"]) == {"projected"}
+    catalogue = catalogue.drop(columns=["geometry", *WAY])
     groups = pd.concat(pd.read_parquet(finished.result(f"suppressed/{name}.parquet")) for name in ("east", "west"))
     by = ["lat", "lon", "width_m"]
     pd.testing.assert_frame_equal(

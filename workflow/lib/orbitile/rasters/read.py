@@ -1,5 +1,6 @@
 """Reading images with their validity and their stretch."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import rasterio
 from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import NotGeoreferencedWarning
 
 from orbitile.errors import OrbitileError
 from orbitile.rasters.gdal import GDAL_ERRORS, area, gdal_reason
 from orbitile.rasters.kernels import differ, grey_values
 from orbitile.space.grids import Grid, Window
+
+# Images without a map are nothing unusual: whoever needs one asks for it.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 BAND_BYTES = 64 * 2**20
 """Memory aimed at for one band of rows, in bytes of float32 pixels."""
