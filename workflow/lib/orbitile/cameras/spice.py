@@ -193,11 +193,10 @@ def sun(aim: Aim, time: float) -> np.ndarray | None:
 def motion(aim: Aim, times: np.ndarray, epoch: float) -> Motion:
     """The camera's motion by SPICE at some ephemeris times (n), with times counted from an epoch."""
     states = np.array([_state(aim, time) for time in times]) * 1000
-    to_body = _turning("J2000", aim.body_frame, times, epoch)
     return Motion(
         FlightPath(times - epoch, states[:, :3], states[:, 3:]),
         _turning(aim.camera_frame, "J2000", times, epoch),
-        to_body,
+        _turning("J2000", aim.body_frame, times, epoch),
     )
 
 

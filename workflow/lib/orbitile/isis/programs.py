@@ -23,6 +23,11 @@ def installed() -> bool:
     return any(available(instrument) for instrument in PROGRAMS)
 
 
+def is_taken(choice: str) -> bool:
+    """Tell whether images go through ISIS: where the settings leave it to what is installed ("auto"), and it is."""
+    return choice == "auto" and installed()
+
+
 def available(instrument: str) -> bool:
     """Tell whether an instrument's images can go through ISIS here; no instrument of another name can."""
     try:

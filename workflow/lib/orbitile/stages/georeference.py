@@ -18,7 +18,7 @@ from orbitile.rasters.read import grid_of, opened
 from orbitile.rasters.resample import as_it_is
 from orbitile.rasters.write import Block, write_cog
 from orbitile.space.grids import Grid
-from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC
+from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC, images_of
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.tables.ways import ISIS, PROJECTED
 from orbitile.ways.placed import Placing, about, placed, strip_placing
@@ -89,7 +89,7 @@ class Made:
             image={name: image[name] for name in OF_IMAGE if name in image}, recipe=RECIPE, crs=self._placing.crs,
             gsd_m=target.placing.gsd_m, stretch=[target.stretch_percentiles, target.stretch_values],
         )  # fmt: skip
-        images = image.get("strips") or [image]
+        images = images_of([image])
         if any(one["way"] != PROJECTED for one in images):
             parts["corrected"] = target.placing.corrected
         if any(one["way"] == ISIS for one in images):

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from orbitile.errors import OrbitileError
 from orbitile.files import key, version_of, version_of_all
 from orbitile.grouping import assign
-from orbitile.isis.programs import installed
+from orbitile.isis.programs import is_taken
 from orbitile.rasters.read import grid_of, opened
 from orbitile.raw.against_label import check_against_label
 from orbitile.raw.label import Label
@@ -43,13 +43,15 @@ READERS = 8
 class Context(NamedTuple):
     """What all scenes are read with; `known` are rows of an earlier plan by image.
 
-    `version` is orbitile.files.version_of, asked once for each file and folder.
+    `version` is orbitile.files.version_of, asked once for each file and folder; `with_isis`: whether ISIS is taken,
+    found out once for all.
     """
 
     settings: Settings
     body: Body
     known: Mapping[str, dict]
     version: Callable[[str], str]
+    with_isis: bool
 
 
 def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[dict], list[Unplanned]]:
@@ -61,7 +63,8 @@ def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[di
     where = body(settings.body)
     _check_map(settings, where)
     scenes = read_scene_table(settings.scenes)
-    rows, unplanned = _read_all(scenes, Context(settings, where, known, cache(version_of)))
+    context = Context(settings, where, known, cache(version_of), is_taken(settings.georeferencing.isis))
+    rows, unplanned = _read_all(scenes, context)
     own = dict(zip(scenes["scene"], scenes["group"], strict=True))
     rows = [row | dict(group=own[row["scene"]]) for row in rows]
     mosaics = dict(zip(scenes["scene"], scenes["mosaic"], strict=True))
@@ -181,7 +184,7 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
         header = _header(row.scene, request, context)
         inputs = _inputs(_used(request, header["way"])) + _shape(header["way"], settings)
         header |= dict(inputs=inputs, fingerprint=version_of_all(inputs, context.version))
-        header["asked"] = _asked(row, request, header["way"], settings)
+        header["asked"] = _asked(row, request, header["way"], context)
     _refuse_unfit(header, row, settings)
     used = _used(request, header["way"])
     return header | dict(
@@ -199,7 +202,7 @@ def _used(request: Request, way: str) -> Request:
 def _known_header(row: tuple, request: Request, context: Context) -> dict | None:
     """An image's row of an earlier plan, if nothing has changed and it has all that is needed now."""
     known = context.known.get(row.path)
-    if known is None or known["asked"] != _asked(row, request, known["way"], context.settings):
+    if known is None or known["asked"] != _asked(row, request, known["way"], context):
         return None
     is_unchanged = known["fingerprint"] == version_of_all(known["inputs"], context.version)
     # Plans do not keep the dense border of which the grid of a strip is made.
@@ -207,12 +210,13 @@ def _known_header(row: tuple, request: Request, context: Context) -> dict | None
     return known if is_unchanged and has_all else None
 
 
-def _asked(row: tuple, request: Request, way: str, settings: Settings) -> str:
+def _asked(row: tuple, request: Request, way: str, context: Context) -> str:
     """A key of what a header depends on beside its files; an image that has a map of its own needs no other."""
     asked = dict(request=asdict(_used(request, way)), incidence=row.incidence)
     if way != PROJECTED:
-        asked |= settings.model_dump(include={"crs", "georeferencing"}) | dict(finest_m=settings.finest_m)
-        asked["isis"] = settings.georeferencing.isis == "auto" and installed()
+        settings = context.settings
+        asked |= settings.model_dump(include={"crs", "georeferencing"})
+        asked |= dict(finest_m=settings.finest_m, isis=context.with_isis)
     return key(**asked)
 
 
@@ -223,7 +227,7 @@ def _header(scene: str, request: Request, context: Context) -> dict:
         return _in_pixels(request.path, settings, context.body)
     if request.way in (None, PROJECTED) and (own := _on_own_map(scene, request.path, context.body)):
         return own
-    way = best_way(request, context.body, settings.georeferencing.isis == "auto")
+    way = best_way(request, context.body, context.with_isis)
     if way == PROJECTED:
         raise OrbitileError(f"{request.path}: scene {scene} has no georeferencing; leave its way out, or give another")
     return onto_map(replace(request, way=way), _maps(settings, context.body))

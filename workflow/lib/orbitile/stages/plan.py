@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orbitile.errors import OrbitileError
 from orbitile.files import key, sha256, version_of, version_of_all
-from orbitile.isis.programs import installed
+from orbitile.isis.programs import is_taken
 from orbitile.settings import Settings
 from orbitile.tables.plan import (
     Origin,
@@ -82,16 +82,11 @@ def _origin(settings: Settings) -> Origin:
     if settings.pixel_coordinates:
         reading["finest_m"] = settings.finest_m
     mattering = {"body", "crs", "pixel_coordinates", "margin", "scales", "georeferencing"}
-    relevant = settings.model_dump(include=mattering) | dict(isis=with_isis(settings))
+    relevant = settings.model_dump(include=mattering) | dict(isis=is_taken(settings.georeferencing.isis))
     state = key(
         table=sha256(settings.scenes), place=str(settings.scenes), settings=relevant, reach=settings.reach_m, version=5
     )
     return Origin(state, str(settings.scenes_per_group), key(reading=reading), settings.chain)
-
-
-def with_isis(settings: Settings) -> bool:
-    """Whether ISIS is there to be taken; another plan is needed where it has come or gone."""
-    return settings.georeferencing.isis == "auto" and installed()
 
 
 def _images_unchanged(path: Path) -> bool:

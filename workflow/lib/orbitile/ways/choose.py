@@ -15,8 +15,8 @@ from orbitile.ways.seen import known_points, size_of
 def best_way(request: Request, where: Body, with_isis: bool) -> str:
     """The first of orbitile.tables.ways.WAYS that leads from an image to the map, unless its own is named.
 
-    `with_isis`: whether ISIS may be taken, where it is installed. OrbitileError where no way leads there, or the one
-    named cannot be gone.
+    `with_isis`: whether ISIS may be taken, where it is there for the image's instrument. OrbitileError where no way
+    leads there, or the one named cannot be gone.
     """
     product = read_product(request.path)
     if request.way is not None:

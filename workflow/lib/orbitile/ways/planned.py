@@ -79,7 +79,7 @@ def onto_map(request: Request, maps: Maps) -> dict:
     instrument = product.instrument if product else None
     error_m = INSTRUMENTS[instrument].error_m if request.way == ISIS and request.kernels is None else found.error_m
     about = dict(image_gsd_m=found.gsd_m, error_m=error_m, incidence_deg=found.incidence_deg, instrument=instrument)
-    return header(request.way, grid, _pixel_type(request), _sparse(border), about) | dict(border=border)
+    return header(request.way, grid, _pixel_type(request, product), _sparse(border), about) | dict(border=border)
 
 
 def _checked(path: str, where: Body) -> RawProduct | None:
@@ -110,10 +110,10 @@ def _seen(request: Request, where: Body) -> Seen:
         ) from error
 
 
-def _pixel_type(request: Request) -> tuple[str, float | None]:
+def _pixel_type(request: Request, product: RawProduct | None) -> tuple[str, float | None]:
     if request.way == ISIS:
         return ISIS_TYPE
-    if read_product(request.path) is not None:
+    if product is not None:
         return RAW_TYPE
     with opened(request.path) as source:
         return source.dtypes[0], source.nodata
