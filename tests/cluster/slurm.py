@@ -63,7 +63,7 @@ JobAcctGatherParams=OverMemoryKill
 JobCompType=jobcomp/none
 
 OverTimeLimit=0
-KillWait={kill_wait}
+KillWait=30
 SlurmctldTimeout=20
 SlurmdTimeout=20
 MinJobAge=300
@@ -107,7 +107,6 @@ class Cluster:
     """
 
     folder: Path
-    kill_wait: int = 10
     _daemons: dict[str, subprocess.Popen] = field(default_factory=dict, repr=False)
 
     def __enter__(self) -> "Cluster":
@@ -228,7 +227,7 @@ class Cluster:
         nodes = "\n".join(_node(name, host, port) for name, port in zip(NODES, ports, strict=True))
         names = ",".join(NODES)
         values = dict(host=host, port=port, folder=self.folder, nodes=nodes, names=names, gpu_node=GPU_NODE)
-        (etc / "slurm.conf").write_text(SLURM_CONF.format(**values, kill_wait=self.kill_wait))
+        (etc / "slurm.conf").write_text(SLURM_CONF.format(**values))
         # Slurm hands the device out; that it is none is for nobody to notice.
         (etc / "gres.conf").write_text(f"NodeName={GPU_NODE} Name=gpu File=/dev/null\n")
 

@@ -62,7 +62,7 @@ def test_a_cancelled_job(cluster: Cluster, tiled: Project, undisturbed: Project)
         assert running.driver.wait(300) == 1
     kept = pieces(tiled)
     assert len(kept) >= 2
-    assert "told to stop" in reasons(tiled)[0]
+    assert "told to stop" in reasons(tiled)[0], cluster.situation()
     finish(tiled, undisturbed, kept)
     assert reasons(tiled) == []
 

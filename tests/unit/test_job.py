@@ -30,11 +30,11 @@ import sys, time
 from pathlib import Path
 from orbitile.jobs.job import job
 from orbitile.jobs.pieces import Piece
-log, folder = sys.argv[1], Path(sys.argv[2])
+log, folder, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 
 def make(piece):
     (folder / f"{piece.scene}.begun").touch()
-    time.sleep(0.3)
+    time.sleep(seconds)
     piece.path.touch()
 
 with job(log, threads=3) as work:
@@ -80,11 +80,11 @@ def attempt(place, tmp_path):
 
 @pytest.fixture
 def slow(tmp_path, place):
-    """Starts a made-up job of five pieces of 0.3 s in a process of its own."""
+    """Starts a made-up job of five pieces, each of some seconds, in a process of its own."""
     with ExitStack() as stack:
 
-        def start():
-            command = [sys.executable, "-c", SLOW, str(place.log), str(tmp_path)]
+        def start(piece_s=0.3):
+            command = [sys.executable, "-c", SLOW, str(place.log), str(tmp_path), str(piece_s)]
             environment = os.environ | dict(PYTHONPATH=str(LIBRARY))
             process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
             stack.callback(process.communicate)
@@ -94,10 +94,10 @@ def slow(tmp_path, place):
         yield start
 
 
-def wait_for(path):
+def wait_until(true):
     end = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} does not come"
+    while not true():
+        assert time.monotonic() < end
         time.sleep(0.02)
 
 
@@ -309,7 +309,7 @@ def test_allowed_failures_are_exclusions(attempt, place, tmp_path):
 
 def test_sigterm_ends_a_job_after_its_piece(slow, place, tmp_path):
     process = slow()
-    wait_for(tmp_path / "1.begun")
+    wait_until((tmp_path / "1.begun").exists)
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=20)
     assert process.returncode == 143
@@ -323,7 +323,7 @@ def test_sigterm_ends_a_job_after_its_piece(slow, place, tmp_path):
 
 def test_sigterm_twice_leaves_the_piece_its_time_too(slow, place, tmp_path):
     process = slow()
-    wait_for(tmp_path / "1.begun")
+    wait_until((tmp_path / "1.begun").exists)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
@@ -333,9 +333,21 @@ def test_sigterm_twice_leaves_the_piece_its_time_too(slow, place, tmp_path):
     assert states(place) == [STOPPED]
 
 
+def test_a_job_killed_soon_after_sigterm_was_told_to_stop(slow, place, tmp_path):
+    """As Slurm does where a piece takes longer than KillWait."""
+    process = slow(piece_s=60)
+    wait_until((tmp_path / "0.begun").exists)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: states(place) == [STOPPED])
+    process.kill()
+    process.wait()
+    assert read_attempts(place.record)[-1].reason == "killed before what it had at hand was done"
+    assert not (tmp_path / "0").exists()
+
+
 def test_a_job_that_was_stopped_goes_on(slow, place, tmp_path):
     process = slow()
-    wait_for(tmp_path / "1.begun")
+    wait_until((tmp_path / "1.begun").exists)
     process.send_signal(signal.SIGTERM)
     process.wait(20)
     process = slow()
@@ -347,7 +359,7 @@ def test_a_job_that_was_stopped_goes_on(slow, place, tmp_path):
 
 def test_a_killed_job_is_lost_and_another_goes_on(slow, place, tmp_path):
     process = slow()
-    wait_for(tmp_path / "1.begun")
+    wait_until((tmp_path / "1.begun").exists)
     process.kill()
     process.wait()
     assert states(place) == [RUNNING]
@@ -362,8 +374,11 @@ def test_a_killed_job_is_lost_and_another_goes_on(slow, place, tmp_path):
 
 def test_a_second_job_waits_for_the_first(slow, place, tmp_path):
     first = slow()
-    wait_for(tmp_path / "0.begun")
+    wait_until((tmp_path / "0.begun").exists)
+    first.send_signal(signal.SIGSTOP)
     second = slow()
+    wait_until(lambda: "waiting for" in place.log.read_text())
+    first.send_signal(signal.SIGCONT)
     assert first.communicate(timeout=20)[1] == ""
     error = second.communicate(timeout=20)[1]
     assert (first.returncode, second.returncode) == (0, 0)

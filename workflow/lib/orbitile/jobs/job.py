@@ -31,7 +31,7 @@ def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterat
     with _logged(log_path), _told(log_path), held(place.lock):
         recorder = Recorder(place.record, threads)
         work = Work(allow_failures, recorder.tell)
-        previous = signal.signal(signal.SIGTERM, lambda number, frame: work.stop())
+        previous = signal.signal(signal.SIGTERM, lambda number, frame: _stop(recorder, work))
         try:
             yield work
             recorder.end(DONE)
@@ -47,6 +47,13 @@ def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterat
             raise
         finally:
             signal.signal(signal.SIGTERM, previous)
+
+
+def _stop(recorder: Recorder, work: Work) -> None:
+    """Tell a job to stop; kept at once, since what it has at hand may take longer than the time it is left."""
+    with suppress(OSError):
+        recorder.end(STOPPED, "killed before what it had at hand was done")
+    work.stop()
 
 
 def _keep(place: Place, recorder: Recorder, work: Work, error: Exception) -> None:
