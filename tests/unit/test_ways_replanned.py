@@ -10,12 +10,13 @@ from fake_isis import FakeIsis
 from raw_archive import HIRISE as HIRISE_EDR
 from raw_archive import Archive
 
+from orbitile import processes
 from orbitile.errors import OrbitileError
 from orbitile.isis.sequences import PROGRAMS
 from orbitile.settings import Settings
 from orbitile.stages import headers
 from orbitile.stages.plan import current_plan
-from orbitile.tables.plan import read_rows
+from orbitile.tables.plan import read_rows, read_unplanned
 
 CORNERS = "-156.80 -1.05; -156.70 -1.05; -156.70 -1.15; -156.80 -1.15"
 GREY = np.ones((40, 60), np.uint8)
@@ -77,6 +78,18 @@ def test_a_raw_image_by_its_kernels(planned, edr, kernels):
     assert 1.0 < row["image_gsd_m"] < 1.1
     assert 100 < row["error_m"] < 1000
     assert 0 < row["incidence_deg"] < 90
+
+
+def test_many_images_are_planned_as_a_few(planned, tmp_path, geotiff, edr, kernels, monkeypatch):
+    """In processes of their own; what is wrong with one is told alike."""
+    rows = [f"a,{edr},{kernels},", f"b,{edr},,{CORNERS}"]
+    rows += [f"c,{geotiff(GREY, crs=MARS)},,", f"d,{edr},nowhere,"]
+    columns = dict(columns="scene,path,kernels,corners", allow_failures=True)
+    few = planned(*rows, **columns), read_unplanned(tmp_path / "plan.parquet")
+    (tmp_path / "plan.parquet").unlink()
+    monkeypatch.setattr(processes, "FEW", 0)
+    assert (planned(*rows, **columns), read_unplanned(tmp_path / "plan.parquet")) == few
+    assert sorted(few[0]) == ["a", "b", "c"]
 
 
 def test_kernels_for_all_scenes_stand_in_the_settings(planned, edr, kernels):

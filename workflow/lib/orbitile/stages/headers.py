@@ -19,6 +19,7 @@ from orbitile.errors import OrbitileError
 from orbitile.files import key, version_of, version_of_all
 from orbitile.grouping import assign
 from orbitile.isis.programs import is_taken
+from orbitile.processes import elsewhere, here
 from orbitile.rasters.read import grid_of, opened
 from orbitile.raw.against_label import check_against_label
 from orbitile.raw.label import Label
@@ -40,18 +41,31 @@ READERS = 8
 """Headers read at once; a parallel file system answers many requests as fast as one."""
 
 
-class Context(NamedTuple):
-    """What all scenes are read with; `known` are rows of an earlier plan by image.
-
-    `version` is orbitile.files.version_of, asked once for each file and folder; `with_isis`: whether ISIS is taken,
-    found out once for all.
-    """
+class Run(NamedTuple):
+    """What headers are read for; `with_isis`: whether ISIS is taken, found out once for all."""
 
     settings: Settings
     body: Body
+    with_isis: bool
+
+    @property
+    def maps(self) -> Maps:
+        """Where images without a map go."""
+        settings = self.settings
+        return Maps(settings.crs, settings.finest_m, self.body, settings.georeferencing.polar_latitude)
+
+
+class Context(NamedTuple):
+    """What all scenes are read with; `known` are rows of an earlier plan by image.
+
+    `version` is orbitile.files.version_of, asked once for each file and folder; `elsewhere` calls a function in another
+    process (see orbitile.processes).
+    """
+
+    run: Run
     known: Mapping[str, dict]
     version: Callable[[str], str]
-    with_isis: bool
+    elsewhere: Callable[..., dict]
 
 
 def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[dict], list[Unplanned]]:
@@ -63,12 +77,13 @@ def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[di
     where = body(settings.body)
     _check_map(settings, where)
     scenes = read_scene_table(settings.scenes)
-    context = Context(settings, where, known, cache(version_of), is_taken(settings.georeferencing.isis))
-    rows, unplanned = _read_all(scenes, context)
+    run = Run(settings, where, is_taken(settings.georeferencing.isis))
+    with elsewhere(len(scenes)) as call:
+        rows, unplanned = _read_all(scenes, Context(run, known, cache(version_of), call))
     own = dict(zip(scenes["scene"], scenes["group"], strict=True))
     rows = [row | dict(group=own[row["scene"]]) for row in rows]
     mosaics = dict(zip(scenes["scene"], scenes["mosaic"], strict=True))
-    return merged(rows, unplanned, mosaics, _maps(settings, where))
+    return merged(rows, unplanned, mosaics, run.maps)
 
 
 def group_scenes(rows: list[dict], settings: Settings, frozen: Mapping[str, str]) -> tuple[list[dict], list[Group]]:
@@ -111,7 +126,7 @@ def _read_all(scenes: pd.DataFrame, context: Context) -> tuple[list[dict], list[
 
 def _try(row: tuple, context: Context) -> dict | Unplanned:
     """A scene's row of the plan, or why there is none."""
-    request = _request(row, context.settings)
+    request = _request(row, context.run.settings)
     try:
         return _inspect(row, request, context)
     except OrbitileError as error:
@@ -173,7 +188,7 @@ def _gigapixels(scenes: pd.DataFrame, settings: Settings) -> float:
 
 def _inspect(row: tuple, request: Request, context: Context) -> dict:
     """One scene's row of the plan, from its header alone."""
-    settings, expected = context.settings, context.body
+    settings, expected = context.run.settings, context.run.body
     named = row.body or settings.body
     if not Path(row.path).is_file():
         raise OrbitileError(f"{settings.scenes}: scene {row.scene}: no file at {row.path}")
@@ -181,7 +196,7 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene} lies on {named}, the run on {expected.name}")
     header = _known_header(row, request, context)
     if header is None:
-        header = _header(row.scene, request, context)
+        header = _read(row.scene, request, context)
         inputs = _inputs(_used(request, header["way"])) + _shape(header["way"], settings)
         header |= dict(inputs=inputs, fingerprint=version_of_all(inputs, context.version))
         header["asked"] = _asked(row, request, header["way"], context)
@@ -214,28 +229,29 @@ def _asked(row: tuple, request: Request, way: str, context: Context) -> str:
     """A key of what a header depends on beside its files; an image that has a map of its own needs no other."""
     asked = dict(request=asdict(_used(request, way)), incidence=row.incidence)
     if way != PROJECTED:
-        settings = context.settings
+        settings = context.run.settings
         asked |= settings.model_dump(include={"crs", "georeferencing"})
-        asked |= dict(finest_m=settings.finest_m, isis=context.with_isis)
+        asked |= dict(finest_m=settings.finest_m, isis=context.run.with_isis)
     return key(**asked)
 
 
-def _header(scene: str, request: Request, context: Context) -> dict:
+def _read(scene: str, request: Request, context: Context) -> dict:
+    """A header; in another process where there is a label, whose parsing takes up to 0.2 s, and perhaps SPICE."""
+    call = context.elsewhere if Label.is_there(request.path) else here
+    return call(_header, scene, request, context.run)
+
+
+def _header(scene: str, request: Request, run: Run) -> dict:
     """What an image says of its grid and pixels, its way onto the map, and its outline on the body."""
-    settings = context.settings
+    settings = run.settings
     if settings.pixel_coordinates:
-        return _in_pixels(request.path, settings, context.body)
-    if request.way in (None, PROJECTED) and (own := _on_own_map(scene, request.path, context.body)):
+        return _in_pixels(request.path, settings, run.body)
+    if request.way in (None, PROJECTED) and (own := _on_own_map(scene, request.path, run.body)):
         return own
-    way = best_way(request, context.body, context.with_isis)
+    way = best_way(request, run.body, run.with_isis)
     if way == PROJECTED:
         raise OrbitileError(f"{request.path}: scene {scene} has no georeferencing; leave its way out, or give another")
-    return onto_map(replace(request, way=way), _maps(settings, context.body))
-
-
-def _maps(settings: Settings, where: Body) -> Maps:
-    """Where images without a map go."""
-    return Maps(settings.crs, settings.finest_m, where, settings.georeferencing.polar_latitude)
+    return onto_map(replace(request, way=way), run.maps)
 
 
 def _in_pixels(path: str, settings: Settings, expected: Body) -> dict:
