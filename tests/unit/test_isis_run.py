@@ -1,10 +1,10 @@
 """Programs that stand in for ISIS's, run, failing and being ended."""
 
 import logging
-import time
 
 import pytest
 from fake_isis import FakeIsis
+from waiting import wait_until
 
 from orbitile.errors import OrbitileError
 from orbitile.isis import run
@@ -98,10 +98,7 @@ def test_a_job_told_to_stop_ends_the_program_and_what_it_started(fake, bench, mo
         run_sequence("a.IMG", STEPS, bench, go_on)
     started = [fake.calls[-1]["pid"]] + [int(path.read_text()) for path in fake.root.glob("child")]
     assert len(started) == (2 if order == "hang" else 1)
-    deadline = time.monotonic() + 10
-    while any(map(is_alive, started)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_alive, started))
+    wait_until(lambda: not any(map(is_alive, started)))
 
 
 def test_a_program_that_is_not_there(bench):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from waiting import wait_until
 
 from orbitile.errors import OrbitileError
 from orbitile.jobs import job as module
@@ -83,7 +84,7 @@ def slow(tmp_path, place):
     """Starts a made-up job of five pieces, each of some seconds, in a process of its own."""
     with ExitStack() as stack:
 
-        def start(piece_s=0.3):
+        def start(piece_s=0.1):
             command = [sys.executable, "-c", SLOW, str(place.log), str(tmp_path), str(piece_s)]
             environment = os.environ | dict(PYTHONPATH=str(LIBRARY))
             process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -92,13 +93,6 @@ def slow(tmp_path, place):
             return process
 
         yield start
-
-
-def wait_until(true):
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def states(place):
@@ -308,7 +302,7 @@ def test_allowed_failures_are_exclusions(attempt, place, tmp_path):
 
 
 def test_sigterm_ends_a_job_after_its_piece(slow, place, tmp_path):
-    process = slow()
+    process = slow(piece_s=1)
     wait_until((tmp_path / "1.begun").exists)
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=20)
@@ -322,7 +316,7 @@ def test_sigterm_ends_a_job_after_its_piece(slow, place, tmp_path):
 
 
 def test_sigterm_twice_leaves_the_piece_its_time_too(slow, place, tmp_path):
-    process = slow()
+    process = slow(piece_s=1)
     wait_until((tmp_path / "1.begun").exists)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.05)
@@ -346,7 +340,7 @@ def test_a_job_killed_soon_after_sigterm_was_told_to_stop(slow, place, tmp_path)
 
 
 def test_a_job_that_was_stopped_goes_on(slow, place, tmp_path):
-    process = slow()
+    process = slow(piece_s=1)
     wait_until((tmp_path / "1.begun").exists)
     process.send_signal(signal.SIGTERM)
     process.wait(20)
@@ -358,7 +352,7 @@ def test_a_job_that_was_stopped_goes_on(slow, place, tmp_path):
 
 
 def test_a_killed_job_is_lost_and_another_goes_on(slow, place, tmp_path):
-    process = slow()
+    process = slow(piece_s=1)
     wait_until((tmp_path / "1.begun").exists)
     process.kill()
     process.wait()

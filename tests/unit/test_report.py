@@ -1,6 +1,5 @@
 import csv
 import re
-import time
 from dataclasses import asdict, replace
 from io import StringIO
 from itertools import pairwise
@@ -332,9 +331,7 @@ def test_two_thousand_jobs(results):
     for stage, rule in enumerate(CHAIN):
         for n, group in enumerate(groups):
             record(results, rule, group, attempt(100 * stage + n, 100 * stage + n + 90, gpu_memory_mb=1.0))
-    start = time.monotonic()
     page, tables = made(results)
-    assert time.monotonic() - start < 10
     assert len(tables["jobs"]) == 2030
     assert len(page) < 3e6
     height = float(pictures(page)[0].get("viewBox").split()[3])

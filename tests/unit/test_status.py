@@ -1,5 +1,4 @@
 import re
-import time
 
 import pytest
 
@@ -141,12 +140,3 @@ def test_dots_in_names_of_groups(run_folder):
     run_folder.done("tile", "g.1")
     assert not state(run_folder, "tile", "g").is_done
     assert state(run_folder, "tile", "g.1").is_done
-
-
-def test_status_of_a_large_run_is_quick(run_folder):
-    run_folder.plan({f"g{i:03d}": "a" for i in range(200)})
-    for i in range(200):
-        run_folder.done("tile", f"g{i:03d}")
-    start = time.monotonic()
-    status(run_folder.path)
-    assert time.monotonic() - start < 2
