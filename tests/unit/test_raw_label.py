@@ -97,15 +97,6 @@ def test_a_long_label_is_read_to_its_end(written):
     assert label.whole("LAST") == 5
 
 
-def test_whether_there_is_a_label(tmp_path):
-    image = tmp_path / "a.img"
-    image.write_bytes(b"II*")
-    assert not Label.is_there(image)
-    image.with_suffix(".lbl").write_text("PDS_VERSION_ID = PDS3\r\nEND\r\n")
-    assert Label.is_there(image)
-    assert Label.is_there(HIRISE)
-
-
 def test_an_image_finds_its_label_and_a_label_its_image(tmp_path):
     image = Archive(tmp_path).ctx(np.ones((3, 5056), np.uint8), detached=True)
     by_image, by_label = Label.read(image), Label.read(image.with_suffix(".lbl"))

@@ -21,15 +21,14 @@ def elsewhere(calls: int) -> Iterator[Callable[..., Any]]:
     may call. Errors are those of the function.
     """
     if calls <= FEW:
-        yield here
+        yield _here
         return
     fresh = multiprocessing.get_context("spawn")  # a fork of a process with threads may never end
     with ProcessPoolExecutor(cores(), fresh, _leave_interrupts) as pool:
         yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
-def here(function: Callable, *arguments: object) -> object:
-    """Call a function in this process and thread."""
+def _here(function: Callable, *arguments: object) -> object:
     return function(*arguments)
 
 

@@ -72,12 +72,6 @@ class Label:
         path = Path(path)
         return cls._in(path) or next((cls._in(beside) for beside in _beside(path, LABEL_SUFFIXES)), None)
 
-    @staticmethod
-    def is_there(path: str | Path) -> bool:
-        """Whether an image has a label, which is not parsed."""
-        path = Path(path)
-        return any(_head(one) is not None for one in (path, *_beside(path, LABEL_SUFFIXES)))
-
     @classmethod
     def attached(cls, path: str | Path) -> Self | None:
         """The label in the head of a file; None if it begins with anything else."""

@@ -19,7 +19,7 @@ from orbitile.errors import OrbitileError
 from orbitile.files import key, version_of, version_of_all
 from orbitile.grouping import assign
 from orbitile.isis.programs import is_taken
-from orbitile.processes import elsewhere, here
+from orbitile.processes import elsewhere
 from orbitile.rasters.read import grid_of, opened
 from orbitile.raw.against_label import check_against_label
 from orbitile.raw.label import Label
@@ -38,7 +38,10 @@ from orbitile.ways.planned import Maps, header, merged, onto_map
 from orbitile.ways.request import Request
 
 READERS = 8
-"""Headers read at once; a parallel file system answers many requests as fast as one."""
+"""Headers read at once; a parallel file system answers many requests as fast as one.
+
+In processes of their own: PROJ, SPICE and the parsing of labels, up to 0.2 s each, keep one core busy each.
+"""
 
 
 class Run(NamedTuple):
@@ -196,7 +199,7 @@ def _inspect(row: tuple, request: Request, context: Context) -> dict:
         raise OrbitileError(f"{settings.scenes}: scene {row.scene} lies on {named}, the run on {expected.name}")
     header = _known_header(row, request, context)
     if header is None:
-        header = _read(row.scene, request, context)
+        header = context.elsewhere(_header, row.scene, request, context.run)
         inputs = _inputs(_used(request, header["way"])) + _shape(header["way"], settings)
         header |= dict(inputs=inputs, fingerprint=version_of_all(inputs, context.version))
         header["asked"] = _asked(row, request, header["way"], context)
@@ -233,12 +236,6 @@ def _asked(row: tuple, request: Request, way: str, context: Context) -> str:
         asked |= settings.model_dump(include={"crs", "georeferencing"})
         asked |= dict(finest_m=settings.finest_m, isis=context.run.with_isis)
     return key(**asked)
-
-
-def _read(scene: str, request: Request, context: Context) -> dict:
-    """A header; in another process where there is a label, whose parsing takes up to 0.2 s, and perhaps SPICE."""
-    call = context.elsewhere if Label.is_there(request.path) else here
-    return call(_header, scene, request, context.run)
 
 
 def _header(scene: str, request: Request, run: Run) -> dict:
