@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import rasterio
 from fake_isis import VERSION, FakeIsis
 from pyproj import CRS
+from waiting import wait_until
 
 from orbitile import isis as package
 from orbitile.errors import OrbitileError
@@ -225,8 +225,7 @@ def test_a_job_told_to_stop_ends_isis_too(fake, scene, tmp_path):
     command = [sys.executable, "-c", JOB, scene()["path"], str(tmp_path / "run"), str(log), MAP]
     environment = os.environ | dict(PYTHONPATH=str(LIBRARY))
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as job:
-        while not (fake.root / "child").is_file() and job.poll() is None:
-            time.sleep(0.05)
+        wait_until(lambda: (fake.root / "child").is_file() or job.poll() is not None)
         job.send_signal(signal.SIGTERM)
         _, said = job.communicate(timeout=30)
     assert job.returncode == 143, said

@@ -1,5 +1,6 @@
 """Calls in other processes answer, and fail, as calls here do."""
 
+import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,17 +11,26 @@ from orbitile.processes import FEW, elsewhere
 from orbitile.space.bodies import body
 
 
-def test_calls_of_many_threads_are_made_in_other_processes():
-    with elsewhere(FEW + 1) as call, ThreadPoolExecutor(4) as pool:
+@pytest.fixture
+def call():
+    """Calls, after those few that are made here."""
+    with elsewhere() as call:
+        assert [call(os.getpid) for _ in range(FEW)] == [os.getpid()] * FEW
+        yield call
+
+
+def test_calls_of_many_threads_are_made_in_other_processes(call):
+    with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda number: call(divmod, number, 7), range(40))) == [divmod(n, 7) for n in range(40)]
-        assert call(os.getpid) != os.getpid()
+    assert call(os.getpid) != os.getpid()
 
 
-def test_a_few_calls_are_made_here():
-    with elsewhere(FEW) as call:
+def test_a_few_calls_start_no_process():
+    with elsewhere() as call:
         assert call(os.getpid) == os.getpid()
+        assert not multiprocessing.active_children()
 
 
-def test_errors_come_back():
-    with elsewhere(FEW + 1) as call, pytest.raises(OrbitileError, match="Vulcan"):
+def test_errors_come_back(call):
+    with pytest.raises(OrbitileError, match="Vulcan"):
         call(body, "Vulcan")

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from orbitile.cores import cores
@@ -14,22 +15,20 @@ FEW = 50
 
 
 @contextmanager
-def elsewhere(calls: int) -> Iterator[Callable[..., Any]]:
+def elsewhere() -> Iterator[Callable[..., Any]]:
     """Yield what calls a function with its arguments, all of them picklable, and waits for the answer.
 
-    It does so in as many processes as there are cores, where there may be more than a few calls; else here. Any thread
-    may call. Errors are those of the function.
+    The first few calls are made here, all others in as many processes as there are cores, started when they are needed.
+    Any thread may call. Errors are those of the function.
     """
-    if calls <= FEW:
-        yield _here
-        return
+    calls = count()
     fresh = multiprocessing.get_context("spawn")  # a fork of a process with threads may never end
     with ProcessPoolExecutor(cores(), fresh, _leave_interrupts) as pool:
-        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
+        def call(function: Callable, *arguments: object) -> object:
+            return function(*arguments) if next(calls) < FEW else pool.submit(function, *arguments).result()
 
-def _here(function: Callable, *arguments: object) -> object:
-    return function(*arguments)
+        yield call
 
 
 def _leave_interrupts() -> None:

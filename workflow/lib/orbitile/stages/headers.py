@@ -81,7 +81,7 @@ def read_headers(settings: Settings, known: Mapping[str, dict]) -> tuple[list[di
     _check_map(settings, where)
     scenes = read_scene_table(settings.scenes)
     run = Run(settings, where, is_taken(settings.georeferencing.isis))
-    with elsewhere(len(scenes)) as call:
+    with elsewhere() as call:
         rows, unplanned = _read_all(scenes, Context(run, known, cache(version_of), call))
     own = dict(zip(scenes["scene"], scenes["group"], strict=True))
     rows = [row | dict(group=own[row["scene"]]) for row in rows]
