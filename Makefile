@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container check format lock setup clean
+.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container check format golden lock setup clean
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection
 
@@ -34,6 +34,10 @@ clear-stale: setup
 test: setup
 	pytest -n auto --dist loadfile tests/unit tests/workflow
 
+# Takes the new results of the rules whose code_version has risen; see tests/golden.py.
+golden: setup
+	@PYTHONPATH=workflow/lib:tests python tests/golden.py
+
 # On a real Slurm, which it starts on this machine and stops again. Needs root. Most of it is waiting for Slurm to
 # notice something, so that several such clusters run side by side.
 test-cluster: setup
@@ -53,6 +57,7 @@ test-container: setup
 check: setup
 	ruff format --check .
 	ruff check .
+	mypy
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 

@@ -8,11 +8,12 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/workflow/lib")
 
-from orbitile.errors import OrbitileError
-from orbitile.jobs.driver import drive
-from orbitile.jobs.place import CHAINS, LAST, SEGMENTATION
-from orbitile.settings import NAME, check_settings, needed
-from orbitile.stages.plan import current_plan
+from orbitile.base.errors import OrbitileError
+from orbitile.base.names import NAME_PATTERN
+from orbitile.jobs.driver import hold_driver_lock
+from orbitile.pipeline import CHAIN_RESULTS, CHAINS, SEGMENTATION, code_version
+from orbitile.planning.plan import current_plan
+from orbitile.settings import check_settings, required_setting
 from orbitile.tables.plan import read_plan
 
 # Settings given with --configfile stand alone; only without one does the default apply.
@@ -29,8 +30,8 @@ try:
     PLAN = f"{RESULTS}/plan.parquet"
     if workflow.is_main_process:
         plan = current_plan(settings, Path(PLAN))
-        if plan.caution:
-            logger.warning(plan.caution)
+        if plan.warning:
+            logger.warning(plan.warning)
     else:
         plan = read_plan(Path(PLAN))
 except OrbitileError as error:
@@ -42,20 +43,20 @@ config["allow_failures"] = settings.allow_failures
 
 onstart:
     if set(workflow.dag_settings.targets) != {"failures"}:
-        drive(RESULTS)
+        hold_driver_lock(RESULTS)
 
 
 wildcard_constraints:
-    group=NAME.strip("^$"),
-    scene=NAME.strip("^$"),
+    group=NAME_PATTERN.strip("^$"),
+    scene=NAME_PATTERN.strip("^$"),
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/isis.smk"
 include: "workflow/rules/scenes.smk"
-include: "workflow/rules/search.smk"
+include: "workflow/rules/inference.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/watching.smk"
+include: "workflow/rules/failures.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -63,15 +64,15 @@ if settings.chain == SEGMENTATION:
 
     include: "workflow/rules/mapping.smk"
 
-    RESULT = [*rules.unite.output, *rules.chart.output]
-    COMPARED = rules.compare.output
-    PICTURE = rules.overlay.output
+    RESULT = [*rules.assemble_map.output, *rules.overview_map.output]
+    COMPARED = rules.evaluate_map.output
+    PICTURE = rules.annotate_map.output
 
 else:
 
     include: "workflow/rules/detection.smk"
     include: "workflow/rules/catalogue.smk"
-    include: "workflow/rules/judgement.smk"
+    include: "workflow/rules/evaluation.smk"
 
     RESULT = [*rules.catalogue.output, *rules.overview.output]
     COMPARED = rules.evaluate.output

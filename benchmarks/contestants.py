@@ -19,9 +19,9 @@ import numpy as np
 import rasterio
 import torch
 
-from orbitile.files import sha256
+from orbitile.base.files import sha256
+from orbitile.detections.tiling import TileSize
 from orbitile.space.grids import Window
-from orbitile.tiling import TileSize
 
 # Packages that only the benchmarks need; last, so that the main environment's own come first.
 sys.path.append(str(Path(__file__).parent / ".peers"))
@@ -68,23 +68,24 @@ Contestant = Callable[[Sequence[Path]], Found]
 
 def places_of(rasters: Sequence[Path]) -> Places:
     """All tiles, raster by raster."""
-    found = [imagery.windows(*_size(raster), TILE) for raster in rasters]
+    windows = [imagery.windows(*_size(raster), TILE) for raster in rasters]
     return Places(
-        [window for some in found for window in some], np.repeat(np.arange(len(found)), list(map(len, found)))
+        [window for of_raster in windows for window in of_raster],
+        np.repeat(np.arange(len(windows)), list(map(len, windows))),
     )
 
 
 def orbitile(weights: Path) -> Contestant:
     """Orbitile's engine as the stage `infer` runs it, then its suppression on the plane."""
-    from orbitile.engine.engine import Engine
-    from orbitile.engine.meter import Meter
-    from orbitile.overlap.boxes import PlaneBoxes
-    from orbitile.overlap.greedy import survivors
+    from orbitile.detections.nms.boxes import PlaneBoxes
+    from orbitile.detections.nms.greedy import plane_nms
+    from orbitile.inference.engine.engine import Engine
+    from orbitile.inference.engine.meter import Meter
 
     network, workers = network_of(weights), machine.cores()
 
     def suppress(boxes: np.ndarray) -> np.ndarray:
-        return survivors(PlaneBoxes(boxes[:, 1:5]), boxes[:, 5], OVER_ALL_IOU).alive
+        return plane_nms(PlaneBoxes(boxes[:, 1:5]), boxes[:, 5], OVER_ALL_IOU).alive
 
     def run(rasters: Sequence[Path]) -> Found:
         start = time.perf_counter()
@@ -92,10 +93,10 @@ def orbitile(weights: Path) -> Contestant:
         first = np.cumsum([0, *(len(row.windows) for row in rows)])
         found = [_empty(6)]
         for answer in Engine(network, BATCH, workers, Meter(workers)).search(rows):
-            if answer.failed or answer.batch.unread:
-                raise RuntimeError(f"tiles failed: {answer.failed} {answer.batch.unread}")
-            numbers = first[answer.batch.rows] + answer.batch.places
-            for one in answer.found:
+            if answer.errors or answer.batch.unreadable:
+                raise RuntimeError(f"tiles failed: {answer.errors} {answer.batch.unreadable}")
+            numbers = first[answer.batch.row_numbers] + answer.batch.positions
+            for one in answer.outputs:
                 found.append(np.column_stack([numbers[one.tile], one.corners, one.score]))
         places = places_of(rasters)
         return _suppressed(_placed(found, places), places, suppress, start)
@@ -105,26 +106,27 @@ def orbitile(weights: Path) -> Contestant:
 
 def tile_rows(rasters: Sequence[Path], size: TileSize = TILE) -> list:
     """The tiles of rasters as Orbitile's engine takes them."""
-    from orbitile.engine.reading import TileRow, View
-    from orbitile.rasters.mosaic import Part
+    from orbitile.inference.engine.tile_reader import RasterView, TileRow
+    from orbitile.rasters.mosaic import RasterPart
 
     rows = []
     for raster in rasters:
         (width, height), kind = _size(raster), imagery.KINDS[_dtype(raster)]
-        view = View((Part(str(raster), 0, 0, width, height),), kind.stretch, size.tile_px)
-        for _, some in groupby(imagery.windows(width, height, size), key=lambda window: window.row):
-            windows = np.array([(one.col, one.row, one.width, one.height) for one in some])
+        view = RasterView((RasterPart(str(raster), 0, 0, width, height),), kind.stretch, size.tile_px)
+        for _, windows_of_row in groupby(imagery.windows(width, height, size), key=lambda window: window.row):
+            windows = np.array([(w.col, w.row, w.width, w.height) for w in windows_of_row])
             rows.append(TileRow(view, windows, len(rows)))
     return rows
 
 
 def network_of(weights: Path, **choice: object) -> object:
     """The network as Orbitile loads it, on the CPU in float32 unless `choice` says otherwise."""
-    from orbitile.models.adapter import ModelChoice, load
+    from orbitile.inference.models.load import load_network
+    from orbitile.inference.models.network import ModelChoice
 
     usual = dict(family="yolo", device="cpu", precision="float32", compile=False, batch=None)
     about = usual | dict(weights=str(weights), sha256=sha256(weights), score_threshold=LEAST_SCORE) | choice
-    return load(ModelChoice(**about))
+    return load_network(ModelChoice(**about))
 
 
 def sahi_with(batch: int) -> Callable[[Path], Contestant]:
@@ -244,7 +246,7 @@ CONTESTANTS = {
 
 def answer_with(objects: int) -> None:
     """From here on, let ultralytics' networks in this process answer at once with canned answers."""
-    from orbitile.models.ultralytics_offline import DetectionModel
+    from orbitile.inference.models.ultralytics_offline import DetectionModel
 
     bank = imagery.canned_answers(objects, TILE.tile_px)
 
@@ -260,8 +262,8 @@ def answer_with(objects: int) -> None:
 
 def checkpoint_of(weights: Path) -> Path:
     """Weights as a checkpoint that ultralytics loads, beside them; written where there is none."""
-    from orbitile.models.ultralytics_offline import DetectionModel
-    from orbitile.models.weights import load_tensors
+    from orbitile.inference.models.ultralytics_offline import DetectionModel
+    from orbitile.inference.models.weights import load_tensors
 
     path = weights.with_suffix(".pt")
     if not path.is_file():
@@ -292,8 +294,8 @@ def _batches(rasters: Sequence[Path], places: Places) -> Iterator[tuple[list[int
         numbers = np.flatnonzero(places.raster == raster).tolist()
         with rasterio.open(path) as source:
             for start in range(0, len(numbers), BATCH):
-                some = numbers[start : start + BATCH]
-                yield some, [source.read(1, window=_rasterio(places.windows[number])) for number in some]
+                batch = numbers[start : start + BATCH]
+                yield batch, [source.read(1, window=_rasterio(places.windows[number])) for number in batch]
 
 
 def _rasterio(window: Window) -> rasterio.windows.Window:
@@ -302,23 +304,23 @@ def _rasterio(window: Window) -> rasterio.windows.Window:
 
 def _boxes(numbers: Sequence[int], results: Sequence[object]) -> list[np.ndarray]:
     """Rows of ultralytics' results, in pixels of the tiles."""
-    found = [(number, result.boxes.data.numpy()) for number, result in zip(numbers, results, strict=True)]
-    return [_rows(number, rows[:, :4], rows[:, 4]) for number, rows in found]
+    results_boxes = [(number, result.boxes.data.numpy()) for number, result in zip(numbers, results, strict=True)]
+    return [_rows(number, rows[:, :4], rows[:, 4]) for number, rows in results_boxes]
 
 
 def _rows(number: int, corners: np.ndarray, score: np.ndarray) -> np.ndarray:
     return np.column_stack([np.full(len(score), number, float), corners, score])
 
 
-def _placed(found: list[np.ndarray], places: Places) -> np.ndarray:
+def _placed(boxes_of_tiles: list[np.ndarray], places: Places) -> np.ndarray:
     """Boxes in pixels of their rasters instead of their tiles, and cut off where these end, as ultralytics does it."""
-    boxes = np.concatenate(found)
+    boxes = np.concatenate(boxes_of_tiles)
     boxes[:, 1:5] = boxes[:, 1:5].clip(0, TILE.tile_px) + np.tile(places.origin[boxes[:, 0].astype(int)], 2)
     return boxes
 
 
-def _of_tiles(found: list[np.ndarray], places: Places, start: float) -> Found:
-    boxes = _placed(found, places)
+def _of_tiles(boxes_of_tiles: list[np.ndarray], places: Places, start: float) -> Found:
+    boxes = _placed(boxes_of_tiles, places)
     return Found(boxes, None, dict(tiles=time.perf_counter() - start))
 
 
@@ -328,9 +330,9 @@ def _suppressed(boxes: np.ndarray, places: Places, suppress: Callable[[np.ndarra
     start, left = time.perf_counter(), [_empty(6)]
     raster = places.raster[boxes[:, 0].astype(int)]
     for number in np.unique(raster):
-        own = boxes[raster == number]
-        kept = own[suppress(own)]
-        left.append(np.column_stack([np.full(len(kept), number, float), kept[:, 1:]]))
+        of_raster = boxes[raster == number]
+        survivors = of_raster[suppress(of_raster)]
+        left.append(np.column_stack([np.full(len(survivors), number, float), survivors[:, 1:]]))
     return Found(boxes, np.concatenate(left), parts | dict(suppression=time.perf_counter() - start))
 
 

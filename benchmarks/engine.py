@@ -27,7 +27,7 @@ import machine
 import numpy as np
 import torch
 
-from orbitile.files import write_json
+from orbitile.base.files import write_json
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent / "demo"
@@ -122,16 +122,16 @@ def run_contestant(task: Task) -> machine.Record:
         contestants.answer_with(task.objects)
     run = contestants.CONTESTANTS[task.what](Path(task.weights))
     run([Path(task.warm_up)])
-    found, record = machine.best_of(lambda: run(task.paths), task.limit, REPEATS, REPEATED_S)
-    np.savez(task.out, **{name: rows for name in ("boxes", "left") if (rows := getattr(found, name)) is not None})
-    counts = {name: None if (rows := getattr(found, name)) is None else len(rows) for name in ("boxes", "left")}
-    return record | counts | {f"{name}_seconds": round(took, 4) for name, took in found.parts.items()}
+    result, record = machine.best_of(lambda: run(task.paths), task.limit, REPEATS, REPEATED_S)
+    np.savez(task.out, **{name: rows for name in ("boxes", "left") if (rows := getattr(result, name)) is not None})
+    counts = {name: None if (rows := getattr(result, name)) is None else len(rows) for name in ("boxes", "left")}
+    return record | counts | {f"{name}_seconds": round(took, 4) for name, took in result.parts.items()}
 
 
 def run_network(task: Task) -> machine.Record:
     """Time the network alone, on batches that are in memory as it wants them: `streams` at once share the cores."""
     network = contestants.network_of(Path(task.weights))
-    images = torch.from_numpy(np.concatenate([np.stack(some) for some in contestants.pixels_of(task.paths)]))
+    images = torch.from_numpy(np.concatenate([np.stack(pixels) for pixels in contestants.pixels_of(task.paths)]))
     scaled = images[:, None].float().div_(255).contiguous(memory_format=torch.channels_last)
     batches = scaled.split(task.batch)
     threads = machine.cores() // task.streams
@@ -151,8 +151,8 @@ def run_network(task: Task) -> machine.Record:
 
 def run_memory(task: Task) -> machine.Record:
     """Let Orbitile's engine search a raster, keep nothing, and record the memory that it takes beside the model."""
-    from orbitile.engine.engine import Engine
-    from orbitile.engine.meter import Meter
+    from orbitile.inference.engine.engine import Engine
+    from orbitile.inference.engine.meter import Meter
 
     contestants.answer_with(task.objects)
     network, workers = contestants.network_of(Path(task.weights)), machine.cores()
@@ -166,8 +166,8 @@ def run_memory(task: Task) -> machine.Record:
     before = machine.memory("VmRSS")
     search([Path(task.warm_up)])
     meter, record = machine.measured(lambda: search(task.paths), task.limit)
-    beside = round(record["total_mb"] - before, 1)
-    return record | dict(tiles=meter.tiles, found=meter.found, beside_model_mb=beside)
+    extra_mb = round(record["total_mb"] - before, 1)
+    return record | dict(tiles=meter.tiles, found=meter.detections, beside_model_mb=extra_mb)
 
 
 RUNS = {"network": run_network, "memory": run_memory}
@@ -203,15 +203,15 @@ def _streams(streams: int) -> str:
 
 def _compared(start: Task, cache: Cache) -> Iterator[machine.Record]:
     """All contestants on the same rasters, their boxes compared with Orbitile's."""
-    ours: dict[str, np.ndarray] = {}
+    ours_arrays: dict[str, np.ndarray] = {}
     for name in contestants.CONTESTANTS:
         record = _measured(replace(start, what=name), cache) | dict(contestant=name, objects=start.objects)
         if record["seconds"] is not None:
             theirs = dict(np.load(start.out))
             if name == OURS:
-                ours = theirs
-            elif ours:
-                record["same"] = {part: imagery.compare(ours[part], rows) for part, rows in theirs.items()}
+                ours_arrays = theirs
+            elif ours_arrays:
+                record["same"] = {part: imagery.compare(ours_arrays[part], rows) for part, rows in theirs.items()}
         yield record
 
 
@@ -254,9 +254,9 @@ def _table(records: list[machine.Record]) -> str:
 def _row(record: machine.Record, ours: machine.Record) -> list[str]:
     if record.get("seconds") is None:
         return [record["contestant"], record.get("reason", "-"), *"----"]
-    seconds, own = (one.get("tiles_seconds") or one.get("seconds") for one in (record, ours))
+    seconds, our_seconds = (one.get("tiles_seconds") or one.get("seconds") for one in (record, ours))
     same = ", ".join(f"{100 * one['share']:.2f} % of {part}" for part, one in record.get("same", {}).items())
-    times = f"{seconds / own:.2f}" if own else "-"
+    times = f"{seconds / our_seconds:.2f}" if our_seconds else "-"
     return [record["contestant"], f"{seconds:.2f}", times, *_cells(record, "suppression_seconds", "peak_mb"), same]
 
 
@@ -309,23 +309,23 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", help="with --gpu: cuda, or cpu to try it")
     parser.add_argument("--out", type=Path, help="benchmarks/results/engine.json or engine-gpu.json by default")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one:
-        task = Task(**json.loads(asked.one))
+    arguments = parser.parse_args()
+    if arguments.one:
+        task = Task(**json.loads(arguments.one))
         machine.goes_first()
         print(json.dumps(RUNS.get(task.what, run_contestant)(task)))
         return
-    given = {name: value for name in asdict(QUICK) if (value := getattr(asked, name, None)) is not None}
-    plan = replace(QUICK if asked.quick else Plan(), **given)
-    with _cache(asked.cache) as cache:
-        if asked.gpu:
+    changes = {name: value for name in asdict(QUICK) if (value := getattr(arguments, name, None)) is not None}
+    plan = replace(QUICK if arguments.quick else Plan(), **changes)
+    with _cache(arguments.cache) as cache:
+        if arguments.gpu:
             import gpu
 
-            raster = cache.raster(asked.side or gpu.SIDE, plan.compression)
-            out = asked.out or HERE / "results" / "engine-gpu.json"
-            gpu.bench(raster, cache.weights, asked.device, cache.variables, cache.folder, out)
+            raster = cache.raster(arguments.side or gpu.SIDE, plan.compression)
+            out = arguments.out or HERE / "results" / "engine-gpu.json"
+            gpu.bench(raster, cache.weights, arguments.device, cache.variables, cache.folder, out)
         else:
-            bench(plan, asked.only, asked.demo, cache, asked.out or HERE / "results" / "engine.json")
+            bench(plan, arguments.only, arguments.demo, cache, arguments.out or HERE / "results" / "engine.json")
 
 
 if __name__ == "__main__":

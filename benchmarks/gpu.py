@@ -24,9 +24,9 @@ import machine
 import numpy as np
 import torch
 
-from orbitile.files import write_json
-from orbitile.models.weights import save_tensors
-from orbitile.tiling import TileSize
+from orbitile.base.files import write_json
+from orbitile.detections.tiling import TileSize
+from orbitile.inference.models.weights import save_tensors
 
 TILE = TileSize(512, 128)
 SIDE = 20_000
@@ -73,30 +73,32 @@ class Tally:
 
     def take(self, answer: object, first: np.ndarray) -> None:
         """Take an answer of the engine in; `first` is the number of each row's first tile."""
-        if answer.failed or answer.batch.unread:
-            raise RuntimeError(f"tiles failed: {answer.failed} {answer.batch.unread}")
-        rows, places = np.array(answer.batch.rows), np.array(answer.batch.places)
-        for found in answer.found:
-            numbers = first[rows[found.tile]] + places[found.tile]
-            early = rows[found.tile] < PART_ROWS
-            if hasattr(found, "corners"):
-                self.found += len(found)
-                self.boxes.append(np.column_stack([numbers, found.corners, found.score])[early])
+        if answer.errors or answer.batch.unreadable:
+            raise RuntimeError(f"tiles failed: {answer.errors} {answer.batch.unreadable}")
+        rows, places = np.array(answer.batch.row_numbers), np.array(answer.batch.positions)
+        for tile_output in answer.outputs:
+            numbers = first[rows[tile_output.tile]] + places[tile_output.tile]
+            early = rows[tile_output.tile] < PART_ROWS
+            if hasattr(tile_output, "corners"):
+                self.found += len(tile_output)
+                self.boxes.append(np.column_stack([numbers, tile_output.corners, tile_output.score])[early])
             else:
-                self._take_masks(rows[found.tile], numbers, found.probability, early)
+                self._take_masks(rows[tile_output.tile], numbers, tile_output.probability, early)
 
-    def _take_masks(self, rows: np.ndarray, numbers: np.ndarray, given: np.ndarray, early: np.ndarray) -> None:
-        masks = given[:, 0] >= MASK_AT
+    def _take_masks(self, rows: np.ndarray, numbers: np.ndarray, probability: np.ndarray, early: np.ndarray) -> None:
+        masks = probability[:, 0] >= MASK_AT
         self.found += int(masks.sum())
-        self._band = {row: some for row, some in self._band.items() if row >= rows.min()}
+        self._band = {row: band for row, band in self._band.items() if row >= rows.min()}
         for row, mask in zip(rows.tolist(), masks, strict=True):
             self._band.setdefault(row, []).append(mask)
-        self.masks |= {number: given[place, 0].copy() for place, number in enumerate(numbers.tolist()) if early[place]}
+        self.masks |= {
+            number: probability[place, 0].copy() for place, number in enumerate(numbers.tolist()) if early[place]
+        }
 
 
 def run(case: Case) -> machine.Record:
     """Search a raster with a network, once as a whole for time and once in part under the profiler."""
-    from orbitile.engine.sizing import fitting_size
+    from orbitile.inference.engine.batch_size import fitting_batch_size
 
     network = _network(case)
     is_cuda = network.device.type == "cuda"
@@ -104,7 +106,7 @@ def run(case: Case) -> machine.Record:
     rows = contestants.tile_rows([Path(case.raster)], TILE)
     if is_cuda:
         torch.cuda.reset_peak_memory_stats()
-    size = fitting_size(network, TILE.tile_px, workers)
+    size = fitting_batch_size(network, TILE.tile_px, workers)
     start = time.perf_counter()
     tally, _ = _search(network, rows[:PART_ROWS], size, workers)  # compiles, warms up
     warm_up = time.perf_counter() - start
@@ -127,8 +129,8 @@ def _network(case: Case) -> object:
 
 def _search(network: object, rows: list, size: int, workers: int) -> tuple[Tally, object]:
     """Send rows of tiles through the engine."""
-    from orbitile.engine.engine import Engine
-    from orbitile.engine.meter import Meter
+    from orbitile.inference.engine.engine import Engine
+    from orbitile.inference.engine.meter import Meter
 
     meter, tally = Meter(workers), Tally()
     first = np.cumsum([0, *(len(row.windows) for row in rows)])
@@ -143,14 +145,14 @@ def _profiled(network: object, rows: list, size: int, workers: int) -> machine.R
 
     is_cuda = network.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if is_cuda else [])]
-    with profile(activities=activities, experimental_config=_ExperimentalConfig(profile_all_threads=True)) as seen:
+    with profile(activities=activities, experimental_config=_ExperimentalConfig(profile_all_threads=True)) as profiler:
         start = time.perf_counter()
         _, meter = _search(network, rows, size, workers)
         seconds = time.perf_counter() - start
     key = "self_cuda_time_total" if is_cuda else "self_cpu_time_total"
-    table = seen.key_averages().table(sort_by=key, row_limit=TOP, max_name_column_width=80)
-    busy = _union([(one.time_range.start, one.time_range.end) for one in seen.events()
-                   if one.device_type == torch.autograd.DeviceType.CUDA]) / 1e6  # fmt: skip
+    table = profiler.key_averages().table(sort_by=key, row_limit=TOP, max_name_column_width=80)
+    busy = _union([(event.time_range.start, event.time_range.end) for event in profiler.events()
+                   if event.device_type == torch.autograd.DeviceType.CUDA]) / 1e6  # fmt: skip
     share = busy / seconds if is_cuda else meter.busy_share
     return dict(profiled_tiles=meter.tiles, profiled_seconds=round(seconds, 3), busy_share=round(share, 4), table=table)
 
@@ -177,13 +179,13 @@ def random_deeplab(path: Path) -> None:
     save_tensors(path, model.state_dict(), about)
 
 
-def compare(reference: Path, found: Path) -> machine.Record:
+def compare(reference: Path, outcome: Path) -> machine.Record:
     """How far two cases agree: boxes one to one, or the share of pixels in the same mask and the mean difference."""
-    ours, theirs = np.load(reference), np.load(found)
-    if not len(ours["masks"]):
-        return dict(boxes=imagery.compare(ours["boxes"], theirs["boxes"]))
-    same = np.mean((ours["masks"] >= MASK_AT) == (theirs["masks"] >= MASK_AT))
-    apart = np.abs(ours["masks"].astype(np.int16) - theirs["masks"]).mean()
+    expected, actual = np.load(reference), np.load(outcome)
+    if not len(expected["masks"]):
+        return dict(boxes=imagery.compare(expected["boxes"], actual["boxes"]))
+    same = np.mean((expected["masks"] >= MASK_AT) == (actual["masks"] >= MASK_AT))
+    apart = np.abs(expected["masks"].astype(np.int16) - actual["masks"]).mean()
     return dict(masks=dict(share=round(float(same), 6), mean_difference=round(float(apart) / 255, 6)))
 
 
@@ -224,7 +226,7 @@ def table(records: list[machine.Record]) -> str:
     heads = ["", "tiles/s", "device at work", "tiles in a pass", "warm-up (s)", "as on the CPU in float32"]
     rows = [[record["case"], f"{record['tiles_per_s']:,}", f"{100 * record['busy_share']:.0f} %",
              str(record["batch"]), f"{record['warm_up_seconds']:.1f}",
-             ", ".join(f"{100 * one['share']:.2f} % of {what}" for what, one in record["same"].items())]
+             ", ".join(f"{100 * figures['share']:.2f} % of {part}" for part, figures in record["same"].items())]
             for record in records]  # fmt: skip
     return machine.markdown(heads, rows)
 

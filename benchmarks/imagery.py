@@ -15,9 +15,9 @@ import torch
 from affine import Affine
 from scipy.spatial import cKDTree
 
-from orbitile.rasters.read import Stretch
+from orbitile.detections.tiling import TileSize, scene_tiles, spans_of_scene
+from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
-from orbitile.tiling import TileSize, spans_of_scene, tiles
 
 SEED = 20250
 CELL_PX = 2048
@@ -49,9 +49,9 @@ class Kind:
 
 
 KINDS = {
-    "uint8": Kind("uint8", 1, Stretch(0, 255)),
-    "uint16": Kind("uint16", 16, Stretch(0, 4080)),
-    "float32": Kind("float32", 1 / 1024, Stretch(0, 255 / 1024)),
+    "uint8": Kind("uint8", 1, Stretch((0,), (255,))),
+    "uint16": Kind("uint16", 16, Stretch((0,), (4080,))),
+    "float32": Kind("float32", 1 / 1024, Stretch((0,), (255 / 1024,))),
 }
 
 
@@ -80,7 +80,7 @@ def write_raster(
 
 def windows(width: int, height: int, size: TileSize) -> list[Window]:
     """The tiles of a raster, row by row."""
-    return [tile.window for tile in tiles(spans_of_scene(width, size), spans_of_scene(height, size))]
+    return [tile.window for tile in scene_tiles(spans_of_scene(width, size), spans_of_scene(height, size))]
 
 
 def canned_answers(objects: int, side: int) -> torch.Tensor:
@@ -103,9 +103,9 @@ def canned_answers(objects: int, side: int) -> torch.Tensor:
 
 def choice_of(images: torch.Tensor) -> torch.Tensor:
     """Which canned answer each image (n, channels, side, side) of grey values 0..1 gets: a hash of a few pixels."""
-    some = images[:, 0, ::37, ::41].float().mul(255).round().long().flatten(1)
-    weights = torch.arange(1, some.shape[1] + 1, device=some.device)
-    return (some * weights).sum(dim=1) % BANK
+    sampled = images[:, 0, ::37, ::41].float().mul(255).round().long().flatten(1)
+    weights = torch.arange(1, sampled.shape[1] + 1, device=sampled.device)
+    return (sampled * weights).sum(dim=1) % BANK
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, int | float]:
@@ -116,8 +116,8 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, int | float]:
     matched = 0
     if len(ours) and len(theirs):
         first, second = (_scaled(boxes) for boxes in (ours, theirs))
-        there, back = _nearest(first, second), _nearest(second, first)
-        matched = int((back[there[there >= 0]] == np.flatnonzero(there >= 0)).sum())
+        forth, back = _nearest(first, second), _nearest(second, first)
+        matched = int((back[forth[forth >= 0]] == np.flatnonzero(forth >= 0)).sum())
     share = 2 * matched / max(len(ours) + len(theirs), 1)
     return dict(
         matched=matched, only_ours=len(ours) - matched, only_theirs=len(theirs) - matched, share=round(share, 6)
@@ -152,11 +152,11 @@ def _texture() -> np.ndarray:
 
 def _as_kind(grey: np.ndarray, kind: Kind, rng: np.random.Generator) -> np.ndarray:
     """Grey values as pixels of a type, with noise below a step of grey where the type can hold it."""
-    whole = np.rint(np.clip(grey, 1, 255)).astype(np.float32)
+    rounded = np.rint(np.clip(grey, 1, 255)).astype(np.float32)
     if kind.scale == 1:
-        return whole.astype(kind.dtype)
-    fine = rng.integers(-6, 7, whole.shape).astype(np.float32) / 16
-    return (np.minimum(whole + fine, 255) * np.float32(kind.scale)).astype(kind.dtype)
+        return rounded.astype(kind.dtype)
+    fine = rng.integers(-6, 7, rounded.shape).astype(np.float32) / 16
+    return (np.minimum(rounded + fine, 255) * np.float32(kind.scale)).astype(kind.dtype)
 
 
 def _objects(rng: np.random.Generator, objects: int, side: int) -> np.ndarray:

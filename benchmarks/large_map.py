@@ -22,7 +22,7 @@ import yaml
 from affine import Affine
 from rasterio.windows import Window
 
-from orbitile.files import write_json
+from orbitile.base.files import write_json
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demo" / "fractures"
@@ -77,12 +77,12 @@ def main() -> None:
         proof = json.loads((folder / "results" / "large" / "map" / "polygons.json").read_text())
     stages = jobs[SHOWN].round(1).to_dict("records")
     tiles = int(jobs.loc[jobs["rule"] == "infer", "size"].iloc[0])
-    found = dict(side=side, data_share=round(share, 4), tiles=tiles, polygons=proof["rows"], lines=proof["lines"])
+    figures = dict(side=side, data_share=round(share, 4), tiles=tiles, polygons=proof["rows"], lines=proof["lines"])
     print(f"{side} x {side} px, {100 * share:.1f} % of them with data, {tiles} tiles, {proof['rows']} polygons\n")
     print(pd.DataFrame(stages).to_string(index=False))
     if side == SIDE:
         packages = machine.versions(["rasterio", "torch", "numpy", "shapely"])
-        record = dict(hardware=machine.hardware(), versions=packages, scene=found, stages=stages)
+        record = dict(hardware=machine.hardware(), versions=packages, scene=figures, stages=stages)
         write_json(ROOT / "benchmarks" / "results" / "large-map.json", record)
 
 

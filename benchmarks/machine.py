@@ -33,11 +33,11 @@ def cores() -> int:
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """Versions of Python and of those packages that are here."""
-    found = {"python": platform.python_version()}
+    names = {"python": platform.python_version()}
     for name in packages:
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            names[name] = version(name)
+    return names
 
 
 def memory(key: str) -> float:
@@ -94,9 +94,9 @@ def best_of(call: Callable[[], Result], limit: float, most: int, enough: float =
     while not runs or (len(runs) < most and sum(run["seconds"] for run in runs) < enough):
         result, run = measured(call, limit)
         runs.append(run)
-        if run["seconds"] == min(one["seconds"] for one in runs):
-            kept, best = result, run
-    return kept, best | {name: max(run[name] for run in runs) for name in ("peak_mb", "total_mb")}
+        if run["seconds"] == min(record["seconds"] for record in runs):
+            best_result, best = result, run
+    return best_result, best | {name: max(run[name] for run in runs) for name in ("peak_mb", "total_mb")}
 
 
 def in_own_process(words: Sequence[object], variables: dict[str, str], limit: float) -> Record:
@@ -110,8 +110,8 @@ def in_own_process(words: Sequence[object], variables: dict[str, str], limit: fl
     if done.returncode == -signal.SIGKILL:
         return dict(seconds=None, reason="killed, most likely for want of memory")
     print(done.stderr, file=sys.stderr)
-    how = f"ended by signal {-done.returncode}" if done.returncode < 0 else (done.stderr.splitlines() or [""])[-1]
-    return dict(seconds=None, reason=f"failed: {how}")
+    reason = f"ended by signal {-done.returncode}" if done.returncode < 0 else (done.stderr.splitlines() or [""])[-1]
+    return dict(seconds=None, reason=f"failed: {reason}")
 
 
 def has_failed(records: Iterable[Record]) -> bool:

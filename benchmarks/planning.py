@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 SCALES = [{"gsd_m": gsd, "min_object_px": 8} for gsd in (5, 20, 80)]
 SIDE_PX = 8000
 MARS = "IAU_2015:49910"
-STAGES = ["georeferenced", "scaled", "tiles", "raw", "detections", "suppressed", "vectors"]
+STAGES = ["georeferenced", "scaled", "tiles", "predictions", "detections", "suppressed", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ def cost(*words: str) -> Cost:
     """Run a command to its end; only its own memory counts, not ours."""
     start = time.perf_counter()
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    said = child.stderr.read()
+    errors = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
     if status:
-        sys.exit(f"{' '.join(words)}\n{said[-3000:]}")
+        sys.exit(f"{' '.join(words)}\n{errors[-3000:]}")
     return Cost(time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e6)
 
 
@@ -119,13 +119,13 @@ def measure(folder: Path, scenes_per_group: int) -> dict[str, Cost]:
     settings = write_settings(folder, scenes_per_group)
     run = f"groups_of_{scenes_per_group}"
     (folder / "results" / run / "plan.parquet").unlink(missing_ok=True)
-    found = {"first dry run (reads all headers)": snakemake(folder, settings, "all")}
-    found["dry run"] = snakemake(folder, settings, "all")
+    costs = {"first dry run (reads all headers)": snakemake(folder, settings, "all")}
+    costs["dry run"] = snakemake(folder, settings, "all")
     group = pretend_finished(folder, run)
-    found["nothing to do"] = snakemake(folder, settings, "all")
-    (folder / "results" / run / "raw" / f"{group}.parquet").unlink()
-    found["one named group"] = snakemake(folder, settings, f"results/{run}/suppressed/{group}.parquet")
-    return found
+    costs["nothing to do"] = snakemake(folder, settings, "all")
+    (folder / "results" / run / "predictions" / f"{group}.parquet").unlink()
+    costs["one named group"] = snakemake(folder, settings, f"results/{run}/suppressed/{group}.parquet")
+    return costs
 
 
 def main() -> None:
@@ -135,10 +135,12 @@ def main() -> None:
     grouped, single = measure(folder, 49), measure(folder, 1)
     print(f"{count} scenes, {len(SCALES)} scales\n")
     print("| | groups of 49 | a job per scene | time, memory |\n|---|---|---|---|")
-    for what, one in grouped.items():
-        other = single[what]
-        ratio = f"{other.seconds / one.seconds:.0f} x, {other.memory_mb / one.memory_mb:.0f} x"
-        print(f"| {what} | {one} | {other} | {ratio} |")
+    for case, with_groups in grouped.items():
+        single_cost = single[case]
+        ratio = (
+            f"{single_cost.seconds / with_groups.seconds:.0f} x, {single_cost.memory_mb / with_groups.memory_mb:.0f} x"
+        )
+        print(f"| {case} | {with_groups} | {single_cost} | {ratio} |")
 
 
 if __name__ == "__main__":

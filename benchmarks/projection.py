@@ -27,10 +27,10 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from strips import GSD_M, HEIGHT, IMAGES, MOON, WIDTH, Offsets, Strip, write_arrays, write_images, write_points
 
-from orbitile.files import write_json
-from orbitile.projecting.remap import project
-from orbitile.rasters.gdal import area
-from orbitile.rasters.read import bands, read
+from orbitile.base.files import write_json
+from orbitile.georeferencing.projection.remap import remap_image
+from orbitile.rasters.gdal import raster_window
+from orbitile.rasters.read import read_window, row_windows
 from orbitile.rasters.source import RasterPixels
 
 HERE = Path(__file__).parent
@@ -48,9 +48,9 @@ OURS, ARRAYS, SPLINES = "Orbitile", "GDAL, geolocation arrays", "GDAL, thin-plat
 def orbitile(strip: Strip, folder: Path, image: str) -> machine.Record:
     """By the camera."""
     with rasterio.open(folder / f"{image}.tif") as source, _opened(strip, folder) as sink:
-        projected = project(strip.camera, strip.surface, RasterPixels(source), strip.grid, MOON.radius_m)
+        projected = remap_image(strip.camera, strip.surface, RasterPixels(source), strip.grid, MOON.radius_m)
         for window, pixels, valid in projected.blocks:
-            sink.write(np.where(valid, pixels, np.float32(np.nan)), 1, window=area(window))
+            sink.write(np.where(valid, pixels, np.float32(np.nan)), 1, window=raster_window(window))
     return dict(recorded_px=round(projected.error_px, 4), spacing_px=projected.spacing_px)
 
 
@@ -94,8 +94,8 @@ def run_one(name: str, folder: Path, height: int, judged: bool) -> machine.Recor
     """Time one contestant in this process on the images in the folder, and judge what it makes of them."""
     CONTESTANTS[name](Strip.of(FIRST_HEIGHT), folder / "first", IMAGES[0])
     strip = Strip.of(height)
-    told, cost = machine.measured(lambda: CONTESTANTS[name](strip, folder, IMAGES[0]), limit=0)
-    return cost | told | (_errors_of(name, strip, folder) if judged else {})
+    report, cost = machine.measured(lambda: CONTESTANTS[name](strip, folder, IMAGES[0]), limit=0)
+    return cost | report | (_errors_of(name, strip, folder) if judged else {})
 
 
 def _errors_of(name: str, strip: Strip, folder: Path) -> machine.Record:
@@ -114,7 +114,7 @@ def _judged(strip: Strip, folder: Path, axis: int) -> Offsets:
     """How far off the map in the folder is."""
     offsets = Offsets(strip.grid, axis)
     with rasterio.open(folder / OUT) as source:
-        offsets.feed((window, *read(source, window)) for window in bands(strip.grid, multiple_of=16))
+        offsets.feed((window, *read_window(source, window)) for window in row_windows(strip.grid, multiple_of=16))
     return offsets
 
 
@@ -143,9 +143,9 @@ def measure(height: int, judged: bool, folder: Path) -> list[machine.Record]:
 
 def table(records: list[machine.Record], heights: list[int]) -> str:
     """A row per contestant: seconds and peak memory by size, errors at full size."""
-    found = {(record["contestant"], record["rows"]): record for record in records}
+    by_case = {(record["contestant"], record["rows"]): record for record in records}
     rows = [
-        [name, *(_cost(found[name, height]) for height in heights), _errors(found[name, heights[-1]])]
+        [name, *(_cost(by_case[name, height]) for height in heights), _errors(by_case[name, heights[-1]])]
         for name in CONTESTANTS
     ]
     heads = ["", *(f"{WIDTH:,} x {height:,} px" for height in heights), "error: largest across, down; rms"]

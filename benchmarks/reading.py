@@ -24,7 +24,7 @@ import machine
 import numpy as np
 import rasterio
 
-from orbitile.files import write_json
+from orbitile.base.files import write_json
 
 HERE = Path(__file__).parent
 SCENES = HERE.parent / "demo" / "scenes"
@@ -81,19 +81,19 @@ def orbitile(path: Path, folder: Path) -> Images:
 
     import torch
 
-    from orbitile.engine.batches import Batcher
-    from orbitile.engine.engine import MOST_READERS
-    from orbitile.engine.meter import Meter
-    from orbitile.engine.reading import Reader
+    from orbitile.inference.engine.batches import Batcher
+    from orbitile.inference.engine.engine import MAX_READERS
+    from orbitile.inference.engine.meter import Meter
+    from orbitile.inference.engine.tile_reader import TileReader
 
     with rasterio.open(path) as source:
         channels = source.count
-    network = SimpleNamespace(channels=channels, reflects=False, device=torch.device("cpu"))
-    reader = Reader(contestants.tile_rows([path]), channels, min(MOST_READERS, machine.cores()), Meter())
+    network = SimpleNamespace(channels=channels, reflect_padding=False, device=torch.device("cpu"))
+    reader = TileReader(contestants.tile_rows([path]), channels, min(MAX_READERS, machine.cores()), Meter())
     batcher = Batcher(network, contestants.BATCH)
     for batch in batcher.batches(reader.tiles()):
         yield from batch.images.numpy()[: len(batch)]
-        batcher.give_back(batch)
+        batcher.recycle(batch)
 
 
 def windows(path: Path, folder: Path) -> Images:
@@ -174,8 +174,8 @@ def table(records: list[machine.Record]) -> str:
     """A row per raster: seconds and MB/s of its pixels in each way, and how many times as long as Orbitile."""
     rows = []
     for name in dict.fromkeys(record["raster"] for record in records):
-        own = [record for record in records if record["raster"] == name]
-        rows.append([name, *(_cell(record, own[0]) for record in own)])
+        of_raster = [record for record in records if record["raster"] == name]
+        rows.append([name, *(_cell(record, of_raster[0]) for record in of_raster)])
     return machine.markdown(["", *WAYS], rows)
 
 
@@ -183,8 +183,8 @@ def _cell(record: machine.Record, ours: machine.Record) -> str:
     if record["seconds"] is None:
         return record["reason"]
     times = f", {record['seconds'] / ours['seconds']:.1f} x" if record is not ours and ours["seconds"] else ""
-    other = "" if record["same"] else ", OTHER PIXELS"
-    return f"{record['seconds']:.2f} s, {record['mb_per_s']:,.0f} MB/s{times}{other}"
+    note = "" if record["same"] else ", OTHER PIXELS"
+    return f"{record['seconds']:.2f} s, {record['mb_per_s']:,.0f} MB/s{times}{note}"
 
 
 def bench(side: int, out: Path) -> None:
@@ -211,12 +211,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "reading.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one:
+    arguments = parser.parse_args()
+    if arguments.one:
         machine.goes_first()
-        print(json.dumps(run(asked.one, asked.folder / "raster.tif", asked.folder / "tiles")))
+        print(json.dumps(run(arguments.one, arguments.folder / "raster.tif", arguments.folder / "tiles")))
     else:
-        bench(asked.side, asked.out)
+        bench(arguments.side, arguments.out)
 
 
 if __name__ == "__main__":

@@ -14,21 +14,21 @@ import numpy as np
 import rasterio
 from scipy.interpolate import CubicSpline
 
-from orbitile.cameras.camera import Camera, to_ground
-from orbitile.cameras.isd import read_camera, read_ellipsoid
-from orbitile.cameras.surfaces import Ellipsoid
-from orbitile.projecting.border import footprint
-from orbitile.projecting.maps import fitting_map, grid_around
+from orbitile.georeferencing.cameras.camera import Camera, to_ground
+from orbitile.georeferencing.cameras.isd import read_camera, read_ellipsoid
+from orbitile.georeferencing.cameras.surfaces import Ellipsoid
+from orbitile.georeferencing.projection.choose_crs import choose_crs, grid_around
+from orbitile.georeferencing.projection.footprint import footprint
 from orbitile.rasters.write import Block
-from orbitile.space.bodies import body
+from orbitile.space.bodies import find_body
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground, places
+from orbitile.space.ground import Ground, lonlat_of_points
 
 ISD = Path(__file__).parents[1] / "tests/data/camera/lro_nac/lro_isis_isd.json"
 WIDTH, HEIGHT = 5064, 52_224
 GSD_M = 1.5
 IMAGES = "cols", "rows"
-MOON = body("Moon")
+MOON = find_body("Moon")
 NODE_STEP = 64
 """Columns between the rays that are cast in every row; a cubic spline between them is within 1e-6 px."""
 
@@ -50,11 +50,11 @@ class Strip:
         """Of a number of rows."""
         camera, surface = read_camera(ISD, (WIDTH, height)), read_ellipsoid(ISD)
         outline = footprint(camera, surface, 64)
-        return cls(camera, surface, grid_around(*outline, fitting_map(*outline, MOON), GSD_M, MOON.radius_m))
+        return cls(camera, surface, grid_around(*outline, choose_crs(*outline, MOON), GSD_M, MOON.radius_m))
 
     def on_map(self, col: np.ndarray, row: np.ndarray) -> np.ndarray:
         """Map coordinates (n, 2) of the ground that pixels (n) see."""
-        lon, lat = places(to_ground(self.camera, self.surface, col, row))
+        lon, lat = lonlat_of_points(to_ground(self.camera, self.surface, col, row))
         return np.column_stack(Ground(self.grid.crs_wkt, MOON.radius_m).xy(lon, lat, *self._middle))
 
     def lattice(self, col: np.ndarray, row: np.ndarray) -> np.ndarray:
@@ -65,10 +65,10 @@ class Strip:
     def painted(self, rows: np.ndarray) -> np.ndarray:
         """Columns and rows of the map (2, rows, WIDTH), from its middle, at the centres of pixels."""
         nodes = np.arange(0.0, WIDTH + NODE_STEP, NODE_STEP)
-        found = self.grid.to_pixel(*np.moveaxis(self.lattice(nodes, rows + 0.5), -1, 0))
+        pixel_places = self.grid.to_pixel(*np.moveaxis(self.lattice(nodes, rows + 0.5), -1, 0))
         centres = np.arange(WIDTH) + 0.5
         middle = self.grid.width / 2, self.grid.height / 2
-        return np.stack([CubicSpline(nodes, f - m, axis=1)(centres) for f, m in zip(found, middle, strict=True)])
+        return np.stack([CubicSpline(nodes, f - m, axis=1)(centres) for f, m in zip(pixel_places, middle, strict=True)])
 
     @property
     def _middle(self) -> tuple[float, float]:
@@ -149,13 +149,13 @@ class Offsets:
 
     def _judge(self, first: int, pixels: np.ndarray, valid: np.ndarray) -> None:
         inner, (rows, cols) = slice(MARGIN, -MARGIN), valid.shape
-        known = np.ones((rows - 2 * MARGIN, cols - 2 * MARGIN), bool)
+        is_valid = np.ones((rows - 2 * MARGIN, cols - 2 * MARGIN), bool)
         for down in (0, MARGIN, 2 * MARGIN):
             for right in (0, MARGIN, 2 * MARGIN):
-                known &= valid[down : rows - 2 * MARGIN + down, right : cols - 2 * MARGIN + right]
+                is_valid &= valid[down : rows - 2 * MARGIN + down, right : cols - 2 * MARGIN + right]
         expected = [np.arange(cols)[None, inner], first + np.arange(rows)[inner, None]][self.axis]
         middle = (self.grid.width, self.grid.height)[self.axis] / 2
-        off = np.abs(pixels[inner, inner] - (expected + 0.5 - middle))[known]
+        off = np.abs(pixels[inner, inner] - (expected + 0.5 - middle))[is_valid]
         self.count += off.size
         self.worst = max(self.worst, float(off.max(initial=0)))
         self.squares += float((off.astype(float) ** 2).sum())

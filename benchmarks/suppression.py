@@ -28,7 +28,7 @@ sys.path.append(str(HERE / ".peers"))
 import fields  # noqa: E402
 import machine  # noqa: E402
 
-from orbitile.files import write_json  # noqa: E402
+from orbitile.base.files import write_json  # noqa: E402
 
 THRESHOLD = 0.4
 SIZES = [1e4, 1e5, 1e6, 1e7]
@@ -45,20 +45,20 @@ Call = Callable[[], np.ndarray]
 
 def ours_on_plane(corners: np.ndarray, scores: np.ndarray) -> Call:
     """Orbitile on corners in the plane."""
-    from orbitile.overlap.boxes import PlaneBoxes
-    from orbitile.overlap.greedy import survivors
+    from orbitile.detections.nms.boxes import PlaneBoxes
+    from orbitile.detections.nms.greedy import plane_nms
 
-    return lambda: survivors(PlaneBoxes(corners), scores, THRESHOLD).alive
+    return lambda: plane_nms(PlaneBoxes(corners), scores, THRESHOLD).alive
 
 
 def ours_on_sphere(shape: str) -> Callable[..., Call]:
     """Orbitile on the sphere, overlap of boxes or of circles."""
 
     def prepare(lon: np.ndarray, lat: np.ndarray, width: np.ndarray, height: np.ndarray, scores: np.ndarray) -> Call:
-        from orbitile.overlap.boxes import GroundBoxes
-        from orbitile.overlap.greedy import survivors
+        from orbitile.detections.nms.boxes import GroundBoxes
+        from orbitile.detections.nms.greedy import plane_nms
 
-        return lambda: survivors(GroundBoxes(lon, lat, width, height), scores, THRESHOLD, shape=shape).alive
+        return lambda: plane_nms(GroundBoxes(lon, lat, width, height), scores, THRESHOLD, shape=shape).alive
 
     return prepare
 
@@ -215,11 +215,11 @@ def compare(record: dict, folder: Path) -> None:
 
 def table(records: list[dict], sizes: list[int], exponents: dict[str, float | None]) -> str:
     """A row per contestant: time, memory and how many times ours on the plane, for each size."""
-    found = {(record["contestant"], record["boxes"]): record for record in records}
+    by_case = {(record["contestant"], record["boxes"]): record for record in records}
     heads = ["", *(f"{size:,} boxes" for size in sizes), "grows as n^"]
     rows = []
     for name in CONTESTANTS:
-        cells = [_cell(found.get((name, size), {}), found.get((OURS, size), {})) for size in sizes]
+        cells = [_cell(by_case.get((name, size), {}), by_case.get((OURS, size), {})) for size in sizes]
         power = exponents[name]
         rows.append([name, *cells, "-" if power is None else f"{power:.2f}"])
     return machine.markdown(heads, rows)
@@ -255,8 +255,8 @@ def bench(sizes: list[int], largest: bool, limit: float, out: Path) -> None:
                 records.append(dict(contestant=name, surface=CONTESTANTS[name].surface, boxes=size) | result)
                 compare(records[-1], folder)
                 print(f"{size:,} {name}: {_cell(records[-1], {})}", file=sys.stderr, flush=True)
-                exponents = {one: growth([record for record in records if record["contestant"] == one
-                                          and record["boxes"] > sizes[0]]) for one in CONTESTANTS}  # fmt: skip
+                exponents = {contestant: growth([record for record in records if record["contestant"] == contestant
+                                          and record["boxes"] > sizes[0]]) for contestant in CONTESTANTS}  # fmt: skip
                 write_json(out, about | dict(growth=exponents, records=records))
             shutil.rmtree(folder)
     print(table(records, sizes, exponents))
@@ -273,11 +273,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "suppression.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(run_one(asked.one, asked.sizes[0], asked.folder, asked.limit)))
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(run_one(arguments.one, arguments.sizes[0], arguments.folder, arguments.limit)))
     else:
-        bench(sorted(asked.sizes), asked.largest, asked.limit, asked.out)
+        bench(sorted(arguments.sizes), arguments.largest, arguments.limit, arguments.out)
 
 
 if __name__ == "__main__":

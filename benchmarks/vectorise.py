@@ -22,9 +22,9 @@ import numpy as np
 import rasterio.features
 import shapely
 
-from orbitile.files import write_json
-from orbitile.shapes.polygons import Layers, mask_pieces
-from orbitile.shapes.skeleton import mask_chains, smooth, whole_lines
+from orbitile.base.files import write_json
+from orbitile.features.shapes.polygons import PieceLayers, mask_pieces
+from orbitile.features.shapes.skeleton import join_lines, mask_chains, smooth_lines
 from orbitile.space.grids import Window
 
 HERE = Path(__file__).parent
@@ -39,28 +39,28 @@ Shapes = np.ndarray
 
 def polygons(mask: np.ndarray) -> Shapes:
     """Features of a mask that is read in blocks."""
-    whole = Window(0, 0, mask.shape[1], mask.shape[0])
-    features, _ = mask_pieces(lambda window: Layers(mask[window.inside(whole)]), whole).features()
+    everything = Window(0, 0, mask.shape[1], mask.shape[0])
+    features, _ = mask_pieces(lambda window: PieceLayers(mask[window.slices_within(everything)]), everything).features()
     return features
 
 
 def lines(mask: np.ndarray) -> Shapes:
     """Smooth centre lines of a mask that is read in blocks."""
-    whole = Window(0, 0, mask.shape[1], mask.shape[0])
+    everything = Window(0, 0, mask.shape[1], mask.shape[0])
 
     def read(window: Window) -> np.ndarray:
         block = np.zeros((window.height, window.width), bool)
-        shared = window.shared(whole)
-        block[shared.inside(window)] = mask[shared.inside(whole)]
+        shared = window.intersection(everything)
+        block[shared.slices_within(window)] = mask[shared.slices_within(everything)]
         return block
 
-    return smooth(whole_lines(mask_chains(read, whole)))
+    return smooth_lines(join_lines(mask_chains(read, everything)))
 
 
 def shapes(mask: np.ndarray) -> Shapes:
     """Polygons of the whole mask by GDAL, made Shapely's."""
-    found = rasterio.features.shapes(mask.view(np.uint8), mask=mask, connectivity=4)
-    return np.array([shapely.geometry.shape(polygon) for polygon, _ in found], object)
+    traced = rasterio.features.shapes(mask.view(np.uint8), mask=mask, connectivity=4)
+    return np.array([shapely.geometry.shape(polygon) for polygon, _ in traced], object)
 
 
 CONTESTANTS: dict[str, Callable[[np.ndarray], Shapes]] = {POLYGONS: polygons, PEER: shapes, LINES: lines}
@@ -70,15 +70,15 @@ def run_one(name: str, folder: Path) -> machine.Record:
     """Time one contestant in this process on the mask in the folder, and keep what it found."""
     CONTESTANTS[name](fractures.mask(FIRST_SIDE))
     mask = np.load(folder / "mask.npy")
-    found, best = machine.best_of(lambda: CONTESTANTS[name](mask), limit=0, most=REPEATS, enough=60)
+    traced, best = machine.best_of(lambda: CONTESTANTS[name](mask), limit=0, most=REPEATS, enough=60)
     if name != LINES:
-        np.save(folder / f"{name}.npy", canonical(found))
-    return best | dict(shapes=len(found), vertices=int(shapely.get_num_coordinates(found).sum()))
+        np.save(folder / f"{name}.npy", canonical(traced))
+    return best | dict(shapes=len(traced), vertices=int(shapely.get_num_coordinates(traced).sum()))
 
 
-def canonical(found: Shapes) -> np.ndarray:
+def canonical(traced: Shapes) -> np.ndarray:
     """Polygons in normal form and order, as WKB in hexadecimal."""
-    parts = shapely.normalize(shapely.get_parts(found))
+    parts = shapely.normalize(shapely.get_parts(traced))
     return np.sort(shapely.to_wkb(parts, hex=True).astype(object))
 
 
@@ -88,7 +88,7 @@ def compared(folder: Path) -> machine.Record:
     same_number = len(ours) == len(theirs)
     return dict(
         polygons=[len(ours), len(theirs)],
-        area_px=[shapely.area(found).sum() for found in (ours, theirs)],
+        area_px=[shapely.area(polygons).sum() for polygons in (ours, theirs)],
         unequal=int((~shapely.equals_exact(ours, theirs)).sum()) if same_number else None,
         agrees=bool(same_number and shapely.equals_exact(ours, theirs).all()),
     )
@@ -109,8 +109,8 @@ def measure(side: int, names: list[str], folder: Path) -> list[machine.Record]:
 
 def table(records: list[machine.Record], sides: list[int]) -> str:
     """A row per contestant: seconds, peak memory, shapes."""
-    found = {(record["contestant"], record["side"]): record for record in records}
-    rows = [[name, *(_cell(found.get((name, side))) for side in sides)] for name in CONTESTANTS]
+    by_case = {(record["contestant"], record["side"]): record for record in records}
+    rows = [[name, *(_cell(by_case.get((name, side))) for side in sides)] for name in CONTESTANTS]
     return machine.markdown(["", *(f"{side:,} px" for side in sides)], rows)
 
 
@@ -127,10 +127,10 @@ def bench(side: int, out: Path | None) -> bool:
     sides = [side // 4, side // 2, side, 2 * side]
     records: list[machine.Record] = []
     with tempfile.TemporaryDirectory(prefix="bench-vectorise-") as temporary:
-        for one in sides:
-            names = list(CONTESTANTS) if one == side else [POLYGONS, LINES]
-            records += measure(one, names, Path(temporary))
-            if one == side and not machine.has_failed(records):
+        for mask_side in sides:
+            names = list(CONTESTANTS) if mask_side == side else [POLYGONS, LINES]
+            records += measure(mask_side, names, Path(temporary))
+            if mask_side == side and not machine.has_failed(records):
                 same = compared(Path(temporary))
     failed = machine.has_failed(records)
     about = dict(hardware=machine.hardware(), versions=machine.versions(PACKAGES), gdal=rasterio.__gdal_version__)

@@ -8,7 +8,7 @@ import rasterio
 from affine import Affine
 from pyproj import CRS
 
-from orbitile.space.bodies import body
+from orbitile.space.bodies import find_body
 from orbitile.tables.rasters import RasterRow
 
 hypothesis.settings.register_profile(
@@ -19,20 +19,21 @@ hypothesis.settings.load_profile("orbitile")
 
 @pytest.fixture(scope="session")
 def moon():
-    return body("Moon")
+    return find_body("Moon")
 
 
 @pytest.fixture
 def geotiff(tmp_path):
-    """Writes pixels to a GeoTIFF whose upper left corner lies at (left, top) metres on a map."""
+    """Writes pixels ([bands,] rows, columns) to a GeoTIFF whose upper left corner is at (left, top) metres on a map."""
 
     def write(pixels, name="scene.tif", crs="IAU_2015:30110", left=0.0, top=0.0, gsd=100.0, valid=None, nodata=None):
         path = tmp_path / name
-        profile = dict(driver="GTiff", width=pixels.shape[1], height=pixels.shape[0], count=1, dtype=pixels.dtype)
+        (height, width), count = pixels.shape[-2:], len(pixels) if pixels.ndim == 3 else 1
+        profile = dict(driver="GTiff", width=width, height=height, count=count, dtype=pixels.dtype)
         if crs is not None:
             profile |= dict(crs=CRS(crs).to_wkt(), transform=Affine(gsd, 0, left, 0, -gsd, top))
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", nodata=nodata, **profile) as sink:
-            sink.write(pixels, 1)
+            sink.write(pixels.reshape(count, height, width))
             if valid is not None:
                 sink.write_mask(valid)
         return str(path)
@@ -42,13 +43,14 @@ def geotiff(tmp_path):
 
 @pytest.fixture
 def raster(geotiff):
-    """Writes pixels to a GeoTIFF and describes it as a row of the table of rasters."""
+    """Writes pixels ([bands,] rows, columns) to a GeoTIFF and describes it as a row of the table of rasters."""
 
-    def write(pixels, scene="a", scale_m=100.0, low=0.0, high=255.0, **where):
-        path = geotiff(pixels, f"{scene}-{scale_m:g}.tif", gsd=scale_m, **where)
+    def write(pixels, scene="a", scale_m=100.0, low=0.0, high=255.0, **placement):
+        path = geotiff(pixels, f"{scene}-{scale_m:g}.tif", gsd=scale_m, **placement)
         with rasterio.open(path) as source:
             wkt, transform = source.crs.to_wkt(), list(source.transform)[:6]
-        height, width = pixels.shape
+        height, width = pixels.shape[-2:]
+        low, high = ([value] * (len(pixels) if pixels.ndim == 3 else 1) for value in (low, high))
         return RasterRow(scene, scale_m, path, wkt, transform, width, height, 1.0, low, high, "projected")
 
     return write
@@ -58,17 +60,17 @@ def raster(geotiff):
 def detections():
     """Makes a table of detections from places, sizes in metres and scores."""
 
-    def make(lon, lat, size_m, score, **other):
+    def make(lon, lat, size_m, score, **columns):
         table = pd.DataFrame(dict(lon=lon, lat=lat, width_m=size_m, height_m=size_m), dtype=float)
-        fixed = {
+        defaults = {
             "scene": "a",
             "scale_m": 100.0,
             "tile": 0,
             "class": "crater",
-            "cut": False,
+            "truncated": False,
             "out_of_reach": False,
-        } | other
-        table = table.assign(score=np.asarray(score, np.float32), diameter_km=table["width_m"] / 1000, **fixed)
+        } | columns
+        table = table.assign(score=np.asarray(score, np.float32), diameter_km=table["width_m"] / 1000, **defaults)
         return table.assign(xmin=0.0, ymin=0.0, xmax=1.0, ymax=1.0)
 
     return make

@@ -12,8 +12,8 @@ from camera_files import CTX, LRO_NAC, MDIS, NAC_SIZE
 from raw_archive import NAC_LABEL
 from scipy.spatial.transform import Rotation
 
-from orbitile.cameras.isd import read_camera
-from orbitile.raw.products import read_product
+from orbitile.georeferencing.cameras.isd import read_camera
+from orbitile.georeferencing.instruments.registry import read_product
 
 LEAP_SECONDS, BODIES = CTX / "naif0012.tls", CTX / "pck00008.tpc"
 NAC_ISD, NAC_DENSE_ISD = LRO_NAC / "lro_isis_isd.json", LRO_NAC / "lrolroc_isd.json"
@@ -136,9 +136,9 @@ class NacStrip:
     def moon(self):
         """The frame of mean Earth as the camera model has it."""
         camera = read_camera(NAC_ISD, NAC_SIZE)
-        times = camera.motion.body.times
+        times = camera.motion.body_rotation.times
         centre = json.loads(NAC_ISD.read_text())["center_ephemeris_time"]
-        keywords = turning_body("MOON_ME", 31001, 301, times + centre, camera.motion.body.at(times))
+        keywords = turning_body("MOON_ME", 31001, 301, times + centre, camera.motion.body_rotation.at(times))
         write_text(self.folder / "moon_me.tf", "FK", **keywords)
 
     def product(self, name="M103595705LE", lines=NAC_SIZE[1], **changes):

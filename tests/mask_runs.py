@@ -13,26 +13,26 @@ import torch
 from affine import Affine
 from pyproj import CRS
 
-from orbitile.jobs.pieces import Work
-from orbitile.mapping.filtering import Filters
-from orbitile.models.adapter import Masks, ModelChoice
+from orbitile.features.filter import PolygonFilters
+from orbitile.inference.models.network import MaskOutput, ModelChoice
+from orbitile.inference.tile_rows import InferenceSettings
+from orbitile.jobs.pieces import JobWork
 from orbitile.rasters.write import PixelType, write_cog
-from orbitile.searching.rows import Search
-from orbitile.space.bodies import body
+from orbitile.space.bodies import find_body
 from orbitile.space.grids import Grid, Window
-from orbitile.space.mosaics import Lending, neighbours
-from orbitile.stages.outline import Tracing, outline
-from orbitile.stages.stitch import Inputs, stitch
-from orbitile.stages.tile import tile
-from orbitile.stages.unite import Groups, Results, unite
+from orbitile.space.mosaics import LendingRules, lending_neighbours
+from orbitile.stages.assemble_map import MapInputs, MapOutputs, assemble_map
+from orbitile.stages.outline import OutlineSettings, outline_masks
+from orbitile.stages.stitch import StitchInputs, stitch_masks
+from orbitile.stages.tile import tile_scenes
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.parquet import read_pieces
 from orbitile.tables.rasters import RasterRow, RasterTables, read_rasters, write_rasters
 
-MOON = body("Moon")
+MOON = find_body("Moon")
 EQUIRECTANGULAR = "IAU_2015:30110"
-TRACING = Tracing(0.5, 8.0, 0.0)
-EVERYTHING = Filters(0.0, 0.0, None, None, None)
+TRACING = OutlineSettings(0.5, 8.0, 0.0)
+EVERYTHING = PolygonFilters(0.0, 0.0, None, None, None)
 CHOICE = ModelChoice(
     "w.safetensors", "0" * 64, "segmentation", "cpu", "auto", compile=False, batch=4, score_threshold=0
 )
@@ -66,7 +66,7 @@ class Lattice:
 
 @dataclass(frozen=True)
 class Map:
-    """What unite wrote."""
+    """What the stage assemble_map wrote."""
 
     folder: Path
     polygons: geopandas.GeoDataFrame
@@ -104,20 +104,21 @@ class MaskRun:
     def _rows(self, stage, layers, cut, valid) -> list[RasterRow]:
         """Writes the scenes of an image (class: pixels) as rasters."""
         grids = {scene: self.lattice.grid(window) for scene, window in cut.items()}
-        beside = neighbours(grids, Lending(self.margin, self.reach_px * self.lattice.gsd_m, 1))
+        neighbours = lending_neighbours(grids, LendingRules(self.margin, self.reach_px * self.lattice.gsd_m, 1))
         rows = []
         for scene, window in cut.items():
-            where = np.s_[window.row : window.row + window.height, window.col : window.col + window.width]
-            known = np.ones((window.height, window.width), bool) if valid is None else valid[where]
-            pixels = np.stack([np.where(known, layer[where], 0) for layer in layers.values()])
+            area = np.s_[window.row : window.row + window.height, window.col : window.col + window.width]
+            scene_valid = np.ones((window.height, window.width), bool) if valid is None else valid[area]
+            pixels = np.stack([np.where(scene_valid, layer[area], 0) for layer in layers.values()])
             path = self.folder / f"{stage}-{scene}-{self.lattice.gsd_m:g}.tif"
-            block = Window(0, 0, window.width, window.height)
-            write_cog(path, grids[scene], PixelType("uint8", None, bands=tuple(layers)), [(block, pixels, known)])
-            grid = grids[scene]
+            blocks = [(Window(0, 0, window.width, window.height), pixels, scene_valid)]
+            write_cog(path, grids[scene], PixelType("uint8", None, bands=tuple(layers)), blocks)
+            grid, lenders = grids[scene], neighbours[scene] or []
             rows.append(RasterRow(
                 scene, self.lattice.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
-                float(known.mean()), 0.0, 255.0, "projected", in_mosaic=beside[scene] is not None,
-                beside=[one.scene for one in beside[scene] or []], turns=[one.turn for one in beside[scene] or []],
+                float(scene_valid.mean()), [0.0] * len(layers), [255.0] * len(layers), "projected",
+                in_mosaic=neighbours[scene] is not None, lenders=[lender.scene for lender in lenders],
+                longitude_wraps=[lender.longitude_wraps for lender in lenders],
             ))  # fmt: skip
         return rows
 
@@ -135,7 +136,7 @@ class MaskRun:
         return self
 
     def stitched(self, layers, cut, valid=None) -> "MaskRun":
-        """Writes probabilities, as `stitch` would, and images that hold data where they do."""
+        """Writes probabilities, as `stitch` would, and images with data at the same pixels."""
         if isinstance(layers, np.ndarray):
             layers = dict(fracture=layers)
         first = next(iter(layers.values()))
@@ -146,21 +147,30 @@ class MaskRun:
         """Tiles, searches and stitches the scaled scenes; `infer` is the stage, whose network is made up."""
         scale_m = self.lattice.gsd_m
         for group in self.groups:
-            scaled, tiles, raw = (self.table(stage, group) for stage in ("scaled", "tiles", "raw"))
-            tile(scaled, {scale_m: size}, str(self.folder / "work" / "tile"), tiles, Work())
-            search = Search(CHOICE, {scale_m: size.tile_px}, 1)
-            beside = [path for path in self.tables("scaled") if path != scaled]
-            infer(tiles, RasterTables(scaled, beside), search, str(self.folder / "work" / "infer"), raw, Work())
-            inputs = Inputs(raw, tiles, scaled)
-            stitch(inputs, {scale_m: size}, str(self.folder / "p"), self.table("stitched", group), Work())
+            scaled, tiles, predictions = (self.table(stage, group) for stage in ("scaled", "tiles", "raw"))
+            tile_scenes(scaled, {scale_m: size}, str(self.folder / "work" / "tile"), tiles, JobWork())
+            settings = InferenceSettings(CHOICE, {scale_m: size.tile_px}, 1)
+            lenders = [path for path in self.tables("scaled") if path != scaled]
+            infer(
+                tiles,
+                RasterTables(scaled, lenders),
+                settings,
+                str(self.folder / "work" / "infer"),
+                predictions,
+                JobWork(),
+            )
+            inputs = StitchInputs(predictions, tiles, scaled)
+            stitch_masks(inputs, {scale_m: size}, str(self.folder / "p"), self.table("stitched", group), JobWork())
         return self
 
     def outlined(self, tracing=TRACING) -> pd.DataFrame:
         """Outlines all groups; returns their tables as one."""
         for group in self.groups:
-            own = self.table("stitched", group)
-            tables = RasterTables(own, [path for path in self.tables("stitched") if path != own])
-            outline(tables, tracing, str(self.folder / "work" / "outline"), self.table("outlines", group), Work())
+            stitched = self.table("stitched", group)
+            tables = RasterTables(stitched, [path for path in self.tables("stitched") if path != stitched])
+            outline_masks(
+                tables, tracing, str(self.folder / "work" / "outline"), self.table("outlines", group), JobWork()
+            )
         return read_pieces(self.tables("outlines"), OUTLINES)
 
     @property
@@ -169,16 +179,18 @@ class MaskRun:
         return {(row.scene, row.scale_m): row for path in self.tables("stitched") for row in read_rasters(path)}
 
     def united(self, tracing=TRACING, **filters) -> Map:
-        """Outlines and unites all groups."""
+        """Outlines all groups and assembles their map."""
         self.outlined(tracing)
         out = self.folder / "map"
         out.mkdir(exist_ok=True)
-        results = Results(*(str(out / name) for name in ("polygons", "lines", "summary.csv", "rose.png")))
-        how = replace(EVERYTHING, **filters)
-        unite(Groups(self.tables("outlines"), self.tables("stitched")), how, MOON, dict(run="r"), results)
+        results = MapOutputs(*(str(out / name) for name in ("polygons", "lines", "summary.csv", "rose.png")))
+        polygon_filters = replace(EVERYTHING, **filters)
+        assemble_map(
+            MapInputs(self.tables("outlines"), self.tables("stitched")), polygon_filters, MOON, dict(run="r"), results
+        )
         proof = json.loads((out / "polygons.json").read_text())
-        kept = pq.read_schema(out / "polygons.parquet").metadata[b"orbitile"]
-        assert json.loads(kept) == proof
+        stored_proof = pq.read_schema(out / "polygons.parquet").metadata[b"orbitile"]
+        assert json.loads(stored_proof) == proof
         return Map(out, *(geopandas.read_parquet(out / f"{name}.parquet") for name in ("polygons", "lines")), proof)
 
 
@@ -198,10 +210,10 @@ class Brightness:
 
     def __init__(self, around_px=5):
         self.device, self.names, self.channels = torch.device("cpu"), ("bright", "dark"), 1
-        self.reflects, self.most, self._around = False, None, around_px
+        self.reflect_padding, self.max_objects, self._around = False, None, around_px
 
     def predict_batch(self, images):
         around = self._around
         mean = torch.nn.functional.avg_pool2d(images.double(), around, 1, around // 2, count_include_pad=False)
         probability = torch.cat([mean, 255 - mean], dim=1).round().to(torch.uint8)
-        return Masks(probability, torch.zeros(len(images), dtype=torch.bool))
+        return MaskOutput(probability, torch.zeros(len(images), dtype=torch.bool))

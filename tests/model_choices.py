@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from orbitile.files import sha256
-from orbitile.models.adapter import ModelChoice
+from orbitile.base.files import sha256
+from orbitile.inference.models.network import ModelChoice
 
 
 def on_the_cpu(weights: Path, **changes: object) -> ModelChoice:

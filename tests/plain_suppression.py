@@ -1,4 +1,4 @@
-"""Suppression as it is defined, box by box, and made-up crowds of boxes to try it on.
+"""Suppression as it is defined, box by box, and made-up crowds of boxes to test it with.
 
 Written from the definition, for small numbers of boxes: every box with every other, in float64.
 """
@@ -7,34 +7,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orbitile.overlap.boxes import Boxes, GroundBoxes, PlaneBoxes
-from orbitile.space.ground import destination, wrap
+from orbitile.detections.nms.boxes import Boxes, GroundBoxes, PlaneBoxes
+from orbitile.space.ground import destination, wrap_longitude
 
 MOON_M = 1737400.0
 CLOSE_CALL = 1e-9
 """How near to the threshold rounding may decide."""
 
 
-def iou_table(one: Boxes, other: Boxes, shape: str = "box") -> np.ndarray:
+def iou_table(boxes: Boxes, other_boxes: Boxes, shape: str = "box") -> np.ndarray:
     """IoU of every box with every other (n, m)."""
-    (width, height), (other_width, other_height) = _sides(one), _sides(other)
+    (width, height), (other_width, other_height) = _sides(boxes), _sides(other_boxes)
     sides = width[:, None], height[:, None], other_width[None], other_height[None]
-    east, north, apart = _on_plane(one, other) if isinstance(one, PlaneBoxes) else _on_ground(one, other)
+    east, north, apart = (
+        _on_plane(boxes, other_boxes) if isinstance(boxes, PlaneBoxes) else _on_ground(boxes, other_boxes)
+    )
     if shape == "circle":
         return _circles(0.25 * (sides[0] + sides[1]), 0.25 * (sides[2] + sides[3]), apart)
     wide = _shared(sides[0], sides[2], np.abs(east))
     high = _shared(sides[1], sides[3], np.abs(north))
-    both = wide * high
+    shared = wide * high
     areas = sides[0] * sides[1] + sides[2] * sides[3]
-    return np.divide(both, areas - both, out=np.zeros_like(both), where=both > 0)
+    return np.divide(shared, areas - shared, out=np.zeros_like(shared), where=shared > 0)
 
 
 def survivors_by_definition(values: np.ndarray, order: np.ndarray, threshold: float) -> np.ndarray:
     """Which boxes (n, bool) are left when each, in order, is kept unless it overlaps one that is."""
-    kept = np.zeros(len(values), bool)
+    alive = np.zeros(len(values), bool)
     for box in order:
-        kept[box] = not (values[box, kept] > threshold).any()
-    return kept
+        alive[box] = not (values[box, alive] > threshold).any()
+    return alive
 
 
 def order_of(boxes: Boxes, score: np.ndarray) -> np.ndarray:
@@ -55,8 +57,8 @@ def is_close_call(values: np.ndarray, threshold: float, margin: float = CLOSE_CA
     return bool((np.abs(values - threshold) < margin).any())
 
 
-def taken(boxes: Boxes, index: np.ndarray) -> Boxes:
-    """Some of the boxes."""
+def select_boxes(boxes: Boxes, index: np.ndarray) -> Boxes:
+    """The boxes of an index."""
     if isinstance(boxes, PlaneBoxes):
         return PlaneBoxes(boxes.corners[index])
     return GroundBoxes(*(column[index] for column in boxes.columns))
@@ -85,23 +87,23 @@ def ground_crowd(seed: int, place: str | None = None, count: int = 150, ties: bo
     else:
         lon, lat = (np.full(len(diameter), float(value)) for value in PLACES[place])
         lon, lat = _moved(rng, lon, lat, 0.7 * diameter)
-    which = rng.integers(0, len(diameter), count)
-    diameter = diameter[which]
-    lon, lat = _moved(rng, lon[which], lat[which], 0.12 * diameter)
+    object_of_report = rng.integers(0, len(diameter), count)
+    diameter = diameter[object_of_report]
+    lon, lat = _moved(rng, lon[object_of_report], lat[object_of_report], 0.12 * diameter)
     width, height = diameter * np.exp(rng.normal(0, 0.15, (2, count)))
-    boxes = GroundBoxes(wrap(lon), lat, width / MOON_M, height / MOON_M)
+    boxes = GroundBoxes(wrap_longitude(lon), lat, width / MOON_M, height / MOON_M)
     return Crowd(boxes, scores(rng, count, ties))
 
 
-def plane_crowd(seed: int, count: int = 150, ties: bool = False, kind: type = np.float32) -> Crowd:
+def plane_crowd(seed: int, count: int = 150, ties: bool = False, dtype: type = np.float32) -> Crowd:
     """Reports of objects from 3 to 3000 pixels in an image."""
     rng = np.random.default_rng(seed)
     diameter = power_law(rng, count // 4, 3, 3000)
     x, y = rng.normal(0, 1, (2, len(diameter))) * diameter + 1000
-    which = rng.integers(0, len(diameter), count)
-    centre = np.stack([x, y])[:, which] + rng.normal(0, 0.12, (2, count)) * diameter[which]
-    half = 0.5 * diameter[which] * np.exp(rng.normal(0, 0.15, (2, count)))
-    return Crowd(PlaneBoxes(np.concatenate([centre - half, centre + half]).T.astype(kind)), scores(rng, count, ties))
+    object_of_report = rng.integers(0, len(diameter), count)
+    centre = np.stack([x, y])[:, object_of_report] + rng.normal(0, 0.12, (2, count)) * diameter[object_of_report]
+    half = 0.5 * diameter[object_of_report] * np.exp(rng.normal(0, 0.15, (2, count)))
+    return Crowd(PlaneBoxes(np.concatenate([centre - half, centre + half]).T.astype(dtype)), scores(rng, count, ties))
 
 
 def power_law(rng: np.random.Generator, count: int, least: float, most: float) -> np.ndarray:
@@ -129,9 +131,9 @@ def _sides(boxes: Boxes) -> tuple[np.ndarray, np.ndarray]:
     return boxes.width, boxes.height
 
 
-def _shared(one: np.ndarray, other: np.ndarray, apart: np.ndarray) -> np.ndarray:
+def _shared(length: np.ndarray, other_length: np.ndarray, apart: np.ndarray) -> np.ndarray:
     """What intervals of some lengths have in common whose middles lie apart."""
-    return np.maximum(np.minimum((one + other) / 2 - apart, np.minimum(one, other)), 0)
+    return np.maximum(np.minimum((length + other_length) / 2 - apart, np.minimum(length, other_length)), 0)
 
 
 def _circles(r: np.ndarray, s: np.ndarray, apart: np.ndarray) -> np.ndarray:
@@ -148,19 +150,19 @@ def _circles(r: np.ndarray, s: np.ndarray, apart: np.ndarray) -> np.ndarray:
 
 
 def _points(boxes: GroundBoxes) -> np.ndarray:
-    lon, lat = np.radians(wrap(boxes.lon)), np.radians(boxes.lat)
+    lon, lat = np.radians(wrap_longitude(boxes.lon)), np.radians(boxes.lat)
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
-def _on_plane(one: PlaneBoxes, other: PlaneBoxes) -> tuple[np.ndarray, ...]:
-    a, b = (0.5 * (boxes.corners[:, :2].astype(float) + boxes.corners[:, 2:]) for boxes in (one, other))
+def _on_plane(boxes: PlaneBoxes, other_boxes: PlaneBoxes) -> tuple[np.ndarray, ...]:
+    a, b = (0.5 * (each.corners[:, :2].astype(float) + each.corners[:, 2:]) for each in (boxes, other_boxes))
     east, north = np.moveaxis(b[None] - a[:, None], 2, 0)
     return east, north, np.hypot(east, north)
 
 
-def _on_ground(one: GroundBoxes, other: GroundBoxes) -> tuple[np.ndarray, ...]:
+def _on_ground(boxes: GroundBoxes, other_boxes: GroundBoxes) -> tuple[np.ndarray, ...]:
     """Where the others lie on a map around the middle of each great circle: east, north, and its length."""
-    a, b = _points(one)[:, None], _points(other)[None]
+    a, b = _points(boxes)[:, None], _points(other_boxes)[None]
     chord, middle = b - a, a + b
     length = np.linalg.norm(chord, axis=-1)
     arc = 2 * np.arcsin(np.clip(length / 2, 0, 1))

@@ -100,7 +100,7 @@ class Project:
             rows = read_rasters(self.result(f"georeferenced/{group}.parquet"))
         files = ("path", "seams", "sources")
         return {
-            row.scene: replace(row, **{name: str(self.folder / one) for name in files if (one := getattr(row, name))})
+            row.scene: replace(row, **{name: str(self.folder / file) for name in files if (file := getattr(row, name))})
             for row in rows
         }
 
@@ -117,10 +117,10 @@ class Project:
 def refused(project: Project, *words: str, options: tuple[str, ...] = ("--dry-run",), target: str = "all") -> None:
     """Assert that a run fails with one line that holds all the words, and without a traceback of ours."""
     done = project.run(target, options=options)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert any(all(word in line for word in words) for line in said.splitlines()), said
-    assert "Traceback" not in said
+    assert any(all(word in line for word in words) for line in output.splitlines()), output
+    assert "Traceback" not in output
 
 
 def environment() -> dict[str, str]:
@@ -149,8 +149,8 @@ def demo_settings(folder: Path) -> dict:
     """The demo's settings with two scales, for scenes in a folder."""
     model = dict(DEMO["model"], weights=str(ROOT / DEMO["model"]["weights"]))
     evaluation = dict(DEMO["evaluation"], truth=str(ROOT / DEMO["evaluation"]["truth"]))
-    own = dict(run="small", scenes=str(folder / "scenes.csv"), scales=DEMO["scales"][:2])
-    return DEMO | own | dict(model=model, evaluation=evaluation)
+    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=DEMO["scales"][:2])
+    return DEMO | small | dict(model=model, evaluation=evaluation)
 
 
 def make_project(folder: Path) -> Project:
@@ -171,9 +171,9 @@ def fractured() -> tuple[np.ndarray, dict]:
 def cut_fractures(path: Path, col: int, row: int = FRACTURED_ROW, side: int = SIDE, width: int | None = None) -> None:
     """Cut a square, or a rectangle of a width, out of the fracture demo; `col` counts from its scenes' border."""
     pixels, profile = fractured()
-    left = FRACTURED_BORDER + col
-    place = dict(transform=profile["transform"] @ Affine.translation(left, row))
-    write_image(path, pixels[row : row + side, left : left + (width or side)], profile | place)
+    first = FRACTURED_BORDER + col
+    position = dict(transform=profile["transform"] @ Affine.translation(first, row))
+    write_image(path, pixels[row : row + side, first : first + (width or side)], profile | position)
 
 
 def fracture_settings(folder: Path, tile_px: int = 256, overlap_px: int = 64) -> dict:
@@ -181,8 +181,8 @@ def fracture_settings(folder: Path, tile_px: int = 256, overlap_px: int = 64) ->
     model = dict(FRACTURES["model"], weights=str(ROOT / FRACTURES["model"]["weights"]))
     evaluation = dict(FRACTURES["evaluation"], truth=str(ROOT / FRACTURES["evaluation"]["truth"]))
     scales = [FRACTURES["scales"][0] | dict(tile_px=tile_px, overlap_px=overlap_px)]
-    own = dict(run="small", scenes=str(folder / "scenes.csv"), scales=scales)
-    return FRACTURES | own | dict(model=model, evaluation=evaluation)
+    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=scales)
+    return FRACTURES | small | dict(model=model, evaluation=evaluation)
 
 
 def make_fracture_project(folder: Path, cuts: Mapping[str, dict] = ABUTTING, **settings: object) -> Project:
@@ -198,5 +198,5 @@ def make_demo(folder: Path, scenes: int = 9, **settings: object) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(ROOT / "demo" / "scenes.csv").head(scenes)
     write_scenes(folder, [dict(scene=row.scene, path=str(ROOT / "demo" / row.path)) for row in table.itertuples()])
-    own = dict(run="demo", scales=DEMO["scales"])
-    return Project(folder, demo_settings(folder) | own | settings)
+    demo = dict(run="demo", scales=DEMO["scales"])
+    return Project(folder, demo_settings(folder) | demo | settings)

@@ -60,13 +60,17 @@ class StraightFlight:
 
 @dataclass(frozen=True)
 class Painted:
-    """Pixels that a function of (col, row) of their centres gives; where `holes` is true, they are not valid."""
+    """Pixels that a function of (col, row) of their centres gives; where `holes` is true, they are not valid.
+
+    With several bands it gives (bands, rows, columns).
+    """
 
     width: int
     height: int
     paint: object
     dtype: str = "float32"
     holes: object = None
+    bands: int = 1
 
     def read(self, window):
         assert 0 <= window.col <= window.col + window.width <= self.width

@@ -34,7 +34,7 @@ from runs import (
     write_scenes,
 )
 
-from orbitile.matching import match, one_to_one
+from orbitile.detections.matching import match_craters, pair_greedily
 from orbitile.space.ground import Ground
 from orbitile.tables.craters import Craters, read_craters
 
@@ -152,17 +152,17 @@ def demo_mosaic() -> Whole:
     return Whole(pixels, Affine(step, 0, corner_x, 0, -step, corner_y), places[0][2])
 
 
-def borders_m(whole: Whole, craters: Craters, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarray]:
+def borders_m(mosaic: Whole, craters: Craters, pieces: list[Piece]) -> tuple[np.ndarray, np.ndarray]:
     """Distance on the ground (metres) of craters' centres to the nearest border between pieces, and to the rim."""
-    col, row = whole.to_pixel(craters)
-    step = whole.transform.a
+    col, row = mosaic.to_pixel(craters)
+    step = mosaic.transform.a
     across = step * np.cos(np.radians(craters.lat))
     inner, rim = np.full(len(craters), np.inf), np.full(len(craters), np.inf)
     for left, top, right, bottom in pieces:
-        beside = np.maximum(np.maximum(top - row, row - bottom), 0) * step
+        apart_m = np.maximum(np.maximum(top - row, row - bottom), 0) * step
         above = np.maximum(np.maximum(left - col, col - right), 0) * across
-        for edge, away in ((left, np.hypot((col - left) * across, beside)),
-                           (right, np.hypot((col - right) * across, beside)),
+        for edge, away in ((left, np.hypot((col - left) * across, apart_m)),
+                           (right, np.hypot((col - right) * across, apart_m)),
                            (top, np.hypot((row - top) * step, above)),
                            (bottom, np.hypot((row - bottom) * step, above))):  # fmt: skip
             target = rim if edge in (0, SIDE) else inner
@@ -170,29 +170,33 @@ def borders_m(whole: Whole, craters: Craters, pieces: list[Piece]) -> tuple[np.n
     return inner, rim
 
 
-def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict:
+def differences(catalogue: pd.DataFrame, reference: pd.DataFrame) -> dict:
     """How many rows of two catalogues are the same, how many the same crater, and what the others are like."""
-    i, j = same_rows(one, other)
-    apart = np.abs(one[COMPARED].to_numpy(float)[i] - other[COMPARED].to_numpy(float)[j])
-    pairs = one_to_one(*overlaps(one, other, ALIKE_IOU))
-    alone = [table.drop(index=table.index[paired]) for table, paired in zip((one, other), pairs, strict=True)]
+    i, j = same_rows(catalogue, reference)
+    apart = np.abs(catalogue[COMPARED].to_numpy(float)[i] - reference[COMPARED].to_numpy(float)[j])
+    pairs = pair_greedily(*overlaps(catalogue, reference, ALIKE_IOU))
+    alone = [table.drop(index=table.index[paired]) for table, paired in zip((catalogue, reference), pairs, strict=True)]
     return dict(
-        rows=len(other), same=len(i), same_to_the_last_bit=int((apart == 0).all(axis=1).sum()),
+        rows=len(reference), same=len(i), same_to_the_last_bit=int((apart == 0).all(axis=1).sum()),
         largest_difference=dict(zip(COMPARED, apart.max(axis=0, initial=0).tolist(), strict=True)),
         alike=len(pairs[0]), not_here=_described(alone[0]), only_here=_described(alone[1]),
-        cut=int(other["cut"].sum()),
+        cut=int(reference["truncated"].sum()),
     )  # fmt: skip
 
 
 def _described(alone: pd.DataFrame) -> dict:
-    return dict(rows=len(alone), of_low_score=int((alone["score"] < LOW_SCORE).sum()), cut=int(alone["cut"].sum()))
+    return dict(
+        rows=len(alone), of_low_score=int((alone["score"] < LOW_SCORE).sum()), cut=int(alone["truncated"].sum())
+    )
 
 
-def recall(whole: Whole, table: pd.DataFrame, pieces: list[Piece]) -> dict:
+def recall(mosaic: Whole, table: pd.DataFrame, pieces: list[Piece]) -> dict:
     """Recall of true craters within a diameter of a border between pieces, and of all others off the rim."""
-    truth = match(craters_of(table), read_craters(ROOT / "demo" / "craters.csv"), IOU, MIN_DIAMETER_M, MOON_M).truth
+    truth = match_craters(
+        craters_of(table), read_craters(ROOT / "demo" / "craters.csv"), IOU, MIN_DIAMETER_M, MOON_M
+    ).truth
     craters = craters_of(truth)
-    inner, rim = borders_m(whole, craters, pieces)
+    inner, rim = borders_m(mosaic, craters, pieces)
     judged, near = rim > craters.diameter_m, inner <= craters.diameter_m
     hit = truth["hit"].to_numpy()
     return dict(
@@ -203,15 +207,15 @@ def recall(whole: Whole, table: pd.DataFrame, pieces: list[Piece]) -> dict:
 
 def measure(folder: Path) -> dict:
     """Make all runs and compare them."""
-    whole = demo_mosaic()
-    tables = {cut: write_scenes(whole.pieces(cut), folder / cut.replace(" ", "_")) for cut in CUTS}
-    found = {variant: variant.run(folder).make(tables[variant.cut]) for variant in VARIANTS}
-    reference = found[VARIANTS[0]]
+    mosaic = demo_mosaic()
+    tables = {cut: write_scenes(mosaic.pieces(cut), folder / cut.replace(" ", "_")) for cut in CUTS}
+    catalogues = {variant: variant.run(folder).make(tables[variant.cut]) for variant in VARIANTS}
+    reference = catalogues[VARIANTS[0]]
     return dict(
-        catalogues={v.title: differences(reference, table) for v, table in found.items()},
+        catalogues={v.title: differences(reference, table) for v, table in catalogues.items()},
         recall={
             f"borders of {cut}": {
-                v.title: recall(whole, table, CUTS[cut]) for v, table in found.items() if v.cut in ("1", cut)
+                v.title: recall(mosaic, table, CUTS[cut]) for v, table in catalogues.items() if v.cut in ("1", cut)
             }
             for cut in ("9", "36")
         },
@@ -221,7 +225,15 @@ def measure(folder: Path) -> dict:
 def tables(figures: dict) -> str:
     """The figures as tables in Markdown."""
     same = [
-        (title, one["rows"], one["same"], one["alike"], _shown(one["not_here"]), _shown(one["only_here"]), one["cut"])
+        (
+            title,
+            one["rows"],
+            one["same"],
+            one["alike"],
+            _shown(one["not_here"]),
+            _shown(one["only_here"]),
+            one["truncated"],
+        )
         for title, one in figures["catalogues"].items()
     ]
     near = [

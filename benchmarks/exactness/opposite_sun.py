@@ -23,11 +23,11 @@ from PIL import Image
 from rasterio.windows import Window, transform
 from runs import MOON_M, RESULTS, Run, craters_of, keep, markdown, pairs_inside, share, working_folder, write_table
 
-from orbitile.files import scratch
-from orbitile.matching import match
-from orbitile.overlap.boxes import GroundBoxes
-from orbitile.overlap.search import Question, overlapping
-from orbitile.stages.suppress import competing, surviving
+from orbitile.base.files import scratch
+from orbitile.detections.matching import match_craters
+from orbitile.detections.nms.boxes import GroundBoxes
+from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
+from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
 from orbitile.tables.craters import Craters, read_craters
 
 IMAGES = {"A": "A_60-72E_5-17N_az285_shade.tif", "B": "B_68-80E_5-17N_az075_shade.tif"}
@@ -52,17 +52,17 @@ def in_both(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["lon"].between(WEST, EAST) & table["lat"].between(SOUTH, NORTH)].reset_index(drop=True)
 
 
-def across(table: pd.DataFrame, least: float, most: float = 1.0) -> pd.DataFrame:
+def across(table: pd.DataFrame, least: float, greatest: float = 1.0) -> pd.DataFrame:
     """Pairs of detections of different scenes with an IoU in a range: their numbers and IoU."""
     pairs, scene = pairs_inside(table, least), table["scene"].to_numpy()
-    return pairs[(scene[pairs["one"]] != scene[pairs["other"]]) & (pairs["iou"] <= most)]
+    return pairs[(scene[pairs["one"]] != scene[pairs["other"]]) & (pairs["iou"] <= greatest)]
 
 
 def true_craters(table: pd.DataFrame, truth: Craters) -> np.ndarray:
     """For each detection (n) the true crater it shows best; -1 for none."""
     side = truth.diameter_m / MOON_M
-    i, j, iou = overlapping(
-        GroundBoxes.of(table, MOON_M), GroundBoxes(truth.lon, truth.lat, side, side), Question(TRUE_IOU)
+    i, j, iou = find_overlaps_between(
+        GroundBoxes.of(table, MOON_M), GroundBoxes(truth.lon, truth.lat, side, side), OverlapCriterion(TRUE_IOU)
     )
     shown = np.full(len(table), -1)
     order = np.argsort(iou, kind="stable")
@@ -73,7 +73,7 @@ def true_craters(table: pd.DataFrame, truth: Craters) -> np.ndarray:
 def count(table: pd.DataFrame, truth: Craters, threshold: float) -> dict:
     """What of a set of detections in the area is there twice."""
     shown = true_craters(table, truth)
-    known = table.assign(shown=shown)[shown >= 0].groupby("shown")["scene"]
+    visible = table.assign(shown=shown)[shown >= 0].groupby("shown")["scene"]
     twice, nearly = across(table, threshold), across(table, NEARLY, threshold)
     first, second = shown[nearly["one"]], shown[nearly["other"]]
     return dict(
@@ -81,39 +81,39 @@ def count(table: pd.DataFrame, truth: Craters, threshold: float) -> dict:
         pairs_inside_one_scene=len(pairs_inside(table, threshold)) - len(twice),
         least_iou_of_these=round(float(twice["iou"].min()), 3) if len(twice) else None,
         pairs_nearly=len(nearly), pairs_nearly_of_one_true_crater=int(((first == second) & (first >= 0)).sum()),
-        true_craters_found=len(known), true_craters_in_both=int((known.nunique() > 1).sum()),
-        true_craters_more_than_once=int((known.size() > 1).sum()),
+        true_craters_found=len(visible), true_craters_in_both=int((visible.nunique() > 1).sum()),
+        true_craters_more_than_once=int((visible.size() > 1).sum()),
     )  # fmt: skip
 
 
 def recall(table: pd.DataFrame, truth: Craters) -> dict:
     """Share of the true craters that a set of detections holds."""
-    hit = match(craters_of(table), truth, TRUE_IOU, 0, MOON_M).truth["hit"]
+    hit = match_craters(craters_of(table), truth, TRUE_IOU, 0, MOON_M).truth["hit"]
     return share(hit.sum(), len(hit))
 
 
 def sets_of(run: Run) -> dict[str, pd.DataFrame]:
     """Detections of the run that both images show: all, each scene's own survivors, the catalogue."""
-    candidates = competing(run.table("detections"), run.rules)
-    alone = [part[surviving(part, run.rules).alive] for _, part in candidates.groupby("scene")]
-    found = {"all detections": candidates, "each scene alone": pd.concat(alone), "catalogue": run.catalogue}
-    return {name: in_both(table) for name, table in found.items()}
+    candidates = select_candidates(run.table("detections"), run.rules)
+    alone = [part[catalogue_nms(part, run.rules).alive] for _, part in candidates.groupby("scene")]
+    sets = {"all detections": candidates, "each scene alone": pd.concat(alone), "catalogue": run.catalogue}
+    return {name: in_both(table) for name, table in sets.items()}
 
 
 def known_craters(data: Path) -> Craters:
     """The true craters in the area that both images show."""
     craters = read_craters(data / CRATERS)
     inside = (craters.lon >= WEST) & (craters.lon <= EAST) & (craters.lat >= SOUTH) & (craters.lat <= NORTH)
-    return craters.where(inside)
+    return craters.select(inside)
 
 
-def measure(found: dict[str, pd.DataFrame], truth: Craters, threshold: float) -> dict:
+def measure(sets: dict[str, pd.DataFrame], truth: Craters, threshold: float) -> dict:
     """The figures of each set, and recall of the scenes alone and together."""
-    alone = found["each scene alone"]
+    alone = sets["each scene alone"]
     return dict(
-        true_craters=len(truth), sets={name: count(table, truth, threshold) for name, table in found.items()},
+        true_craters=len(truth), sets={name: count(table, truth, threshold) for name, table in sets.items()},
         recall={name: recall(alone[alone["scene"] == name], truth) for name in IMAGES}
-        | {"catalogue": recall(found["catalogue"], truth)},
+        | {"catalogue": recall(sets["catalogue"], truth)},
     )  # fmt: skip
 
 
@@ -122,20 +122,20 @@ def make(score: float, folder: Path, data: Path) -> tuple[dict, dict[str, pd.Dat
     suppression = dict(iou_threshold=IOU, score_threshold=score)
     run = Run(folder, "opposite_sun", dict(scales=SCALES, suppression=suppression))
     run.make(write_table({name: data / image for name, image in IMAGES.items()}, folder))
-    found = sets_of(run)
-    return measure(found, known_craters(data), IOU), found
+    sets = sets_of(run)
+    return measure(sets, known_craters(data), IOU), sets
 
 
-def draw(found: dict[str, pd.DataFrame], image: Path, path: Path) -> None:
+def draw(sets: dict[str, pd.DataFrame], image: Path, path: Path) -> None:
     """A part of the area in A's image: what each scene finds alone (left), and what the catalogue keeps (right)."""
     with rasterio.open(image) as source:
         pixels, place = source.read(1, window=PICTURE), transform(PICTURE, source.transform)
     figure, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
     titles = {"each scene alone": "each scene alone", "catalogue": "catalogue"}
-    for one, (name, title) in zip(axes, titles.items(), strict=True):
-        one.imshow(pixels, cmap="gray", vmin=40, vmax=230)
-        _outline(one, found[name], place)
-        one.set(title=title, xlim=(0, PICTURE.width), ylim=(PICTURE.height, 0), xticks=[], yticks=[])
+    for panel, (name, title) in zip(axes, titles.items(), strict=True):
+        panel.imshow(pixels, cmap="gray", vmin=40, vmax=230)
+        _outline(panel, sets[name], place)
+        panel.set(title=title, xlim=(0, PICTURE.width), ylim=(PICTURE.height, 0), xticks=[], yticks=[])
     for name, colour in COLOURS.items():
         axes[0].plot([], [], color=colour, label=f"found in {name}")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -158,8 +158,10 @@ def _save_small(figure: plt.Figure, path: Path) -> None:
     with scratch(path) as plain:
         figure.savefig(plain, dpi=100)
         with Image.open(plain) as picture:
-            few = picture.convert("RGB").quantize(COLOURS_KEPT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-            few.save(plain, optimize=True)
+            quantised = picture.convert("RGB").quantize(
+                COLOURS_KEPT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+            )
+            quantised.save(plain, optimize=True)
         plain.replace(path)
     plt.close(figure)
 
@@ -169,14 +171,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the images and the table of craters")
     parser.add_argument("folder", nargs="?", type=Path, help="for results; a temporary one if left out")
-    given = parser.parse_args()
-    data = given.data.resolve()
-    with working_folder(given.folder) as folder:
-        made = {score: make(score, Path(folder), data) for score in SCORES}
-    figures = {f"score {score:g} and more": one for score, (one, _) in made.items()}
+    arguments = parser.parse_args()
+    data = arguments.data.resolve()
+    with working_folder(arguments.folder) as folder:
+        results = {score: make(score, Path(folder), data) for score in SCORES}
+    figures = {f"score {score:g} and more": figures_of_score for score, (figures_of_score, _) in results.items()}
     keep("opposite-sun", figures | dict(iou_threshold=IOU, nearly=NEARLY))
-    draw(made[SCORES[-1]][1], data / IMAGES["A"], RESULTS / "opposite-sun.png")
-    print("\n\n".join(table(title, one) for title, one in figures.items()))
+    draw(results[SCORES[-1]][1], data / IMAGES["A"], RESULTS / "opposite-sun.png")
+    print("\n\n".join(table(title, figures_of_score) for title, figures_of_score in figures.items()))
 
 
 WORDS = dict(
@@ -195,7 +197,7 @@ WORDS = dict(
 def table(title: str, figures: dict) -> str:
     """The figures of one run as a table in Markdown."""
     sets = figures["sets"]
-    rows = [(words, *(one[what] for one in sets.values())) for what, words in WORDS.items()]
+    rows = [(words, *(counts[column] for counts in sets.values())) for column, words in WORDS.items()]
     return markdown([title, *sets], rows)
 
 

@@ -41,10 +41,10 @@ from runs import (
 )
 from scipy.ndimage import map_coordinates
 
-from orbitile.matching import match, one_to_one
-from orbitile.overlap.boxes import GroundBoxes
-from orbitile.overlap.search import Question, overlapping
-from orbitile.space.ground import Ground, distance, unit_vectors, wrap
+from orbitile.detections.matching import match_craters, pair_greedily
+from orbitile.detections.nms.boxes import GroundBoxes
+from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
+from orbitile.space.ground import Ground, distance, unit_vectors, wrap_longitude
 from orbitile.tables.craters import Craters, read_craters
 
 PX_PER_DEG = 64
@@ -99,9 +99,9 @@ class View:
         name = self.name.replace(" ", "_")
         images = write_scenes(self.scenes, folder / name)
         run = Run(folder, f"{name}_{self.margin}", dict(margin=self.margin, stretch_values=STRETCH))
-        found = run.make(images)
-        lon, lat = self.turned.back(found["lon"].to_numpy(), found["lat"].to_numpy())
-        return found.assign(lon=lon, lat=lat, own_lon=found["lon"], own_lat=found["lat"])
+        catalogue = run.make(images)
+        lon, lat = self.turned.back(catalogue["lon"].to_numpy(), catalogue["lat"].to_numpy())
+        return catalogue.assign(lon=lon, lat=lat, own_lon=catalogue["lon"], own_lat=catalogue["lat"])
 
     def inside(self, craters: Craters, diameters: float = 1.0) -> np.ndarray:
         """Which craters lie at least so many diameters inside the area that the images show."""
@@ -197,16 +197,16 @@ def _shifted(mosaic: Mosaic) -> View:
 
 def _antimeridian(mosaic: Mosaic) -> list[View]:
     """Central meridian 24 E, so that the map ends at 204 E: an image across it, and images that meet there."""
-    pixels, own, _ = mosaic.crop(WEST, EAST, SOUTH, NORTH)
+    pixels, transform, _ = mosaic.crop(WEST, EAST, SOUTH, NORTH)
     crs = f"+proj=eqc +lon_0={TURN} +R={MOON_M:.0f} +units=m +type=crs"
-    whole = own * Affine.translation(-TURN * PX_PER_DEG, 0)
+    shifted = transform * Affine.translation(-TURN * PX_PER_DEG, 0)
     scenes = []
     for west, east in pairwise([WEST, *ANTIMERIDIANS, EAST]):
         first, last = (west - WEST) * PX_PER_DEG, (east - WEST) * PX_PER_DEG
         beyond = 360 * PX_PER_DEG * (west >= ANTIMERIDIANS[-1])
-        scenes.append(Scene(f"s{west}", pixels[:, first:last], whole * Affine.translation(first - beyond, 0), crs))
+        scenes.append(Scene(f"s{west}", pixels[:, first:last], shifted * Affine.translation(first - beyond, 0), crs))
     return [
-        View("antimeridian inside", crs, AS_IT_IS, [Scene("s", pixels, whole, crs)]),
+        View("antimeridian inside", crs, AS_IT_IS, [Scene("s", pixels, shifted, crs)]),
         View("antimeridian between", crs, AS_IT_IS, scenes),
         View("antimeridian between", crs, AS_IT_IS, scenes, "never"),
     ]
@@ -220,42 +220,46 @@ def _polar(mosaic: Mosaic) -> list[View]:
     x, y = np.meshgrid(along, -along)
     lon, lat = Ground(CRS.from_user_input(POLAR).to_wkt(), MOON_M).lonlat(x, y)
     pixels = mosaic.sampled(*turned.back(lon, lat))
-    whole = Affine(step, 0, -half * step, 0, -step, half * step)
+    transform = Affine(step, 0, -half * step, 0, -step, half * step)
     quarters = [
-        Scene(f"s{row}{col}", pixels[row : row + half, col : col + half], whole * Affine.translation(col, row), POLAR)
+        Scene(
+            f"s{row}{col}", pixels[row : row + half, col : col + half], transform * Affine.translation(col, row), POLAR
+        )
         for row in (0, half) for col in (0, half)
     ]  # fmt: skip
     return [
-        View("pole inside", POLAR, turned, [Scene("s", pixels, whole, POLAR)]),
+        View("pole inside", POLAR, turned, [Scene("s", pixels, transform, POLAR)]),
         View("four meet at pole", POLAR, turned, quarters),
         View("four meet at pole", POLAR, turned, quarters, "never"),
     ]
 
 
-def found_again(one: pd.DataFrame, other: pd.DataFrame, inside: Callable[[Craters], np.ndarray], step: float) -> dict:
+def found_again(
+    original: pd.DataFrame, view: pd.DataFrame, inside: Callable[[Craters], np.ndarray], step: float
+) -> dict:
     """What becomes of the sure, large craters of one catalogue in another."""
-    wanted = one[(one["score"] >= SURE) & (one["diameter_km"] * 1000 >= LARGE_PX * step)]
-    wanted = wanted[inside(craters_of(wanted))]
-    i, j = _same_craters(wanted, other)
-    before, after = craters_of(wanted.iloc[i]), craters_of(other.iloc[j])
+    sure = original[(original["score"] >= SURE) & (original["diameter_km"] * 1000 >= LARGE_PX * step)]
+    sure = sure[inside(craters_of(sure))]
+    i, j = _same_craters(sure, view)
+    before, after = craters_of(sure.iloc[i]), craters_of(view.iloc[j])
     off = distance(before.lon, before.lat, after.lon, after.lat) * MOON_M / step
     ratio = after.diameter_m / before.diameter_m
     within = (off <= BAR_PX) & (np.abs(ratio - 1) <= BAR_SIZE)
     return dict(
-        again=share(len(i), len(wanted)), offset_px=_quantiles(off), size_ratio=_quantiles(ratio),
+        again=share(len(i), len(sure)), offset_px=_quantiles(off), size_ratio=_quantiles(ratio),
         size_off=_quantiles(np.abs(ratio - 1)), within_bar=share(within.sum(), len(i)),
         centre_within_bar=share((off <= BAR_PX).sum(), len(i)),
         size_within_bar=share((np.abs(ratio - 1) <= BAR_SIZE).sum(), len(i)),
     )  # fmt: skip
 
 
-def _same_craters(one: pd.DataFrame, other: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _same_craters(first: pd.DataFrame, second: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of rows, one to one, whose boxes as wide and high as the diameter overlap."""
     boxes = []
-    for craters in map(craters_of, (one, other)):
+    for craters in map(craters_of, (first, second)):
         side = craters.diameter_m / MOON_M
         boxes.append(GroundBoxes(craters.lon, craters.lat, side, side))
-    return one_to_one(*overlapping(*boxes, Question(AGAIN_IOU)))
+    return pair_greedily(*find_overlaps_between(*boxes, OverlapCriterion(AGAIN_IOU)))
 
 
 def _quantiles(values: np.ndarray) -> dict:
@@ -265,7 +269,7 @@ def _quantiles(values: np.ndarray) -> dict:
 
 def geometry(view: View, truth: Craters) -> dict:
     """The largest errors of true craters put on the view's map as boxes and measured there again."""
-    craters = truth.where(view.inside(truth, 0.5))
+    craters = truth.select(view.inside(truth, 0.5))
     lon, lat = view.turned.there(craters.lon, craters.lat)
     boxes = view.ground.circle_boxes(lon, lat, craters.diameter_m, *view.middle)
     lon_, lat_, width, height = view.ground.measure(boxes)
@@ -281,13 +285,13 @@ def seam_m(view: View, craters: Craters) -> np.ndarray:
     if view.crs == POLAR:
         x, y = view.ground.xy(*view.turned.there(craters.lon, craters.lat), *view.middle)
         return np.minimum(np.abs(x), np.abs(y))
-    away = [np.abs(np.radians(wrap(craters.lon - west))) for west in ANTIMERIDIANS]
+    away = [np.abs(np.radians(wrap_longitude(craters.lon - west))) for west in ANTIMERIDIANS]
     return np.min(away, axis=0) * np.cos(np.radians(craters.lat)) * MOON_M
 
 
-def recall(seams: View, found: pd.DataFrame, truth: Craters) -> dict:
+def recall(seams: View, catalogue: pd.DataFrame, truth: Craters) -> dict:
     """Recall of true craters that lie across where a view's images meet, and of all others."""
-    result = match(craters_of(found), truth, TRUE_IOU, MIN_DIAMETER_M, MOON_M).truth
+    result = match_craters(craters_of(catalogue), truth, TRUE_IOU, MIN_DIAMETER_M, MOON_M).truth
     craters = craters_of(result)
     across, hit = seam_m(seams, craters) < craters.diameter_m / 2, result["hit"].to_numpy()
     judged = seams.inside(craters)
@@ -298,17 +302,17 @@ def recall(seams: View, found: pd.DataFrame, truth: Craters) -> dict:
 def measure(folder: Path, mosaic: Mosaic) -> dict:
     """Make all runs and compare them with the first."""
     all_views = views(mosaic)
-    found = [view.run(folder) for view in all_views]
+    catalogues = [view.run(folder) for view in all_views]
     truth = read_craters(ROOT / "demo" / "craters.csv")
     names = [f"{view.name}, {view.margin}" for view in all_views]
-    known = dict(zip(names, zip(all_views, found, strict=True), strict=True))
+    by_name = dict(zip(names, zip(all_views, catalogues, strict=True), strict=True))
     return dict(
-        again={name: _again(known, name) for name in names[1:]},
-        again_near_middle={name: _again(known, name, ALIKE_DEG) for name in names[1:]},
-        geometry={name: geometry(view, truth) for name, (view, _) in known.items() if view.margin == "always"},
-        doubled={name: _doubled(table) for name, (_, table) in known.items()},
-        recall=_recalls(known, truth),
-        same_rows={f"{one} and {other}": _same(known[one][1], known[other][1]) for one, other in EQUAL},
+        again={name: _again(by_name, name) for name in names[1:]},
+        again_near_middle={name: _again(by_name, name, ALIKE_DEG) for name in names[1:]},
+        geometry={name: geometry(view, truth) for name, (view, _) in by_name.items() if view.margin == "always"},
+        doubled={name: _doubled(table) for name, (_, table) in by_name.items()},
+        recall=_recalls(by_name, truth),
+        same_rows={f"{one} and {other}": _same(by_name[one][1], by_name[other][1]) for one, other in EQUAL},
     )
 
 
@@ -324,34 +328,34 @@ CUT = {
 }
 
 
-def _again(known: dict, name: str, within_deg: float = 180) -> dict:
+def _again(by_name: dict, name: str, within_deg: float = 180) -> dict:
     """Craters of the original found again in another view, away from the rims of both, near the region's middle."""
-    (original, one), (view, other) = known["original, always"], known[name]
+    (original, expected), (view, catalogue) = by_name["original, always"], by_name[name]
 
     def inside(craters: Craters) -> np.ndarray:
         away = np.degrees(distance(craters.lon, craters.lat, *MIDDLE))
         return original.inside(craters) & view.inside(craters) & (away <= within_deg)
 
-    return found_again(one, other, inside, original.scenes[0].transform.a)
+    return found_again(expected, catalogue, inside, original.scenes[0].transform.a)
 
 
 def _doubled(table: pd.DataFrame) -> dict:
     """Pairs of rows that overlap more than suppression allows, and nearly so, where they were found."""
-    own = table.assign(lon=table["own_lon"], lat=table["own_lat"])
-    pairs = pairs_inside(own, 0.2)
+    positions = table.assign(lon=table["own_lon"], lat=table["own_lat"])
+    pairs = pairs_inside(positions, 0.2)
     return dict(rows=len(table), above_threshold=int((pairs["iou"] > 0.4).sum()), iou_02_to_04=len(pairs))
 
 
-def _recalls(known: dict, truth: Craters) -> dict:
+def _recalls(by_name: dict, truth: Craters) -> dict:
     """Recall where images meet: of the images that do, and as a control of one image of the same place."""
     return {
-        where: {name: recall(known[names[1]][0], known[name][1], truth) for name in names}
-        for where, names in CUT.items()
+        place: {name: recall(by_name[names[1]][0], by_name[name][1], truth) for name in names}
+        for place, names in CUT.items()
     }
 
 
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> dict:
-    return dict(rows=[len(one), len(other)], same=len(same_rows(one, other)[0]))
+def _same(first: pd.DataFrame, second: pd.DataFrame) -> dict:
+    return dict(rows=[len(first), len(second)], same=len(same_rows(first, second)[0]))
 
 
 def tables(figures: dict) -> str:
@@ -383,13 +387,13 @@ AGAIN = ["found again", "centres apart (px): median, 95 %", "diameter: median ra
          "centre within 1 px", "diameter within 2 %"]  # fmt: skip
 
 
-def _shown(one: dict) -> list[str]:
+def _shown(row: dict) -> list[str]:
     """How well craters were found again, as text in the order of AGAIN."""
-    off, size_off = one["offset_px"], one["size_off"]
+    off, size_off = row["offset_px"], row["size_off"]
     return [
-        as_percent(one["again"]), f"{off['median']:.2f}, {off['p95']:.2f}", f"{one['size_ratio']['median']:.4f}",
-        f"{size_off['median']:.1%}, {size_off['p95']:.1%}", f"{one['centre_within_bar']['share']:.1%}",
-        f"{one['size_within_bar']['share']:.1%}",
+        as_percent(row["again"]), f"{off['median']:.2f}, {off['p95']:.2f}", f"{row['size_ratio']['median']:.4f}",
+        f"{size_off['median']:.1%}, {size_off['p95']:.1%}", f"{row['centre_within_bar']['share']:.1%}",
+        f"{row['size_within_bar']['share']:.1%}",
     ]  # fmt: skip
 
 
@@ -398,9 +402,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mosaic", type=Path, help="the global lunar mosaic")
     parser.add_argument("folder", nargs="?", type=Path, help="for scenes and results; a temporary one if left out")
-    given = parser.parse_args()
-    with working_folder(given.folder) as folder:
-        figures = measure(Path(folder), Mosaic(given.mosaic.resolve()))
+    arguments = parser.parse_args()
+    with working_folder(arguments.folder) as folder:
+        figures = measure(Path(folder), Mosaic(arguments.mosaic.resolve()))
     keep("projections", figures)
     print(tables(figures))
 

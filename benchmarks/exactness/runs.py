@@ -17,19 +17,19 @@ from affine import Affine
 from scipy.spatial import cKDTree
 from scipy.stats import binomtest
 
-from orbitile.cores import cores
-from orbitile.files import write_json
-from orbitile.overlap.boxes import GroundBoxes
-from orbitile.overlap.search import Question, overlapping
+from orbitile.base.cores import core_count
+from orbitile.base.files import write_json
+from orbitile.detections.nms.boxes import GroundBoxes
+from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
+from orbitile.detections.nms.settings import NmsSettings
 from orbitile.settings import Settings
-from orbitile.space.bodies import body
+from orbitile.space.bodies import find_body
 from orbitile.space.ground import unit_vectors
-from orbitile.stages.suppress import Rules
 from orbitile.tables.craters import Craters
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-MOON_M = body("Moon").radius_m
+MOON_M = find_body("Moon").radius_m
 STRETCH = [57, 217]
 """0.5th and 99.5th percentile of the global lunar mosaic that the demo's scenes were cut from."""
 PRECISION = 1e-6
@@ -61,9 +61,9 @@ class Run:
         return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> NmsSettings:
         """How the run suppresses."""
-        return Rules(**Settings.model_validate(self._settings).suppression_rules, radius_m=MOON_M)
+        return NmsSettings(**Settings.model_validate(self._settings).nms_settings, radius_m=MOON_M)
 
     @property
     def catalogue(self) -> pd.DataFrame:
@@ -92,9 +92,9 @@ class Run:
         return settings | dict(run=self.name) | self.changes
 
 
-def working_folder(given: Path | None) -> AbstractContextManager:
+def working_folder(folder: Path | None) -> AbstractContextManager:
     """The folder for scenes and runs: the one given, or a temporary one."""
-    return nullcontext(str(given.resolve())) if given else tempfile.TemporaryDirectory(prefix="orbitile-")
+    return nullcontext(str(folder.resolve())) if folder else tempfile.TemporaryDirectory(prefix="orbitile-")
 
 
 def write_scenes(scenes: Iterable[Scene], folder: Path) -> Path:
@@ -126,16 +126,16 @@ def _write_image(scene: Scene, path: Path) -> None:
             sink.write_mask(scene.valid)
 
 
-def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def same_rows(catalogue: pd.DataFrame, reference: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (i, j) of the same row in two tables of detections, each row at most once."""
-    near = _pairs_within(one, other, 2 * np.radians(PRECISION))
-    sizes, others = (table[["width_m", "height_m"]].to_numpy() for table in (one, other))
-    scores, other_scores = (table["score"].to_numpy(float) for table in (one, other))
-    places, other_places = (table[["lon", "lat"]].to_numpy() for table in (one, other))
+    near = _pairs_within(catalogue, reference, 2 * np.radians(PRECISION))
+    sizes, other_sizes = (table[["width_m", "height_m"]].to_numpy() for table in (catalogue, reference))
+    scores, other_scores = (table["score"].to_numpy(float) for table in (catalogue, reference))
+    places, other_places = (table[["lon", "lat"]].to_numpy() for table in (catalogue, reference))
     i, j = near.T
     apart = np.abs(places[i] - other_places[j])
     same = (np.minimum(apart, 360 - apart) <= PRECISION).all(axis=1)
-    same &= (np.abs(sizes[i] / others[j] - 1) <= PRECISION).all(axis=1)
+    same &= (np.abs(sizes[i] / other_sizes[j] - 1) <= PRECISION).all(axis=1)
     same &= np.abs(scores[i] - other_scores[j]) <= PRECISION
     i, j = i[same], j[same]
     _, first = np.unique(i, return_index=True)
@@ -144,16 +144,16 @@ def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> tuple[np.ndarray, np.nd
     return i[first], j[first]
 
 
-def _pairs_within(one: pd.DataFrame, other: pd.DataFrame, angle: float) -> np.ndarray:
-    trees = [cKDTree(unit_vectors(table["lon"].to_numpy(), table["lat"].to_numpy())) for table in (one, other)]
-    found = trees[0].query_ball_tree(trees[1], angle)
-    return np.array([(i, j) for i, some in enumerate(found) for j in some], int).reshape(-1, 2)
+def _pairs_within(first: pd.DataFrame, second: pd.DataFrame, angle: float) -> np.ndarray:
+    trees = [cKDTree(unit_vectors(table["lon"].to_numpy(), table["lat"].to_numpy())) for table in (first, second)]
+    neighbours = trees[0].query_ball_tree(trees[1], angle)
+    return np.array([(i, j) for i, indices in enumerate(neighbours) for j in indices], int).reshape(-1, 2)
 
 
-def overlaps(one: pd.DataFrame, other: pd.DataFrame, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def overlaps(first: pd.DataFrame, second: pd.DataFrame, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs (i, j, IoU) of detections of two tables with an IoU above a threshold."""
-    boxes = [GroundBoxes.of(table, MOON_M) for table in (one, other)]
-    return overlapping(*boxes, Question(threshold))
+    boxes = [GroundBoxes.of(table, MOON_M) for table in (first, second)]
+    return find_overlaps_between(*boxes, OverlapCriterion(threshold))
 
 
 def pairs_inside(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -177,11 +177,11 @@ def share(hits: int, count: int) -> dict:
     return dict(hits=int(hits), count=int(count), share=hits / count, low=interval.low, high=interval.high)
 
 
-def as_percent(one: dict) -> str:
+def as_percent(rate: dict) -> str:
     """A share as text: percent, interval, count."""
-    if not one["count"]:
+    if not rate["count"]:
         return "none"
-    return f"{one['share']:.1%} ({one['low']:.1%} to {one['high']:.1%}, n = {one['count']})"
+    return f"{rate['share']:.1%} ({rate['low']:.1%} to {rate['high']:.1%}, n = {rate['count']})"
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -192,6 +192,6 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def keep(name: str, figures: dict) -> None:
     """Write figures to benchmarks/results/<name>.json, with what they were measured on."""
-    machine = dict(python=platform.python_version(), machine=platform.machine(), cores=cores())
+    machine = dict(python=platform.python_version(), machine=platform.machine(), cores=core_count())
     RESULTS.mkdir(exist_ok=True)
     write_json(RESULTS / f"{name}.json", figures | dict(measured_on=machine))

@@ -21,7 +21,7 @@ import rasterio
 import yaml
 from rasterio.windows import Window
 
-from orbitile.files import write_json
+from orbitile.base.files import write_json
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo" / "fractures"
@@ -59,12 +59,12 @@ def mask(results: Path) -> np.ndarray:
         return source.read(1) >= np.ceil(threshold * 255)
 
 
-def differences(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+def differences(mask: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     """How much two masks differ."""
-    odd, either = np.count_nonzero(one != other), np.count_nonzero(one | other)
+    differ, either = np.count_nonzero(mask != reference), np.count_nonzero(mask | reference)
     return dict(
-        differing_percent=100 * odd / one.size, differing_of_positive_percent=100 * odd / np.count_nonzero(one),
-        iou=1 - odd / either,
+        differing_percent=100 * differ / mask.size, differing_of_positive_percent=100 * differ / np.count_nonzero(mask),
+        iou=1 - differ / either,
     )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def compare_tiles(folder: Path) -> list[dict]:
         scales = [dict(gsd_m=118.45, tile_px=tile, overlap_px=overlap)]
         masks[name] = mask(mapped(folder, f"tiles{tile}-{overlap}", scene, scales=scales))
     base = next(iter(masks.values()))
-    rows += [dict(tiles=name) | differences(base, other) for name, other in list(masks.items())[1:]]
+    rows += [dict(tiles=name) | differences(base, mask_of_tiles) for name, mask_of_tiles in list(masks.items())[1:]]
     for offset in OFFSETS:
         path = folder / f"west{offset}.tif"
         _cut(scene["west"], path, offset)
@@ -116,8 +116,8 @@ def main() -> None:
     """Compare, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", help="for scenes and results; a temporary one by default")
-    given = parser.parse_args().folder
-    with nullcontext(given) if given else tempfile.TemporaryDirectory(prefix="bench-tiles-") as name:
+    results = parser.parse_args().folder
+    with nullcontext(results) if results else tempfile.TemporaryDirectory(prefix="bench-tiles-") as name:
         folder = Path(name).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         record = dict(tiles=compare_tiles(folder), scales=compare_scales(folder))

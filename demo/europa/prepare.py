@@ -64,10 +64,10 @@ def put_together(crops: list[Crop]) -> Region:
                                           strict=True))  # fmt: skip
     pixels, covered = np.zeros(shape, np.uint8), np.zeros(shape, bool)
     for crop in crops:
-        where = area(crop)
-        if (pixels[where] != crop.pixels)[covered[where]].any():
+        window = area(crop)
+        if (pixels[window] != crop.pixels)[covered[window]].any():
             raise ValueError(f"the crop at {crop.col + left}, {crop.row + top} does not agree with those it overlaps")
-        pixels[where], covered[where] = crop.pixels, True
+        pixels[window], covered[window] = crop.pixels, True
     region = Region(pixels, covered, distinct(crops))
     check_plates(region, crops)
     return region
@@ -81,14 +81,14 @@ def area(crop: Crop) -> tuple[slice, slice]:
 
 def distinct(crops: list[Crop]) -> list[tuple[int, int, np.ndarray]]:
     """Each plate once (row, column, mask), however many crops hold it, in order of place."""
-    found = {}
+    groups = {}
     for crop in crops:
         for number in np.unique(crop.instances[crop.instances > 0]):
             rows, cols = np.nonzero(crop.instances == number)
             mask = crop.instances[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1] == number
             at = int(crop.row + rows.min()), int(crop.col + cols.min())
-            found[at, mask.shape, mask.tobytes()] = (*at, mask)
-    return [found[key] for key in sorted(found)]
+            groups[at, mask.shape, mask.tobytes()] = (*at, mask)
+    return [groups[key] for key in sorted(groups)]
 
 
 def union(region: Region) -> np.ndarray:

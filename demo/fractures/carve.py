@@ -87,18 +87,18 @@ class Patch:
 
 def patches(rng: np.random.Generator, side: tuple[int, int]) -> list[Patch]:
     """Patches in a scene of (columns, rows), apart from each other; fewer where there is no room."""
-    found: list[Patch] = []
+    placed: list[Patch] = []
     for _ in range(40 * PATCHES):
         radius = rng.uniform(*PATCH_PX)
         col, row = rng.uniform(0.4 * radius, np.array(side) - 0.4 * radius)
-        if all(np.hypot(col - p.col, row - p.row) > 1.1 * (radius + p.radius) for p in found):
+        if all(np.hypot(col - p.col, row - p.row) > 1.1 * (radius + p.radius) for p in placed):
             waves = np.column_stack([rng.uniform(0.02, 0.13, 4), rng.uniform(0, 2 * np.pi, 4)])
             width = float(np.clip(rng.lognormal(np.log(7), 0.45), 4, 16))
-            azimuth = (len(found) // 2 + rng.random()) * 2 * np.pi / PATCHES  # evenly spread over every second patch
-            found.append(Patch(col, row, radius, waves, width, azimuth))
-        if len(found) == PATCHES:
+            azimuth = (len(placed) // 2 + rng.random()) * 2 * np.pi / PATCHES  # evenly spread over every second patch
+            placed.append(Patch(col, row, radius, waves, width, azimuth))
+        if len(placed) == PATCHES:
             break
-    return found
+    return placed
 
 
 def fracture_of(rng: np.random.Generator, path: np.ndarray, patch: Patch, network: str) -> Fracture:
@@ -117,15 +117,15 @@ def polygonal(rng: np.random.Generator, patch: Patch) -> list[Fracture]:
     cells = Voronoi(seeds)
     edges = [edge for edge in long_edges(cells, 0.25 * patch.spacing, patch) if rng.random() < 0.78]
     degree = np.bincount(np.ravel(edges).astype(int), minlength=len(cells.vertices))
-    found = [fracture_of(rng, bent(rng, *cells.vertices[edge]), patch, "polygonal") for edge in edges]
-    return [replace(one, fades=tuple(degree[edge] == 1)) for one, edge in zip(found, edges, strict=True)]
+    lines = [fracture_of(rng, bent(rng, *cells.vertices[edge]), patch, "polygonal") for edge in edges]
+    return [replace(line, fades=tuple(degree[edge] == 1)) for line, edge in zip(lines, edges, strict=True)]
 
 
 def long_edges(cells: Voronoi, least: float, patch: Patch) -> list[list[int]]:
     """The edges of cells, as pairs of vertices, that lie in a patch and are longer than `least` pixels."""
     inside = patch.holds(cells.vertices)
-    whole = [edge for edge in cells.ridge_vertices if -1 not in edge and inside[edge].all()]
-    return [edge for edge in whole if np.hypot(*np.diff(cells.vertices[edge], axis=0)[0]) > least]
+    finite = [edge for edge in cells.ridge_vertices if -1 not in edge and inside[edge].all()]
+    return [edge for edge in finite if np.hypot(*np.diff(cells.vertices[edge], axis=0)[0]) > least]
 
 
 def relaxed(points: np.ndarray, least: float) -> np.ndarray:
@@ -153,20 +153,20 @@ def parallel(rng: np.random.Generator, patch: Patch) -> list[Fracture]:
     turn = np.array([[cosine, sine], [-sine, cosine]])
     reach = 1.4 * patch.radius
     swing = wave(rng, 0.12 * patch.radius, 1.6 * patch.radius)
-    found = []
+    lines = []
     for across in np.arange(-reach, reach, 0.8 * patch.spacing):
         at = -reach + rng.uniform(0, patch.radius)
         while at < reach:
             length = patch.spacing * rng.uniform(2, 8)
             along = np.arange(at, at + length, 8.0)
-            own = wave(rng, 2.5, 70)
+            wiggle = wave(rng, 2.5, 70)
             shift = across + rng.normal(0, 0.15 * patch.spacing)
-            path = np.column_stack([along, shift + swing(along) + own(along)]) @ turn + patch.centre
+            path = np.column_stack([along, shift + swing(along) + wiggle(along)]) @ turn + patch.centre
             inside = patch.holds(path)
             if inside.sum() >= 6:
-                found.append(fracture_of(rng, path[longest_run(inside)], patch, "parallel"))
+                lines.append(fracture_of(rng, path[longest_run(inside)], patch, "parallel"))
             at += length + patch.spacing * rng.uniform(-0.3, 1.2)
-    return found
+    return lines
 
 
 def wave(rng: np.random.Generator, amplitude: float, length: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -187,7 +187,7 @@ def fractures(seed: int, side: tuple[int, int]) -> list[Fracture]:
     """The fractures of a scene of (columns, rows): polygonal networks and parallel sets in turn."""
     rng = np.random.default_rng(seed)
     kinds = (polygonal, parallel)
-    return [one for i, patch in enumerate(patches(rng, side)) for one in kinds[i % 2](rng, patch)]
+    return [fracture for i, patch in enumerate(patches(rng, side)) for fracture in kinds[i % 2](rng, patch)]
 
 
 def smooth(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,47 +198,53 @@ def smooth(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points, np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
 
 
-def strength(one: Fracture, along: np.ndarray) -> np.ndarray:
+def strength(fracture: Fracture, along: np.ndarray) -> np.ndarray:
     """Share 0..1 of the full depth at distances along a fracture: it fades towards its free ends."""
-    fade = min(FADE * one.width_px, along[-1] / 2)
+    fade = min(FADE * fracture.width_px, along[-1] / 2)
     start, end = (np.clip(way / fade, 0, 1) if free else np.ones_like(along)
-                  for way, free in zip((along, along[-1] - along), one.fades, strict=True))  # fmt: skip
+                  for way, free in zip((along, along[-1] - along), fracture.fades, strict=True))  # fmt: skip
     return np.sqrt(start * end)
 
 
-def cross_section(one: Fracture, off: np.ndarray) -> np.ndarray:
+def cross_section(fracture: Fracture, off: np.ndarray) -> np.ndarray:
     """Change of height over the full depth at distances from the middle, in half widths: -1 in the middle."""
     off = np.abs(off)
-    floor = -np.clip(1 - (off if one.profile == "V" else off**3), 0, None)
-    rim = RIM * np.sin(np.pi * np.clip((off - 1) / 0.8, 0, 1)) if one.rim else 0
+    floor = -np.clip(1 - (off if fracture.profile == "V" else off**3), 0, None)
+    rim = RIM * np.sin(np.pi * np.clip((off - 1) / 0.8, 0, 1)) if fracture.rim else 0
     return floor + rim
 
 
-def groove(one: Fracture, side: tuple[int, int], gsd_m: float) -> tuple[tuple[slice, slice], np.ndarray]:
+def groove(fracture: Fracture, side: tuple[int, int], gsd_m: float) -> tuple[tuple[slice, slice], np.ndarray]:
     """Change of height in metres that a fracture makes, and where (rows, columns) in a scene of (columns, rows)."""
-    points, along = smooth(one.path)
-    share = strength(one, along)
-    reach = 0.9 * one.width_px + 1
+    points, along = smooth(fracture.path)
+    share = strength(fracture, along)
+    reach = 0.9 * fracture.width_px + 1
     left, top = np.clip(np.floor(points.min(axis=0) - reach), 0, side).astype(int)
     right, bottom = np.clip(np.ceil(points.max(axis=0) + reach), 0, side).astype(int)
-    where = slice(top, bottom), slice(left, right)
-    rows, cols = np.mgrid[where]
+    window = slice(top, bottom), slice(left, right)
+    rows, cols = np.mgrid[window]
     off, nearest = cKDTree(points).query(
         np.column_stack([cols.ravel() + 0.5, rows.ravel() + 0.5]), distance_upper_bound=reach
     )
     share = np.append(share, 0)[nearest]
-    half = one.width_px / 2 * np.maximum(0.4 + 0.6 * share, 1e-9)
-    change = one.depth_ratio * one.width_px * gsd_m * share * cross_section(one, np.where(share > 0, off / half, 9))
-    return where, change.reshape(rows.shape)
+    half = fracture.width_px / 2 * np.maximum(0.4 + 0.6 * share, 1e-9)
+    change = (
+        fracture.depth_ratio
+        * fracture.width_px
+        * gsd_m
+        * share
+        * cross_section(fracture, np.where(share > 0, off / half, 9))
+    )
+    return window, change.reshape(rows.shape)
 
 
-def carved(some: list[Fracture], side: tuple[int, int], gsd_m: float) -> np.ndarray:
+def carved(drawn: list[Fracture], side: tuple[int, int], gsd_m: float) -> np.ndarray:
     """Change of height in metres (rows, columns) that fractures make: where they meet, the deepest holds."""
     floor, rim = np.zeros(side[::-1]), np.zeros(side[::-1])
-    for one in some:
-        where, change = groove(one, side, gsd_m)
-        floor[where] = np.minimum(floor[where], change)
-        rim[where] = np.maximum(rim[where], change)
+    for fracture in drawn:
+        window, change = groove(fracture, side, gsd_m)
+        floor[window] = np.minimum(floor[window], change)
+        rim[window] = np.maximum(rim[window], change)
     return gaussian_filter(floor + rim, SHARPNESS_PX)
 
 
@@ -265,12 +271,12 @@ class Sun:
 
 def sun_of(height: np.ndarray, shade: np.ndarray, gsd_m: float, azimuth: float) -> tuple[Sun, float]:
     """The sun that a shaded relief was made with, to half a degree of altitude, and the correlation reached."""
-    seen = (shade > 1) & (shade < 255)
+    unsaturated = (shade > 1) & (shade < 255)
     best = (-1.0, Sun(azimuth, 0))
     for altitude in np.arange(20, 60, 0.5):
-        cosine = Sun(azimuth, altitude).cosine(height, gsd_m)[seen]
-        slope, offset = np.polyfit(cosine[::7], shade[seen][::7], 1)
-        correlation = np.corrcoef(cosine[::7], shade[seen][::7])[0, 1]
+        cosine = Sun(azimuth, altitude).cosine(height, gsd_m)[unsaturated]
+        slope, offset = np.polyfit(cosine[::7], shade[unsaturated][::7], 1)
+        correlation = np.corrcoef(cosine[::7], shade[unsaturated][::7])[0, 1]
         best = max(best, (correlation, Sun(azimuth, float(altitude), float(slope), float(offset))), key=lambda b: b[0])
     return best[1], float(best[0])
 
@@ -286,15 +292,15 @@ def word_of(width_px: float) -> str:
     return next(word for word, end in WORDS.items() if width_px < end)
 
 
-def truth(some: list[Fracture], transform: rasterio.Affine, crs: object) -> geopandas.GeoDataFrame:
+def truth(drawn: list[Fracture], transform: rasterio.Affine, crs: object) -> geopandas.GeoDataFrame:
     """The lines of fractures on the map, as far as they are deep enough to be seen."""
     lines, rows = [], []
-    for one in some:
-        points, along = smooth(one.path)
-        deep = points[strength(one, along) >= TRUTH_FROM]
+    for fracture in drawn:
+        points, along = smooth(fracture.path)
+        deep = points[strength(fracture, along) >= TRUTH_FROM]
         lines.append(shapely.LineString(np.column_stack(transform @ deep.T)).simplify(0.1 * transform.a))
-        rows.append(dict(width_px=round(one.width_px, 2), width=word_of(one.width_px), profile=one.profile,
-                         network=one.network))  # fmt: skip
+        rows.append(dict(width_px=round(fracture.width_px, 2), width=word_of(fracture.width_px),
+                         profile=fracture.profile, network=fracture.network))  # fmt: skip
     return geopandas.GeoDataFrame(rows, geometry=lines, crs=crs)
 
 
@@ -312,14 +318,14 @@ def main(elevation: Path, shade: Path, out: Path, name: str, seed: int, split: i
     """Write the scene or scenes and the truth."""
     out.mkdir(parents=True, exist_ok=True)
     with rasterio.open(elevation) as terrain, rasterio.open(shade) as relief:
-        height, given, gsd_m = terrain.read(1).astype(float), relief.read(1), relief.transform.a
-        sun, correlation = sun_of(height, given, gsd_m, float(re.search(r"_az(\d+)", shade.name)[1]))
-        some = fractures(seed, (relief.width, relief.height))
-        pixels = fractured(given, height, carved(some, (relief.width, relief.height), gsd_m), sun, gsd_m)
-        print(f"{name}: {sun}, correlation {correlation:.4f}; {len(some)} fractures")
+        height, grey, gsd_m = terrain.read(1).astype(float), relief.read(1), relief.transform.a
+        sun, correlation = sun_of(height, grey, gsd_m, float(re.search(r"_az(\d+)", shade.name)[1]))
+        drawn = fractures(seed, (relief.width, relief.height))
+        pixels = fractured(grey, height, carved(drawn, (relief.width, relief.height), gsd_m), sun, gsd_m)
+        print(f"{name}: {sun}, correlation {correlation:.4f}; {len(drawn)} fractures")
         for part, first, last in [("", 0, None)] if split is None else [("_west", 0, split), ("_east", split, None)]:
             write_scene(out / f"fractured_{name}{part}.tif", pixels[:, first:last], relief, first)
-        lines = truth(some, relief.transform, relief.crs)
+        lines = truth(drawn, relief.transform, relief.crs)
     pyogrio.write_dataframe(lines, out / f"truth_{name}.gpkg", layer="fractures", driver="GPKG")
 
 

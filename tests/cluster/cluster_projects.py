@@ -37,7 +37,7 @@ def made(project: Project, target: str) -> Project:
 
 def only_tiled(project: Project, *later: str) -> Project:
     """A project with nothing done but the tiles: what `infer` made is gone, and what was made `later` than that."""
-    for folder in ("work/infer", "raw", *later, "jobs", "logs"):
+    for folder in ("work/infer", "predictions", *later, "jobs", "logs"):
         shutil.rmtree(project.result(folder))
     return project
 

@@ -62,7 +62,7 @@ def test_a_cancelled_job(cluster: Cluster, tiled: Project, undisturbed: Project)
         assert running.driver.wait(300) == 1
     kept = pieces(tiled)
     assert len(kept) >= 2
-    assert "told to stop" in reasons(tiled)[0], cluster.situation()
+    assert "stopped by SIGTERM" in reasons(tiled)[0], cluster.situation()
     finish(tiled, undisturbed, kept)
     assert reasons(tiled) == []
 
@@ -102,7 +102,7 @@ def test_out_of_time(cluster: Cluster, tiled: Project, undisturbed: Project):
     with inferring(tiled, cluster, "--set-resources", "infer:runtime=1") as running:
         assert running.driver.wait(400) == 1
         assert cluster.job(running.job).state == "TIMEOUT"
-    assert "told to stop" in reasons(tiled)[0]
+    assert "stopped by SIGTERM" in reasons(tiled)[0]
     finish(tiled, undisturbed, pieces(tiled))
 
 

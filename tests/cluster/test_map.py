@@ -42,11 +42,11 @@ def test_a_cancelled_job(cluster: Cluster, local: Project, tiled: Project):
         assert running.driver.wait(300) == 1
     kept = pieces(tiled)
     said = tiled.ask("failures").stdout
-    assert "told to stop" in said
+    assert "stopped by SIGTERM" in said
     assert "-- results/small/outlines/" in said
     assert made(tiled, MAP).mapped == local.mapped
     assert kept.items() <= pieces(tiled).items()
-    assert searched(tiled) == len(pd.concat(map(pd.read_parquet, tiled.result("raw").glob("*.parquet"))))
+    assert searched(tiled) == len(pd.concat(map(pd.read_parquet, tiled.result("predictions").glob("*.parquet"))))
 
 
 def searched(project: Project) -> int:

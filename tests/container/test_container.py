@@ -81,7 +81,8 @@ def test_results_belong_to_the_caller(finished):
 
 
 def test_networks_train_and_find_inside(tmp_path):
-    tests = [f"tests/unit/test_{name}.py" for name in ("train", "weights", "yolo")]
+    names = ("training/test_train_detector", "inference/models/test_weights", "inference/models/test_yolo")
+    tests = [f"tests/unit/{name}.py" for name in names]
     command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests"), *tests]
     done = inside(tmp_path, *command)
     assert done.returncode == 0, done.stdout

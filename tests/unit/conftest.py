@@ -9,15 +9,17 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from plan_rows import plan_row
 
-from orbitile.files import write_text
-from orbitile.jobs.lock import held
-from orbitile.jobs.pieces import Progress
-from orbitile.jobs.place import DETECTION, Place
+from orbitile.base.files import write_text
+from orbitile.jobs.lock import hold_lock
+from orbitile.jobs.paths import JobPaths
+from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, RUNNING, Attempt
-from orbitile.tables.detections import PLACED
+from orbitile.pipeline import DETECTION
+from orbitile.tables.detections import GEOLOCATED
 from orbitile.tables.parquet import write_table
-from orbitile.tables.plan import Group, Origin, Unplanned, write_plan
+from orbitile.tables.plan import PlanGroup, PlanOrigin, UnplannedScene, write_plan
 
 TABLE = pa.schema([pa.field("scene", pa.string())])
 
@@ -30,17 +32,17 @@ class RunFolder:
 
     def plan(self, groups, unplanned="", gigapixels=1.0, chain=DETECTION):
         """A plan of groups, as strings of scenes named by letters."""
-        rows = [dict(scene=scene, group=group, path=f"{scene}.tif") for group, some in groups.items() for scene in some]
-        refused = [Unplanned(scene, f"{scene}.tif", "1-1", f"{scene}.tif: made up") for scene in unplanned]
-        members = [Group(name, [], [], "version", gigapixels) for name in groups]
-        write_plan(rows, members, refused, Origin("", "", "", chain), self.path / "plan.parquet")
+        rows = [plan_row(scene, group) for group, scenes in groups.items() for scene in scenes]
+        refused = [UnplannedScene(scene, f"{scene}.tif", "1-1", f"{scene}.tif: made up") for scene in unplanned]
+        members = [PlanGroup(name, [], [], "version", gigapixels) for name in groups]
+        write_plan(rows, members, refused, PlanOrigin("", "", "", chain), self.path / "plan.parquet")
 
-    def place(self, rule, group):
-        return Place(self.path, rule, group)
+    def job(self, rule, group):
+        return JobPaths(self.path, rule, group)
 
     def table(self, rule, group, pieces=(), rows=0):
         """A stage's table of a group, made of pieces."""
-        path = self.place(rule, group).table
+        path = self.job(rule, group).table
         metadata = dict(pieces=json.dumps([str(piece) for piece in pieces]))
         write_table(pd.DataFrame(dict(scene=["a"] * rows)), TABLE, path, metadata)
         return path
@@ -52,15 +54,15 @@ class RunFolder:
         path.write_bytes(bytes(1000))
         return path
 
-    def attempts(self, rule, group, *states, progress=None, **other):
+    def attempts(self, rule, group, *states, progress=None, **columns):
         """The record of a job whose attempts ended in the given states."""
-        host = dict(host="node7", threads=4, slurm_job=None) | other
-        list_of = [
-            Attempt(time.time() - 100, ended=None if state == RUNNING else time.time(), state=state, **host,
-                    progress=progress or Progress())
+        fixed = dict(host="node7", threads=4, slurm_job=None) | columns
+        attempts = [
+            Attempt(time.time() - 100, ended=None if state == RUNNING else time.time(), state=state, **fixed,
+                    progress=progress or JobProgress())
             for state in states
         ]  # fmt: skip
-        write_text(self.place(rule, group).record, json.dumps([asdict(one) for one in list_of]))
+        write_text(self.job(rule, group).record, json.dumps([asdict(attempt) for attempt in attempts]))
 
     def done(self, rule, group, progress=None, **table):
         """A stage of a group that has finished."""
@@ -69,7 +71,7 @@ class RunFolder:
 
     def running(self, rule, group):
         """Hold a job's lock."""
-        return held(self.place(rule, group).lock)
+        return hold_lock(self.job(rule, group).lock)
 
     def files(self):
         """All files, relative to the folder."""
@@ -94,11 +96,11 @@ def write_groups(folder, tables, neighbours, footprints=None):
     rows = []
     (folder / "detections").mkdir(exist_ok=True)
     for name, table in tables.items():
-        write_table(table.assign(scene=name), PLACED, folder / "detections" / f"{name}.parquet")
+        write_table(table.assign(scene=name), GEOLOCATED, folder / "detections" / f"{name}.parquet")
         lon, lat = (footprints or {}).get(name, (table["lon"].tolist(), table["lat"].tolist()))
-        rows.append(dict(scene=name, group=name, path=f"{name}.tif", outline_lon=lon, outline_lat=lat))
-    groups = [Group(name, neighbours.get(name, []), [], "version", 1.0) for name in tables]
-    write_plan(rows, groups, [], Origin("", "", ""), folder / "plan.parquet")
+        rows.append(plan_row(name, name, outline_lon=lon, outline_lat=lat))
+    groups = [PlanGroup(name, neighbours.get(name, []), [], "version", 1.0) for name in tables]
+    write_plan(rows, groups, [], PlanOrigin("", "", ""), folder / "plan.parquet")
     return str(folder / "plan.parquet")
 
 
@@ -114,5 +116,5 @@ def brightness(monkeypatch):
     from mask_runs import Brightness
 
     network = Brightness()
-    monkeypatch.setattr("orbitile.stages.infer.load", lambda choice: network)
+    monkeypatch.setattr("orbitile.stages.infer.load_network", lambda choice: network)
     return network

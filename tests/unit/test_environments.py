@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow" / "lib"
 SETS = ["rasters", "networks", "isis"]
 # The Snakefile runs this stage itself, so that no rule names it.
-PLAN = LIBRARY / "orbitile" / "stages" / "plan.py"
+PLAN = LIBRARY / "orbitile" / "planning" / "plan.py"
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
 
 
@@ -32,8 +32,8 @@ def locked():
     """The versions in the lock for the Python of the sets."""
     lines = (ROOT / "envs" / "requirements.lock").read_text().splitlines()
     requirements = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].strip()]
-    chosen = [one for one in requirements if one.marker is None or one.marker.evaluate(PYTHON)]
-    return {requirement.name: str(requirement.specifier) for requirement in chosen}
+    applicable = [line for line in requirements if line.marker is None or line.marker.evaluate(PYTHON)]
+    return {requirement.name: str(requirement.specifier) for requirement in applicable}
 
 
 def rules():
@@ -71,33 +71,33 @@ def modules(name):
 
 def needed(paths):
     """The packages that files import, themselves and through our library."""
-    waiting, seen, packages = list(paths), set(), set()
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
+    queue, read, packages = list(paths), set(), set()
+    while queue:
+        path = queue.pop()
+        if path not in read:
+            read.add(path)
             names = list(imported(path))
             packages |= {name.split(".")[0] for name in names}
-            waiting += [module for name in names for module in modules(name)]
+            queue += [module for name in names for module in modules(name)]
     return packages - sys.stdlib_module_names - {"orbitile"}
 
 
 def distributions(packages):
     """The names by which pip may know each package."""
-    known = packages_distributions()
-    return {package: {name.lower().replace("_", "-") for name in known[package]} for package in packages}
+    distributions_of = packages_distributions()
+    return {package: {name.lower().replace("_", "-") for name in distributions_of[package]} for package in packages}
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_pin_is_the_locks(name):
-    found = pins(name)
-    assert found == {package: locked().get(package) for package in found}
+    versions = pins(name)
+    assert versions == {package: locked().get(package) for package in versions}
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_import_of_a_set_is_pinned(name):
-    found = distributions(needed(served(name)))
-    assert {package for package, names in found.items() if not names & set(pins(name))} == set()
+    names_of = distributions(needed(served(name)))
+    assert {package for package, names in names_of.items() if not names & set(pins(name))} == set()
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from projects import Project, fracture_settings, make_fracture_project, refused
 
-from orbitile.files import sha256
-from orbitile.models.architectures import build
-from orbitile.models.weights import save_tensors
+from orbitile.base.files import sha256
+from orbitile.inference.models.architectures import build_network
+from orbitile.inference.models.weights import save_tensors
 
 SMALL_NETWORK = "unet:tu-mobilenetv3_small_050"
 STATED = dict(network="deeplabv3_mobilenet_v3_large", classes=["background", "fracture"], mean=[0.5] * 3, std=[0.2] * 3)
@@ -84,7 +84,7 @@ def test_labels(project: Project, truth: geopandas.GeoDataFrame, change: Callabl
     labels = project.folder / "labels.gpkg"
     change(truth).to_file(labels)
     bad = learning(project, labels, classes=classes).change(labels=dict(class_field=class_field))
-    refused(bad, *words, options=(), target="train_segmentation")
+    refused(bad, *words, options=(), target="train_segmenter")
     assert not list(project.result("training").rglob("*.parquet"))
 
 
@@ -116,7 +116,7 @@ def test_weights_for_more_channels(project: Project):
     path = project.folder / "two.safetensors"
     about = dict(family="segmentation", network=SMALL_NETWORK, names={0: "fracture"}, channels=2,
                  mean=[0.5, 0.5], std=[0.2, 0.2])  # fmt: skip
-    save_tensors(path, build(SMALL_NETWORK, 2, 1).state_dict(), about)
+    save_tensors(path, build_network(SMALL_NETWORK, 2, 1).state_dict(), about)
     refused(weights(project, path), "west", "has 1 channel", "takes 2", options=())
 
 
@@ -153,7 +153,7 @@ def test_a_state_dict_of_no_known_network(project: Project):
 
 def test_weights_that_are_trained_here_are_used(project: Project):
     learner = learning(project, Path(project.settings["evaluation"]["truth"]))
-    done = learner.run("train_segmentation")
+    done = learner.run("train_segmenter")
     assert done.returncode == 0, done.stderr
     folder = learner.result("training/segmentation")
     assert SMALL_NETWORK in (folder / "model_card.md").read_text()
@@ -166,7 +166,7 @@ def test_weights_that_are_trained_here_are_used(project: Project):
 def test_a_state_dict_of_torchvision_is_used(project: Project):
     torch.manual_seed(0)
     path = project.folder / "deeplab.pth"
-    torch.save(build(STATED["network"], 1, 2).state_dict(), path)
+    torch.save(build_network(STATED["network"], 1, 2).state_dict(), path)
     other = weights(project, path, **STATED).change(evaluation={})
     done = other.run("all")
     assert done.returncode == 0, done.stderr

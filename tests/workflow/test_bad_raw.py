@@ -77,4 +77,4 @@ def test_bad_scenes_are_refused_or_left_out_by_name(project: Project):
     (project.folder / "kernels" / "attitudes.bc").symlink_to(next(HIRISE.glob("*.bc")))
     done = allowed.run("results/small/georeferenced/still.parquet")
     assert done.returncode == 0, done.stderr
-    assert project.rasters("still")["still"].way == "spice"
+    assert project.rasters("still")["still"].georef_method == "spice"

@@ -1,16 +1,23 @@
 """The whole chain on real lunar scenes: what comes out, and what is done again when."""
 
 import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import geopandas
 import matplotlib.image
 import pandas as pd
+import pyarrow.parquet as pq
 import pyogrio
 import pytest
+import rasterio
 from affine import Affine
 from projects import SIDE, Project, cut, write_scenes
 
-from orbitile.tables.vectors import WAY
+from orbitile.base.provenance import provenance
+from orbitile.tables.vectors import GEOREF_COLUMNS
 
 AFTER_SUPPRESSION = {"suppress", "vectorise", "catalogue", "overview", "evaluate", "all"}
 
@@ -34,8 +41,8 @@ def test_craters_are_found_where_the_truth_has_them(finished: Project):
 
 def test_the_catalogue_is_the_union_of_the_groups(finished: Project):
     catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet"))
-    assert set(catalogue["way"]) == {"projected"}
-    catalogue = catalogue.drop(columns=["geometry", *WAY])
+    assert set(catalogue["georef_method"]) == {"projected"}
+    catalogue = catalogue.drop(columns=["geometry", *GEOREF_COLUMNS])
     groups = pd.concat(pd.read_parquet(finished.result(f"suppressed/{name}.parquet")) for name in ("east", "west"))
     by = ["lat", "lon", "width_m"]
     pd.testing.assert_frame_equal(
@@ -52,13 +59,39 @@ def test_a_finished_run_has_nothing_to_do(finished: Project):
     assert finished.jobs("all", "annotated") == set()
 
 
+def test_results_say_which_version_made_them(finished: Project):
+    manifest = json.loads(finished.result("catalogue/craters.json").read_text())
+    expected = provenance()
+    assert expected.items() <= manifest.items()
+    assert expected == json.loads(pq.read_schema(finished.result("plan.parquet")).metadata[b"plan"])["provenance"]
+    for row in finished.rasters("east").values():
+        with rasterio.open(row.path) as source:
+            assert expected.items() <= source.tags().items()
+
+
+def test_another_commit_makes_nothing_again(finished: Project, tmp_path: Path):
+    """What the library takes for its own commit is that of another repository here."""
+    environment = dict(GIT_DIR=str(tmp_path / ".git"), GIT_WORK_TREE=str(tmp_path))
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    for command in (("init",), (*identity, "commit", "--allow-empty", "-m", "made up")):
+        subprocess.run(["git", "-C", tmp_path, *command], check=True, env=os.environ | environment)
+    other = replace(finished, environment=environment)
+    assert other.jobs("all") == set()
+    copy = other.copy(tmp_path / "copy")
+    copy.result("catalogue/craters.json").unlink()
+    assert copy.run("all").returncode == 0
+    manifests = [json.loads(run.result("catalogue/craters.json").read_text()) for run in (finished, copy)]
+    assert manifests[0].pop("orbitile_commit") != manifests[1].pop("orbitile_commit")
+    assert manifests[0] == manifests[1]
+
+
 def test_a_changed_setting_reruns_only_what_it_touches(finished: Project):
     suppression = finished.settings["suppression"] | {"score_threshold": 0.5}
     assert finished.change(suppression=suppression).jobs("all") == AFTER_SUPPRESSION
 
 
 def test_a_deleted_result_is_made_again_with_what_hangs_on_it(finished: Project):
-    raw = finished.result("raw/east.parquet")
+    raw = finished.result("predictions/east.parquet")
     before, aside = finished.result("catalogue/craters.json").read_text(), raw.with_suffix(".aside")
     raw.rename(aside)
     assert finished.jobs("all") == {"infer", "untile"} | AFTER_SUPPRESSION

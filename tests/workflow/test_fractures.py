@@ -15,7 +15,7 @@ import rasterio
 import shapely
 from projects import FRACTURED_ROW, SIDE, Project, fracture_settings, make_fracture_project, write_scenes
 
-from orbitile.shapes.polygons import Layers, outlines
+from orbitile.features.shapes.polygons import PieceLayers, mask_polygons
 from orbitile.space.grids import Grid
 
 SCENES = ("west", "east")
@@ -24,7 +24,7 @@ THRESHOLD = 0.39
 """What the demo's weights state."""
 LONG_PX = 6
 """Longer edges of polygons along an axis look as if a tile's edge had cut them."""
-AFTER_OUTLINES = {"unite", "chart", "compare", "all"}
+AFTER_OUTLINES = {"assemble_map", "overview_map", "evaluate_map", "all"}
 ALONE = dict(in_step=dict(col=-293, row=769, side=576), out_of_step=dict(col=-288, row=790, side=576))
 """Cuts that begin a multiple of 32 px from where the mosaic's tiles begin, and others."""
 EDGE_PX = 64
@@ -280,7 +280,7 @@ def pasted(project: Project, scene: str) -> np.ndarray:
     tiles = pd.read_parquet(project.result(f"tiles/{scene}.parquet"))
     answers = [
         pd.read_parquet(project.folder / path)
-        for path in pd.read_parquet(project.result(f"raw/{scene}.parquet"))["path"].unique()
+        for path in pd.read_parquet(project.result(f"predictions/{scene}.parquet"))["path"].unique()
     ]
     probability = pd.concat(answers).set_index("tile")["probability"]
     whole = np.zeros((3 * SIDE, 3 * SIDE), np.uint8)
@@ -288,7 +288,7 @@ def pasted(project: Project, scene: str) -> np.ndarray:
         pixels = np.frombuffer(probability[one.tile], np.uint8).reshape(one.height, one.width)
         whole[SIDE + one.row : SIDE + one.row + one.height, SIDE + one.col : SIDE + one.col + one.width] = pixels
     own = whole[SIDE : SIDE + grid.height, SIDE : SIDE + grid.width]
-    return outlines(Layers(own >= np.ceil(THRESHOLD * 255)), *grid.index).polygons
+    return mask_polygons(PieceLayers(own >= np.ceil(THRESHOLD * 255)), *grid.index).polygons
 
 
 def test_tiles_leave_no_straight_cuts(mapped: Project, larger_tiles: Project):

@@ -13,14 +13,16 @@ import rasterio
 from affine import Affine
 from projects import SIDE, Project, cut, demo_settings, make_project, write_scenes
 
-from orbitile.tables.detections import DETECTIONS, PLACED, RAW
+from orbitile.tables.detections import DETECTIONS, GEOLOCATED, TILE_DETECTIONS
 from orbitile.tables.parquet import write_table
 from orbitile.tables.rasters import write_rasters
 from orbitile.tables.tiles import SCHEMA as TILES
 
 GROUPS = 306
 FAILED = "s117"
-TABLES = dict(georeferenced=None, scaled=None, tiles=TILES, raw=RAW, detections=PLACED, suppressed=DETECTIONS)
+TABLES = dict(
+    georeferenced=None, scaled=None, tiles=TILES, raw=TILE_DETECTIONS, detections=GEOLOCATED, suppressed=DETECTIONS
+)
 
 
 def write_speckle(path: Path, number: int) -> None:
@@ -87,7 +89,7 @@ def test_one_failed_group_is_run_again_by_name(many: Project):
 def test_an_unknown_group_is_named(many: Project):
     done = many.run("results/small/suppressed/s999.parquet")
     assert done.returncode == 1
-    assert "no group 's999' in the plan" in done.stderr
+    assert "the plan has no group 's999'" in done.stderr
 
 
 def spoil(project: Project) -> Path:

@@ -16,7 +16,7 @@ from projects import SCENE, Project, demo_settings, write_image, write_scenes
 from pyproj import CRS
 from raw_archive import HIRISE as HIRISE_EDR
 
-from orbitile.isis.sequences import PROGRAMS
+from orbitile.georeferencing.instruments.hirise import HIRISE as HIRISE_INSTRUMENT
 from orbitile.jobs.failures import read_failures
 from orbitile.space.ground import Ground
 from orbitile.tables.plan import read_rows
@@ -60,7 +60,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(folder, settings(folder))
     done = project.run("all")
     assert done.returncode == 0, done.stderr
-    assert "only its corners or control points are known" in done.stderr
+    assert "georeferenced by its corners or control points alone" in done.stderr
     return project
 
 
@@ -71,9 +71,11 @@ def rasters(finished: Project) -> dict:
 
 
 def test_every_way_is_in_the_plan(finished: Project):
-    plan = {row["scene"]: row for row in read_rows(finished.result("plan.parquet"))}
-    assert {name: row["way"] for name, row in plan.items()} == dict(edr="spice", pair="projected", plain="corners")
-    assert 100 < plan["edr"]["error_m"] < 1000 < plan["plain"]["error_m"]
+    plan = {row.scene: row for row in read_rows(finished.result("plan.parquet"))}
+    assert {name: row.georef_method for name, row in plan.items()} == dict(
+        edr="spice", pair="projected", plain="corners"
+    )
+    assert 100 < plan["edr"].error_m < 1000 < plan["plain"].error_m
 
 
 def test_the_raw_image_lies_where_isis_puts_it(finished: Project, rasters: dict):
@@ -85,9 +87,9 @@ def test_the_raw_image_lies_where_isis_puts_it(finished: Project, rasters: dict)
     place = row.grid.to_map(cols.mean() + 0.5, rows.mean() + 0.5)
     expected = Ground(row.crs_wkt, RADIUS_M).xy(*map(np.array, CENTRE), *place)
     assert np.hypot(*np.subtract(place, expected)) < 15
-    own_m = next(row for row in read_rows(finished.result("plan.parquet")) if row["scene"] == "edr")["image_gsd_m"]
+    own_m = next(row for row in read_rows(finished.result("plan.parquet")) if row.scene == "edr").image_gsd_m
     assert valid.sum() * GSD_M**2 == pytest.approx(256 * 5000 * own_m**2, rel=0.02)
-    assert 0 < row.low < row.high
+    assert 0 < row.low[0] < row.high[0]
 
 
 def test_the_raster_says_how_it_came_onto_the_map(rasters: dict):
@@ -96,7 +98,11 @@ def test_the_raster_says_how_it_came_onto_the_map(rasters: dict):
         assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert source.dtypes == ("uint16",)
         assert CRS(source.crs.to_wkt()).ellipsoid.semi_major_metre == RADIUS_M
-    assert (tags["way"], tags["instrument"], tags["product_id"]) == ("spice", "HIRISE", "PSP_001446_1790_BG12_0")
+    assert (tags["georef_method"], tags["instrument"], tags["product_id"]) == (
+        "spice",
+        "HIRISE",
+        "PSP_001446_1790_BG12_0",
+    )
     assert (tags["kernels"], float(tags["expected_error_m"])) == (str(HIRISE), rasters["edr"].error_m)
     assert 0 < float(tags["projection_error_px"]) < 0.1
 
@@ -104,10 +110,12 @@ def test_the_raster_says_how_it_came_onto_the_map(rasters: dict):
 def test_corners_are_told_loudly(finished: Project, rasters: dict):
     log = finished.result("logs/georeference/g.log").read_text()
     error_m = rasters["plain"].error_m
-    assert f"WARNING orbitile.ways.placed: scene plain: only its corners or control points are known: places may be " \
-           f"{error_m:.0f} m off" in log  # fmt: skip
+    warning = (
+        "WARNING orbitile.georeferencing.project_image: scene plain: georeferenced by its corners or control points "
+    )
+    assert f"{warning}alone: positions may be {error_m:.0f} m off" in log
     with rasterio.open(rasters["plain"].path) as source:
-        assert (source.tags()["way"], source.tags()["corners"]) == ("corners", FOUR)
+        assert (source.tags()["georef_method"], source.tags()["corners"]) == ("corners", FOUR)
         assert float(source.tags()["expected_error_m"]) == error_m > 1000
         assert np.degrees((source.bounds.left + source.bounds.right) / 2 / RADIUS_M) == pytest.approx(
             -156.6925, abs=1e-4
@@ -135,10 +143,10 @@ def test_a_catalogue_is_made_of_all(finished: Project, rasters: dict):
     assert set(found["scene"]) <= {"edr", "pair", "plain"}
     assert found["scene"].value_counts()["pair"] > 5
     assert found["lon"].between(-156.8, -156.6).all()
-    ways = {row.scene: (row.way, row.error_m) for row in rasters.values()}
+    ways = {row.scene: (row.georef_method, row.error_m) for row in rasters.values()}
     for row in found.itertuples():
         way, error_m = ways[row.scene]
-        assert row.way == way
+        assert row.georef_method == way
         assert row.error_m == pytest.approx(error_m, nan_ok=True) if error_m else np.isnan(row.error_m)
 
 
@@ -159,7 +167,7 @@ TABLES = [f"results/small/georeferenced/{name}.parquet" for name in ("raw", "cut
 @pytest.fixture
 def through_isis(tmp_path: Path) -> tuple[Project, FakeIsis]:
     """Groups of their own: a scene and a strip through ISIS, an image that is cut short, one that is mapped already."""
-    fake = FakeIsis.install(tmp_path / "isis", PROGRAMS["HIRISE"])
+    fake = FakeIsis.install(tmp_path / "isis", HIRISE_INSTRUMENT.isis.names)
     place = dict(crs="IAU_2015:49910", transform=Affine(GSD_M, 0, PLACE[0], 0, -GSD_M, PLACE[1]))
     write_mars(tmp_path / "images" / "mapped.tif", moon(0, 300), **place)
     write_mars(tmp_path / "images" / "cut.tif", np.random.default_rng(0).integers(1, 255, (300, 300)))
@@ -200,12 +208,12 @@ def test_isis_is_run_for_its_group_alone_and_what_fails_is_told(through_isis: tu
     assert done.returncode == 0, done.stderr
     assert [path.name for path in allowed.result("isis").iterdir()] == ["raw.parquet"]
     made = project.rasters("raw")
-    assert (list(made), made["of-one"].way) == (["of-one", "raw"], "isis")
+    assert (list(made), made["of-one"].georef_method) == (["of-one", "raw"], "isis")
     row = made["raw"]
-    assert (row.way, row.grid.gsd_m, row.width, row.height) == ("isis", GSD_M, 3, 2)
+    assert (row.georef_method, row.grid.gsd_m, row.width, row.height) == ("isis", GSD_M, 3, 2)
     with rasterio.open(row.path) as source:
         assert source.read(1).tolist() == [[1, 2, 3], [4, 5, 6]]
-        assert source.tags()["way"] == "isis"
-    assert [call["program"] for call in fake.calls][-4:] == list(PROGRAMS["HIRISE"])
+        assert source.tags()["georef_method"] == "isis"
+    assert [call["program"] for call in fake.calls][-4:] == list(HIRISE_INSTRUMENT.isis.names)
     assert project.rasters("cut") == {}
     assert allowed.jobs(*TABLES) == set()

@@ -13,7 +13,8 @@ rule vectorise:
         mem_mb=growing(1000, 500),
         runtime=growing(10, 5),
     params:
-        look=settings.vectors.model_dump(),
+        code_version=code_version("vectorise"),
+        vectors=settings.vectors.model_dump(),
         body=settings.body,
         plan=PLAN,
     message:
@@ -39,12 +40,13 @@ rule catalogue:
         mem_mb=growing(2000, 20),
         runtime=growing(20, 1),
     params:
-        rules=settings.suppression_rules,
-        look=settings.vectors.model_dump(),
+        code_version=code_version("catalogue"),
+        nms_settings=settings.nms_settings,
+        vectors=settings.vectors.model_dump(),
         body=settings.body,
         origin=settings.origin,
         plan=PLAN,
-        unplanned=[one.scene for one in plan.unplanned],
+        unplanned=[scene.scene for scene in plan.unplanned],
         allow_failures=settings.allow_failures,
     message:
         "catalogue of the whole run"
@@ -68,6 +70,7 @@ rule overview:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        code_version=code_version("overview"),
         body=settings.body,
     message:
         "picture of the whole run"

@@ -24,11 +24,11 @@ def growing(base, per_gigapixel=0):
     return needs
 
 
-def beside(stage):
+def lender_tables(stage):
     """The tables of a stage in the groups whose scenes lend pixels to those of a group."""
 
     def tables(wildcards):
-        groups = plan.group(wildcards.group).beside
+        groups = plan.group(wildcards.group).lenders
         return expand(f"{RESULTS}/{stage}/{{group}}.parquet", group=groups)
 
     return tables

@@ -1,6 +1,6 @@
 rule untile:
     input:
-        raw=f"{RESULTS}/raw/{{group}}.parquet",
+        predictions=f"{RESULTS}/predictions/{{group}}.parquet",
         tiles=f"{RESULTS}/tiles/{{group}}.parquet",
         rasters=f"{RESULTS}/scaled/{{group}}.parquet",
     output:
@@ -15,7 +15,8 @@ rule untile:
         mem_mb=growing(1000, 500),
         runtime=growing(10, 5),
     params:
-        duties=settings.duties,
+        code_version=code_version("untile"),
+        size_limits=settings.size_limits,
         body=settings.body,
     message:
         "untile {wildcards.group}"
@@ -25,8 +26,8 @@ rule untile:
 
 rule suppress:
     input:
-        f"{RESULTS}/detections/{{group}}.parquet",
-        lambda wildcards: expand(
+        group=f"{RESULTS}/detections/{{group}}.parquet",
+        rings=lambda wildcards: expand(
             f"{RESULTS}/detections/{{group}}.parquet",
             group=chain(*plan.rings(wildcards.group, settings.rings)),
         ),
@@ -43,8 +44,9 @@ rule suppress:
         mem_mb=growing(1000, 500),
         runtime=growing(10, 5),
     params:
+        code_version=code_version("suppress"),
         plan=PLAN,
-        rules=settings.suppression_rules,
+        nms_settings=settings.nms_settings,
         body=settings.body,
     message:
         "suppress {wildcards.group}"

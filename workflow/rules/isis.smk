@@ -11,10 +11,11 @@ rule isis:
         mem_mb=growing(4000, 500),
         runtime=growing(30, 60),
     params:
+        code_version=code_version("isis"),
         plan=PLAN,
         version=lambda wildcards: plan.group(wildcards.group).version,
         gsd_m=settings.finest_m,
-        spice=settings.isis_choice,
+        spice_choice=settings.spice_choice,
         folder=f"{RESULTS}/work/isis",
     message:
         "isis {wildcards.group}"

@@ -1,6 +1,6 @@
 rule stitch:
     input:
-        raw=f"{RESULTS}/raw/{{group}}.parquet",
+        predictions=f"{RESULTS}/predictions/{{group}}.parquet",
         tiles=f"{RESULTS}/tiles/{{group}}.parquet",
         scaled=f"{RESULTS}/scaled/{{group}}.parquet",
     output:
@@ -15,7 +15,8 @@ rule stitch:
         mem_mb=growing(3000),
         runtime=growing(10, 15),
     params:
-        sizes=settings.tile_sizes,
+        code_version=code_version("stitch"),
+        tile_sizes=settings.tile_sizes,
         folder=f"{RESULTS}/probability",
     message:
         "stitch {wildcards.group}"
@@ -26,7 +27,7 @@ rule stitch:
 rule outline:
     input:
         stitched=f"{RESULTS}/stitched/{{group}}.parquet",
-        beside=beside("stitched"),
+        lenders=lender_tables("stitched"),
         weights=ancient(settings.model.weights) if settings.model else [],
     output:
         f"{RESULTS}/outlines/{{group}}.parquet",
@@ -40,7 +41,8 @@ rule outline:
         mem_mb=growing(3000, 200),
         runtime=growing(10, 30),
     params:
-        tracing=settings.tracing,
+        code_version=code_version("outline"),
+        outline_settings=settings.outline_settings,
         folder=f"{RESULTS}/work/outline",
     message:
         "outline {wildcards.group}"
@@ -48,7 +50,7 @@ rule outline:
         "../scripts/outline.py"
 
 
-rule unite:
+rule assemble_map:
     input:
         outlines=expand(f"{RESULTS}/outlines/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
@@ -67,28 +69,29 @@ rule unite:
         summary=f"{RESULTS}/map/summary.csv",
         rose=f"{RESULTS}/map/rose.png",
     log:
-        f"{RESULTS}/logs/unite.log",
+        f"{RESULTS}/logs/assemble_map.log",
     benchmark:
-        f"{RESULTS}/benchmarks/unite.tsv"
+        f"{RESULTS}/benchmarks/assemble_map.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(3000, 100),
         runtime=growing(20, 2),
     params:
-        filters=settings.filters,
+        code_version=code_version("assemble_map"),
+        polygon_filters=settings.polygon_filters,
         body=settings.body,
         origin=settings.origin,
         plan=PLAN,
-        unplanned=[one.scene for one in plan.unplanned],
+        unplanned=[scene.scene for scene in plan.unplanned],
         allow_failures=settings.allow_failures,
     message:
         "polygons and lines of the whole run"
     script:
-        "../scripts/unite.py"
+        "../scripts/assemble_map.py"
 
 
-rule chart:
+rule overview_map:
     input:
         polygons=f"{RESULTS}/map/polygons.parquet",
         lines=f"{RESULTS}/map/lines.parquet",
@@ -96,26 +99,29 @@ rule chart:
     output:
         f"{RESULTS}/map/map.png",
     log:
-        f"{RESULTS}/logs/chart.log",
+        f"{RESULTS}/logs/overview_map.log",
     benchmark:
-        f"{RESULTS}/benchmarks/chart.tsv"
+        f"{RESULTS}/benchmarks/overview_map.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        code_version=code_version("overview_map"),
         body=settings.body,
     message:
         "picture of the whole map"
     script:
-        "../scripts/chart.py"
+        "../scripts/overview_map.py"
 
 
-rule compare:
+rule evaluate_map:
     input:
         lines=f"{RESULTS}/map/lines.parquet",
-        truth=lambda wildcards: needed("evaluation.truth", settings.evaluation.truth),
+        truth=lambda wildcards: required_setting(
+            "evaluation.truth", settings.evaluation.truth
+        ),
         scaled=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
         weights=ancient(settings.model.weights) if settings.model else [],
@@ -123,24 +129,25 @@ rule compare:
         metrics=f"{RESULTS}/evaluation/metrics.json",
         plot=f"{RESULTS}/evaluation/metrics.png",
     log:
-        f"{RESULTS}/logs/compare.log",
+        f"{RESULTS}/logs/evaluate_map.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare.tsv"
+        f"{RESULTS}/benchmarks/evaluate_map.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(60, 20),
     params:
-        comparison=settings.comparison,
+        code_version=code_version("evaluate_map"),
+        map_comparison=settings.map_comparison,
         body=settings.body,
     message:
-        "compare with {input.truth}"
+        "evaluate the map against {input.truth}"
     script:
-        "../scripts/compare.py"
+        "../scripts/evaluate_map.py"
 
 
-rule overlay:
+rule annotate_map:
     input:
         scaled=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
         stitched=lambda wildcards: f"{RESULTS}/stitched/{plan.group_of(wildcards.scene)}.parquet",
@@ -149,17 +156,18 @@ rule overlay:
     output:
         f"{RESULTS}/annotated/{{scene}}.png",
     log:
-        f"{RESULTS}/logs/overlay/{{scene}}.log",
+        f"{RESULTS}/logs/annotate_map/{{scene}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/overlay/{{scene}}.tsv"
+        f"{RESULTS}/benchmarks/annotate_map/{{scene}}.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        code_version=code_version("annotate_map"),
         body=settings.body,
     message:
-        "overlay {wildcards.scene}"
+        "annotate {wildcards.scene} with the map"
     script:
-        "../scripts/overlay.py"
+        "../scripts/annotate_map.py"

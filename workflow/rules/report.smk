@@ -1,7 +1,7 @@
 rule report:
     input:
-        table=f"{RESULTS}/{LAST[settings.chain].table}",
-        proof=f"{RESULTS}/{LAST[settings.chain].proof}",
+        table=f"{RESULTS}/{CHAIN_RESULTS[settings.chain].table}",
+        manifest=f"{RESULTS}/{CHAIN_RESULTS[settings.chain].manifest}",
     output:
         index=f"{RESULTS}/report/index.html",
         jobs=f"{RESULTS}/report/jobs.csv",
@@ -14,6 +14,7 @@ rule report:
     conda:
         "../../envs/rasters.yaml"
     params:
+        code_version=code_version("report"),
         results=subpath(output.index, ancestor=2),
     message:
         "report on the whole run"

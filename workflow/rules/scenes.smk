@@ -17,14 +17,15 @@ rule georeference:
         mem_mb=growing(1500, 200),
         runtime=growing(10, 10),
     params:
+        code_version=code_version("georeference"),
         plan=PLAN,
         # Changes with the group's scenes and their images. As inputs, thousands of images would
         # cost Snakemake more than all its jobs.
         version=lambda wildcards: plan.group(wildcards.group).version,
         body=settings.body,
-        placing=settings.placing,
+        target_grid=settings.target_grid,
         stretch=settings.stretch,
-        merging=settings.merging,
+        merge_options=settings.merge_options,
         folder=f"{RESULTS}/rasters",
     message:
         "georeference {wildcards.group}"
@@ -35,7 +36,7 @@ rule georeference:
 rule downsample:
     input:
         rasters=f"{RESULTS}/georeferenced/{{group}}.parquet",
-        beside=beside("georeferenced"),
+        lenders=lender_tables("georeferenced"),
     output:
         f"{RESULTS}/scaled/{{group}}.parquet",
     log:
@@ -48,6 +49,7 @@ rule downsample:
         mem_mb=growing(1500, 100),
         runtime=growing(10, 5),
     params:
+        code_version=code_version("downsample"),
         scales={
             scale.gsd_m: factor
             for scale, factor in zip(settings.scales, settings.factors)

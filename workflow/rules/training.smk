@@ -1,29 +1,32 @@
-rule training_tiles:
+rule detector_tiles:
     input:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
-        craters=lambda wildcards: needed("training", settings.training).craters,
+        craters=lambda wildcards: required_setting(
+            "training", settings.training
+        ).craters,
     output:
         f"{RESULTS}/training/tiles.parquet",
     log:
-        f"{RESULTS}/logs/training_tiles.log",
+        f"{RESULTS}/logs/detector_tiles.log",
     benchmark:
-        f"{RESULTS}/benchmarks/training_tiles.tsv"
+        f"{RESULTS}/benchmarks/detector_tiles.tsv"
     conda:
         "../../envs/networks.yaml"
     resources:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        drawing=settings.drawing,
+        code_version=code_version("detector_tiles"),
+        tile_drawing=settings.tile_drawing,
         body=settings.body,
         folder=subpath(output[0], parent=True),
     message:
-        "draw training tiles"
+        "draw tiles for the detector"
     script:
-        "../scripts/training_tiles.py"
+        "../scripts/detector_tiles.py"
 
 
-rule train:
+rule train_detector:
     input:
         f"{RESULTS}/training/tiles.parquet",
     output:
@@ -32,9 +35,9 @@ rule train:
         curves=f"{RESULTS}/training/curves.png",
         card=f"{RESULTS}/training/model_card.md",
     log:
-        f"{RESULTS}/logs/train.log",
+        f"{RESULTS}/logs/train_detector.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train.tsv"
+        f"{RESULTS}/benchmarks/train_detector.tsv"
     conda:
         "../../envs/networks.yaml"
     threads: 64
@@ -42,42 +45,44 @@ rule train:
         mem_mb=growing(16000),
         runtime=growing(1440),
     params:
-        recipe=settings.recipe,
+        code_version=code_version("train_detector"),
+        detector_recipe=settings.detector_recipe,
     message:
         "train the detector"
     script:
-        "../scripts/train.py"
+        "../scripts/train_detector.py"
 
 
-rule label:
+rule rasterise_labels:
     input:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
-        labels=lambda wildcards: needed(
+        labels=lambda wildcards: required_setting(
             "segmentation_training", settings.segmentation_training
         ).labels,
     output:
         f"{RESULTS}/training/segmentation/tiles.parquet",
     log:
-        f"{RESULTS}/logs/label.log",
+        f"{RESULTS}/logs/rasterise_labels.log",
     benchmark:
-        f"{RESULTS}/benchmarks/label.tsv"
+        f"{RESULTS}/benchmarks/rasterise_labels.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(60, 20),
     params:
-        labels=settings.training_labels,
-        cut=settings.tile_cut,
+        code_version=code_version("rasterise_labels"),
+        label_rasterisation=settings.label_rasterisation,
+        training_tile_cut=settings.training_tile_cut,
         body=settings.body,
         folder=f"{RESULTS}/training/segmentation/labels",
     message:
-        "label scenes, cut training tiles"
+        "rasterise labels, cut training tiles"
     script:
-        "../scripts/label.py"
+        "../scripts/rasterise_labels.py"
 
 
-rule train_segmentation:
+rule train_segmenter:
     input:
         f"{RESULTS}/training/segmentation/tiles.parquet",
         ancient(settings.segmentation_training.start_from or [])
@@ -89,9 +94,9 @@ rule train_segmentation:
         curves=f"{RESULTS}/training/segmentation/curves.png",
         card=f"{RESULTS}/training/segmentation/model_card.md",
     log:
-        f"{RESULTS}/logs/train_segmentation.log",
+        f"{RESULTS}/logs/train_segmenter.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_segmentation.tsv"
+        f"{RESULTS}/benchmarks/train_segmenter.tsv"
     conda:
         "../../envs/networks.yaml"
     threads: 64
@@ -99,8 +104,9 @@ rule train_segmentation:
         mem_mb=growing(16000),
         runtime=growing(1440),
     params:
-        recipe=settings.segmentation_recipe,
+        code_version=code_version("train_segmenter"),
+        segmenter_recipe=settings.segmenter_recipe,
     message:
         "train the segmentation network"
     script:
-        "../scripts/train_segmentation.py"
+        "../scripts/train_segmenter.py"

@@ -1,13 +1,13 @@
 """Draw one scene with its craters."""
 
+from orbitile.detections.matching import MatchCriteria
 from orbitile.jobs.job import job
-from orbitile.space.bodies import body
-from orbitile.stages.annotate import annotate
-from orbitile.stages.evaluate import Yardstick
+from orbitile.space.bodies import find_body
+from orbitile.stages.annotate import annotate_craters
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads):
-        yardstick = Yardstick(**params.yardstick, radius_m=body(params.body).radius_m)
+        criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
         truth = files.truth or None
-        annotate(files.rasters, snakemake.wildcards.scene, files.craters, truth, yardstick, snakemake.output[0])
+        annotate_craters(files.rasters, snakemake.wildcards.scene, files.craters, truth, criteria, snakemake.output[0])

@@ -7,5 +7,5 @@ from orbitile.tables.rasters import RasterTables
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
-        tables = RasterTables(files.rasters, files.beside)
+        tables = RasterTables(files.rasters, files.lenders)
         downsample(tables, params.scales, params.folder, snakemake.output[0], work)

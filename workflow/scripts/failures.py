@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orbitile.jobs.watching import show_failures
+from orbitile.jobs.show import show_failures
 
 if __name__ == "__main__":
     show_failures(Path(snakemake.params.results))

@@ -6,11 +6,11 @@ if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
         # Imported here, so that a job that runs out of memory on the way is on record.
-        from orbitile.models.adapter import ModelChoice
-        from orbitile.searching.rows import Search
+        from orbitile.inference.models.network import ModelChoice
+        from orbitile.inference.tile_rows import InferenceSettings
         from orbitile.stages.infer import infer
         from orbitile.tables.rasters import RasterTables
 
-        search = Search(ModelChoice(**params.choice), params.tile_px, snakemake.threads)
-        tables = RasterTables(files.rasters, files.beside)
-        infer(files.tiles, tables, search, params.folder, snakemake.output[0], work)
+        settings = InferenceSettings(ModelChoice(**params.model_choice), params.tile_px, snakemake.threads)
+        tables = RasterTables(files.rasters, files.lenders)
+        infer(files.tiles, tables, settings, params.folder, snakemake.output[0], work)

@@ -7,4 +7,4 @@ from orbitile.stages.report import report
 
 if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
-        report(Path(snakemake.params.results), Path(snakemake.input.proof), **snakemake.output)
+        report(Path(snakemake.params.results), Path(snakemake.input.manifest), **snakemake.output)

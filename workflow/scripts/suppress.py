@@ -1,11 +1,12 @@
 """Run the stage suppress for one group."""
 
+from orbitile.detections.nms.settings import NmsSettings
 from orbitile.jobs.job import job
-from orbitile.space.bodies import body
-from orbitile.stages.suppress import Rules, suppress
+from orbitile.space.bodies import find_body
+from orbitile.stages.suppress import DetectionTables, suppress
 
 if __name__ == "__main__":
-    params = snakemake.params
+    files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads):
-        rules = Rules(**params.rules, radius_m=body(params.body).radius_m)
-        suppress(snakemake.wildcards.group, params.plan, rules, snakemake.output[0])
+        settings = NmsSettings(**params.nms_settings, radius_m=find_body(params.body).radius_m)
+        suppress(DetectionTables(files.group, files.rings), params.plan, settings, snakemake.output[0])

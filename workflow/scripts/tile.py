@@ -1,11 +1,11 @@
 """Run the stage tile for one group."""
 
+from orbitile.detections.tiling import TileSize
 from orbitile.jobs.job import job
-from orbitile.stages.tile import tile
-from orbitile.tiling import TileSize
+from orbitile.stages.tile import tile_scenes
 
 if __name__ == "__main__":
     params = snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
-        sizes = {scale_m: TileSize(**size) for scale_m, size in params.sizes.items()}
-        tile(snakemake.input[0], sizes, params.folder, snakemake.output[0], work)
+        tile_sizes = {scale_m: TileSize(**size) for scale_m, size in params.tile_sizes.items()}
+        tile_scenes(snakemake.input[0], tile_sizes, params.folder, snakemake.output[0], work)

@@ -1,1 +1,3 @@
-"""Orbitile: from orbital images to catalogues of craters and maps of fractures."""
+"""Orbitile: from orbital images to catalogues of craters and maps of surface features."""
+
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""What failed in a run: kept per job, gathered for the person who must find out why."""
+"""What failed in a run: one file per job, gathered into one table with the command that runs it again."""
 
 import shlex
 import time
@@ -7,25 +7,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from orbitile.jobs.at_work import at_work
+from orbitile.jobs.paths import WHOLE_RUN, JobPaths, recorded_jobs
 from orbitile.jobs.pieces import Failure
-from orbitile.jobs.place import DETECTION, SEGMENTATION, WHOLE_RUN, Place, places
-from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, read_attempts, utc
-from orbitile.tables.parquet import read_table, united, write_table
-from orbitile.tables.plan import Plan, Unplanned, read_plan
+from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, format_utc, read_attempts
+from orbitile.jobs.running import running_jobs
+from orbitile.pipeline import GROUP_RESULTS, RULES
+from orbitile.tables.parquet import concat_tables, read_table, write_table
+from orbitile.tables.plan import Plan, UnplannedScene, read_plan
 
 PLAN = "plan"
-TARGETS = dict(
-    plan="", vectorise="vectors/{}.parquet", catalogue="catalogue/craters.parquet", overview="catalogue/craters.png",
-    evaluate="evaluation/metrics.json", annotate="annotated/{}.png", report="report/index.html",
-    
-    unite="map/polygons.parquet", chart="map/map.png", compare="evaluation/metrics.json", overlay="annotated/{}.png",
-    label="training/segmentation/tiles.parquet", train_segmentation="training/segmentation/model.safetensors",
-    training_tiles="training/tiles.parquet", train="training/model.safetensors",
-)  # fmt: skip
-"""What to ask for to have a failed job done again; of the other stages, the group's last table."""
-LAST_OF_GROUP = {DETECTION: "suppressed/{}.parquet", SEGMENTATION: "outlines/{}.parquet"}
-
 SCHEMA = pa.schema(
     [
         pa.field("rule", pa.string()),
@@ -41,73 +31,85 @@ SCHEMA = pa.schema(
 )
 
 
-def write_failures(place: Place, failures: list[Failure], excluded: bool) -> None:
-    """Keep a job's failures beside the run's results; none removes those of an earlier attempt."""
+def write_failures(job: JobPaths, failures: list[Failure], excluded: bool) -> None:
+    """Write a job's failures into its file; where there are none, remove the file of an earlier attempt."""
     if not failures:
-        place.failures.unlink(missing_ok=True)
+        job.failures.unlink(missing_ok=True)
         return
-    about = dict(rule=place.rule, group=place.group, excluded=excluded, time=utc(time.time()), log=str(place.log))
-    write_table(pd.DataFrame([vars(failure) | about for failure in failures]), SCHEMA, place.failures)
+    columns = dict(rule=job.rule, group=job.group, excluded=excluded, time=format_utc(time.time()), log=str(job.log))
+    write_table(pd.DataFrame([vars(failure) | columns for failure in failures]), SCHEMA, job.failures)
 
 
 def read_failures(results: Path) -> pd.DataFrame:
-    """All failures of a run that still stand (see SCHEMA): in the plan, in jobs, and jobs that ended without a word."""
+    """All failures of a run that were not mended since (see SCHEMA).
+
+    Scenes that could not be planned, failures that jobs wrote down, and jobs that were killed before they could.
+    """
     plan = read_plan(results / "plan.parquet")
-    known = _known_jobs(results, plan)
-    kept = [read_table(place.failures) for place in sorted(known) if place.failures.is_file()]
-    untold = {place for place in known if not place.failures.is_file()}
-    rows = [_silent(place) for place in sorted(untold - at_work(untold))]
-    rows += [_unplanned(one, results) for one in plan.unplanned]
-    told = pd.DataFrame([row for row in rows if row], columns=SCHEMA.names)
-    return united([*kept, told], SCHEMA).sort_values(["rule", "group", "scene", "detail"], ignore_index=True)
+    jobs = _current_jobs(results, plan)
+    written = [read_table(job.failures) for job in sorted(jobs) if job.failures.is_file()]
+    unwritten = {job for job in jobs if not job.failures.is_file()}
+    rows = [_unfinished_row(job) for job in sorted(unwritten - running_jobs(unwritten))]
+    rows += [_unplanned_row(scene, results) for scene in plan.unplanned]
+    concluded = pd.DataFrame([row for row in rows if row], columns=SCHEMA.names)
+    tables = concat_tables([*written, concluded], SCHEMA)
+    return tables.sort_values(["rule", "group", "scene", "detail"], ignore_index=True)
 
 
 def rerun_command(rows: pd.DataFrame, results: Path) -> str:
-    """What to type after `snakemake` and the run's own options to do the failed jobs again.
+    """What to type after `snakemake` and the run's own options to run the failed jobs again.
 
-    Jobs that finished with exclusions must be told to run again.
+    `rows` are those of read_failures. Jobs that finished with exclusions must be forced to run again.
     """
     excluded = sorted(set(rows["rule"][rows["excluded"]]) - {PLAN})
     force = f"--forcerun {' '.join(excluded)} " if excluded else ""
-    last = LAST_OF_GROUP[read_plan(results / "plan.parquet").chain]
-    names = {TARGETS.get(row.rule, last).format(row.group) for row in rows.itertuples()}
+    group_result = GROUP_RESULTS[read_plan(results / "plan.parquet").chain]
+    jobs = set(zip(rows["rule"], rows["group"], strict=True))
+    names = {_target(rule, group_result).format(group) for rule, group in jobs}
     targets = sorted(shlex.quote(str(results / name)) for name in names if name)
     return f"{force}-- {' '.join(targets) or 'all'}"
 
 
-def _known_jobs(results: Path, plan: Plan) -> set[Place]:
-    """The jobs that left a record or failures, without those of groups and scenes that are no more."""
+def _target(rule: str, group_result: str) -> str:
+    """The file to ask for where a rule failed; a rule of another version of the workflow counts as one of groups."""
+    target = RULES[rule].target if rule in RULES else None
+    return group_result if target is None else target
+
+
+def _current_jobs(results: Path, plan: Plan) -> set[JobPaths]:
+    """The jobs that left a record or failures, of groups and scenes that the plan still has."""
     names = {WHOLE_RUN, *plan.groups, *plan.names}
-    kept = (results / "failures").glob("*/[!.]*.parquet")
-    found = {*places(results), *(Place(results, path.parent.name, path.stem) for path in kept)}
-    return {place for place in found if place.group in names}
+    paths = (results / "failures").glob("*/[!.]*.parquet")
+    jobs = {*recorded_jobs(results), *(JobPaths(results, path.parent.name, path.stem) for path in paths)}
+    return {job for job in jobs if job.group in names}
 
 
-def _unplanned(one: Unplanned, results: Path) -> dict:
+def _unplanned_row(scene: UnplannedScene, results: Path) -> dict[str, object]:
     """The row of a scene that could not be planned."""
     return dict(
-        rule=PLAN, group="", scene=one.scene, detail="", reason=one.reason, excluded=True, time="",
+        rule=PLAN, group="", scene=scene.scene, detail="", reason=scene.reason, excluded=True, time="",
         log=str(results / "plan.parquet"), traceback="",
     )  # fmt: skip
 
 
-def _silent(place: Place) -> dict | None:
-    """The row of a job that nobody works on, where its last attempt was killed or stopped."""
-    attempts = read_attempts(place.record)
+def _unfinished_row(job: JobPaths) -> dict[str, object] | None:
+    """The row of a job that no process works on, where its last attempt was killed, stopped or failed."""
+    attempts = read_attempts(job.record)
     reason = _reason(attempts[-1]) if attempts else None
     if reason is None:
         return None
-    ended = utc(attempts[-1].ended or place.record.stat().st_mtime)
+    ended = format_utc(attempts[-1].ended or job.record.stat().st_mtime)
     return dict(
-        rule=place.rule, group=place.group, scene="", detail="", reason=reason, excluded=False, time=ended,
-        log=str(place.log), traceback="",
+        rule=job.rule, group=job.group, scene="", detail="", reason=reason, excluded=False, time=ended,
+        log=str(job.log), traceback="",
     )  # fmt: skip
 
 
 def _reason(attempt: Attempt) -> str | None:
+    """Why an attempt did not finish, in one line; None where it did."""
     job = f" (Slurm job {attempt.slurm_job})" if attempt.slurm_job else ""
     if attempt.state in (RUNNING, LOST):
-        return f"killed without a word on {attempt.host}{job}: out of memory, out of time, or the machine failed"
+        return f"killed on {attempt.host}{job}: out of memory, out of time, or the machine failed"
     if attempt.state == STOPPED:
-        return f"told to stop on {attempt.host}{job}: cancelled, preempted or out of time"
+        return f"stopped by SIGTERM on {attempt.host}{job}: cancelled, preempted or out of time"
     return attempt.reason if attempt.state == FAILED else None

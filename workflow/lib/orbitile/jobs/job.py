@@ -1,4 +1,4 @@
-"""What every job does around its stage: lock, log, follow, record, and fail in one line."""
+"""What every job does around its stage: lock, log, progress, record, and one line for an error."""
 
 import logging
 import os
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from orbitile.errors import OrbitileError
+from orbitile.base.errors import OrbitileError
 from orbitile.jobs.failures import write_failures
-from orbitile.jobs.lock import held
-from orbitile.jobs.pieces import Failure, StopError, Work
-from orbitile.jobs.place import Place
+from orbitile.jobs.lock import hold_lock
+from orbitile.jobs.paths import JobPaths
+from orbitile.jobs.pieces import Failure, JobWork, StopError
 from orbitile.jobs.records import DONE, FAILED, STOPPED, Recorder
 
 log = logging.getLogger(__name__)
@@ -21,21 +21,21 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 @contextmanager
-def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterator[Work]:
-    """Do a job's work under its lock, with its log, its record and its failures kept.
+def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterator[JobWork]:
+    """Run a job under its lock; write its log, its record and its failures.
 
-    The place of the log says which job it is (see orbitile.jobs.place). Ends the process with 1 on
-    an error, and with 143 when SIGTERM told it to end.
+    The path of the log tells which job it is (see orbitile.jobs.paths). Ends the process with 1 on
+    an error, and with 143 after SIGTERM.
     """
-    place = Place.of_log(log_path)
-    with _logged(log_path), _told(log_path), held(place.lock):
-        recorder = Recorder(place.record, threads)
-        work = Work(allow_failures, recorder.tell)
+    paths = JobPaths.of_log(log_path)
+    with _logging_to(log_path), _errors_as_exit_codes(log_path), hold_lock(paths.lock):
+        recorder = Recorder(paths.record, threads)
+        work = JobWork(allow_failures, recorder.update)
         previous = signal.signal(signal.SIGTERM, lambda number, frame: _stop(recorder, work))
         try:
             yield work
             recorder.end(DONE)
-            write_failures(place, work.failures, excluded=True)
+            write_failures(paths, work.failures, excluded=True)
         except StopError as stop:
             recorder.end(STOPPED, str(stop))
             raise
@@ -43,34 +43,34 @@ def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterat
             recorder.end(STOPPED, "interrupted")
             raise
         except Exception as error:
-            _keep(place, recorder, work, error)
+            _record_failure(paths, recorder, work, error)
             raise
         finally:
             signal.signal(signal.SIGTERM, previous)
 
 
-def _stop(recorder: Recorder, work: Work) -> None:
-    """Tell a job to stop; kept at once, since what it has at hand may take longer than the time it is left."""
+def _stop(recorder: Recorder, work: JobWork) -> None:
+    """Stop a job; recorded at once, because its current piece may take longer than the time until SIGKILL."""
     with suppress(OSError):
-        recorder.end(STOPPED, "killed before what it had at hand was done")
+        recorder.end(STOPPED, "killed before its current piece was finished")
     work.stop()
 
 
-def _keep(place: Place, recorder: Recorder, work: Work, error: Exception) -> None:
-    """Keep why a job failed, as far as the disk still takes it."""
-    whole = Failure.of(error)
+def _record_failure(paths: JobPaths, recorder: Recorder, work: JobWork, error: Exception) -> None:
+    """Write why a job failed, unless the disk does not take it."""
+    failure = Failure.of(error)
     with suppress(OSError):
-        recorder.end(FAILED, whole.reason)
-        write_failures(place, work.failures or [whole], excluded=False)
+        recorder.end(FAILED, failure.reason)
+        write_failures(paths, work.failures or [failure], excluded=False)
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
+def _errors_as_exit_codes(log_path: str) -> Iterator[None]:
     """Turn errors into lines of the log and an exit code."""
     try:
         yield
     except StopError as stop:
-        log.warning("told to stop: %s", stop)
+        log.warning("stopped by SIGTERM: %s", stop)
         raise SystemExit(TERMINATED) from None
     except OrbitileError as error:
         log.error("%s", error)
@@ -80,23 +80,23 @@ def _told(path: str) -> Iterator[None]:
         log.debug("%s", traceback.format_exc())
         raise SystemExit(1) from None
     except Exception:
-        log.exception("unexpected error, please report it with this log: %s", path)
+        log.exception("unexpected error, please report it with this log: %s", log_path)
         raise SystemExit(1) from None
 
 
 @contextmanager
-def _logged(path: str) -> Iterator[None]:
+def _logging_to(log_path: str) -> Iterator[None]:
     """Send the library's log to a file, with tracebacks, and to the terminal."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    to_file, to_terminal = logging.FileHandler(path), logging.StreamHandler()
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    to_terminal.setFormatter(logging.Formatter("%(message)s"))
-    to_terminal.setLevel(logging.INFO)
+    Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+    file_handler, terminal_handler = logging.FileHandler(log_path), logging.StreamHandler()
+    file_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    terminal_handler.setFormatter(logging.Formatter("%(message)s"))
+    terminal_handler.setLevel(logging.INFO)
     library = logging.getLogger("orbitile")
     library.setLevel(logging.DEBUG)
-    library.handlers = [to_file, to_terminal]
+    library.handlers = [file_handler, terminal_handler]
     logging.captureWarnings(True)
-    logging.getLogger("py.warnings").handlers = [to_file]
+    logging.getLogger("py.warnings").handlers = [file_handler]
     log.debug(
         "process %d on %s, Slurm job %s", os.getpid(), os.uname().nodename, os.environ.get("SLURM_JOB_ID", "none")
     )

@@ -1,4 +1,4 @@
-"""The pieces of a job's work: made one after another, kept when whole, recorded when they fail."""
+"""The pieces of a job's work: made one after another, kept when complete, recorded when they fail."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from orbitile.errors import OrbitileError, reason_of
+from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.tables.parquet import read_metadata
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class Piece:
     """One piece of a job's work: a scene, or some tiles of it.
 
-    It is finished when `path` exists, whose name holds a key of all that the piece depends on.
-    `size` counts what the job is measured in: scenes, or tiles.
+    It is finished when `path` exists, whose name holds a key of everything that the piece depends on.
+    `size` counts it in the unit of the job's progress: scenes, or tiles.
     """
 
     scene: str
@@ -29,12 +29,12 @@ class Piece:
     size: int = 1
 
     def __str__(self) -> str:
-        return _where(self.scene, self.detail)
+        return _scene_part(self.scene, self.detail)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A piece, or a job as a whole, that could not be made: why in one line, and the whole traceback."""
+    """A piece that failed, or a job as a whole: the reason in one line, and the traceback."""
 
     scene: str
     detail: str
@@ -43,24 +43,27 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception, scene: str = "", detail: str = "") -> Self:
-        """What an error tells about a piece; about the job as a whole where no scene is named."""
+        """The failure of a piece by an error; of the job as a whole where no scene is named."""
         return cls(scene, detail, reason_of(error), "".join(traceback.format_exception(error)))
 
     def __str__(self) -> str:
-        return _where(self.scene, self.detail)
+        return _scene_part(self.scene, self.detail)
 
 
-def _where(scene: str, detail: str) -> str:
+def _scene_part(scene: str, detail: str) -> str:
     return f"scene {scene}, {detail}" if detail else f"scene {scene}"
 
 
 class StopError(Exception):
-    """The job was told to end (SIGTERM); finished pieces are kept."""
+    """The job was stopped by SIGTERM; its finished pieces are kept."""
 
 
 @dataclass
-class Progress:
-    """How far a job is, in pieces and in what they are measured in; `figures` are the stage's own, by name and unit."""
+class JobProgress:
+    """How far a job is: in pieces, and as their size in a unit (scenes or tiles).
+
+    `pieces_before` and `size_before` were finished before this attempt. `figures` are the stage's, by name and unit.
+    """
 
     unit: str = ""
     pieces: int = 0
@@ -79,118 +82,117 @@ class Progress:
 
 
 @dataclass
-class Work:
-    """A job's work on its pieces; `tell` is called with the progress after each of them."""
+class JobWork:
+    """A job's work on its pieces; `report_progress` is called with the progress after each of them."""
 
     allow_failures: bool = False
-    tell: Callable[[Progress], None] = lambda progress: None
-    progress: Progress = field(default_factory=Progress)
+    report_progress: Callable[[JobProgress], None] = lambda progress: None
+    progress: JobProgress = field(default_factory=JobProgress)
     failures: list[Failure] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
-    stopping: bool = False
-    inside_a_piece: bool = False
+    is_stopping: bool = False
+    is_inside_piece: bool = False
 
-    def each(self, pieces: Sequence[Piece], make: Callable[[Piece], None], unit: str = "scenes") -> list[Piece]:
-        """Make the pieces that are not there yet, and return those that are there in the end.
+    def make_pieces(self, pieces: Sequence[Piece], make: Callable[[Piece], None], unit: str = "scenes") -> list[Piece]:
+        """Make the pieces that do not exist yet, and return all that exist in the end.
 
         A piece that fails is recorded and the others are made; OrbitileError at the end where
-        failures are not allowed. StopError after the current piece if the job was told to end.
+        failures are not allowed. StopError after the current piece if the job was stopped.
         """
         missing = [piece for piece in pieces if not piece.path.is_file()]
-        sizes = [sum(piece.size for piece in some) for some in (pieces, missing)]
-        self.begin(
-            Progress(unit, len(pieces), len(pieces) - len(missing), size=sizes[0], size_before=sizes[0] - sizes[1])
-        )
+        size = sum(piece.size for piece in pieces)
+        size_before = size - sum(piece.size for piece in missing)
+        self.begin(JobProgress(unit, len(pieces), len(pieces) - len(missing), size=size, size_before=size_before))
         for piece in missing:
             self._attempt(piece, make)
             if piece is not missing[-1]:
-                self.go_on()
+                self.check_stop()
         failed = {(failure.scene, failure.detail) for failure in self.failures}
         self.finish([piece for piece in pieces if (piece.scene, piece.detail) not in failed])
         return self.pieces
 
-    def begin(self, progress: Progress) -> None:
-        """Say what is to be done, and what of it is done already."""
+    def begin(self, progress: JobProgress) -> None:
+        """Set how much is to be done, and how much was finished before."""
         self.progress = progress
         if progress.pieces_before:
-            of_them = f" ({progress.size_before} of {progress.size} {progress.unit})"
+            in_units = f" ({progress.size_before} of {progress.size} {progress.unit})"
             log.info(
                 "%d of %d pieces already done%s", progress.pieces_before, progress.pieces,
-                of_them if progress.size != progress.pieces else "",
+                in_units if progress.size != progress.pieces else "",
             )  # fmt: skip
-        self.tell(progress)
+        self.report_progress(progress)
 
-    def made(self, size: int, pieces: int = 1) -> None:
-        """Count pieces that are there; none for a part of one."""
+    def record_made(self, size: int, pieces: int = 1) -> None:
+        """Count finished pieces and their size; `pieces` is 0 for a part of a piece."""
         self.progress.pieces_done += pieces
         self.progress.size_done += size
-        self.tell(self.progress)
+        self.report_progress(self.progress)
 
-    def failed(self, failure: Failure, error: Exception) -> None:
-        """Record a piece that could not be made."""
+    def record_failure(self, failure: Failure, error: Exception) -> None:
+        """Record a piece that failed."""
         self.failures.append(failure)
         self.progress.pieces_failed += 1
         log.error("%s failed: %s", failure, failure.reason)
         if not isinstance(error, OrbitileError):
             log.debug("%s", failure.traceback)
-        self.tell(self.progress)
+        self.report_progress(self.progress)
 
-    def go_on(self) -> None:
-        """StopError if the job was told to end."""
-        if self.stopping:
-            raise StopError(f"{self.progress.pieces_done} of {self.progress.pieces_missing} pieces made, and kept")
+    def check_stop(self) -> None:
+        """StopError if the job was stopped."""
+        if self.is_stopping:
+            raise StopError(f"{self.progress.pieces_done} of {self.progress.pieces_missing} pieces finished and kept")
 
     def finish(self, pieces: list[Piece]) -> None:
-        """Keep which pieces there are in the end; OrbitileError where some failed and may not."""
+        """Set the pieces that exist in the end; OrbitileError where a piece failed and failures are not allowed."""
         if self.failures and not self.allow_failures:
             raise OrbitileError(self._explain())
         self.pieces = pieces
 
     @property
-    def account(self) -> dict[str, str]:
-        """The metadata of the job's table: which pieces it is made of, and which were left out."""
+    def table_metadata(self) -> dict[str, str]:
+        """The metadata of the job's table, as JSON: which pieces it is made of, and which were left out."""
         excluded = [dict(scene=f.scene, detail=f.detail, reason=f.reason) for f in self.failures]
         return {"pieces": json.dumps([str(piece.path) for piece in self.pieces]), "exclusions": json.dumps(excluded)}
 
     def stop(self) -> None:
-        """End after the current piece, or at once between pieces. At its time limit Slurm says so twice."""
-        if self.stopping:
+        """End after the current piece, or at once between pieces. At the time limit Slurm sends SIGTERM twice."""
+        if self.is_stopping:
             return
-        self.stopping = True
-        if not self.inside_a_piece:
-            raise StopError("nothing of it is left half done")
+        self.is_stopping = True
+        if not self.is_inside_piece:
+            raise StopError("no piece was in progress")
 
     def _attempt(self, piece: Piece, make: Callable[[Piece], None]) -> None:
         try:
-            with self.inside():
+            with self.inside_piece():
                 make(piece)
         except StopError:
             raise
         except Exception as error:
-            self.failed(Failure.of(error, piece.scene, piece.detail), error)
+            self.record_failure(Failure.of(error, piece.scene, piece.detail), error)
         else:
-            self.made(piece.size)
+            self.record_made(piece.size)
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Inside a piece: a job told to stop goes on until `go_on` is asked."""
-        self.inside_a_piece = True
+    def inside_piece(self) -> Iterator[None]:
+        """Mark that a piece is being made: SIGTERM does not interrupt it; `check_stop` does."""
+        self.is_inside_piece = True
         try:
             yield
         finally:
-            self.inside_a_piece = False
+            self.is_inside_piece = False
 
     def _explain(self) -> str:
         first, count = self.failures[0], f"{len(self.failures)} of {self.progress.pieces} pieces"
         return f"{count} failed, the others are kept; first: scene {first.scene}: {first.reason}"
 
 
-def exclusions(tables: Sequence[str | Path]) -> list[dict[str, str]]:
+def read_exclusions(tables: Sequence[str | Path]) -> list[dict[str, str]]:
     """What jobs left out of their tables, as dicts of scene, detail and reason, sorted."""
-    found = [one for path in tables for one in json.loads(read_metadata(path).get("exclusions", "[]"))]
-    return sorted(found, key=lambda one: (one["scene"], one["detail"]))
+    excluded = [piece for path in tables for piece in json.loads(read_metadata(path).get("exclusions", "[]"))]
+    return sorted(excluded, key=lambda piece: (piece["scene"], piece["detail"]))
 
 
-def pieces_of(table: str | Path) -> list[str]:
-    """The pieces a table is made of."""
+def table_pieces(table: str | Path) -> list[str]:
+    """The paths of the pieces that a table is made of."""
     return json.loads(read_metadata(table).get("pieces", "[]"))

@@ -1,4 +1,4 @@
-"""The record of a job: what its attempts did, how long they took and what they used."""
+"""The record of a job: how its attempts ended, how long they took and what they used."""
 
 import json
 import math
@@ -10,11 +10,12 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
-from orbitile.files import write_text
-from orbitile.jobs.pieces import Progress
+from orbitile.base.files import write_text
+from orbitile.jobs.pieces import JobProgress
 
 WRITE_SECONDS = 2
 RUNNING, DONE, FAILED, STOPPED, LOST = "running", "done", "failed", "stopped", "lost"
@@ -22,9 +23,11 @@ RUNNING, DONE, FAILED, STOPPED, LOST = "running", "done", "failed", "stopped", "
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a job. Times are seconds since 1970; `cpu_s` and `memory_mb` are the whole process's.
+    """One attempt at a job.
 
-    `state` is running, done, failed, stopped (told to end) or lost (killed without a word).
+    Times are seconds since 1970. `cpu_s` and `memory_mb` (10^6 bytes, at its peak) are those of the process.
+
+    `state` is running, done, failed, stopped (by SIGTERM or Ctrl-C) or lost (killed before it could write its end).
     """
 
     started: float
@@ -38,7 +41,7 @@ class Attempt:
     memory_mb: float = 0.0
     gpu_memory_mb: float | None = None
     gpu_percent: float | None = None
-    progress: Progress = field(default_factory=Progress)
+    progress: JobProgress = field(default_factory=JobProgress)
 
 
 class Recorder:
@@ -46,14 +49,14 @@ class Recorder:
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
-        self._before = [given_up(attempt) for attempt in read_attempts(path)]
+        self._earlier = [as_lost(attempt) for attempt in read_attempts(path)]
         started = psutil.Process().create_time()
         self._attempt = Attempt(started, socket.gethostname(), threads, os.environ.get("SLURM_JOB_ID"))
         self._written = 0.0
         self._gpu = _Gpu()
-        self.tell(Progress())
+        self.update(JobProgress())
 
-    def tell(self, progress: Progress) -> None:
+    def update(self, progress: JobProgress) -> None:
         """Note the progress; written to disk every few seconds."""
         self._attempt = replace(self._attempt, progress=progress)
         self._gpu.sample()
@@ -67,55 +70,68 @@ class Recorder:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        self._attempt = replace(self._attempt, **_usage(), **self._gpu.usage())
-        write_text(self._path, json.dumps([asdict(one) for one in (*self._before, self._attempt)]))
+        cpu_s, memory_mb = _process_usage()
+        gpu_memory_mb, gpu_percent = self._gpu.usage()
+        self._attempt = replace(
+            self._attempt, cpu_s=cpu_s, memory_mb=memory_mb, gpu_memory_mb=gpu_memory_mb, gpu_percent=gpu_percent
+        )
+        write_text(self._path, json.dumps([asdict(attempt) for attempt in (*self._earlier, self._attempt)]))
 
 
 def read_attempts(path: Path) -> list[Attempt]:
     """All attempts at a job, oldest first; none where there is no record."""
     try:
-        found = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):  # none yet, or torn when the power failed
+        rows = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):  # none yet, or cut short when the power failed
         return []
-    return [Attempt(**one | dict(progress=Progress(**one["progress"]))) for one in found]
+    return [Attempt(**row | dict(progress=JobProgress(**row["progress"]))) for row in rows]
 
 
-def given_up(attempt: Attempt) -> Attempt:
-    """An attempt that nobody works on any more: it has ended, if only with a crash."""
+def as_lost(attempt: Attempt) -> Attempt:
+    """An attempt as lost, where its record says that it runs but no process works on it any more."""
     return replace(attempt, state=LOST) if attempt.state == RUNNING else attempt
 
 
-def utc(moment: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC; empty where not known (NaN)."""
-    return "" if math.isnan(moment) else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+def format_utc(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC; empty where unknown (NaN)."""
+    return "" if math.isnan(seconds) else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _usage() -> dict[str, float]:
+def _process_usage() -> tuple[float, float]:
     """CPU seconds, those of ended child processes too, and the largest resident memory, in 10^6 bytes."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-    return dict(cpu_s=round(cpu, 2), memory_mb=round(usages[0].ru_maxrss * 1024 / 1e6, 1))
+    process, children = (resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (process, children))
+    return round(cpu_s, 2), round(process.ru_maxrss * 1024 / 1e6, 1)
+
+
+class _Cuda(Protocol):
+    """What is used of the module torch.cuda."""
+
+    def utilization(self) -> int: ...
+
+    def max_memory_reserved(self) -> int: ...
 
 
 class _Gpu:
-    """Samples the GPU of a job that uses one through torch; others have nothing to tell."""
+    """Samples the GPU of a job that uses one through torch; without one its figures are None."""
 
     def __init__(self) -> None:
         self._percents: list[int] = []
 
     def sample(self) -> None:
         if (cuda := _cuda()) is not None:
-            with suppress(Exception):  # some drivers and shared GPUs do not tell; that must stop no job
+            with suppress(Exception):  # some drivers and shared GPUs give no utilisation; that must stop no job
                 self._percents.append(cuda.utilization())
 
-    def usage(self) -> dict[str, float | None]:
+    def usage(self) -> tuple[float, float] | tuple[None, None]:
+        """Largest memory reserved (10^6 bytes) and mean utilisation (percent)."""
         if (cuda := _cuda()) is None:
-            return dict(gpu_memory_mb=None, gpu_percent=None)
+            return None, None
         percent = sum(self._percents) / len(self._percents) if self._percents else 0.0
-        return dict(gpu_memory_mb=round(cuda.max_memory_reserved() / 1e6, 1), gpu_percent=round(percent, 1))
+        return round(cuda.max_memory_reserved() / 1e6, 1), round(percent, 1)
 
 
-def _cuda() -> object | None:
-    """Torch's view of the GPU, where this process has begun to use one."""
+def _cuda() -> _Cuda | None:
+    """The module torch.cuda, where this process has begun to use a GPU; None elsewhere, without importing torch."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None

@@ -1,4 +1,4 @@
-"""How far a run is, from what its jobs leave in its folder; whoever drives it, wherever they run."""
+"""How far a run is, from the files of its jobs; whoever drives it, wherever they run."""
 
 import time
 from dataclasses import dataclass
@@ -6,29 +6,31 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from orbitile.jobs.at_work import at_work
-from orbitile.jobs.place import BEFORE, CHAINS, Place
+from orbitile.jobs.paths import JobPaths
+from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, RUNNING, Attempt, read_attempts
+from orbitile.jobs.running import running_jobs
+from orbitile.pipeline import CHAINS, OPTIONAL_RULES
 from orbitile.tables.plan import Plan, read_plan
 
 
 @dataclass(frozen=True)
 class GroupState:
-    """One stage of one group: the last attempt at it, and whether somebody works on it."""
+    """One stage of one group: the last attempt at it, and whether a process works on it."""
 
-    place: Place
+    job: JobPaths
     attempt: Attempt | None
-    at_work: bool
+    is_active: bool
 
     @property
     def is_done(self) -> bool:
-        """Whether its table is there."""
-        return self.place.table.is_file()
+        """Whether its table exists."""
+        return self.job.table.is_file()
 
     @property
     def is_running(self) -> bool:
-        """Whether a job works on it now."""
-        return self.at_work and self.attempt is not None and self.attempt.state == RUNNING
+        """Whether a job runs for it now."""
+        return self.is_active and self.attempt is not None and self.attempt.state == RUNNING
 
     @property
     def has_failed(self) -> bool:
@@ -37,92 +39,109 @@ class GroupState:
         return ended and not self.is_done and not self.is_running
 
     @property
+    def progress(self) -> JobProgress:
+        """The progress of the last attempt; nothing where there is none."""
+        return self.attempt.progress if self.attempt else JobProgress()
+
+    @property
     def finished(self) -> int:
         """Scenes, rasters or tiles finished so far."""
-        return self.attempt.progress.size_before + self.attempt.progress.size_done if self.attempt else 0
+        return self.progress.size_before + self.progress.size_done
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the last attempt began; 0 where there is none."""
+        return time.time() - self.attempt.started if self.attempt else 0.0
 
     @property
     def per_second(self) -> float:
         """Scenes, rasters or tiles finished per second of a running job."""
-        seconds = time.time() - self.attempt.started
-        return self.attempt.progress.size_done / max(seconds, 1)
+        return self.progress.size_done / max(self.seconds, 1)
 
 
 def stage_states(results: Path, plan: Plan) -> dict[str, list[GroupState]]:
-    """The state of every stage in every group; of stages before the chain, in the groups that have begun with them."""
-    known = {rule: [Place(results, rule, group) for group in plan.groups] for rule in (*BEFORE, *CHAINS[plan.chain])}
-    begun = {rule: [place for place in known.pop(rule) if place.record.is_file()] for rule in BEFORE}
-    places = {rule: some for rule, some in begun.items() if some} | known
-    working = at_work(place for some in places.values() for place in some)
-    return {rule: [_state(place, place in working) for place in some] for rule, some in places.items()}
+    """The state of every stage in every group; of optional stages, in the groups that have begun with them."""
+    optional = {rule: [job for job in _jobs(results, plan, rule) if job.record.is_file()] for rule in OPTIONAL_RULES}
+    jobs = {rule: begun for rule, begun in optional.items() if begun}
+    jobs |= {rule: _jobs(results, plan, rule) for rule in CHAINS[plan.chain]}
+    running = running_jobs(job for jobs_of_rule in jobs.values() for job in jobs_of_rule)
+    return {rule: [_state(job, job in running) for job in jobs_of_rule] for rule, jobs_of_rule in jobs.items()}
 
 
-def status(results: Path) -> str:
+def status_text(results: Path) -> str:
     """A page of text: stages, scenes, tiles, rate, time left, and what runs now."""
     plan = read_plan(results / "plan.parquet")
     states = stage_states(results, plan)
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     head = f"{results}: {len(plan.names)} scenes in {len(plan.groups)} groups, {now}"
-    running = [state for some in states.values() for state in some if state.is_running]
+    all_states = [state for of_rule in states.values() for state in of_rule]
+    running = [state for state in all_states if state.is_running]
     lines = [head, "", *_stage_lines(states), "", _scenes(states, plan), _tiles(states["infer"], results, plan)]
-    lines += ["", "running now:" if running else "nothing runs now", *map(_job_line, running)]
-    if any(state.has_failed for some in states.values() for state in some):
-        lines += ["", "something failed: `make failures` tells what, why, and how to run it again"]
+    lines += [
+        "",
+        "running now:" if running else "nothing runs now",
+        *(_job_line(state, state.attempt) for state in running if state.attempt),
+    ]
+    if any(state.has_failed for state in all_states):
+        lines += ["", "jobs failed: `make failures` tells which, why, and how to run them again"]
     return "\n".join(lines)
 
 
-def _state(place: Place, working: bool) -> GroupState:
-    attempts = read_attempts(place.record)
-    return GroupState(place, attempts[-1] if attempts else None, working)
+def _jobs(results: Path, plan: Plan, rule: str) -> list[JobPaths]:
+    return [JobPaths(results, rule, group) for group in plan.groups]
+
+
+def _state(job: JobPaths, is_active: bool) -> GroupState:
+    attempts = read_attempts(job.record)
+    return GroupState(job, attempts[-1] if attempts else None, is_active)
 
 
 def _stage_lines(states: dict[str, list[GroupState]]) -> list[str]:
     lines = [f"{'groups':14}{'done':>8}{'running':>9}{'failed':>8}{'to come':>9}"]
-    for rule, some in states.items():
-        counts = [sum(getattr(state, name) for state in some) for name in ("is_done", "is_running", "has_failed")]
-        both = sum(state.is_done and state.is_running for state in some)
-        lines.append(f"{rule:14}{counts[0]:8}{counts[1]:9}{counts[2]:8}{len(some) - sum(counts) + both:9}")
+    for rule, of_rule in states.items():
+        done, running, failed = (
+            sum(getattr(state, name) for state in of_rule) for name in ("is_done", "is_running", "has_failed")
+        )
+        pending = sum(not (state.is_done or state.is_running or state.has_failed) for state in of_rule)
+        lines.append(f"{rule:14}{done:8}{running:9}{failed:8}{pending:9}")
     return lines
 
 
 def _scenes(states: dict[str, list[GroupState]], plan: Plan) -> str:
     done = sum(state.finished for state in states["georeference"])
-    failed = sum(s.attempt.progress.pieces_failed for s in states["georeference"] if s.attempt) + len(plan.unplanned)
+    failed = sum(state.progress.pieces_failed for state in states["georeference"]) + len(plan.unplanned)
     return f"scenes: {done} of {len(plan.names) + len(plan.unplanned)} georeferenced, {failed} failed"
 
 
 def _tiles(states: list[GroupState], results: Path, plan: Plan) -> str:
-    """Tiles done and failed; where groups are not tiled yet, their number is taken from the others' pixels."""
-    known = {state.place.group: _rows(Place(results, "tile", state.place.group).table) for state in states}
-    tiled = [group for group, rows in known.items() if rows is not None]
-    if not tiled:
+    """Tiles done and failed; while groups are not tiled yet, their tiles are estimated from their pixels."""
+    tables = {group: JobPaths(results, "tile", group).table for group in plan.groups}
+    tiles = {group: pq.read_metadata(table).num_rows for group, table in tables.items() if table.is_file()}
+    if not tiles:
         return "tiles: none counted yet"
-    pixels = [sum(plan.group(group).gigapixels for group in some) for some in (tiled, plan.groups)]
-    counted = sum(known[group] for group in tiled)
-    total = counted if len(tiled) == len(states) else round(counted * pixels[1] / max(pixels[0], 1e-9))
+    counted, tiled_gigapixels = sum(tiles.values()), sum(plan.group(group).gigapixels for group in tiles)
+    estimate = round(counted * plan.gigapixels(None) / max(tiled_gigapixels, 1e-9))
+    total = counted if len(tiles) == len(states) else estimate
     done = sum(state.finished for state in states)
-    failed = sum(s.attempt.progress.pieces_failed for s in states if s.attempt)
+    failed = sum(state.progress.pieces_failed for state in states)
     about = "" if total == counted else "about "
     return f"tiles: {done} of {about}{total} searched, {failed} tile groups failed{_pace(states, total - done)}"
 
 
-def _pace(states: list[GroupState], left: int) -> str:
+def _pace(states: list[GroupState], remaining: int) -> str:
     rate = sum(state.per_second for state in states if state.is_running)
-    return f"; {rate:.1f} tiles/s now, {_duration(left / rate)} left at this rate" if rate else ""
+    return f"; {rate:.1f} tiles/s now, {_duration(remaining / rate)} left at this rate" if rate else ""
 
 
-def _job_line(state: GroupState) -> str:
-    attempt, progress = state.attempt, state.attempt.progress
-    where = f"Slurm job {attempt.slurm_job} on {attempt.host}" if attempt.slurm_job else attempt.host
-    how_far = f", {state.finished} of {progress.size} {progress.unit}" if progress.size else ""
-    return f"  {state.place.rule} {state.place.group}: {where}, {_duration(time.time() - attempt.started)}{how_far}"
-
-
-def _rows(table: Path) -> int | None:
-    return pq.read_metadata(table).num_rows if table.is_file() else None
+def _job_line(state: GroupState, attempt: Attempt) -> str:
+    machine = f"Slurm job {attempt.slurm_job} on {attempt.host}" if attempt.slurm_job else attempt.host
+    progress = f", {state.finished} of {state.progress.size} {state.progress.unit}" if state.progress.size else ""
+    return f"  {state.job.rule} {state.job.group}: {machine}, {_duration(state.seconds)}{progress}"
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, whole_seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole_seconds:02d} s" if minutes else f"{whole_seconds} s"

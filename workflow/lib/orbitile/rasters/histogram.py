@@ -1,13 +1,20 @@
-"""Percentiles of whole images in one pass and little memory."""
+"""Percentiles of complete images in one pass and little memory."""
+
+from collections.abc import Iterator
 
 import numpy as np
+import rasterio
+
+from orbitile.rasters.read import channel_numbers
+from orbitile.rasters.resample import unchanged_blocks
+from orbitile.space.grids import Grid
 
 BINS = 65536
 EXACT_TYPES = ("uint8", "int8", "uint16", "int16")
 
 
 class Histogram:
-    """Counts of an image's valid pixels, fed block by block.
+    """Counts of one band's valid pixels, fed block by block.
 
     8- and 16-bit integers are counted exactly; other types between the given bounds in 65,536
     bins, so a percentile is within 1/65,536 of the range.
@@ -26,7 +33,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many pixels were fed."""
+        """Number of pixels fed."""
         return int(self._counts.sum())
 
     def percentile(self, percent: float) -> float:
@@ -35,3 +42,37 @@ class Histogram:
             return float("nan")
         target = max(1, int(np.ceil(self.count * percent / 100)))
         return self._low + self._step * int(np.searchsorted(np.cumsum(self._counts), target))
+
+
+def band_histograms(source: rasterio.DatasetReader, grid: Grid) -> list[Histogram]:
+    """Count the values of each band of an image on its grid, over the pixels that are valid in all bands.
+
+    Types wider than 16 bit take one more pass for their bounds.
+    """
+    dtype = source.dtypes[0]
+    if dtype in EXACT_TYPES:
+        histograms = [Histogram(dtype) for _ in range(source.count)]
+    else:
+        histograms = [Histogram(dtype, low, high) for low, high in _bounds(source, grid)]
+    for bands, valid in _band_blocks(source, grid):
+        for histogram, pixels in zip(histograms, bands, strict=True):
+            histogram.feed(pixels, valid)
+    return histograms
+
+
+def _bounds(source: rasterio.DatasetReader, grid: Grid) -> list[tuple[float, float]]:
+    """The least and the largest valid value of each band; 0 and 1 where nothing is valid."""
+    lows, highs = [], []
+    for bands, valid in _band_blocks(source, grid):
+        if valid.any():
+            lows.append([float(pixels[valid].min()) for pixels in bands])
+            highs.append([float(pixels[valid].max()) for pixels in bands])
+    if not lows:
+        return [(0.0, 1.0)] * source.count
+    return list(zip(map(min, zip(*lows, strict=True)), map(max, zip(*highs, strict=True)), strict=True))
+
+
+def _band_blocks(source: rasterio.DatasetReader, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All pixels (bands, rows, columns) of an image, and where they are valid, window by window."""
+    for _, pixels, valid in unchanged_blocks(source, grid, channel_numbers(source.count)):
+        yield pixels.reshape(-1, *valid.shape), valid

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import rasterio
 
-from orbitile.errors import OrbitileError
-from orbitile.rasters.read import Channels, opened, read
+from orbitile.base.errors import OrbitileError
+from orbitile.rasters.read import Channels, opened_raster, read_window
 from orbitile.space.grids import Window
 
 
 @dataclass(frozen=True)
-class Part:
+class RasterPart:
     """A raster and where it lies in a mosaic: the column and row of its first pixel, its width and height."""
 
     path: str
@@ -22,15 +22,15 @@ class Part:
     width: int
     height: int
 
-    def shared(self, window: Window) -> Window | None:
-        """What this part and a window have in common; None for nothing."""
-        return Window(self.col, self.row, self.width, self.height).shared(window)
+    def intersection(self, window: Window) -> Window | None:
+        """The window that this part and a window of the mosaic share; None if they do not touch."""
+        return Window(self.col, self.row, self.width, self.height).intersection(window)
 
 
 class Mosaic:
-    """Rasters on one pixel grid, read as one; where several have data, the first of them counts."""
+    """Rasters on one pixel grid, read as one; where several have data, the first of them is taken."""
 
-    def __init__(self, parts: Sequence[Part], sources: Sequence[rasterio.DatasetReader]) -> None:
+    def __init__(self, parts: Sequence[RasterPart], sources: Sequence[rasterio.DatasetReader]) -> None:
         self._parts = list(zip(parts, sources, strict=True))
         self.first = sources[0]
 
@@ -38,35 +38,45 @@ class Mosaic:
         """OrbitileError where a raster has fewer channels than a network takes."""
         for _, source in self._parts:
             if source.count < count:
-                has = "1 channel" if source.count == 1 else f"{source.count} channels"
+                available = "1 channel" if source.count == 1 else f"{source.count} channels"
                 raise OrbitileError(
-                    f"{source.name}: has {has}, but the network takes {count}; use other weights, or images of {count}"
+                    f"{source.name}: has {available}, but the network takes {count}; use other weights, or images "
+                    f"with {count} bands"
                 )
 
     def read(self, window: Window, channels: Channels = 1) -> tuple[np.ndarray, np.ndarray]:
-        """A window, which may reach beyond all parts: pixels ([channels,] rows, columns), and where they are valid."""
-        touched = [(part, source, part.shared(window)) for part, source in self._parts]
-        touched = [one for one in touched if one[2] is not None]
+        """Read a window, which may reach beyond all parts: pixels ([channels,] rows, columns), and where all are valid.
+
+        Valid (rows, columns) means in all of the channels.
+        """
+        touched = [
+            (part, source, shared) for part, source in self._parts if (shared := part.intersection(window)) is not None
+        ]
         if [shared for *_, shared in touched] == [window]:
             return _read_shared(*touched[0], channels)
-        shape, several = (window.height, window.width), () if isinstance(channels, int) else (len(channels),)
-        pixels, valid = np.zeros(several + shape, self.first.dtypes[0]), np.zeros(shape, bool)
+        shape = window.height, window.width
+        layers = () if isinstance(channels, int) else (len(channels),)
+        pixels, valid = np.zeros(layers + shape, self.first.dtypes[0]), np.zeros(shape, bool)
         for part, source, shared in touched:
-            own, known = _read_shared(part, source, shared, channels)
-            where = np.s_[..., *shared.inside(window)]
-            new = known & ~valid[where]
-            pixels[where] = np.where(new, own, pixels[where])
-            valid[where] |= new
+            part_pixels, part_valid = _read_shared(part, source, shared, channels)
+            area = shared.slices_within(window)
+            is_new = part_valid & ~valid[area]
+            pixels[..., *area] = np.where(is_new, part_pixels, pixels[..., *area])
+            valid[area] |= is_new
         return pixels, valid
 
 
-def _read_shared(part: Part, source: rasterio.DatasetReader, shared: Window, channels: Channels) -> tuple:
-    """Read what a part shares with a window of the mosaic."""
-    return read(source, Window(shared.col - part.col, shared.row - part.row, shared.width, shared.height), channels)
+def _read_shared(
+    part: RasterPart, source: rasterio.DatasetReader, shared: Window, channels: Channels
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read the window that a part shares with a window of the mosaic."""
+    return read_window(
+        source, Window(shared.col - part.col, shared.row - part.row, shared.width, shared.height), channels
+    )
 
 
 @contextmanager
-def opened_mosaic(parts: Sequence[Part]) -> Iterator[Mosaic]:
+def opened_mosaic(parts: Sequence[RasterPart]) -> Iterator[Mosaic]:
     """Open the parts of a mosaic."""
     with ExitStack() as stack:
-        yield Mosaic(parts, [stack.enter_context(opened(part.path)) for part in parts])
+        yield Mosaic(parts, [stack.enter_context(opened_raster(part.path)) for part in parts])

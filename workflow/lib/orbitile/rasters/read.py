@@ -3,60 +3,65 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import rasterio
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 
-from orbitile.errors import OrbitileError
-from orbitile.rasters.gdal import GDAL_ERRORS, area, gdal_reason
-from orbitile.rasters.kernels import differ, grey_values
+from orbitile.base.errors import OrbitileError
+from orbitile.rasters.compiled_loops import differs_from_nodata
+from orbitile.rasters.data_bands import join_nodata, join_types
+from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, raster_window
 from orbitile.space.grids import Grid, Window
 
-# Images without a map are nothing unusual: whoever needs one asks for it.
+# Images without georeferencing are nothing unusual: functions that need it check for it.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
-BAND_BYTES = 64 * 2**20
-"""Memory aimed at for one band of rows, in bytes of float32 pixels."""
+WINDOW_BYTES = 64 * 2**20
+"""Memory aimed at for one window of rows, in bytes of float32 pixels of one channel."""
 
 Channels = int | Sequence[int]
-"""Number of a channel, counted from 1, or numbers of several."""
-
-FILL = 114
-"""Grey value in 0..255 of pixels without data: the padding value YOLO networks are trained with."""
+"""Number of a channel (band of a file), counted from 1, or numbers of several."""
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """A linear stretch from physical values `low`..`high` to 0..255, the same for a whole scene."""
-
-    low: float
-    high: float
-
-    def apply(self, pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Scale pixels to uint8; invalid ones become FILL."""
-        return grey_values(pixels, valid, (self.low, self.high), FILL)
+def channel_numbers(count: int) -> Channels:
+    """All channels of an image that has `count`: the number 1 for one, else the numbers from 1 on."""
+    return 1 if count == 1 else range(1, count + 1)
 
 
-def grid_of(image: rasterio.DatasetReader) -> Grid:
-    """The pixel grid of an image that has a map."""
+def common_dtype(source: rasterio.DatasetReader, channels: Channels = 1) -> str:
+    """The data type of one or several channels; of several types, the smallest that holds the values of all."""
+    return join_types(source.dtypes[number - 1] for number in _as_list(channels))
+
+
+def common_nodata(source: rasterio.DatasetReader, channels: Channels = 1) -> float | None:
+    """The nodata value that one or several channels share; None where they differ or have none."""
+    return join_nodata(source.nodatavals[number - 1] for number in _as_list(channels))
+
+
+def band_names(source: rasterio.DatasetReader) -> tuple[str, ...]:
+    """The descriptions of an image's bands, empty where there is none."""
+    return tuple(description or "" for description in source.descriptions)
+
+
+def raster_grid(image: rasterio.DatasetReader) -> Grid:
+    """The pixel grid of a georeferenced image."""
     return Grid(image.crs.to_wkt(), image.transform, image.width, image.height)
 
 
 @contextmanager
-def opened(path: str) -> Iterator[rasterio.DatasetReader]:
-    """Open an image; GDAL's errors become one line that names the file."""
-    with _explained(path):
+def opened_raster(path: str) -> Iterator[rasterio.DatasetReader]:
+    """Open an image; OrbitileError where it cannot be read."""
+    with explain_read_errors(path):
         source = rasterio.open(path)
     with source:
         yield source
 
 
 @contextmanager
-def _explained(path: str) -> Iterator[None]:
-    """Turn GDAL's errors on reading a file into one line."""
+def explain_read_errors(path: str) -> Iterator[None]:
+    """Turn GDAL's errors on reading a file into an OrbitileError of one line that names it."""
     try:
         yield
     except GDAL_ERRORS as error:
@@ -66,43 +71,86 @@ def _explained(path: str) -> Iterator[None]:
         ) from error
 
 
-def read(
+def read_window(
     source: rasterio.DatasetReader, window: Window, channels: Channels = 1, shape: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read a window of one or several channels: pixels ([channels,] rows, columns), and where all are valid.
 
-    Valid means not nodata, not masked, and finite. With `shape` (rows, columns) the window is
-    shrunk by averaging.
+    Valid (rows, columns) means not nodata, not masked, and finite, in all of the channels. Channels of several data
+    types come in the smallest type that holds the values of all. With `shape` (rows, columns) the window is shrunk by
+    averaging. OrbitileError where the file cannot be read.
     """
-    with _explained(source.name):
-        pixels = source.read(channels, window=area(window), out_shape=shape, resampling=Resampling.average)
-        valid = _validity(source, pixels) if shape is None else None
-        if valid is None:
-            valid = source.read_masks(channels, window=area(window), out_shape=shape) > 0
+    with explain_read_errors(source.name):
+        return read_pixels(source, window, channels, shape)
+
+
+def read_pixels(
+    source: rasterio.DatasetReader, window: Window, channels: Channels = 1, shape: tuple[int, int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `read_window`, but GDAL's errors are raised as they are."""
+    numbers = _as_list(channels)
+    options = dict(window=raster_window(window), out_shape=shape and (len(numbers), *shape))
+    # rasterio refuses to read several types at once
+    if len(numbers) == 1 or len({source.dtypes[number - 1] for number in numbers}) == 1:
+        pixels = bands = source.read(numbers, resampling=Resampling.average, **options)
+    else:
+        bands = [read_pixels(source, window, number, shape)[0] for number in numbers]
+        pixels = np.stack(bands, dtype=common_dtype(source, channels))
+    valid = _read_validity(source, window, numbers[0], bands[0], shape)
+    for number, band in zip(numbers[1:], bands[1:], strict=True):
+        valid &= _read_validity(source, window, number, band, shape)
+    alpha = overlooked_alpha(source)
+    if alpha is not None:
+        valid &= source.read(alpha, window=raster_window(window), out_shape=shape) > 0
+    return pixels[0] if isinstance(channels, int) else pixels, valid
+
+
+def overlooked_alpha(source: rasterio.DatasetReader) -> int | None:
+    """The number of an alpha band that GDAL does not use as a mask; None if it does, or if there is none.
+
+    GDAL does so only in images of two or four bands, and only of unsigned integers.
+    """
+    if source.count == 1 or ColorInterp.alpha not in source.colorinterp:
+        return None
+    is_masked = {MaskFlags.alpha, MaskFlags.per_dataset} & set(source.mask_flag_enums[0])
+    return None if is_masked else source.colorinterp.index(ColorInterp.alpha) + 1
+
+
+def _read_validity(
+    source: rasterio.DatasetReader, window: Window, channel: int, pixels: np.ndarray, shape: tuple[int, int] | None
+) -> np.ndarray:
+    """Where the pixels (rows, columns) of one channel are valid."""
+    valid = _validity(source, channel, pixels) if shape is None else None
+    if valid is None:
+        valid = source.read_masks(channel, window=raster_window(window), out_shape=shape) > 0
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels)
-    return pixels, valid if pixels.ndim == 2 else valid.all(axis=0)
+    return valid
 
 
-def _validity(source: rasterio.DatasetReader, pixels: np.ndarray) -> np.ndarray | None:
-    """Where pixels are valid, told from themselves; None where a mask must be read."""
-    flags = source.mask_flag_enums[0]
+def _validity(source: rasterio.DatasetReader, channel: int, pixels: np.ndarray) -> np.ndarray | None:
+    """Where pixels of a channel are valid, derived from their values; None where a mask must be read."""
+    flags, nodata = source.mask_flag_enums[channel - 1], source.nodatavals[channel - 1]
     if flags == [MaskFlags.all_valid]:
         return np.ones(pixels.shape, bool)
-    if flags == [MaskFlags.nodata] and _is_representable(source.nodata, pixels.dtype):
-        return differ(pixels, source.nodata)
+    if flags == [MaskFlags.nodata] and _is_representable(nodata, pixels.dtype):
+        return differs_from_nodata(pixels, nodata)
     return None
 
 
+def _as_list(channels: Channels) -> list[int]:
+    return [channels] if isinstance(channels, int) else list(channels)
+
+
 def _is_representable(value: float, dtype: np.dtype) -> bool:
-    """Tell whether pixels of a type can have a value."""
+    """Whether pixels of a type can have a value."""
     if np.issubdtype(dtype, np.integer):
         return np.iinfo(dtype).min <= value <= np.iinfo(dtype).max and float(value).is_integer()
     return np.issubdtype(dtype, np.floating)
 
 
-def bands(grid: Grid, multiple_of: int = 512) -> Iterator[Window]:
-    """Cut a grid into full-width bands of rows that fit BAND_BYTES, a multiple of the block height."""
-    rows = max(1, BAND_BYTES // (4 * grid.width * multiple_of)) * multiple_of
+def row_windows(grid: Grid, multiple_of: int = 512) -> Iterator[Window]:
+    """Cut a grid into windows of full width whose rows fit WINDOW_BYTES, a multiple of the block height each."""
+    rows = max(1, WINDOW_BYTES // (4 * grid.width * multiple_of)) * multiple_of
     for row in range(0, grid.height, rows):
         yield Window(0, row, grid.width, min(rows, grid.height - row))

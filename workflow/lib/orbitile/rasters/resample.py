@@ -1,6 +1,7 @@
 """Bringing an image onto another pixel grid, block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import rasterio
@@ -9,61 +10,100 @@ from rasterio.transform import array_bounds
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
+from orbitile.rasters.band_selection import select_bands
 from orbitile.rasters.mosaic import Mosaic
-from orbitile.rasters.read import bands, read
+from orbitile.rasters.read import (
+    Channels,
+    common_dtype,
+    common_nodata,
+    explain_read_errors,
+    read_pixels,
+    read_window,
+    row_windows,
+)
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.grids import Grid, Window
 
 
-def pixel_type(source: rasterio.DatasetReader) -> PixelType:
-    """The data type and nodata value an image has and its resampled versions keep."""
-    return PixelType(source.dtypes[0], source.nodata)
+def pixel_type(source: rasterio.DatasetReader, channels: Channels = 1, names: Sequence[str] | None = None) -> PixelType:
+    """The data type, nodata value and names that some channels of an image have and their resampled versions keep.
+
+    Several data types become the smallest that holds the values of all. Nodata values that differ become None.
+    """
+    names = names or [""] * (1 if isinstance(channels, int) else len(channels))
+    return PixelType(common_dtype(source, channels), common_nodata(source, channels), bands=tuple(names))
 
 
-def common_grid(own: Grid, wkt: str, gsd_m: float) -> Grid:
+def common_grid(image_grid: Grid, wkt: str, gsd_m: float) -> Grid:
     """The window of a map's common pixel grid (multiples of its pixel size) that covers an image's grid."""
-    bounds = array_bounds(own.height, own.width, own.transform)
-    exact, width, height = calculate_default_transform(own.crs_wkt, wkt, own.width, own.height, *bounds)
+    bounds = array_bounds(image_grid.height, image_grid.width, image_grid.transform)
+    exact, width, height = calculate_default_transform(
+        image_grid.crs_wkt, wkt, image_grid.width, image_grid.height, *bounds
+    )
     right, bottom = exact.c + exact.a * width, exact.f + exact.e * height
     return Grid.on_lattice(wkt, gsd_m, (exact.c, bottom, right, exact.f))
 
 
-def as_it_is(source: rasterio.DatasetReader, grid: Grid) -> Iterator[Block]:
-    """The image's own pixels in bands."""
-    for window in bands(grid):
-        yield window, *read(source, window)
+def unchanged_blocks(source: rasterio.DatasetReader, grid: Grid, channels: Channels = 1) -> Iterator[Block]:
+    """The image's own pixels ([channels,] rows, columns), window by window of full width."""
+    for window in row_windows(grid):
+        yield window, *read_window(source, window, channels)
 
 
-def warped(source: rasterio.DatasetReader, grid: Grid, method: Resampling) -> Iterator[Block]:
-    """The image resampled to a grid, in bands. Pixels without data take no part in any average.
+def warped_blocks(
+    source: rasterio.DatasetReader, grid: Grid, method: Resampling, channels: Channels = 1
+) -> Iterator[Block]:
+    """The image resampled to a grid, window by window of full width: pixels ([channels,] rows, columns).
 
-    Where the image has no nodata value, an alpha band tells what lies outside it.
+    Pixels without data in any of the channels take no part in any average. Where the image has no nodata value, an
+    alpha band marks what lies outside it.
     """
     options = dict(crs=grid.crs_wkt, transform=grid.transform, width=grid.width, height=grid.height)
-    with WarpedVRT(source, resampling=method, add_alpha=source.nodata is None, **options) as view:
-        for window in bands(grid):
-            yield window, *read(view, window)
+    with (
+        explain_read_errors(source.name),
+        _warping_source(source, channels) as (selected, numbers),
+        WarpedVRT(selected, resampling=method, add_alpha=selected.nodata is None, **options) as view,
+    ):
+        for window in row_windows(grid):
+            yield window, *read_pixels(view, window, numbers)
 
 
-def covered(fine: Grid, factor: int) -> Window:
-    """What the grid made coarser by `factor` covers, in pixels of the fine one; it may reach beyond it all round."""
-    grid, (col, row) = fine.coarser(factor), fine.index
+@contextmanager
+def _warping_source(
+    source: rasterio.DatasetReader, channels: Channels
+) -> Iterator[tuple[rasterio.DatasetReader, Channels]]:
+    """An image of the channels only, and their numbers there.
+
+    Rasterio lets GDAL treat a pixel as nodata only where all bands of an image are, selected or not, and use one nodata
+    value for all; so bands selected from several get a mask in common.
+    """
+    if source.count == 1:
+        yield source, channels
+        return
+    with select_bands(source, channels) as selected:
+        yield selected, 1 if isinstance(channels, int) else range(1, len(channels) + 1)
+
+
+def covered_window(fine_grid: Grid, factor: int) -> Window:
+    """What the grid made coarser by `factor` covers, in pixels of the fine grid; it may reach beyond it all round."""
+    grid, (col, row) = fine_grid.coarser(factor), fine_grid.index
     return Window(-(col % factor), -(row % factor), grid.width * factor, grid.height * factor)
 
 
-def block_averages(mosaic: Mosaic, fine: Grid, factor: int) -> Iterator[Block]:
-    """A scene averaged over blocks of factor x factor pixels, ignoring those without data.
+def block_averages(mosaic: Mosaic, fine_grid: Grid, factor: int, channels: Channels = 1) -> Iterator[Block]:
+    """A scene averaged over blocks of factor x factor pixels, ignoring those without data, window by window.
 
-    `fine` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. The blocks
-    are those of the grid made coarser by `factor`. One is valid when at least half of its pixels are.
+    `fine_grid` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. The
+    blocks are those of the grid made coarser by `factor`. A block is valid when at least half of its pixels are valid,
+    in all channels. Pixels are ([channels,] rows, columns).
     """
-    grid, whole = fine.coarser(factor), covered(fine, factor)
-    for window in bands(grid, multiple_of=64):
-        band = Window(whole.col, whole.row + window.row * factor, whole.width, window.height * factor)
-        pixels, valid = mosaic.read(band)
-        shape = (window.height, factor, grid.width, factor)
+    grid, covered = fine_grid.coarser(factor), covered_window(fine_grid, factor)
+    for window in row_windows(grid, multiple_of=64):
+        fine_window = Window(covered.col, covered.row + window.row * factor, covered.width, window.height * factor)
+        pixels, valid = mosaic.read(fine_window, channels)
+        shape = window.height, factor, grid.width, factor
         count = valid.reshape(shape).sum(axis=(1, 3))
-        total = np.where(valid, pixels, 0).reshape(shape).sum(axis=(1, 3), dtype=np.float64)
+        total = np.where(valid, pixels, 0).reshape(*pixels.shape[:-2], *shape).sum(axis=(-3, -1), dtype=np.float64)
         mean = total / np.maximum(count, 1)
         yield window, _cast(mean, pixels.dtype), count * 2 >= factor**2
 

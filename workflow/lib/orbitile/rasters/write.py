@@ -1,4 +1,4 @@
-"""Writing cloud-optimised GeoTIFFs block by block, whole or not at all."""
+"""Writing cloud-optimised GeoTIFFs block by block, completely or not at all."""
 
 import shutil
 import zlib
@@ -12,21 +12,23 @@ import rasterio
 from rasterio.errors import RasterioIOError
 from rasterio.shutil import copy
 
-from orbitile.errors import OrbitileError
-from orbitile.files import atomic, scratch
-from orbitile.rasters.gdal import GDAL_ERRORS, area, gdal_reason
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import atomic, scratch
+from orbitile.base.provenance import provenance
+from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, raster_window
 from orbitile.space.grids import Grid, Window
 
 Block = tuple[Window, np.ndarray, np.ndarray]
-"""A window, its pixels, and where they are valid."""
+"""A window, its pixels ([bands,] rows, columns), and where they are valid (rows, columns) in all bands."""
 
 
 @dataclass(frozen=True)
 class PixelType:
-    """A raster's data type, nodata value (None: validity is kept in a mask), how its overviews are made, its bands.
+    """How a raster stores pixels: its data type, its nodata value, its resampling for overviews, its bands' names.
 
-    Overviews by "MODE" suit values that are names rather than amounts. Of rasters of several bands, which have names,
-    pixels are (bands, rows, columns).
+    Without a nodata value (None) validity is stored in a mask. Overviews by "MODE" suit values that are class numbers
+    rather than amounts. Names become the bands' descriptions; there are as many bands as names. Pixels of a raster of
+    several bands are (bands, rows, columns).
     """
 
     dtype: str
@@ -42,42 +44,44 @@ def write_cog(
     blocks: Iterable[Block],
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write blocks as a cloud-optimised GeoTIFF with overviews; `tags` become its metadata.
+    """Write blocks as a cloud-optimised GeoTIFF with overviews; its metadata are `tags` and the version of Orbitile.
 
-    The file is read back before it takes its name: on a full disk GDAL may fail without a word.
+    The file is read back before it is renamed to `path`: on a full disk GDAL may fail without an error. OrbitileError
+    where it cannot be written.
     """
-    with atomic(path) as final, scratch(path) as plain, _explained(path):
-        sums = _write_plain(plain, grid, pixel_type, blocks, tags or {})
+    with atomic(path) as final, scratch(path) as plain, _explain_write_errors(path):
+        sums = _write_plain(plain, grid, pixel_type, blocks, provenance() | dict(tags or {}))
         copy(
             plain, final, driver="COG", compress="DEFLATE", predictor="YES", blocksize=512,
             overview_resampling=pixel_type.overviews, bigtiff="IF_SAFER", num_threads="ALL_CPUS",
         )  # fmt: skip
-        _compare(final, sums, with_mask=pixel_type.nodata is None)
+        _verify(final, sums, with_mask=pixel_type.nodata is None)
 
 
-def _compare(path: Path, sums: dict[Window, int], with_mask: bool) -> None:
+def _verify(path: Path, sums: dict[Window, int], with_mask: bool) -> None:
     """Refuse a file that does not hold what was written into it."""
     with rasterio.open(path) as source:
         for window, expected in sums.items():
-            mask = source.read_masks(1, window=area(window)) > 0 if with_mask else None
-            if _checksum(source.read(window=area(window)), mask) != expected:
+            mask = source.read_masks(1, window=raster_window(window)) > 0 if with_mask else None
+            if _checksum(source.read(window=raster_window(window)), mask) != expected:
                 raise RasterioIOError("what was read back differs from what was written")
 
 
 def _checksum(pixels: np.ndarray, valid: np.ndarray | None) -> int:
-    first = zlib.crc32(np.ascontiguousarray(pixels))
-    return first if valid is None else zlib.crc32(np.packbits(valid), first)
+    """A checksum of the pixels of all bands and, where there is one, of their mask."""
+    checksum = zlib.crc32(np.ascontiguousarray(pixels).data)
+    return checksum if valid is None else zlib.crc32(np.packbits(valid).data, checksum)
 
 
 @contextmanager
-def _explained(path: str | Path) -> Iterator[None]:
-    """Turn GDAL's errors on writing a file into one line."""
+def _explain_write_errors(path: str | Path) -> Iterator[None]:
+    """Turn GDAL's errors on writing a file into an OrbitileError of one line."""
     try:
         yield
     except GDAL_ERRORS as error:
         free = shutil.disk_usage(Path(path).parent).free / 1e6
         raise OrbitileError(
-            f"{path}: cannot be written ({gdal_reason(error)}); {free:.0f} MB are free there"
+            f"{path}: cannot be written ({gdal_reason(error)}); its disk has {free:.0f} MB free"
         ) from error
 
 
@@ -88,30 +92,31 @@ def _write_plain(
     profile = dict(
         driver="GTiff", width=grid.width, height=grid.height, count=len(pixel_type.bands), dtype=pixel_type.dtype,
         nodata=pixel_type.nodata, crs=grid.crs_wkt, transform=grid.transform, bigtiff="IF_SAFER",
-        tiled=True, blockxsize=512, blockysize=512,
+        tiled=True, blockxsize=512, blockysize=512, alpha="NO",  # else GDAL calls the fourth of four bands transparency
     )  # fmt: skip
-    sums = {}
+    sums: dict[Window, int] = {}
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as sink:
         sink.descriptions = pixel_type.bands
         sink.update_tags(**tags)
         for window, pixels, valid in blocks:
-            if pixel_type.nodata is None:
-                sink.write_mask(valid, window=area(window))
+            if pixel_type.nodata is not None:
+                pixels, mask = _with_nodata(pixels, valid, pixel_type.nodata), None
             else:
-                pixels, valid = _with_nodata(pixels, valid, pixel_type.nodata), None
-            sink.write(pixels.reshape(-1, window.height, window.width), window=area(window))
-            sums[window] = _checksum(pixels, valid)
+                mask = valid
+                sink.write_mask(mask, window=raster_window(window))
+            sink.write(pixels.reshape(-1, window.height, window.width), window=raster_window(window))
+            sums[window] = _checksum(pixels, mask)
     return sums
 
 
 def _with_nodata(pixels: np.ndarray, valid: np.ndarray, nodata: float) -> np.ndarray:
-    """Pixels with nodata where invalid; valid ones that happen to equal it move to a value beside it.
+    """Pixels with nodata, in all bands, where invalid; valid ones that happen to equal it get an adjacent value.
 
-    GDAL compares floats with a tolerance, so a neighbour in the last digit would not do.
+    GDAL compares floats with a tolerance, so the next float would not do.
     """
     value = pixels.dtype.type(nodata)
     if np.issubdtype(pixels.dtype, np.integer):
-        beside = value + 1 if value == np.iinfo(pixels.dtype).min else value - 1
+        adjacent = value + 1 if value == np.iinfo(pixels.dtype).min else value - 1
     else:
-        beside = value * pixels.dtype.type(1 + 1e-5) if value else np.finfo(pixels.dtype).tiny
-    return np.where(valid, np.where(pixels == value, pixels.dtype.type(beside), pixels), value)
+        adjacent = value * pixels.dtype.type(1 + 1e-5) if value else np.finfo(pixels.dtype).tiny
+    return np.where(valid, np.where(pixels == value, pixels.dtype.type(adjacent), pixels), value)

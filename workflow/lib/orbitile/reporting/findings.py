@@ -1,40 +1,42 @@
-"""Everything a report tells of a run, gathered from its folder."""
+"""Everything that a report shows of a run, read from its folder."""
 
 import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from orbitile.jobs.failures import read_failures
 from orbitile.reporting.attempts import REPORT, read_jobs, rule_figures
-from orbitile.reporting.graph import Graph, execution_graph
+from orbitile.reporting.graph import ExecutionGraph, execution_graph
 from orbitile.tables.plan import Plan, read_plan
 
 
 @dataclass(frozen=True)
-class Findings:
-    """The run's name, its plan, the catalogue's proof, and what its jobs left.
+class RunFindings:
+    """A run's name, its plan, the manifest of its result, and the records of its jobs.
 
-    `jobs`, `rules` and `failures` are the tables of orbitile.reporting.attempts and
-    orbitile.jobs.failures; `now` is when they were read, in seconds since 1970.
+    `manifest` is the content of catalogue/craters.json or map/polygons.json. `jobs`, `rules` and `failures` are the
+    tables of orbitile.reporting.attempts and orbitile.jobs.failures; `now` is when they were read, in seconds since
+    1970.
     """
 
     run: str
     plan: Plan
-    proof: dict
+    manifest: dict[str, Any]
     jobs: pd.DataFrame
     rules: pd.DataFrame
-    graph: Graph
+    graph: ExecutionGraph
     failures: pd.DataFrame
     now: float
 
 
-def find(results: Path, proof: Path) -> Findings:
-    """Read a run's folder and what the catalogue stage says of its catalogue."""
+def read_findings(results: Path, manifest: Path) -> RunFindings:
+    """Read a run's folder and the manifest of its result."""
     plan, jobs, failures = read_plan(results / "plan.parquet"), read_jobs(results), read_failures(results)
-    return Findings(
-        run=results.name, plan=plan, proof=json.loads(proof.read_text()), jobs=jobs, rules=rule_figures(jobs),
+    return RunFindings(
+        run=results.name, plan=plan, manifest=json.loads(manifest.read_text()), jobs=jobs, rules=rule_figures(jobs),
         graph=execution_graph(results, plan, jobs), failures=failures[failures["rule"] != REPORT], now=time.time(),
     )  # fmt: skip

@@ -32,7 +32,7 @@ def tooltip(title: str) -> str:
     return element("title", escape(title)) if title else ""
 
 
-def key(colour: str) -> str:
+def legend_key(colour: str) -> str:
     """A small square of a colour, to stand before a word of HTML."""
     return element("span", class_="key", style=f"background: {colour}")
 

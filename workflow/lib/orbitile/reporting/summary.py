@@ -1,81 +1,91 @@
-"""The head of the page: what is missing, what failed, and the run in a few figures."""
+"""The head of the page: what is missing, what failed, and the main figures of the run."""
 
+from collections.abc import Hashable, Mapping, Sequence
 from html import escape
 
 import pandas as pd
 
-from orbitile.jobs.place import LAST
-from orbitile.reporting.clock import busy_seconds
-from orbitile.reporting.findings import Findings
-from orbitile.reporting.look import UNFINISHED, count, duration, quantity
+from orbitile.jobs.records import FAILED, LOST, STOPPED
+from orbitile.pipeline import CHAIN_RESULTS
+from orbitile.reporting.colours import UNFINISHED
+from orbitile.reporting.findings import RunFindings
+from orbitile.reporting.format import format_count, format_duration, format_quantity
 from orbitile.reporting.markup import element
-from orbitile.reporting.tables import words
-from orbitile.reporting.timeline import spans
+from orbitile.reporting.tables import text_table
+from orbitile.reporting.time_axis import busy_seconds
+from orbitile.reporting.timeline import attempt_spans
 
 
-def alarms(found: Findings) -> list[str]:
-    """What is missing and what failed, or that nothing is."""
-    excluded, word = found.proof.get("exclusions", []), LAST[found.plan.chain].word
-    known = {(one["scene"], one["detail"], one["reason"]) for one in excluded}
-    rows = found.failures.to_dict("records")
-    standing = [row for row in rows if (row["scene"], row["detail"], row["reason"]) not in known]
-    told = []
+def alarms(findings: RunFindings) -> list[str]:
+    """What was left out and what failed, or a line that nothing is missing."""
+    excluded, noun = findings.manifest.get("exclusions", []), CHAIN_RESULTS[findings.plan.chain].noun
+    excluded_keys = {(piece["scene"], piece["detail"], piece["reason"]) for piece in excluded}
+    rows = findings.failures.to_dict("records")
+    failed = [row for row in rows if (row["scene"], row["detail"], row["reason"]) not in excluded_keys]
+    boxes = []
     if excluded:
-        heading = f"Left out of the {word}: {count(len(excluded), 'piece')} of the run"
-        told.append(_alarm(heading, excluded, ["scene", "detail", "reason"]))
-    if standing:
-        heading = f"Failed and not done again: {count(len(standing), 'failure')}"
-        told.append(_alarm(heading, standing, ["rule", "group", "scene", "detail", "reason", "log"]))
-    fine = element("p", f"Nothing was left out of the {word}, and no failure stands.", class_="fine")
-    return told or [fine]
+        heading = f"Left out of the {noun}: {format_count(len(excluded), 'piece')} of the run"
+        boxes.append(_alarm(heading, excluded, ["scene", "detail", "reason"]))
+    if failed:
+        heading = f"Failed and not yet run again: {format_count(len(failed), 'failure')}"
+        boxes.append(_alarm(heading, failed, ["rule", "group", "scene", "detail", "reason", "log"]))
+    return boxes or [element("p", f"Nothing was left out of the {noun}, and nothing failed.", class_="fine")]
 
 
-def _alarm(heading: str, rows: list[dict], names: list[str]) -> str:
-    table = element("div", words(names, [[str(row[name]) for name in names] for row in rows]), class_="tall")
+def _alarm(heading: str, rows: Sequence[Mapping[Hashable, object]], names: list[str]) -> str:
+    table = element("div", text_table(names, [[str(row[name]) for name in names] for row in rows]), class_="tall")
     return element("div", element("h2", escape(heading)), table, class_="alarm", role="alert")
 
 
-def headline(found: Findings) -> str:
-    """The run in a few figures, and the hash of its catalogue."""
-    cards = [*_contents(found), *_times(found), *_costs(found.jobs), _troubles(found.jobs)]
+def headline(findings: RunFindings) -> str:
+    """The main figures of the run, and the hash of its catalogue or map."""
+    cards = [*_contents(findings), *_times(findings), *_costs(findings.jobs), _troubles(findings.jobs)]
     boxes = [element("div", element("b", escape(value)), element("span", escape(about))) for value, about in cards]
-    of_rows = f"SHA-256 of the {LAST[found.plan.chain].word}'s rows: "
-    hashed = element("code", escape(str(found.proof["sha256"])))
-    caution = [element("p", escape(found.plan.caution))] if found.plan.caution else []
-    return "".join([element("div", *boxes, class_="figures"), *caution, element("p", of_rows, hashed)])
+    hash_note = f"SHA-256 of the {CHAIN_RESULTS[findings.plan.chain].noun}'s rows: "
+    row_hash = element("code", escape(str(findings.manifest["sha256"])))
+    warning = [element("p", escape(findings.plan.warning))] if findings.plan.warning else []
+    lines = [element("p", hash_note, row_hash), element("p", escape(_made_by(findings.manifest)))]
+    return "".join([element("div", *boxes, class_="figures"), *warning, *lines])
 
 
-def _contents(found: Findings) -> list[tuple[str, str]]:
-    unplanned = len(found.plan.unplanned)
+def _made_by(manifest: Mapping[str, object]) -> str:
+    """Which version and commit made the catalogue or map, as far as its metadata say."""
+    version, commit = (manifest.get(f"orbitile_{name}", "unknown") for name in ("version", "commit"))
+    return f"Made by Orbitile, version {version}, commit {commit}"
+
+
+def _contents(findings: RunFindings) -> list[tuple[str, str]]:
+    unplanned = len(findings.plan.unplanned)
     unread = f"scenes; {unplanned} more could not be read" if unplanned else "scenes"
     return [
-        (f"{found.proof['rows']:,}", found.proof.get("what", "craters in the catalogue")),
-        (f"{len(found.plan.names):,}", unread),
-        (f"{len(found.plan.groups):,}", "groups"),
+        (f"{findings.manifest['rows']:,}", findings.manifest.get("what", "craters in the catalogue")),
+        (f"{len(findings.plan.names):,}", unread),
+        (f"{len(findings.plan.groups):,}", "groups"),
     ]
 
 
-def _times(found: Findings) -> list[tuple[str, str]]:
-    times = spans(found.jobs, found.now)
-    if not times:
+def _times(findings: RunFindings) -> list[tuple[str, str]]:
+    spans = attempt_spans(findings.jobs, findings.now)
+    if not spans:
         return []
-    wall = duration(max(end for _, end in times) - min(start for start, _ in times))
-    return [(wall, f"from the first start to the last end; something ran for {duration(busy_seconds(times))} of it")]
+    wall = format_duration(max(end for _, end in spans) - min(start for start, _ in spans))
+    return [(wall, f"from the first start to the last end; jobs ran for {format_duration(busy_seconds(spans))} of it")]
 
 
 def _costs(jobs: pd.DataFrame) -> list[tuple[str, str]]:
-    machines = count(jobs["host"].nunique(), "machine")
+    machines = format_count(jobs["host"].nunique(), "machine")
     core_s = (jobs["threads"] * jobs["wall_s"]).sum()
-    used = f"threads times wall time on {machines}; {duration(jobs['cpu_s'].sum())} of CPU used"
-    return [(quantity(core_s / 3600, "core-hours"), used), _gpu_hours(jobs[jobs["gpu_memory_mb"].notna()])]
+    used = f"threads times wall time on {machines}; {format_duration(jobs['cpu_s'].sum())} of CPU used"
+    return [(format_quantity(core_s / 3600, "core-hours"), used), _gpu_hours(jobs[jobs["gpu_memory_mb"].notna()])]
 
 
 def _gpu_hours(jobs: pd.DataFrame) -> tuple[str, str]:
     if jobs.empty:
         return "no GPU", "was used"
-    return quantity(jobs["wall_s"].sum() / 3600, "GPU-hours"), "wall time of jobs that used one"
+    return format_quantity(jobs["wall_s"].sum() / 3600, "GPU-hours"), "wall time of jobs that used one"
 
 
 def _troubles(jobs: pd.DataFrame) -> tuple[str, str]:
-    failed, stopped, lost = (int((jobs["state"] == state).sum()) for state in UNFINISHED)
-    return f"{failed + lost:,}", f"failed attempts of {len(jobs):,}, {lost:,} of them lost; {stopped:,} told to stop"
+    counts = {state: int((jobs["state"] == state).sum()) for state in UNFINISHED}
+    of_which = f"{counts[LOST]:,} of them lost; {counts[STOPPED]:,} stopped"
+    return f"{counts[FAILED] + counts[LOST]:,}", f"failed attempts of {len(jobs):,}, {of_which}"

@@ -4,10 +4,13 @@ from html import escape
 
 import pandas as pd
 
-from orbitile.jobs.records import DONE, utc
-from orbitile.reporting.look import UNFINISHED, duration, gpu, quantity, rule_colour
-from orbitile.reporting.markup import element, key
+from orbitile.jobs.records import DONE, FAILED, LOST, STOPPED, format_utc
+from orbitile.reporting.attempts import Row
+from orbitile.reporting.colours import UNFINISHED, rule_colour
+from orbitile.reporting.format import format_duration, format_gpu, format_quantity
+from orbitile.reporting.markup import element, legend_key
 
+TIMES = ("wall_s_total", "wall_s_median", "wall_s_max", "cpu_s_total")
 COLUMNS = {
     "": ["rule"],
     "jobs": ["jobs", "attempts", "failed", "stopped", "lost"],
@@ -19,7 +22,7 @@ COLUMNS = {
 }
 
 
-def words(names: list[str], rows: list[list[str]]) -> str:
+def text_table(names: list[str], rows: list[list[str]]) -> str:
     """A table of texts, all escaped."""
     head = element("tr", *(element("th", escape(name), class_="word") for name in names))
     lines = [element("tr", *(element("td", escape(cell), class_="word") for cell in row)) for row in rows]
@@ -35,25 +38,26 @@ def rules_table(rules: pd.DataFrame) -> str:
         for name in names
     ]
     return element(
-        "table", element("tr", *above), element("tr", *below), *(_rule_row(rule) for rule in rules.itertuples())
+        "table", element("tr", *above), element("tr", *below), *(_rule_row(rule) for rule in rules.to_dict("records"))
     )
 
 
-def _rule_row(rule: tuple) -> str:
-    name = element("td", key(rule_colour(rule.rule)), escape(rule.rule), class_="rule")
-    counts = [f"{n:,}" for n in (rule.jobs, rule.attempts)]
-    troubles = map(_count, (rule.failed, rule.stopped, rule.lost))
-    times = [duration(s) for s in (rule.wall_s_total, rule.wall_s_median, rule.wall_s_max, rule.cpu_s_total)]
-    memory = [quantity(mb, "MB") for mb in (rule.memory_mb_median, rule.memory_mb_max)]
-    graphics = [gpu(rule.gpu_memory_mb_max, "MB"), gpu(rule.gpu_percent_mean, "%")]
-    rest = [*times, quantity(rule.cpu_percent_median, "%"), *memory, *graphics, *_done(rule)]
-    return element("tr", name, *map(_cell, counts), *troubles, *map(_cell, rest))
+def _rule_row(rule: Row) -> str:
+    name = element("td", legend_key(rule_colour(rule["rule"])), escape(rule["rule"]), class_="rule")
+    counts = [f"{rule[column]:,}" for column in ("jobs", "attempts")]
+    unfinished = [_count(rule[column]) for column in (FAILED, STOPPED, LOST)]
+    times = [format_duration(rule[column]) for column in TIMES]
+    cpu = format_quantity(rule["cpu_percent_median"], "%")
+    memory = [format_quantity(rule[column], "MB") for column in ("memory_mb_median", "memory_mb_max")]
+    gpu = [format_gpu(rule["gpu_memory_mb_max"], "MB"), format_gpu(rule["gpu_percent_mean"], "%")]
+    figures = [*times, cpu, *memory, *gpu, *_pieces(rule)]
+    return element("tr", name, *map(_cell, counts), *unfinished, *map(_cell, figures))
 
 
-def _done(rule: tuple) -> list[str]:
-    if not rule.unit:
+def _pieces(rule: Row) -> list[str]:
+    if not rule["unit"]:
         return ["", ""]
-    return [f"{rule.size_done:,.0f} {rule.unit}", quantity(rule.size_per_s, "/s")]
+    return [f"{rule['size_done']:,.0f} {rule['unit']}", format_quantity(rule["size_per_s"], "/s")]
 
 
 def _count(number: int) -> str:
@@ -64,15 +68,16 @@ def _cell(content: str) -> str:
     return element("td", escape(content))
 
 
-def unfinished(jobs: pd.DataFrame) -> list[str]:
+def unfinished_attempts(jobs: pd.DataFrame) -> list[str]:
     """A heading and a table of the attempts that did not finish (see read_jobs); nothing where all did."""
-    some = jobs[jobs["state"].isin(UNFINISHED)]
-    if some.empty:
+    unfinished = jobs[jobs["state"].isin(UNFINISHED)]
+    if unfinished.empty:
         return []
     names = ["rule", "group", "attempt", "state", "started", "host", "slurm_job", "reason"]
-    some = some.assign(started=[utc(moment) for moment in some["started"]])
-    table = words([name.replace("_", " ") for name in names], some[names].astype(str).to_numpy().tolist())
-    again = jobs.groupby(["rule", "group"])["state"].last()
-    done = sum(again[rule, group] == DONE for rule, group in {*zip(some["rule"], some["group"], strict=True)})
-    heading = f"Attempts that did not finish: {len(some):,}; of their jobs, {done:,} were done in a later attempt"
+    unfinished = unfinished.assign(started=[format_utc(seconds) for seconds in unfinished["started"]])
+    table = text_table([name.replace("_", " ") for name in names], unfinished[names].astype(str).to_numpy().tolist())
+    last_states = jobs.groupby(["rule", "group"])["state"].last()
+    jobs_concerned = {*zip(unfinished["rule"], unfinished["group"], strict=True)}
+    done = sum(last_states[rule, group] == DONE for rule, group in jobs_concerned)
+    heading = f"Attempts that did not finish: {len(unfinished):,}; of their jobs, {done:,} were done in a later attempt"
     return [element("h2", escape(heading)), element("div", table, class_="tall")]

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from orbitile.jobs.records import RUNNING
-from orbitile.reporting.clock import Clock, Span
-from orbitile.reporting.look import STATE_COLOURS, STATES, UNFINISHED, count, duration, rule_colour
+from orbitile.reporting.attempts import Row
+from orbitile.reporting.colours import STATE_COLOURS, STATES, UNFINISHED, rule_colour
+from orbitile.reporting.format import format_count, format_duration
 from orbitile.reporting.markup import line, rect, svg, text
+from orbitile.reporting.time_axis import Span, TimeAxis
 
 WIDTH, LEFT, RIGHT = 1160, 150, 25
 TOP, BOTTOM = 10, 42
 LANES_PX, LARGEST_LANE_PX = 900, 18
-"""What all lanes together may take in height, and one of them."""
+"""The largest height of all lanes together, and of one."""
 BAND_PX, GAP_PX = 16, 6
 """The least height of a rule's band, and the space between two."""
 CAP_PX = 3
@@ -20,8 +22,8 @@ NAMED_IDLE_PX = 14
 
 
 @dataclass(frozen=True)
-class Band:
-    """A rule's attempts with their lanes, and where it lies in px."""
+class RuleBand:
+    """A rule's attempts with their lanes, and the top and height of its band in px."""
 
     jobs: pd.DataFrame
     top: float
@@ -31,23 +33,23 @@ class Band:
 
 def timeline(jobs: pd.DataFrame, now: float) -> str:
     """An SVG of a run's attempts (see read_jobs); running ones reach to `now`, in seconds since 1970."""
-    times = spans(jobs, now)
-    jobs = jobs.assign(until=[end for _, end in times])
-    clock = Clock(times, WIDTH - LEFT - RIGHT)
+    spans = attempt_spans(jobs, now)
+    jobs = jobs.assign(until=[end for _, end in spans])
+    axis = TimeAxis(spans, WIDTH - LEFT - RIGHT)
     bands = _bands(jobs)
     bottom = bands[-1].top + bands[-1].height + GAP_PX
-    parts = [*_idle_times(clock, bottom), *_axis(clock, bottom)]
+    parts = [*_idle_times(axis, bottom), *_axis(axis, bottom)]
     for band in bands:
-        parts += [*_heading(band), *(bar for job in band.jobs.itertuples() for bar in _bar(job, band, clock))]
+        parts += [*_heading(band), *(bar for job in band.jobs.to_dict("records") for bar in _bar(job, band, axis))]
     return svg(WIDTH, bottom + BOTTOM, "Timeline of all jobs", parts)
 
 
-def spans(jobs: pd.DataFrame, now: float) -> list[Span]:
-    """From when to when each attempt ran, in seconds since 1970; nobody knows when a lost one ended."""
-    return [(job.started, _until(job, now)) for job in jobs.itertuples()]
+def attempt_spans(jobs: pd.DataFrame, now: float) -> list[Span]:
+    """The start and end of each attempt in seconds since 1970; a lost one, whose end is unknown, has no length."""
+    return [(job["started"], _until(job, now)) for job in jobs.to_dict("records")]
 
 
-def pack(starts: list[float], ends: list[float]) -> list[int]:
+def pack_lanes(starts: list[float], ends: list[float]) -> list[int]:
     """The lane of each span, so that none overlap in a lane; spans in the order of their starts."""
     free_from: list[float] = []
     lanes = []
@@ -58,27 +60,27 @@ def pack(starts: list[float], ends: list[float]) -> list[int]:
     return lanes
 
 
-def _until(job: tuple, now: float) -> float:
-    if job.state == RUNNING:
-        return max(now, job.started)
-    return job.started if pd.isna(job.ended) else max(job.ended, job.started)
+def _until(job: Row, now: float) -> float:
+    if job["state"] == RUNNING:
+        return max(now, job["started"])
+    return job["started"] if pd.isna(job["ended"]) else max(job["ended"], job["started"])
 
 
-def _bands(jobs: pd.DataFrame) -> list[Band]:
+def _bands(jobs: pd.DataFrame) -> list[RuleBand]:
     packed = []
-    for _, some in jobs.groupby("rule", sort=False):
-        some = some.sort_values(["started", "group"])
-        packed.append(some.assign(lane=pack(list(some["started"]), list(some["until"]))))
-    lanes = [some["lane"].max() + 1 for some in packed]
-    lane_px = min(LARGEST_LANE_PX, LANES_PX / sum(lanes))
-    bands, top = [], TOP
-    for some, n in zip(packed, lanes, strict=True):
-        bands.append(Band(some, top, max(BAND_PX, n * lane_px), lane_px))
+    for _, of_rule in jobs.groupby("rule", sort=False):
+        attempts = of_rule.sort_values(["started", "group"])
+        packed.append(attempts.assign(lane=pack_lanes(list(attempts["started"]), list(attempts["until"]))))
+    lane_counts = [attempts["lane"].max() + 1 for attempts in packed]
+    lane_px = min(LARGEST_LANE_PX, LANES_PX / sum(lane_counts))
+    bands, top = [], float(TOP)
+    for attempts, lanes in zip(packed, lane_counts, strict=True):
+        bands.append(RuleBand(attempts, top, max(BAND_PX, lanes * lane_px), lane_px))
         top += bands[-1].height + GAP_PX
     return bands
 
 
-def _heading(band: Band) -> list[str]:
+def _heading(band: RuleBand) -> list[str]:
     rule, middle = band.jobs["rule"].iloc[0], band.top + band.height / 2
     return [
         rect(LEFT - 16, band.top, 8, band.height, fill=rule_colour(rule)),
@@ -88,32 +90,32 @@ def _heading(band: Band) -> list[str]:
     ]  # fmt: skip
 
 
-def _bar(job: tuple, band: Band, clock: Clock) -> list[str]:
-    """A bar in the colour of the rule; what did not finish has an end in the colour of its state."""
-    left, right = (LEFT + clock.px(moment) for moment in (job.started, job.until))
-    top, height = band.top + job.lane * band.lane_px, band.lane_px * (0.85 if band.lane_px > 4 else 1)
-    about, opacity = _about(job), 0.5 if job.state == RUNNING else 1
-    bar = rect(left, top, max(1.0, right - left), height, about, fill=rule_colour(job.rule), opacity=opacity)
-    if job.state not in UNFINISHED:
+def _bar(job: Row, band: RuleBand, axis: TimeAxis) -> list[str]:
+    """A bar in the colour of the rule; an attempt that did not finish has an end in the colour of its state."""
+    left, right = (LEFT + axis.px(job[column]) for column in ("started", "until"))
+    top, height = band.top + job["lane"] * band.lane_px, band.lane_px * (0.85 if band.lane_px > 4 else 1)
+    title, opacity = _bar_title(job), 0.5 if job["state"] == RUNNING else 1
+    bar = rect(left, top, max(1.0, right - left), height, title, fill=rule_colour(job["rule"]), opacity=opacity)
+    if job["state"] not in UNFINISHED:
         return [bar]
-    tall = max(height, 5)
-    cap = rect(right - CAP_PX / 2, top - (tall - height) / 2, CAP_PX, tall, about, fill=STATE_COLOURS[job.state])
+    cap_height, colour = max(height, 5), STATE_COLOURS[job["state"]]
+    cap = rect(right - CAP_PX / 2, top - (cap_height - height) / 2, CAP_PX, cap_height, title, fill=colour)
     return [bar, cap]
 
 
-def _about(job: tuple) -> str:
-    state = STATES.get(job.state, job.state)
-    lasted = f", {duration(job.wall_s)}" if pd.notna(job.wall_s) else ""
-    slurm = f", Slurm job {job.slurm_job}" if job.slurm_job else ""
-    reason = f"\n{job.reason}" if job.reason else ""
-    where = f"{count(job.threads, 'thread')} on {job.host}{slurm}"
-    return f"{job.rule} {job.group}, attempt {job.attempt}: {state}{lasted}, {where}{reason}"
+def _bar_title(job: Row) -> str:
+    state = STATES.get(job["state"], job["state"])
+    wall_time: str = f", {format_duration(job['wall_s'])}" if pd.notna(job["wall_s"]) else ""
+    slurm = f", Slurm job {job['slurm_job']}" if job["slurm_job"] else ""
+    reason = f"\n{job['reason']}" if job["reason"] else ""
+    machine = f"{format_count(job['threads'], 'thread')} on {job['host']}{slurm}"
+    return f"{job['rule']} {job['group']}, attempt {job['attempt']}: {state}{wall_time}, {machine}{reason}"
 
 
-def _axis(clock: Clock, bottom: float) -> list[str]:
+def _axis(axis: TimeAxis, bottom: float) -> list[str]:
     parts = [line((LEFT, bottom), (WIDTH - RIGHT, bottom), stroke="#888888")]
-    for moment, hour, day in clock.ticks:
-        x = LEFT + clock.px(moment)
+    for moment, hour, day in axis.ticks:
+        x = LEFT + axis.px(moment)
         parts += [
             line((x, TOP - 4), (x, bottom + 4), stroke="#d0d0d0"),
             text(hour, x, bottom + 17, text_anchor="middle", class_="tick"),
@@ -122,15 +124,15 @@ def _axis(clock: Clock, bottom: float) -> list[str]:
     return [*parts, text("UTC", LEFT - 22, bottom + 17, text_anchor="end", class_="tick")]
 
 
-def _idle_times(clock: Clock, bottom: float) -> list[str]:
-    return [part for idle in clock.idles for part in _idle(idle, clock, bottom)]
+def _idle_times(axis: TimeAxis, bottom: float) -> list[str]:
+    return [part for idle in axis.idles for part in _idle_time(idle, axis, bottom)]
 
 
-def _idle(idle: Span, clock: Clock, bottom: float) -> list[str]:
-    left, right = (LEFT + clock.px(moment) for moment in idle)
-    told = f"idle for {duration(idle[1] - idle[0])}"
+def _idle_time(idle: Span, axis: TimeAxis, bottom: float) -> list[str]:
+    left, right = (LEFT + axis.px(moment) for moment in idle)
+    label = f"idle for {format_duration(idle[1] - idle[0])}"
     x, y = (left + right) / 2 + 4, (TOP + bottom) / 2
-    band = rect(left, TOP - 4, right - left, bottom - TOP + 4, told, fill="#eeeeee")
+    band = rect(left, TOP - 4, right - left, bottom - TOP + 4, label, fill="#eeeeee")
     if right - left < NAMED_IDLE_PX:
         return [band]
-    return [band, text(told, x, y, text_anchor="middle", class_="tick", transform=f"rotate(-90 {x:.1f} {y:.1f})")]
+    return [band, text(label, x, y, text_anchor="middle", class_="tick", transform=f"rotate(-90 {x:.1f} {y:.1f})")]

@@ -1,1 +1,1 @@
-"""Where things are: bodies, pixel grids, and the way between pixels and the ground."""
+"""Geometry: bodies, pixel grids, maps, and the ground."""

@@ -7,7 +7,8 @@ from pyproj import CRS
 from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 
-from orbitile.errors import OrbitileError
+from orbitile.base.errors import OrbitileError
+from orbitile.space.grids import ellipsoid_of
 
 RADIUS_TOLERANCE = 0.005
 """Relative difference of radii within which two CRSs mean the same body. Published radii of one
@@ -15,7 +16,7 @@ body differ by up to 0.3 % (Mars: equatorial 3396.19 km, mean 3389.50 km); the c
 differently sized large moons differs by more."""
 
 AUTHORITY = "IAU_2015:"
-"""What stands before a code where its authority is named."""
+"""The prefix of a code that names its authority."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class Body:
 @cache
 def _codes() -> dict[str, int]:
     """Map lower-case body names to the codes of their spherical systems (NAIF id x 100)."""
-    known = query_crs_info(auth_name="IAU_2015", pj_types=[PJType.GEOGRAPHIC_2D_CRS])
-    return {c.name.split(" (2015)")[0].lower(): int(c.code) for c in known if int(c.code) % 100 == 0}
+    systems = query_crs_info(auth_name="IAU_2015", pj_types=[PJType.GEOGRAPHIC_2D_CRS])
+    return {crs.name.split(" (2015)")[0].lower(): int(crs.code) for crs in systems if int(crs.code) % 100 == 0}
 
 
-def body(name: str | int) -> Body:
+def find_body(name: str | int) -> Body:
     """Return the body of an IAU name ("Moon", in any case), a code of its systems or its NAIF id.
 
     The Moon is also 30100 or IAU_2015:30100, like every code from 30100 to 30199, and 301.
@@ -58,11 +59,11 @@ def _body(name: str) -> Body:
             "see `projinfo --list-crs`)"
         )
     crs = CRS.from_authority("IAU_2015", code)
-    return Body(crs.name.split(" (2015)")[0], code, crs.ellipsoid.semi_major_metre)
+    return Body(crs.name.split(" (2015)")[0], code, ellipsoid_of(crs).semi_major_metre)
 
 
 def _code_of_number(text: str) -> int | None:
-    """The spherical system's code of a code of any of a body's systems, or of its NAIF id (never after IAU_2015:)."""
+    """The code of a body's spherical system, from that of any of its systems or (not after IAU_2015:) its NAIF id."""
     digits = text.removeprefix(AUTHORITY)
     if not (digits.isascii() and digits.isdigit()):
         return None
@@ -72,21 +73,22 @@ def _code_of_number(text: str) -> int | None:
 
 @lru_cache(maxsize=256)
 def lies_on(crs: CRS, expected: Body) -> bool:
-    """Tell whether a CRS describes the expected body, by its name where it has one, and radius."""
+    """Tell whether a CRS describes the expected body: by the name, where it has one, and by the radius."""
     named = _named_body(crs)
     if named is not None and named != expected.name.lower():
         return False
-    radius = crs.ellipsoid.semi_major_metre
+    radius = ellipsoid_of(crs).semi_major_metre
     return abs(radius / expected.radius_m - 1) <= RADIUS_TOLERANCE
 
 
-def body_of(crs: CRS) -> Body | None:
+def crs_body(crs: CRS) -> Body | None:
     """The body that a CRS names; None where it names none of the IAU's."""
     named = _named_body(crs)
-    return body(named) if named else None
+    return find_body(named) if named else None
 
 
 def _named_body(crs: CRS) -> str | None:
     """Return the lower-case name of the body that a CRS's datum or geographic system names."""
-    words = f" {crs.datum.name} {crs.geodetic_crs.name} ".lower().replace("_", " ")
+    names = [part.name for part in (crs.datum, crs.geodetic_crs) if part is not None]
+    words = f" {' '.join(names)} ".lower().replace("_", " ")
     return max((name for name in _codes() if f" {name} " in words), key=len, default=None)

@@ -1,4 +1,4 @@
-"""Footprints of scenes on the body, and which of them come close to each other."""
+"""Footprints of scenes on the body, and which of them are close to each other."""
 
 from collections.abc import Sequence
 
@@ -10,32 +10,33 @@ from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, unit_vectors
 
 POINTS_PER_SIDE = 8
-LARGE = np.radians(25)
-"""Radius of a scene's cap above which its outline on a map between two scenes is not to be trusted;
+LARGE_CAP = np.radians(25)
+"""Radius of a scene's cap above which its outline on a map between two scenes is too distorted to decide;
 such a scene counts as close to every other."""
 
-Outline = tuple[np.ndarray, np.ndarray]
+FootprintOutline = tuple[np.ndarray, np.ndarray]
 """Longitudes and latitudes in degrees of points along a scene's border."""
 
 
-def outline(grid: Grid, ground: Ground) -> Outline:
+def grid_outline(grid: Grid, ground: Ground) -> FootprintOutline:
     """Points along the border of a grid, in order, as longitudes and planetocentric latitudes."""
-    return ground.lonlat(*grid.to_map(*border(grid.width, grid.height)))
+    return ground.lonlat(*grid.to_map(*image_border(grid.width, grid.height)))
 
 
-def border(width: float, height: float, per_side: int = POINTS_PER_SIDE) -> tuple[np.ndarray, np.ndarray]:
+def image_border(width: float, height: float, per_side: int = POINTS_PER_SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Points (columns, rows) along the border of an image, clockwise from its upper left corner."""
     along = np.linspace(0, 1, per_side, endpoint=False)
-    zero, one = np.zeros(per_side), np.ones(per_side)
-    return np.concatenate([along, one, 1 - along, zero]) * width, np.concatenate([zero, along, one, 1 - along]) * height
+    zeros, ones = np.zeros(per_side), np.ones(per_side)
+    columns = np.concatenate([along, ones, 1 - along, zeros]) * width
+    return columns, np.concatenate([zeros, along, ones, 1 - along]) * height
 
 
-def middle(lon: Sequence[float], lat: Sequence[float]) -> np.ndarray:
+def outline_centre(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray) -> np.ndarray:
     """The middle of an outline in degrees, as a unit vector (3,)."""
     return _centre(unit_vectors(np.asarray(lon), np.asarray(lat)))
 
 
-def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]) -> list[tuple[int, int]]:
+def close_pairs(outlines: Sequence[FootprintOutline], reach: float, groups: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs (i < j) of outlines of different groups closer than `reach` (radians on the sphere), sorted.
 
     Bounding caps on the sphere find candidates; polygons in an azimuthal map between the two
@@ -46,13 +47,14 @@ def close_pairs(outlines: Sequence[Outline], reach: float, groups: Sequence[str]
     points = [unit_vectors(lon, lat) for lon, lat in outlines]
     centres = np.array([_centre(p) for p in points])
     caps = _caps(points, centres)
-    caps = np.where(caps > LARGE, np.pi, caps)
+    caps = np.where(caps > LARGE_CAP, np.pi, caps)
     reach += max(_sagitta(p) for p in points)
     largest_chord = 2 * np.sin(min(2 * caps.max() + reach, np.pi) / 2) + 1e-9
     candidates = cKDTree(centres).query_pairs(largest_chord)
     apart = [(i, j) for i, j in candidates if groups[i] != groups[j]]
     near = [(i, j) for i, j in apart if _angle(centres[i], centres[j]) <= caps[i] + caps[j] + reach]
-    return sorted((i, j) for i, j in near if max(caps[i], caps[j]) > LARGE or _are_close(points[i], points[j], reach))
+    are_large = caps > LARGE_CAP
+    return sorted((i, j) for i, j in near if are_large[i] or are_large[j] or _are_close(points[i], points[j], reach))
 
 
 def _centre(points: np.ndarray) -> np.ndarray:
@@ -60,13 +62,13 @@ def _centre(points: np.ndarray) -> np.ndarray:
     return _normalised(points.sum(axis=0))
 
 
-def least_distance(points: np.ndarray, outlines: Sequence[Outline]) -> np.ndarray:
-    """A lower bound of the distances (n, radians) of unit vectors (n, 3) to the nearest of some footprints."""
+def least_distance(points: np.ndarray, outlines: Sequence[FootprintOutline]) -> np.ndarray:
+    """A lower bound of the distances (n, radians) of unit vectors (n, 3) to the nearest of the footprints."""
     borders = [unit_vectors(lon, lat) for lon, lat in outlines]
     centres = np.array([_centre(border) for border in borders])
     cap = max(_caps(borders, centres) + [_sagitta(border) for border in borders])
     chord, _ = cKDTree(centres).query(points)
-    return _angle_of(chord) - (cap if cap <= LARGE else np.pi)
+    return _angle_of(chord) - (cap if cap <= LARGE_CAP else np.pi)
 
 
 def _caps(borders: list[np.ndarray], centres: np.ndarray) -> np.ndarray:
@@ -75,15 +77,15 @@ def _caps(borders: list[np.ndarray], centres: np.ndarray) -> np.ndarray:
 
 
 def _sagitta(points: np.ndarray) -> float:
-    """How far, at most, a scene's border may bulge out between the points of its outline."""
+    """The largest distance (radians) by which a scene's border may bulge out between points (n, 3) of its outline."""
     return float(_angle(points, np.roll(points, 1, axis=0)).max() ** 2)
 
 
-def _are_close(one: np.ndarray, other: np.ndarray, reach: float) -> bool:
-    """Tell whether two outlines (n, 3) come closer than `reach`, on a map between them."""
-    middle = _normalised(_centre(one) + _centre(other))
-    one, other = (shapely.Polygon(azimuthal(points, middle)) for points in (one, other))
-    return bool(shapely.distance(shapely.make_valid(one), shapely.make_valid(other)) <= reach)
+def _are_close(first: np.ndarray, second: np.ndarray, reach: float) -> bool:
+    """Tell whether two outlines (n, 3) are closer than `reach`, on a map between them."""
+    middle = _normalised(_centre(first) + _centre(second))
+    polygons = [shapely.make_valid(shapely.Polygon(azimuthal(points, middle))) for points in (first, second)]
+    return bool(shapely.distance(*polygons) <= reach)
 
 
 def azimuthal(points: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -1,19 +1,23 @@
-"""Pixel grids: where an image's pixels lie on its map."""
+"""Pixel grids: the positions of an image's pixels on its map."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from affine import Affine
 from pyproj import CRS
+from pyproj.crs import Ellipsoid
 
+from orbitile.base.errors import OrbitileError
 from orbitile.space.scales import INTEGER_FACTOR_TOLERANCE
 
+T = TypeVar("T", float, np.ndarray)
+
 LATTICE_DIGITS = 6
-"""Decimals of a pixel to which the place of a lattice is known; what follows is rounding."""
+"""Decimals of a pixel to which a lattice's position is exact; further ones are rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +29,21 @@ class Window:
     width: int
     height: int
 
-    def shared(self, other: Self) -> Self | None:
-        """What two windows have in common; None for nothing."""
-        left, top = max(self.col, other.col), max(self.row, other.row)
-        right = min(self.col + self.width, other.col + other.width)
-        bottom = min(self.row + self.height, other.row + other.height)
+    def intersection(self, window: "Window") -> "Window | None":
+        """The pixels that two windows share; None where they share none."""
+        left, top = max(self.col, window.col), max(self.row, window.row)
+        right = min(self.col + self.width, window.col + window.width)
+        bottom = min(self.row + self.height, window.row + window.height)
         return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
-    def inside(self, outer: Self) -> tuple[slice, slice]:
-        """Where its pixels are in an array (rows, columns) of the pixels of a window around it."""
+    def slices_within(self, outer: "Window") -> tuple[slice, slice]:
+        """Its rows and columns in an array (rows, columns) of the pixels of a window around it."""
         top, left = self.row - outer.row, self.col - outer.col
         return slice(top, top + self.height), slice(left, left + self.width)
 
 
-def bounds(windows: Iterable[Window]) -> Window:
-    """The smallest window around some; at least one."""
+def bounding_window(windows: Iterable[Window]) -> Window:
+    """The smallest window around all given windows, of which there must be at least one."""
     edges = np.array([(w.col, w.row, w.col + w.width, w.row + w.height) for w in windows])
     (left, top), (right, bottom) = edges[:, :2].min(axis=0).tolist(), edges[:, 2:].max(axis=0).tolist()
     return Window(left, top, right - left, bottom - top)
@@ -76,7 +80,7 @@ class Grid:
     @property
     def crs(self) -> CRS:
         """The map's coordinate reference system."""
-        return crs_of(self.crs_wkt)
+        return crs_from_wkt(self.crs_wkt)
 
     @property
     def gsd_m(self) -> float:
@@ -89,18 +93,18 @@ class Grid:
         t = self.transform
         return t.b == t.d == 0 and t.a > 0 and abs(-t.e / t.a - 1) <= INTEGER_FACTOR_TOLERANCE
 
-    def to_map(self, col: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Map coordinates (x, y) of pixel coordinates."""
+    def to_map(self, col: T, row: T) -> tuple[T, T]:
+        """Map coordinates (x, y) of pixel coordinates, numbers or arrays."""
         t = self.transform
         return t.c + t.a * col + t.b * row, t.f + t.d * col + t.e * row
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Map coordinates (x, y) of its middle."""
+        """Map coordinates (x, y) of the grid's middle."""
         return self.to_map(self.width / 2, self.height / 2)
 
-    def to_pixel(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixel coordinates (column, row) of map coordinates."""
+    def to_pixel(self, x: T, y: T) -> tuple[T, T]:
+        """Pixel coordinates (column, row) of map coordinates, numbers or arrays."""
         t = ~self.transform
         return t.c + t.a * x + t.b * y, t.f + t.d * x + t.e * y
 
@@ -134,7 +138,7 @@ class Grid:
 
     @property
     def fraction(self) -> tuple[float, float]:
-        """What part of a pixel, from -1/4 up to 3/4, the lattice lies to the right of and below the map's origin."""
+        """The offset of the lattice to the right of and below the map's origin, in pixels from -1/4 up to 3/4."""
         (right, down), (col, row) = self._offset, self.index
         return round(right - col, LATTICE_DIGITS), round(down - row, LATTICE_DIGITS)
 
@@ -154,9 +158,9 @@ class Grid:
         return replace(self, transform=transform, width=last_col - first_col, height=last_row - first_row)
 
 
-def around(grids: Sequence[Grid]) -> Grid:
-    """The smallest grid around some of one lattice; at least one."""
-    window = bounds(Window(*grid.index, grid.width, grid.height) for grid in grids)
+def grid_around_grids(grids: Sequence[Grid]) -> Grid:
+    """The smallest grid around grids of one lattice, of which there must be at least one."""
+    window = bounding_window(Window(*grid.index, grid.width, grid.height) for grid in grids)
     first = grids[0]
     (col, row), t = first.index, first.transform
     left, top = first.to_map(window.col - col, window.row - row)
@@ -165,9 +169,16 @@ def around(grids: Sequence[Grid]) -> Grid:
 
 
 @lru_cache(maxsize=256)
-def crs_of(wkt: str) -> CRS:
+def crs_from_wkt(wkt: str) -> CRS:
     """The coordinate system of a WKT, parsed once: thousands of scenes share a map."""
     return CRS.from_wkt(wkt)
+
+
+def ellipsoid_of(crs: CRS) -> Ellipsoid:
+    """The ellipsoid of a CRS; OrbitileError where it has none, as a local system."""
+    if crs.ellipsoid is None:
+        raise OrbitileError(f"CRS {crs.name!r} has no ellipsoid; give a map of the body")
+    return crs.ellipsoid
 
 
 def _cover(start: int, length: int, size: int) -> tuple[int, int]:
@@ -178,4 +189,4 @@ def _cover(start: int, length: int, size: int) -> tuple[int, int]:
 def _metres_per_unit(crs: CRS) -> float:
     """Length of one map unit in metres; a degree is measured on the equator."""
     factor = crs.axis_info[0].unit_conversion_factor
-    return factor * crs.ellipsoid.semi_major_metre if crs.is_geographic else factor
+    return factor * ellipsoid_of(crs).semi_major_metre if crs.is_geographic else factor

@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pyproj import CRS, Transformer
 
-from orbitile.space.grids import crs_of
+from orbitile.base.errors import OrbitileError
+from orbitile.space.grids import crs_from_wkt, ellipsoid_of
 
 CIRCLE_VERTICES = 128
 TINY = np.finfo(float).tiny
 SAME_POINT = 1e-12
-"""Chord, in units of the radius, below which two points are one, and no direction leads from one to the other."""
+"""Chord, in units of the radius, below which two points are the same and have no direction between them."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """The way between one map (its CRS as WKT) and a body's sphere of a radius in metres.
+    """The transformation between a map (its CRS as WKT) and a body's sphere of a radius in metres.
 
-    Longitudes may leave -180..180 on the way: PROJ's `+over` keeps maps whole that cross the
-    antimeridian of their projection.
+    Longitudes may leave -180..180 in between: with PROJ's `+over`, maps that cross the antimeridian of their
+    projection are not torn.
     """
 
     crs_wkt: str
@@ -32,34 +33,38 @@ class Ground:
 
     @property
     def _crs(self) -> CRS:
-        return crs_of(self.crs_wkt)
+        return crs_from_wkt(self.crs_wkt)
 
     @property
     def _transformer(self) -> Transformer:
         return _transformer_of(self.crs_wkt)
 
+    @property
+    def _geodetic_crs(self) -> CRS:
+        return geodetic_crs(self._crs)
+
     @cached_property
     def _westward(self) -> bool:
-        return any(axis.direction == "west" for axis in self._crs.geodetic_crs.axis_info)
+        return any(axis.direction == "west" for axis in self._geodetic_crs.axis_info)
 
     @cached_property
     def _axis_ratio_squared(self) -> float:
         """(b/a)^2 of the map's ellipsoid: tan(planetocentric) over tan(its latitude); 1 if that is planetocentric."""
-        inverse_flattening = self._crs.ellipsoid.inverse_flattening
-        names = " ".join(axis.name.lower() for axis in self._crs.geodetic_crs.axis_info)
+        inverse_flattening = ellipsoid_of(self._crs).inverse_flattening
+        names = " ".join(axis.name.lower() for axis in self._geodetic_crs.axis_info)
         return 1.0 if not inverse_flattening or "planetocentric" in names else (1 - 1 / inverse_flattening) ** 2
 
     def _to_degrees(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east, not wrapped) and the map's own latitude in degrees."""
         ordered = (y, x) if _north_first(self._crs) else (x, y)
         first, second = self._transformer.transform(*ordered)
-        lon, lat = (second, first) if _north_first(self._crs.geodetic_crs) else (first, second)
+        lon, lat = (second, first) if _north_first(self._geodetic_crs) else (first, second)
         return -np.asarray(lon) if self._westward else np.asarray(lon), np.asarray(lat)
 
     def _from_degrees(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map coordinates; the inverse of `_to_degrees`."""
         lon = -lon if self._westward else lon
-        ordered = (lat, lon) if _north_first(self._crs.geodetic_crs) else (lon, lat)
+        ordered = (lat, lon) if _north_first(self._geodetic_crs) else (lon, lat)
         first, second = self._transformer.transform(*ordered, direction="INVERSE")
         x, y = (second, first) if _north_first(self._crs) else (first, second)
         return np.asarray(x), np.asarray(y)
@@ -67,29 +72,29 @@ class Ground:
     def lonlat(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east, -180..180) and planetocentric latitude in degrees of map coordinates."""
         lon, lat = self._to_degrees(x, y)
-        return wrap(lon), self._planetocentric(lat)
+        return wrap_longitude(lon), self._planetocentric(lat)
 
-    def xy(self, lon: np.ndarray, lat: np.ndarray, near_x: float, near_y: float) -> tuple[np.ndarray, np.ndarray]:
-        """Map coordinates of longitude and latitude, unwrapped towards the map point `near`.
+    def xy(self, lon: ArrayLike, lat: ArrayLike, near_x: ArrayLike, near_y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Map coordinates of longitude and latitude, unwrapped towards the map point (near_x, near_y).
 
-        Rings (n, vertices) are moved as a whole, so that none is torn at the map's edge.
+        Rings (n, vertices) are unwrapped as a whole, so that none is torn at the map's edge.
         """
         lon = np.asarray(lon)
         near_lon, _ = self._to_degrees(near_x, near_y)
         anchor = lon[:, :1] if lon.ndim == 2 else lon
-        unwrapped = lon + (near_lon + wrap(anchor - near_lon) - anchor)
+        unwrapped = lon + (near_lon + wrap_longitude(anchor - near_lon) - anchor)
         return self._from_degrees(unwrapped, self._planetographic(np.asarray(lat)))
 
     def measure(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Measure what map boxes (n, 4: xmin, ymin, xmax, ymax) are drawn around, on the ground.
+        """Measure, on the ground, the objects that map boxes (n, 4: xmin, ymin, xmax, ymax) enclose.
 
         Returns longitude and latitude of the centres in degrees, and the extents east-west and
-        north-south in metres. Circles are measured right in every projection, and other ellipses where
-        the map's axes lie east and north; elsewhere a box leaves open how an ellipse lies in it.
+        north-south in metres (n each). Circles are measured exactly in every projection, and other ellipses where
+        the map's axes point east and north; elsewhere a box does not determine the orientation of an ellipse.
         """
         across, up = self._midlines(boxes)
         lon, lat = self._centres(boxes, across, up)
-        gradient, extent = _gradients(_laid_down(across, lon, lat), _laid_down(up, lon, lat))
+        gradient, extent = _gradients(_to_ground(across, lon, lat), _to_ground(up, lon, lat))
         # An ellipse with axes east and north of W and H has, along (e, n), an extent^2 of e^2 W^2 + n^2 H^2.
         share = gradient**2
         squares = (share * extent**2).sum(axis=0) / np.maximum(share.sum(axis=0), TINY)
@@ -100,19 +105,19 @@ class Ground:
         self, lon: np.ndarray, lat: np.ndarray, diameter_m: np.ndarray, near_x: float, near_y: float
     ) -> np.ndarray:
         """Map boxes (n, 4: xmin, ymin, xmax, ymax) around circles on the ground."""
-        ring_lon, ring_lat = ellipses(lon, lat, diameter_m, diameter_m, self.radius_m, vertices=64)
+        ring_lon, ring_lat = ground_ellipses(lon, lat, diameter_m, diameter_m, self.radius_m, vertices=64)
         x, y = self.xy(ring_lon, ring_lat, near_x, near_y)
         return np.column_stack([-_highest(-x), -_highest(-y), _highest(x), _highest(y)])
 
     def _midlines(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Vectors (n, 3) across boxes in x and in y: along the midlines, as long as their great circles in metres."""
+        """Vectors (n, 3) along the boxes' midlines in x and in y, as long as their great circles in metres."""
         x, y = _middle(boxes)
         left, right = self.lonlat(boxes[:, 0], y), self.lonlat(boxes[:, 2], y)
         bottom, top = self.lonlat(x, boxes[:, 1]), self.lonlat(x, boxes[:, 3])
-        return _way(left, right) * self.radius_m, _way(bottom, top) * self.radius_m
+        return _great_circles(left, right) * self.radius_m, _great_circles(bottom, top) * self.radius_m
 
     def _centres(self, boxes: np.ndarray, across: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Longitude and latitude of the centres of circles with such boxes and midlines.
+        """Longitude and latitude of the centres of circles with the given boxes and midlines.
 
         A circle touches the sides of its box where a radius lies along the gradient of x, or of y. If the
         map's scale changes, opposite radii differ on the map, and the box's middle is off the centre
@@ -121,15 +126,15 @@ class Ground:
         """
         middle = _middle(boxes)
         lon, lat = self.lonlat(*middle)
-        gradient, extent = _gradients(_laid_down(across, lon, lat), _laid_down(up, lon, lat))
+        gradient, extent = _gradients(_to_ground(across, lon, lat), _to_ground(up, lon, lat))
         centre = []
         for axis, (east, north) in enumerate(np.moveaxis(gradient * extent / 2, 2, 1)):
             ends = (destination(lon, lat, sign * east, sign * north, self.radius_m) for sign in (-1, 1))
-            one, other = (self.xy(*end, *middle)[axis] for end in ends)
-            off = (one + other) / 2 - middle[axis]
-            # More than this is no change of scale: a radius left the map, or a pole of a cylindrical one lies in it.
-            plausible = np.abs(off) <= (boxes[:, axis + 2] - boxes[:, axis]) / 4
-            centre.append(middle[axis] - np.where(plausible, off, 0))
+            first, second = (self.xy(*end, *middle)[axis] for end in ends)
+            offset = (first + second) / 2 - middle[axis]
+            # More than this is no change of scale: a radius leaves the map, or a pole of a cylindrical one lies in it.
+            plausible = np.abs(offset) <= (boxes[:, axis + 2] - boxes[:, axis]) / 4
+            centre.append(middle[axis] - np.where(plausible, offset, 0))
         return self.lonlat(*centre)
 
     def _planetocentric(self, lat: np.ndarray) -> np.ndarray:
@@ -144,13 +149,20 @@ class Ground:
 
 
 @lru_cache(maxsize=256)
-def turn_width(crs_wkt: str) -> float:
-    """Width in map units of a full turn around the body on a cylindrical map; 0 on any other."""
+def wrap_width(crs_wkt: str) -> float:
+    """The width in map units of a full turn around the body on a cylindrical map; 0 on any other map."""
     lon, lat = np.meshgrid([-180.0, 0.0, 180.0], [0.0, 40.0])
     x, y = Ground(crs_wkt, 1.0)._from_degrees(lon, lat)
     steps = np.diff(x, axis=1)
     is_cylindrical = np.isfinite(x).all() and np.allclose(steps, steps[0, 0]) and np.allclose(y, y[:, :1])
     return float(abs(2 * steps[0, 0])) if is_cylindrical else 0.0
+
+
+def geodetic_crs(crs: CRS) -> CRS:
+    """The longitude-latitude system of a map; OrbitileError where it has none, as a local system."""
+    if crs.geodetic_crs is None:
+        raise OrbitileError(f"CRS {crs.name!r} has no longitudes and latitudes; give a map of the body")
+    return crs.geodetic_crs
 
 
 def _north_first(crs: CRS) -> bool:
@@ -159,7 +171,7 @@ def _north_first(crs: CRS) -> bool:
     return first in ("north", "south") and second in ("east", "west")
 
 
-def wrap(lon: np.ndarray) -> np.ndarray:
+def wrap_longitude(lon: np.ndarray) -> np.ndarray:
     """Longitudes in -180..180 (180 itself becomes -180)."""
     turned = (np.asarray(lon) + 180) % 360 - 180
     return turned - 360 * (turned >= 180)  # the remainder of -1e-14 is 360
@@ -167,8 +179,8 @@ def wrap(lon: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _transformer_of(wkt: str) -> Transformer:
-    """From a map to its degrees. Making one takes PROJ some 15 ms, and thousands of scenes share a map."""
-    return Transformer.from_crs(crs_of(wkt), crs_of(wkt).geodetic_crs, force_over=True)
+    """From a map to its degrees; cached, because PROJ takes some 15 ms, and thousands of scenes share a map."""
+    return Transformer.from_crs(crs_from_wkt(wkt), geodetic_crs(crs_from_wkt(wkt)), force_over=True)
 
 
 def _middle(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -187,19 +199,19 @@ def _highest(values: np.ndarray) -> np.ndarray:
     return top + np.where(rise <= np.ptp(values, axis=1) / 500, rise, 0)
 
 
-def _way(start: tuple[np.ndarray, np.ndarray], end: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Vectors (n, 3) from points to points (longitudes, latitudes), as long as the great circles in radians."""
+def _great_circles(start: tuple[np.ndarray, np.ndarray], end: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Vectors (n, 3) from start to end points (longitudes, latitudes), as long as the great circles in radians."""
     chord = unit_vectors(*end) - unit_vectors(*start)
     length = np.linalg.norm(chord, axis=-1)
     stretch = np.where(length > SAME_POINT, distance(*start, *end) / np.maximum(length, TINY), 0)
     return chord * stretch[:, None]
 
 
-def _laid_down(ways: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Vectors (n, 3) turned down to the ground at points: components east and north (n, 2), as long as before."""
+def _to_ground(vectors: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Vectors (n, 3) turned into the ground plane at points: components east and north (n, 2), as long as before."""
     _, east, north = _compass(lon, lat)
-    flat = np.stack([(ways * east).sum(axis=-1), (ways * north).sum(axis=-1)], axis=-1)
-    length, flat_length = (np.linalg.norm(v, axis=-1, keepdims=True) for v in (ways, flat))
+    flat = np.stack([(vectors * east).sum(axis=-1), (vectors * north).sum(axis=-1)], axis=-1)
+    length, flat_length = (np.linalg.norm(v, axis=-1, keepdims=True) for v in (vectors, flat))
     return flat * (length / np.maximum(flat_length, TINY))
 
 
@@ -225,7 +237,7 @@ def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
-def places(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lonlat_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Longitudes (east, -180..180) and planetocentric latitudes in degrees of points (..., 3), however far out."""
     x, y, z = np.moveaxis(points, -1, 0)
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
@@ -248,20 +260,21 @@ def distance(lon0: ArrayLike, lat0: ArrayLike, lon1: ArrayLike, lat1: ArrayLike)
 def destination(
     lon: ArrayLike, lat: ArrayLike, east_m: ArrayLike, north_m: ArrayLike, radius_m: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The points reached from (lon, lat) over great circles with the given initial components.
+    """Longitudes and latitudes at the end of great circles from (lon, lat) with initial components in metres.
 
-    Computed with vectors, which know no pole. Longitudes come within 180 degrees of `lon`.
+    Computed with vectors, which are regular at the poles. The longitudes are within 180 degrees of `lon`.
     """
-    start, east, north = _compass(lon, lat)
-    way = np.asarray(east_m)[..., None] * east + np.asarray(north_m)[..., None] * north
-    length = np.linalg.norm(way, axis=-1, keepdims=True)
+    lon = np.asarray(lon)
+    start, east, north = _compass(lon, np.asarray(lat))
+    vector = np.asarray(east_m)[..., None] * east + np.asarray(north_m)[..., None] * north
+    length = np.linalg.norm(vector, axis=-1, keepdims=True)
     angle = length / radius_m
-    end = start * np.cos(angle) + way / np.maximum(length, TINY) * np.sin(angle)
-    new_lon, new_lat = places(end)
-    return lon + wrap(new_lon - lon), new_lat
+    end = start * np.cos(angle) + vector / np.maximum(length, TINY) * np.sin(angle)
+    new_lon, new_lat = lonlat_of_points(end)
+    return lon + wrap_longitude(new_lon - lon), new_lat
 
 
-def ellipses(
+def ground_ellipses(
     lon: ArrayLike,
     lat: ArrayLike,
     width_m: ArrayLike,
@@ -279,7 +292,7 @@ def ellipses(
     return destination(np.asarray(lon)[:, None], np.asarray(lat)[:, None], east, north, radius_m)
 
 
-def boxes(
+def ground_boxes(
     lon: ArrayLike,
     lat: ArrayLike,
     width_m: ArrayLike,
@@ -289,10 +302,10 @@ def boxes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rings (n, vertices) of longitude and latitude around boxes on the ground.
 
-    Each side is a sequence of points, because a straight line on a map is none on the sphere.
+    Each side is a sequence of points, because a straight line on a map is not straight on the sphere.
     """
     along = np.linspace(-1, 1, -(-vertices // 4), endpoint=False)
-    one = np.ones_like(along)
-    east = np.multiply.outer(np.asarray(width_m) / 2, np.concatenate([along, one, -along, -one]))
-    north = np.multiply.outer(np.asarray(height_m) / 2, np.concatenate([-one, along, one, -along]))
+    ones = np.ones_like(along)
+    east = np.multiply.outer(np.asarray(width_m) / 2, np.concatenate([along, ones, -along, -ones]))
+    north = np.multiply.outer(np.asarray(height_m) / 2, np.concatenate([-ones, along, ones, -along]))
     return destination(np.asarray(lon)[:, None], np.asarray(lat)[:, None], east, north, radius_m)

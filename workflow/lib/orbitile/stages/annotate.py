@@ -1,53 +1,57 @@
-"""annotate: an image with the craters of any table drawn on it."""
+"""annotate: an image of a scene with the craters of any table drawn on it."""
 
 import numpy as np
 import pandas as pd
 
-from orbitile.matching import match
-from orbitile.rasters.picture import LARGEST_PX, ScenePicture
-from orbitile.space.ground import Ground, ellipses
-from orbitile.stages.evaluate import Yardstick
+from orbitile.detections.matching import MatchCriteria, match_craters
+from orbitile.pictures.scene_picture import LARGEST_PX, ScenePicture, rows_of_scene
+from orbitile.space.ground import Ground, ground_ellipses
 from orbitile.tables.craters import Craters, read_craters
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow
 
 COLOURS = {"found": "#00e5ff", "right": "#39ff14", "false": "#ff3b30", "missed": "#ffd60a"}
 
 
-def annotate(rasters: str, scene: str, craters: str, truth: str | None, yardstick: Yardstick, out: str) -> None:
-    """Draw a scene's craters as a PNG; with a truth, found, false and missed ones in their colours."""
-    rows = [row for row in read_rasters(rasters) if row.scene == scene]
+def annotate_craters(
+    rasters: str, scene: str, craters: str, truth: str | None, criteria: MatchCriteria, out: str
+) -> None:
+    """Draw a scene's craters as a PNG; with a truth, right, false and missed ones in their colours.
+
+    `rasters` is the group's table of scenes, `craters` and `truth` are crater tables. OrbitileError where the scene
+    failed, or a table lacks a column.
+    """
+    rows = rows_of_scene(rasters, scene)
     raster = next((row for row in rows if max(row.width, row.height) <= LARGEST_PX), rows[-1])
-    kinds = _kinds(read_craters(craters), read_craters(truth) if truth else None, yardstick)
+    kinds = _kinds(read_craters(craters), read_craters(truth) if truth else None, criteria)
     picture = ScenePicture.of(raster)
-    for kind, some in kinds.items():
-        picture.outline(kind, _rings(some, raster, yardstick.radius_m), COLOURS[kind], 1.2)
+    for kind, members in kinds.items():
+        picture.outline(kind, _rings(members, raster, criteria.radius_m), COLOURS[kind], 1.2)
     picture.save(out, legend_columns=4)
 
 
-def _kinds(found: Craters, truth: Craters | None, yardstick: Yardstick) -> dict[str, Craters]:
-    """Craters by what is known of them."""
+def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria) -> dict[str, Craters]:
+    """Craters by the kinds that are drawn in colours of their own (COLOURS)."""
     if truth is None:
-        return {"found": found}
-    result = match(found, truth, yardstick.iou_threshold, yardstick.min_diameter_m, yardstick.radius_m)
-    right, wrong = result.found[result.found["hit"]], result.found[~result.found["hit"]]
-    missed = result.truth[~result.truth["hit"]]
+        return {"found": craters}
+    matches = match_craters(craters, truth, criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m)
+    right, wrong = matches.detected[matches.detected["hit"]], matches.detected[~matches.detected["hit"]]
+    missed = matches.truth[~matches.truth["hit"]]
     return {name: _craters(table) for name, table in (("right", right), ("false", wrong), ("missed", missed))}
 
 
 def _craters(table: pd.DataFrame) -> Craters:
-    return Craters(
-        *(table[name].to_numpy(float) for name in ("lon", "lat")), table["diameter_km"].to_numpy(float) * 1000
-    )
+    lon, lat, diameter_km = (table[name].to_numpy(float) for name in ("lon", "lat", "diameter_km"))
+    return Craters(lon, lat, diameter_km * 1000)
 
 
 def _rings(craters: Craters, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
     """Outlines in pixels of the craters whose centre lies in the scene."""
     grid, ground = raster.grid, Ground(raster.crs_wkt, radius_m)
     col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *grid.middle))
-    inside = craters.where((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
+    inside = craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
     if not len(inside):
         return []
-    lon, lat = ellipses(inside.lon, inside.lat, inside.diameter_m, inside.diameter_m, radius_m)
+    lon, lat = ground_ellipses(inside.lon, inside.lat, inside.diameter_m, inside.diameter_m, radius_m)
     columns, rows = grid.to_pixel(*ground.xy(lon, lat, *grid.middle))
     rings = np.stack([columns, rows], axis=-1)
     return list(np.concatenate([rings, rings[:, :1]], axis=1))

@@ -4,64 +4,73 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from orbitile.files import key
-from orbitile.jobs.pieces import Piece, Work
-from orbitile.rasters.mosaic import Part, opened_mosaic
-from orbitile.rasters.resample import block_averages, covered, pixel_type
+from orbitile.base.files import cache_key
+from orbitile.jobs.pieces import JobWork, Piece
+from orbitile.pipeline import code_version
+from orbitile.rasters.mosaic import RasterPart, opened_mosaic
+from orbitile.rasters.read import band_names, channel_numbers
+from orbitile.rasters.resample import block_averages, covered_window, pixel_type
 from orbitile.rasters.write import write_cog
 from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings, write_rasters
 
 log = logging.getLogger(__name__)
 
 
-def downsample(tables: RasterTables, scales: dict[float, int], folder: str, out: str, work: Work) -> None:
+def downsample(tables: RasterTables, scales: dict[float, int], folder: str, out: str, work: JobWork) -> None:
     """Average a group's scenes to coarser scales, in metres per pixel with their factors.
 
     The table written to `out` holds the finest scale too, so that later stages need only it.
     """
-    around = Surroundings(tables)
-    finest = {row.scene: row for row in around.own}
+    surroundings = Surroundings(tables)
+    finest = {row.scene: row for row in surroundings.group_rows}
     coarser = [
-        Coarser(row, scale_m, factor, around) for row in around.own for scale_m, factor in scales.items() if factor > 1
+        DownsampledScene(row, scale_m, factor, surroundings)
+        for row in surroundings.group_rows
+        for scale_m, factor in scales.items()
+        if factor > 1
     ]
-    wanted = {one.path(Path(folder)): one for one in coarser}
-    pieces = [Piece(one.fine.scene, path, f"{one.scale_m:g} m/px") for path, one in wanted.items()]
-    whole = work.each(pieces, lambda piece: _average(wanted[piece.path], piece.path), unit="rasters")
-    lost = {failure.scene for failure in work.failures}
-    rows = [row for scene, row in finest.items() if scene not in lost]
-    rows += [wanted[piece.path].row(piece.path) for piece in whole if piece.scene not in lost]
-    write_rasters(sorted(rows, key=lambda row: (row.scene, row.scale_m)), out, work.account)
+    by_path = {scene.path(Path(folder)): scene for scene in coarser}
+    pieces = [Piece(scene.fine_row.scene, path, f"{scene.scale_m:g} m/px") for path, scene in by_path.items()]
+    complete_pieces = work.make_pieces(pieces, lambda piece: by_path[piece.path].write(piece.path), unit="rasters")
+    failed = {failure.scene for failure in work.failures}
+    rows = [row for scene, row in finest.items() if scene not in failed]
+    rows += [by_path[piece.path].row(piece.path) for piece in complete_pieces if piece.scene not in failed]
+    write_rasters(sorted(rows, key=lambda row: (row.scene, row.scale_m)), out, work.table_metadata)
 
 
 @dataclass(frozen=True)
-class Coarser:
+class DownsampledScene:
     """A scene to be averaged to a coarser scale, `factor` times its own."""
 
-    fine: RasterRow
+    fine_row: RasterRow
     scale_m: float
     factor: int
-    around: Surroundings
+    surroundings: Surroundings
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[RasterPart]:
         """The scene's raster, and those of its neighbours that share coarse pixels with it."""
-        return self.around.parts(self.fine, covered(self.fine.grid, self.factor))
+        return self.surroundings.parts(self.fine_row, covered_window(self.fine_row.grid, self.factor))
 
     def path(self, folder: Path) -> Path:
-        """Where it belongs, under a name made of all that it depends on."""
+        """The path of its raster, with a name made of all that it depends on."""
         parts = [asdict(part) for part in self.parts]
-        return folder / self.fine.scene / f"{self.scale_m:g}m-{key(parts=parts, factor=self.factor, version=2)}.tif"
+        key = cache_key(parts=parts, factor=self.factor, version=code_version("downsample"))
+        return folder / self.fine_row.scene / f"{self.scale_m:g}m-{key}.tif"
 
     def row(self, path: Path) -> RasterRow:
         """Its row of the table of rasters; which strip a pixel comes from is only known at the finest scale."""
-        grid = self.fine.grid.coarser(self.factor)
-        place = dict(transform=list(grid.transform)[:6], width=grid.width, height=grid.height)
-        return replace(self.fine, scale_m=self.scale_m, path=str(path), sources=None, **place)
+        grid = self.fine_row.grid.coarser(self.factor)
+        return replace(
+            self.fine_row, scale_m=self.scale_m, path=str(path), sources=None, transform=list(grid.transform)[:6],
+            width=grid.width, height=grid.height,
+        )  # fmt: skip
 
-
-def _average(wanted: Coarser, path: Path) -> None:
-    row = wanted.row(path)
-    with opened_mosaic(wanted.parts) as mosaic:
-        blocks = block_averages(mosaic, wanted.fine.grid, wanted.factor)
-        write_cog(path, row.grid, pixel_type(mosaic.first), blocks)
-    log.info("scene %s: %d x %d px at %.2f m/px", row.scene, row.width, row.height, row.grid.gsd_m)
+    def write(self, path: Path) -> None:
+        """Write its raster: all bands of the scene, under their names."""
+        row = self.row(path)
+        with opened_mosaic(self.parts) as mosaic:
+            channels = channel_numbers(row.bands)
+            blocks = block_averages(mosaic, self.fine_row.grid, self.factor, channels)
+            write_cog(path, row.grid, pixel_type(mosaic.first, channels, band_names(mosaic.first)), blocks)
+        log.info("scene %s: %d x %d px at %.2f m/px", row.scene, row.width, row.height, row.grid.gsd_m)

@@ -2,168 +2,182 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import rasterio
+import numpy as np
 
-from orbitile.errors import OrbitileError
-from orbitile.files import key, write_json
-from orbitile.jobs.pieces import Piece, Work
-from orbitile.mosaicking.merge import MergeOptions, merge_strips
-from orbitile.mosaicking.order import Strip
-from orbitile.rasters.histogram import EXACT_TYPES, Histogram
-from orbitile.rasters.read import grid_of, opened
-from orbitile.rasters.resample import as_it_is
-from orbitile.rasters.write import Block, write_cog
-from orbitile.space.grids import Grid
-from orbitile.tables.plan import OF_IMAGE, OF_MOSAIC, images_of
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key, write_json
+from orbitile.georeferencing.mosaicking.merge import MergeOptions, merge_strips
+from orbitile.georeferencing.mosaicking.order import Strip
+from orbitile.georeferencing.project_image import TargetGrid, project_image, provenance_tags, strip_target
+from orbitile.jobs.pieces import JobWork, Piece
+from orbitile.pipeline import code_version
+from orbitile.rasters.histogram import Histogram, band_histograms
+from orbitile.rasters.read import opened_raster, raster_grid
+from orbitile.rasters.stretch import Stretch
+from orbitile.rasters.write import write_cog
+from orbitile.tables.georef_methods import ISIS, PROJECTED
+from orbitile.tables.plan import OF_MOSAIC, ImageRow, SceneRow
 from orbitile.tables.rasters import RasterRow, write_rasters
-from orbitile.tables.ways import ISIS, PROJECTED
-from orbitile.ways.placed import Placing, about, placed, strip_placing
 
 log = logging.getLogger(__name__)
 
-RECIPE = 3
-"""Changes with how rasters are made, so that they are made anew."""
-
 
 @dataclass(frozen=True)
-class Target:
+class GeoreferenceTarget:
     """What georeferenced scenes look like: their map and scale, their stretch, and how strips become one scene.
 
-    The stretch goes by each scene's percentiles, or by the same values for all.
+    The stretch is given by percentiles of each scene's bands, or by the same values in all scenes: a pair for all bands
+    or a pair per band.
     """
 
-    placing: Placing
+    target_grid: TargetGrid
     stretch_percentiles: tuple[float, float]
-    stretch_values: tuple[float, float] | None = None
-    merging: MergeOptions = field(default_factory=MergeOptions)
+    stretch_values: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
+    merge_options: MergeOptions = field(default_factory=MergeOptions)
+
+    def stretch(self, histograms: Sequence[Histogram]) -> Stretch:
+        """The stretch of a scene whose bands have these histograms; OrbitileError if it is set for other bands."""
+        if self.stretch_values is None:
+            pairs = [
+                [histogram.percentile(percent) for percent in self.stretch_percentiles] for histogram in histograms
+            ]
+        else:
+            pairs = np.array(self.stretch_values, float).reshape(-1, 2).tolist()
+        if len(pairs) not in (1, len(histograms)):
+            raise OrbitileError(
+                f"stretch_values lists {len(pairs)} pairs, but the scene has {len(histograms)} bands; give one pair "
+                "for all bands, or one for each"
+            )
+        low, high = zip(*(pairs if len(pairs) > 1 else pairs * len(histograms)), strict=True)
+        return Stretch(low, high)
 
 
-def georeference(scenes: list[dict], target: Target, folder: str, out: str, work: Work) -> None:
+def georeference(scenes: list[SceneRow], target: GeoreferenceTarget, folder: str, out: str, work: JobWork) -> None:
     """Georeference a group's scenes (rows of the plan) into `folder`; write their table to `out`.
 
-    Finished scenes, and the strips of mosaics, stay in `folder` under a key of their input and target, and are not done
+    Finished scenes, and the strips of mosaics, stay in `folder` under a key of their input and target, and are not made
     again.
     """
-    all_made = [Made(scene, target, Path(folder)) for scene in scenes]
-    steps = {piece: make for one in all_made for piece, make in one.steps()}
-    whole = set(work.each(list(steps), lambda piece: steps[piece](piece.path)))
-    write_rasters([one.row() for one in all_made if one.piece in whole], out, work.account)
+    georeferenced = [GeoreferencedScene(scene, target, Path(folder)) for scene in scenes]
+    steps = {piece: make for scene in georeferenced for piece, make in scene.steps()}
+    complete_pieces = set(work.make_pieces(list(steps), lambda piece: steps[piece](piece.path)))
+    write_rasters([scene.row() for scene in georeferenced if scene.piece in complete_pieces], out, work.table_metadata)
 
 
 @dataclass(frozen=True)
-class Made:
-    """A scene (a row of the plan) and what is to be made of it."""
+class GeoreferencedScene:
+    """A scene of the plan, its target, and the folder of its files."""
 
-    scene: dict
-    target: Target
+    scene: SceneRow
+    target: GeoreferenceTarget
     folder: Path
 
     @property
     def piece(self) -> Piece:
         """The finished scene: the file that describes its raster, and lies beside it."""
-        return Piece(self.name, self._named(self._version(self.scene)))
+        return Piece(self.name, self._path(self._version(self.scene)))
 
     @property
     def name(self) -> str:
         """The scene's name."""
-        return self.scene["scene"]
+        return self.scene.scene
 
     def steps(self) -> Iterator[tuple[Piece, Callable[[Path], None]]]:
         """The pieces to be made, one after another: the strips of a mosaic, and the scene."""
-        for strip in self.scene["strips"]:
-            yield self._strip_piece(strip), lambda path, strip=strip: self._place(strip, path)
-        yield self.piece, self._merge if self.scene["strips"] else self._make
+        for strip in self.scene.strips:
+            yield self._strip_piece(strip), partial(self._write_raster, strip)
+        yield self.piece, self._merge if self.scene.strips else self._make
 
     def row(self) -> RasterRow:
-        """The row of the finished scene; what lies beside it may have changed since it was made."""
-        return RasterRow(**json.loads(self.piece.path.read_text()) | {name: self.scene[name] for name in OF_MOSAIC})
+        """The row of the finished scene; its neighbours may have changed since it was made."""
+        described = json.loads(self.piece.path.read_text())
+        return RasterRow(**described | {name: getattr(self.scene, name) for name in OF_MOSAIC})
 
-    def _version(self, image: dict) -> str:
-        """A key of all that a raster depends on; how images without a map are treated does not touch others."""
-        target = self.target
+    def _version(self, image: ImageRow) -> str:
+        """A key of all that a raster depends on, without settings that do not concern the image."""
+        target, target_grid = self.target, self.target.target_grid
         parts = dict(
-            image={name: image[name] for name in OF_IMAGE if name in image}, recipe=RECIPE, crs=self._placing.crs,
-            gsd_m=target.placing.gsd_m, stretch=[target.stretch_percentiles, target.stretch_values],
+            image=_raster_columns(image), recipe=code_version("georeference"), crs=self._target_grid.crs,
+            gsd_m=target_grid.gsd_m, stretch=[target.stretch_percentiles, target.stretch_values],
         )  # fmt: skip
-        images = images_of([image])
-        if any(one["way"] != PROJECTED for one in images):
-            parts["corrected"] = target.placing.corrected
-        if any(one["way"] == ISIS for one in images):
-            parts["cubes"] = [target.placing.cubes.get(one["scene"]) for one in images]
-        if image.get("strips"):
-            parts["merging"] = asdict(target.merging)
-        return key(**parts)
+        if any(source.georef_method != PROJECTED for source in image.images):
+            parts["corrected"] = target_grid.corrections
+        if any(source.georef_method == ISIS for source in image.images):
+            parts["cubes"] = [target_grid.cubes.get(source.scene) for source in image.images]
+        if image is self.scene and self.scene.strips:
+            parts["merging"] = asdict(target.merge_options)
+        return cache_key(**parts)
 
-    def _named(self, name: str) -> Path:
-        return self.folder / self.name / f"{self.target.placing.gsd_m:g}m-{name}.json"
+    def _path(self, name: str) -> Path:
+        return self.folder / self.name / f"{self.target.target_grid.gsd_m:g}m-{name}.json"
 
-    def _strip_piece(self, strip: dict) -> Piece:
-        path = self._named(f"{strip['scene']}-{self._version(strip)}").with_suffix(".tif")
-        return Piece(self.name, path, strip["scene"], size=0)
+    def _strip_piece(self, strip: ImageRow) -> Piece:
+        path = self._path(f"{strip.scene}-{self._version(strip)}").with_suffix(".tif")
+        return Piece(self.name, path, strip.scene, size=0)
 
     def _make(self, description: Path) -> None:
-        """Write the scene's raster and, once that is whole, its description."""
+        """Write the scene's raster and, once that is complete, its description."""
         path = description.with_suffix(".tif")
-        self._place(self.scene, path)
+        self._write_raster(self.scene, path)
         write_json(description, asdict(self._describe(path)))
 
     @property
-    def _placing(self) -> Placing:
-        placing = self.target.placing
-        return strip_placing(placing, self.scene["crs_wkt"]) if self.scene["strips"] else placing
+    def _target_grid(self) -> TargetGrid:
+        target_grid = self.target.target_grid
+        return strip_target(target_grid, self.scene.crs_wkt) if self.scene.strips else target_grid
 
-    def _place(self, image: dict, path: Path) -> None:
-        with placed(image, self._placing) as found:
-            write_cog(path, found.grid, found.type, found.blocks, found.tags)
-        log.info(
-            "scene %s: %d x %d px at %.2f m/px", image["scene"], found.grid.width, found.grid.height, found.grid.gsd_m
-        )
+    def _write_raster(self, image: ImageRow, path: Path) -> None:
+        with project_image(image, self._target_grid) as projected:
+            write_cog(path, projected.grid, projected.type, projected.blocks, projected.tags)
+        grid = projected.grid
+        log.info("scene %s: %d x %d px at %.2f m/px", image.scene, grid.width, grid.height, grid.gsd_m)
 
     def _merge(self, description: Path) -> None:
-        """Write the mosaic of the strips and, once that is whole, its description."""
-        found = merge_strips(
-            [self._strip(strip) for strip in self.scene["strips"]], description.with_suffix(".tif"),
-            self.target.merging, about(self.scene),
+        """Write the mosaic of the strips and, once that is complete, its description."""
+        mosaic = merge_strips(
+            [self._strip(strip) for strip in self.scene.strips], description.with_suffix(".tif"),
+            self.target.merge_options, provenance_tags(self.scene),
         )  # fmt: skip
-        row = asdict(self._describe(found.path))
-        write_json(description, row | dict(seams=str(found.seams_path), sources=str(found.sources_path)))
-        log.info("scene %s: of strips %s, the first on top", self.name, ", ".join(found.order))
+        row = asdict(self._describe(mosaic.path))
+        write_json(description, row | dict(seams=str(mosaic.seams_path), sources=str(mosaic.sources_path)))
+        log.info("scene %s: mosaic of strips %s, from the topmost down", self.name, ", ".join(mosaic.order))
 
-    def _strip(self, strip: dict) -> Strip:
+    def _strip(self, strip: ImageRow) -> Strip:
         path = self._strip_piece(strip).path
         if not path.is_file():
-            raise OrbitileError(f"{strip['path']}: strip {strip['scene']} of it could not be made")
-        with opened(str(path)) as source:
-            grid = grid_of(source)
-        return Strip(strip["scene"], str(path), grid, strip["image_gsd_m"], strip["incidence_deg"])
+            raise OrbitileError(f"{strip.path}: its strip {strip.scene} could not be made; see the failure above")
+        with opened_raster(str(path)) as source:
+            grid = raster_grid(source)
+        return Strip(strip.scene, str(path), grid, strip.image_gsd_m, strip.incidence_deg)
 
     def _describe(self, path: Path) -> RasterRow:
-        """The table row of a georeferenced scene, with the percentiles of its valid pixels."""
-        target = self.target
-        with opened(str(path)) as source:
-            grid = grid_of(source)
-            histogram = _histogram(source, grid)
-        low, high = target.stretch_values or map(histogram.percentile, target.stretch_percentiles)
-        share = histogram.count / (grid.width * grid.height)
+        """The table row of a georeferenced scene, with the stretch of its bands."""
+        with opened_raster(str(path)) as source:
+            grid = raster_grid(source)
+            histograms = band_histograms(source, grid)
+        valid_share = histograms[0].count / (grid.width * grid.height)
+        stretch = self.target.stretch(histograms)
         return RasterRow(
-            self.name, target.placing.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width, grid.height,
-            share, low, high, self.scene["way"], error_m=self.scene["error_m"],
+            self.name, self.target.target_grid.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width,
+            grid.height, valid_share, list(stretch.low), list(stretch.high), self.scene.georef_method,
+            error_m=self.scene.error_m,
         )  # fmt: skip
 
 
-def _histogram(source: rasterio.DatasetReader, grid: Grid) -> Histogram:
-    """Count an image's valid pixels; types wider than 16 bit take one more pass for their bounds."""
-    dtype = source.dtypes[0]
-    histogram = Histogram(dtype) if dtype in EXACT_TYPES else Histogram(dtype, *_bounds(as_it_is(source, grid)))
-    for _, pixels, valid in as_it_is(source, grid):
-        histogram.feed(pixels, valid)
-    return histogram
+def _raster_columns(image: ImageRow) -> dict[str, Any]:
+    """The columns of an image, and of its strips, that its raster depends on; no bands if it is the first, unnamed."""
+    columns = image.image_columns
+    return _without_default_bands(columns) | (
+        dict(strips=[_without_default_bands(strip) for strip in columns["strips"]]) if "strips" in columns else {}
+    )
 
 
-def _bounds(blocks: Iterable[Block]) -> tuple[float, float]:
-    extremes = [(float(p[v].min()), float(p[v].max())) for _, p, v in blocks if v.any()]
-    return (min(low for low, _ in extremes), max(high for _, high in extremes)) if extremes else (0.0, 1.0)
+def _without_default_bands(columns: dict[str, Any]) -> dict[str, Any]:
+    is_default = (columns["bands"], columns["band_names"]) == ([1], [""])
+    return {name: value for name, value in columns.items() if not (is_default and name in ("bands", "band_names"))}

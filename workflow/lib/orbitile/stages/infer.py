@@ -1,19 +1,20 @@
-"""infer: what the network says of every tile of a group."""
+"""infer: the network's predictions for every tile of a group."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orbitile.engine.engine import Engine
-from orbitile.engine.meter import Meter
-from orbitile.engine.sizing import fitting_size
-from orbitile.jobs.pieces import Piece, Progress, Work
-from orbitile.models.adapter import load
-from orbitile.searching.collector import Collector
-from orbitile.searching.fragments import Fragments
-from orbitile.searching.kinds import KINDS
-from orbitile.searching.rows import Place, Row, Search, rows_of_tiles
-from orbitile.searching.telling import Telling
+from orbitile.base.errors import OrbitileError
+from orbitile.inference.collector import Collector
+from orbitile.inference.engine.batch_size import fitting_batch_size
+from orbitile.inference.engine.engine import Engine
+from orbitile.inference.engine.meter import Meter
+from orbitile.inference.fragments import Fragments
+from orbitile.inference.models.load import load_network
+from orbitile.inference.outputs import output_kind
+from orbitile.inference.progress_log import ProgressLog
+from orbitile.inference.tile_rows import InferenceSettings, SceneScale, TileRowTask, read_tile_rows
+from orbitile.jobs.pieces import JobProgress, JobWork, Piece
 from orbitile.tables.parquet import write_arrow
 from orbitile.tables.rasters import RasterTables, Surroundings
 
@@ -21,41 +22,61 @@ STREAMS = 2
 """Passes at once on a GPU."""
 
 
-def infer(tiles: str, tables: RasterTables, search: Search, folder: str, out: str, work: Work) -> None:
-    """Run the network over a group's tiles.
+def infer(tiles: str, tables: RasterTables, settings: InferenceSettings, folder: str, out: str, work: JobWork) -> None:
+    """Run the network over a group's tiles, and write their boxes, or the index of their masks, as a table.
 
-    What has been found stays in fragments in `folder`; a tile that fails is recorded and left for the next attempt.
+    Finished rows of tiles stay in fragments in `folder`; a tile that fails is recorded and tried again in the next
+    attempt. OrbitileError where the group's rasters have different numbers of bands, or not as many as the network
+    takes.
     """
-    rows = list(rows_of_tiles(tiles, Surroundings(tables), search))
-    kept = {place: Fragments(Path(folder), *place) for place in dict.fromkeys(row.place for row in rows)}
-    missing = [row.without(kept[row.place].searched(row.key)) for row in rows]
+    rows = list(read_tile_rows(tiles, Surroundings(tables), settings))
+    _check_bands(rows)
+    fragments = {place: Fragments(Path(folder), *place) for place in dict.fromkeys(row.scene_scale for row in rows)}
+    missing = [row.without(fragments[row.scene_scale].searched(row.key)) for row in rows]
     missing = [row for row in missing if row.numbers]
-    sizes = [sum(len(row.numbers) for row in some) for some in (rows, missing)]
-    before = Progress("tiles", len(rows), len(rows) - len(missing), size=sizes[0], size_before=sizes[0] - sizes[1])
-    work.begin(before)
+    total, remaining = (sum(len(row.numbers) for row in tile_rows) for tile_rows in (rows, missing))
+    work.begin(JobProgress("tiles", len(rows), len(rows) - len(missing), size=total, size_before=total - remaining))
     if missing:
-        with work.inside():
-            _search(missing, kept, search, work)
-    wanted = {row.key for row in rows}
-    work.finish([Piece("", path) for fragments in kept.values() for path in fragments.paths(wanted)])
-    write_arrow(KINDS[search.choice.family]().whole(kept, rows), out, work.account)
+        with work.inside_piece():
+            _search(missing, fragments, settings, work)
+    keys = {row.key for row in rows}
+    paths = [path for scene_fragments in fragments.values() for path in scene_fragments.paths(keys)]
+    work.finish([Piece("", path) for path in paths])
+    write_arrow(output_kind(settings.model_choice.family).stage_table(fragments, rows), out, work.table_metadata)
 
 
-def _search(rows: Sequence[Row], kept: dict[Place, Fragments], how: Search, work: Work) -> None:
-    """Search rows of tiles, and keep what is found in fragments."""
-    network = load(how.choice)
-    workers = how.threads if network.device.type == "cpu" else STREAMS
-    size = how.choice.batch or fitting_size(network, max(how.tile_px.values()), workers)
-    kind = KINDS[how.choice.family](network.names)
-    meter, collector = Meter(workers), Collector(rows, kept, kind, work)
-    told = Telling(meter, work)
+def _search(
+    rows: Sequence[TileRowTask],
+    fragments: Mapping[SceneScale, Fragments],
+    settings: InferenceSettings,
+    work: JobWork,
+) -> None:
+    """Run the network over rows of tiles, and write its predictions as fragments."""
+    choice = replace(settings.model_choice, bands=rows[0].raster.bands)
+    network = load_network(choice)
+    workers = settings.threads if network.device.type == "cpu" else STREAMS
+    size = choice.batch or fitting_batch_size(network, max(settings.tile_px.values()), workers)
+    meter = Meter(workers)
+    collector = Collector(rows, fragments, output_kind(choice.family, network.names), work)
+    progress = ProgressLog(meter, work)
     try:
-        tiles = [replace(row.tiles, number=number) for number, row in enumerate(rows)]
-        for answer in Engine(network, size, workers, meter).search(tiles):
+        tile_rows = [replace(row.row, number=number) for number, row in enumerate(rows)]
+        for prediction in Engine(network, size, workers, meter).search(tile_rows):
             with meter.waiting("writing"):
-                collector.take(answer)
-            told.now_and_then()
-            work.go_on()
+                collector.add(prediction)
+            progress.log_if_due()
+            work.check_stop()
     finally:
-        collector.keep()
-    told.at_the_end()
+        collector.write_fragment()
+    progress.log_summary()
+
+
+def _check_bands(rows: Sequence[TileRowTask]) -> None:
+    """OrbitileError where rasters have different numbers of bands: one network takes them all."""
+    for raster in (row.raster for row in rows):
+        first = rows[0].raster
+        if raster.bands != first.bands:
+            raise OrbitileError(
+                f"{raster.path}: the raster of scene {raster.scene} has {raster.bands} bands, that of scene "
+                f"{first.scene} has {first.bands}; name as many for all scenes in the scene table's column bands"
+            )

@@ -3,26 +3,26 @@
 import logging
 from pathlib import Path
 
-from orbitile.files import atomic, write_text
+from orbitile.base.files import atomic, write_text
 from orbitile.reporting.attempts import write_jobs, write_rules
-from orbitile.reporting.findings import find
+from orbitile.reporting.findings import read_findings
 from orbitile.reporting.graph import write_graph
-from orbitile.reporting.page import page
+from orbitile.reporting.page import report_page
 
 log = logging.getLogger(__name__)
 
 
-def report(results: Path, proof: Path, index: str, jobs: str, rules: str, graph: str) -> None:
+def report(results: Path, manifest: Path, index: str, jobs: str, rules: str, graph: str) -> None:
     """Write the page and the tables of attempts, rules and the execution graph.
 
-    `results` is the run's folder, `proof` what the catalogue stage says of its catalogue.
+    `results` is the run's folder, `manifest` the JSON file of its catalogue or map.
     """
-    found = find(results, proof)
+    findings = read_findings(results, manifest)
     with atomic(jobs) as temporary:
-        write_jobs(found.jobs, temporary)
+        write_jobs(findings.jobs, temporary)
     with atomic(rules) as temporary:
-        write_rules(found.rules, temporary)
+        write_rules(findings.rules, temporary)
     with atomic(graph) as temporary:
-        write_graph(found.graph, temporary)
-    write_text(index, page(found))
-    log.info("%d attempts at %d jobs", len(found.jobs), found.rules["jobs"].sum())
+        write_graph(findings.graph, temporary)
+    write_text(index, report_page(findings))
+    log.info("%d attempts at %d jobs", len(findings.jobs), findings.rules["jobs"].sum())

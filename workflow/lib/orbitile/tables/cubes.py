@@ -1,4 +1,4 @@
-"""The table of a group's scenes that ISIS has brought onto the run's map."""
+"""The table of a group's scenes that ISIS projected onto the run's map."""
 
 from pathlib import Path
 
@@ -17,6 +17,6 @@ CUBES = pa.schema(
 
 
 def read_cubes(path: str | Path) -> dict[str, str]:
-    """The cubes of a table by their scenes; OrbitileError for what is no such table."""
+    """The paths of a table's cubes by their scenes; OrbitileError for a file that is no readable table."""
     columns = read_arrow(path).select(["scene", "path"]).to_pydict()
     return dict(zip(columns["scene"], columns["path"], strict=True))

@@ -2,13 +2,13 @@
 
 ABOUT = dict(
     feature="number of the polygon; a line has that of the polygon it lies in",
-    scene="scene that holds most of it", scenes="how many scenes hold a part of it", scale_m="m/px it was found at",
+    scene="scene with the largest part of it", scenes="how many scenes hold a part of it", scale_m="scale in m/px",
     area_m2="square metres", length_m="metres along its centre lines", width_m="mean width in metres along them",
     width_max_m="largest width in metres", azimuth_deg="mean direction, 0..180 clockwise from north",
     probability="mean over its pixels, 0..1", lon="degrees east, -180..180, of a point in it",
     lat="degrees, planetocentric",
-) | {"class": "what it is"}  # fmt: skip
-"""What the columns hold."""
+) | {"class": "class of the object"}  # fmt: skip
+"""Descriptions of the columns."""
 
 POLYGONS = [
     "feature", "class", "scene", "scenes", "scale_m", "area_m2", "length_m", "width_m", "width_max_m", "azimuth_deg",
@@ -18,6 +18,6 @@ LINES = [
     "feature", "class", "scene", "scale_m", "length_m", "width_m", "width_max_m", "azimuth_deg", "lon", "lat",
 ]  # fmt: skip
 ORDER = ["lat", "lon", "scale_m", "class", "length_m"]
-"""What sorts both."""
+"""Columns that sort both tables."""
 TYPES = dict.fromkeys(POLYGONS, float) | dict(feature=int, scenes=int, scene=object) | {"class": object}
-"""What the columns are of, where there is no row to tell."""
+"""Types of the columns, for tables without rows."""

@@ -5,11 +5,11 @@ from pathlib import Path
 import geopandas
 import pyogrio
 
-from orbitile.errors import OrbitileError, first_line
+from orbitile.base.errors import OrbitileError, first_line
 from orbitile.space.bodies import Body, lies_on
 
 GEOPARQUET = (".parquet", ".geoparquet")
-"""Read without GDAL, which has no driver for it where pyogrio comes as a wheel."""
+"""Suffixes of files that are read without GDAL: the GDAL in pyogrio's wheels has no driver for them."""
 
 
 def read_layers(path: str | Path) -> dict[str, geopandas.GeoDataFrame]:
@@ -21,7 +21,7 @@ def read_layers(path: str | Path) -> dict[str, geopandas.GeoDataFrame]:
         return _layers(path)
     except (ValueError, OSError, RuntimeError) as error:
         raise OrbitileError(
-            f"{path}: cannot be read as vectors ({first_line(error)}); is it a whole vector file?"
+            f"{path}: cannot be read as vectors ({first_line(error)}); is it a complete vector file?"
         ) from error
 
 
@@ -32,13 +32,18 @@ def _layers(path: str | Path) -> dict[str, geopandas.GeoDataFrame]:
     return {name: pyogrio.read_dataframe(path, layer=name) for name in names}
 
 
-def check_map(layer: geopandas.GeoDataFrame, path: str | Path, body: Body) -> None:
-    """Raise OrbitileError for a layer of a file that has no map, or one of another body."""
+def check_map(layer: geopandas.GeoDataFrame, path: str | Path, body: Body) -> str:
+    """The coordinate reference system (WKT) of a layer of a file.
+
+    OrbitileError for a layer without one, or with one of another body.
+    """
     if layer.crs is None:
         raise OrbitileError(
             f"{path}: has no coordinate reference system; assign one of {body.name} (in QGIS: Set Layer CRS)"
         )
     if not lies_on(layer.crs, body):
         raise OrbitileError(
-            f"{path}: its map {layer.crs.name!r} is not one of {body.name}; assign the right one, or change body"
+            f"{path}: its coordinate reference system {layer.crs.name!r} is not one of {body.name}; "
+            "assign the right one, or change body"
         )
+    return layer.crs.to_wkt()

@@ -1,17 +1,18 @@
-"""Tables on the way from masks to a map: probabilities of tiles, where they are kept, and pieces of outlines."""
+"""Tables on the way from masks to a map: probabilities of tiles, the index of their files, and pieces of outlines."""
 
 import pyarrow as pa
 
-TILES = pa.schema(
+TILE_MASKS = pa.schema(
     [
         pa.field("scene", pa.string()),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
         pa.field("tile", pa.int64()),
-        pa.field("class", pa.string(), metadata={"about": "what it is a probability of"}),
+        pa.field("class", pa.string(), metadata={"about": "class that the probabilities are of"}),
         pa.field("probability", pa.binary(), metadata={"about": "0..255, side x side pixels, row by row"}),
     ]
 )
-INDEX = pa.schema(
+"""Masks of tiles, in fragments."""
+MASK_INDEX = pa.schema(
     [
         pa.field("scene", pa.string()),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
@@ -19,7 +20,7 @@ INDEX = pa.schema(
         pa.field("path", pa.string(), metadata={"about": "fragment that holds the tile's probabilities"}),
     ]
 )
-
+"""The fragment that holds the masks of each tile."""
 OUTLINES = pa.schema(
     [
         pa.field("scene", pa.string()),
@@ -31,8 +32,12 @@ OUTLINES = pa.schema(
         ),
         pa.field("pixels", pa.int64(), metadata={"about": "of a polygon"}),
         pa.field("probability", pa.int64(), metadata={"about": "sum over its pixels, 0..255 each"}),
-        pa.field("near_nodata", pa.int64(), metadata={"about": "pixels of it close to such without data"}),
-        pa.field("goes_on", pa.bool_(), metadata={"about": "touches the border of a scene that others abut on"}),
+        pa.field("near_nodata", pa.int64(), metadata={"about": "pixels of it near pixels without data"}),
+        pa.field(
+            "continues_beyond_scene",
+            pa.bool_(),
+            metadata={"about": "touches the border of a scene that others abut on"},
+        ),
     ]
 )
 POLYGON, LINE = "polygon", "line"

@@ -1,4 +1,4 @@
-"""Arrow tables on disk: written whole or not at all, read with one-line errors."""
+"""Arrow tables on disk: written completely or not at all, read with one-line errors."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,36 +8,36 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitile.errors import OrbitileError, first_line
-from orbitile.files import atomic
+from orbitile.base.errors import OrbitileError, first_line
+from orbitile.base.files import atomic
 
 
 def write_table(
     frame: pd.DataFrame, schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None
 ) -> None:
-    """Write a data frame in a schema, with metadata for the whole of it; other columns are left out."""
+    """Write a data frame in a schema, with metadata of the table; other columns are left out."""
     write_arrow(pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False), path, metadata)
 
 
 def write_arrow(table: pa.Table, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-    """Write an Arrow table, with metadata for the whole of it."""
+    """Write an Arrow table, with metadata of the table."""
     with atomic(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table; OrbitileError names a file that is none."""
+    """Read a table as a data frame; OrbitileError for a file that is no readable table."""
     return read_arrow(path).to_pandas()
 
 
 def read_arrow(path: str | Path) -> pa.Table:
-    """Read a table as it is; OrbitileError names a file that is none."""
+    """Read a table as an Arrow table; OrbitileError for a file that is no readable table."""
     with _explained(path):
         return pq.read_table(path)
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """Read the metadata of a table as a whole; OrbitileError names a file that is none."""
+    """Read the metadata of a table; OrbitileError for a file that is no readable table."""
     with _explained(path):
         metadata = pq.read_schema(path).metadata or {}
     return {name.decode(): value.decode() for name, value in metadata.items()}
@@ -52,11 +52,11 @@ def _explained(path: str | Path) -> Iterator[None]:
 
 
 def read_pieces(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
-    """Read tables of one schema into one, in their order; an empty one for none."""
-    return united([read_table(path) for path in paths], schema)
+    """Read tables of one schema into one, in their order; without tables, an empty one."""
+    return concat_tables([read_table(path) for path in paths], schema)
 
 
-def united(frames: Sequence[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
+def concat_tables(frames: Sequence[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
     """One frame of several of one schema, in their order; an empty one where they have no rows."""
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else schema.empty_table().to_pandas()
+    non_empty = [frame for frame in frames if len(frame)]
+    return pd.concat(non_empty, ignore_index=True) if non_empty else schema.empty_table().to_pandas()

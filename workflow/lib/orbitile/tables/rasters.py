@@ -1,4 +1,4 @@
-"""The table of a group's rasters: where each scene lies at each scale, and how it is stretched."""
+"""The table of a group's rasters: the grid and the stretch of each scene at each scale."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orbitile.errors import OrbitileError
-from orbitile.files import atomic
-from orbitile.rasters.mosaic import Part
-from orbitile.rasters.read import Stretch
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import atomic
+from orbitile.rasters.mosaic import RasterPart
+from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Grid, Window
-from orbitile.space.ground import turn_width
+from orbitile.space.ground import wrap_width
 
 SCHEMA = pa.schema(
     [
@@ -25,15 +25,17 @@ SCHEMA = pa.schema(
         pa.field("width", pa.int64(), metadata={"unit": "px"}),
         pa.field("height", pa.int64(), metadata={"unit": "px"}),
         pa.field("valid_share", pa.float64(), metadata={"about": "share of pixels with data, 0..1"}),
-        pa.field("low", pa.float64(), metadata={"about": "value stretched to 0"}),
-        pa.field("high", pa.float64(), metadata={"about": "value stretched to 255"}),
-        pa.field("way", pa.string(), metadata={"about": "how the scene was georeferenced"}),
-        pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles look into others"}),
-        pa.field("beside", pa.list_(pa.string()), metadata={"about": "scenes that lend it pixels"}),
-        pa.field("turns", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}),
+        pa.field("low", pa.list_(pa.float64()), metadata={"about": "value stretched to 0, for each band"}),
+        pa.field("high", pa.list_(pa.float64()), metadata={"about": "value stretched to 255, for each band"}),
+        pa.field("georef_method", pa.string(), metadata={"about": "how the scene was georeferenced"}),
+        pa.field("in_mosaic", pa.bool_(), metadata={"about": "a piece of a mosaic: its tiles reach into neighbours"}),
+        pa.field("lenders", pa.list_(pa.string()), metadata={"about": "neighbouring scenes that lend it pixels"}),
+        pa.field(
+            "longitude_wraps", pa.list_(pa.int64()), metadata={"about": "turns around the body from it to each of them"}
+        ),
         pa.field("seams", pa.string(), metadata={"about": "GeoParquet of the lines between the strips it is made of"}),
         pa.field("sources", pa.string(), metadata={"about": "raster of the strips its pixels come from, from 1"}),
-        pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "how far off places may be, if known"}),
+        pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "expected error of positions, where known"}),
     ]
 )
 
@@ -50,12 +52,12 @@ class RasterRow:
     width: int
     height: int
     valid_share: float
-    low: float
-    high: float
-    way: str
+    low: list[float]
+    high: list[float]
+    georef_method: str
     in_mosaic: bool = False
-    beside: list[str] = field(default_factory=list)
-    turns: list[int] = field(default_factory=list)
+    lenders: list[str] = field(default_factory=list)
+    longitude_wraps: list[int] = field(default_factory=list)
     seams: str | None = None
     sources: str | None = None
     error_m: float | None = None
@@ -66,63 +68,69 @@ class RasterRow:
         return Grid.of(vars(self))
 
     @property
-    def part(self) -> Part:
+    def raster_part(self) -> RasterPart:
         """The raster as a part of a mosaic that begins with it."""
-        return Part(self.path, 0, 0, self.width, self.height)
+        return RasterPart(self.path, 0, 0, self.width, self.height)
 
     @property
     def stretch(self) -> Stretch:
-        """The scene's stretch."""
-        return Stretch(self.low, self.high)
+        """The scene's stretch, for each band."""
+        return Stretch(tuple(self.low), tuple(self.high))
+
+    @property
+    def bands(self) -> int:
+        """How many bands the raster has."""
+        return len(self.low)
 
 
 def write_rasters(rows: list[RasterRow], path: str | Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a table of rasters, with metadata for the whole of it."""
+    """Write a table of rasters, with metadata for the table."""
     table = pa.Table.from_pylist([asdict(row) for row in rows], SCHEMA)
     with atomic(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def read_rasters(path: str | Path) -> list[RasterRow]:
-    """Read a table of rasters; OrbitileError where one of its images has gone."""
+    """Read a table of rasters; OrbitileError if one of its rasters is missing."""
     rows = [RasterRow(**row) for row in pq.read_table(path).to_pylist()]
     for row in rows:
         if not Path(row.path).is_file():
-            raise OrbitileError(f"{path}: its raster {row.path} has gone; delete {path} and run again")
+            raise OrbitileError(f"{path}: its raster {row.path} is missing; delete {path} and run again")
     return rows
 
 
 class RasterTables(NamedTuple):
-    """The tables of rasters of a group, and of the groups beside it."""
+    """The tables of rasters of a group, and of the groups that lend it pixels."""
 
-    own: str
-    beside: Sequence[str] = ()
+    group_table: str
+    lenders: Sequence[str] = ()
 
 
 class Surroundings:
-    """The rasters of a group and of the groups beside it, and what of them lies around each scene."""
+    """The rasters of a group and of the groups that lend it pixels, and those around each scene."""
 
     def __init__(self, tables: RasterTables) -> None:
-        self.own = read_rasters(tables.own)
-        others = [row for path in tables.beside for row in read_rasters(path)]
-        self._known = {(row.scene, row.scale_m): row for row in (*self.own, *others)}
+        self.group_rows = read_rasters(tables.group_table)
+        lending_rows = [row for path in tables.lenders for row in read_rasters(path)]
+        self._rows = {(row.scene, row.scale_m): row for row in (*self.group_rows, *lending_rows)}
 
-    def parts(self, row: RasterRow, window: Window) -> list[Part]:
-        """The scene itself and those of its neighbours that reach into a window of it, at its scale."""
+    def parts(self, row: RasterRow, window: Window) -> list[RasterPart]:
+        """The scene itself and those of its lenders that reach into a window of it, at its scale."""
         return [part for _, part in self.named_parts(row, window)]
 
-    def named_parts(self, row: RasterRow, window: Window) -> list[tuple[str, Part]]:
+    def named_parts(self, row: RasterRow, window: Window) -> list[tuple[str, RasterPart]]:
         """As `parts`, with the scenes' names."""
-        found = [(row.scene, row.part)]
-        col, line = row.grid.index
-        for scene, turn in zip(row.beside, row.turns, strict=True):
-            other = self._known.get((scene, row.scale_m))
-            if other is not None:  # a scene that failed lends nothing
-                there = other.grid.index
-                around = turn * round(turn_width(row.crs_wkt) / row.transform[0])
-                part = Part(other.path, there[0] - col + around, there[1] - line, other.width, other.height)
-                found += [(scene, part)] if part.shared(window) else []
-        return found
+        parts = [(row.scene, row.raster_part)]
+        first_col, first_row = row.grid.index
+        for scene, wraps in zip(row.lenders, row.longitude_wraps, strict=True):
+            lender = self._rows.get((scene, row.scale_m))
+            if lender is not None:  # a scene that failed lends nothing
+                lender_col, lender_row = lender.grid.index
+                wrap_px = wraps * round(wrap_width(row.crs_wkt) / row.transform[0])
+                col, line = lender_col - first_col + wrap_px, lender_row - first_row
+                part = RasterPart(lender.path, col, line, lender.width, lender.height)
+                parts += [(scene, part)] if part.intersection(window) else []
+        return parts
 
 
 def coarsest(rows: list[RasterRow]) -> list[RasterRow]:

@@ -9,31 +9,32 @@ import geopandas
 import pandas as pd
 import pyogrio
 
-from orbitile.files import atomic, write_text
+from orbitile.base.files import atomic, write_text
 
 SHAPEFILE_NAMES = dict(
-    diameter_km="diam_km", azimuth_deg="azimuth", width_max_m="width_max", probability="probabil"
+    diameter_km="diam_km", azimuth_deg="azimuth", width_max_m="width_max", probability="probabil",
+    georef_method="georef",
 )  # fmt: skip
-"""Columns whose names are longer than the ten characters a Shapefile holds."""
-WAY = ["way", "error_m"]
-"""How a scene came onto the map, and how far off places may be, in metres, where that is known."""
+"""Shorter names of columns whose names have more than the ten characters that a Shapefile holds."""
+GEOREF_COLUMNS = ["georef_method", "error_m"]
+"""How a scene was georeferenced, and how far off positions may be in metres (missing where unknown)."""
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".shp")
 
 
-def with_ways(frame: geopandas.GeoDataFrame, ways: Mapping[str, Mapping]) -> geopandas.GeoDataFrame:
-    """A frame with the columns WAY, by its scenes (see orbitile.tables.plan.read_ways)."""
-    told = {name: [ways[scene][name] for scene in frame["scene"]] for name in WAY}
+def add_georef_methods(frame: geopandas.GeoDataFrame, methods: Mapping[str, Mapping]) -> geopandas.GeoDataFrame:
+    """A frame with the columns GEOREF_COLUMNS, by its scenes (see orbitile.tables.plan.read_georef_methods)."""
+    values = {name: [methods[scene][name] for scene in frame["scene"]] for name in GEOREF_COLUMNS}
     columns = dict(
-        way=pd.Series(told["way"], frame.index, dtype=object),
-        error_m=pd.Series(told["error_m"], frame.index, dtype=float),
+        georef_method=pd.Series(values["georef_method"], frame.index, dtype=object),
+        error_m=pd.Series(values["error_m"], frame.index, dtype=float),
     )
     shapes = frame.geometry
     return frame.drop(columns="geometry").assign(**columns).set_geometry(shapes)
 
 
-def ways_taken(ways: Mapping[str, Mapping]) -> dict[str, int]:
-    """How many scenes came onto the map in which way, by its name."""
-    return dict(sorted(Counter(told["way"] for told in ways.values()).items()))
+def count_georef_methods(methods: Mapping[str, Mapping]) -> dict[str, int]:
+    """How many scenes were georeferenced by each method, by its name."""
+    return dict(sorted(Counter(scene["georef_method"] for scene in methods.values()).items()))
 
 
 def write_vectors(
@@ -41,8 +42,8 @@ def write_vectors(
 ) -> None:
     """Write a frame as stem.parquet, stem.gpkg and stem.shp, the last with its table of aliases.
 
-    Their geometries are of a `kind`, Polygon or LineString, some of several parts. Each file appears whole or not
-    at all. Metadata goes into the GeoPackage and the GeoParquet.
+    All geometries are of a `kind`, Polygon or LineString; they may have several parts. Each file is written completely
+    or not at all. `metadata` goes into the GeoPackage and the GeoParquet.
     """
     stem = str(stem)
     write_geoparquet(frame, f"{stem}.parquet", metadata)
@@ -55,7 +56,7 @@ def write_vectors(
 
 
 def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a frame as GeoParquet, with metadata for the whole of it; whole or not at all."""
+    """Write a frame as GeoParquet, with metadata of the table; the file is written completely or not at all."""
     import pyarrow.parquet as pq
 
     with atomic(path) as temporary:
@@ -66,7 +67,7 @@ def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path, metadata: 
 
 
 def _write_shapefile(frame: geopandas.GeoDataFrame, stem: str, kind: str) -> None:
-    """Write the parts of a Shapefile into a folder beside, then move them; .shp comes last."""
+    """Write the parts of a Shapefile into a temporary folder next to it, then move them; .shp comes last."""
     with tempfile.TemporaryDirectory(dir=Path(stem).parent, prefix=".shapefile-") as folder:
         path = Path(folder) / "shapes.shp"
         pyogrio.write_dataframe(frame.rename(columns=SHAPEFILE_NAMES), path, driver="ESRI Shapefile", encoding="UTF-8",

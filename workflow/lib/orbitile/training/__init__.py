@@ -1,1 +1,1 @@
-"""From a crater table to trained weights."""
+"""From crater tables and label rasters to trained weights."""

@@ -1,4 +1,4 @@
-"""Boxes of turned and sheared craters that still fit."""
+"""Boxes that fit rotated and sheared craters tightly."""
 
 import numpy as np
 from ultralytics.data.augment import Compose, RandomPerspective
@@ -24,4 +24,4 @@ def use_ellipses(transforms: Compose) -> None:
         if isinstance(step, Compose):
             use_ellipses(step)
         elif isinstance(step, RandomPerspective):
-            step.apply_bboxes = transform_boxes
+            step.apply_bboxes = transform_boxes  # type: ignore[method-assign, assignment]  # of this step alone

@@ -1,6 +1,6 @@
-"""Training tiles as a network takes them."""
+"""Training tiles as a network takes them: read, filled up to full side, augmented, as tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,52 +11,57 @@ import pandas as pd
 import torch
 from torch.utils.data import Dataset
 
-from orbitile.rasters.read import Stretch, opened, read
+from orbitile.rasters.read import opened_raster, read_window
+from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
-from orbitile.training.segmentation.augmentation import Augmentation, Pixels, turned
-from orbitile.training.segmentation.tiles import NOT_VALID, read_labels
+from orbitile.training.bands import band_channels
+from orbitile.training.segmentation.augmentation import LabelledPixels, TileAugmentation, rotated
+from orbitile.training.segmentation.tiles import NOT_VALID, read_label_window
 
 MEMORY_BYTES = 4 * 2**30
-"""Tiles that fit are kept in memory, others are read again each time."""
+"""Memory for tiles: those that do not fit are read again each time."""
 QUARTERS = 4
 
 
 class Example(NamedTuple):
-    """What a network sees and shall answer: grey values 0..1 (channels, side, side), labels (side, side)."""
+    """Input and labels of a tile: pixels 0..1 (channels, side, side), numbers of classes (side, side)."""
 
     image: torch.Tensor
     labels: torch.Tensor
 
 
 @dataclass(frozen=True)
-class Side:
-    """What all tiles have in common: pixels of a side, and channels."""
+class TileShape:
+    """The shape of all tiles: pixels of a side, and channels."""
 
     tile_px: int
     channels: int
 
 
-class Tiles(Sequence[Pixels]):
+class TrainingTiles:
     """The pixels of a table's tiles, in memory as far as they fit; smaller ones are reflected beyond their edges."""
 
-    def __init__(self, table: pd.DataFrame, side: Side) -> None:
-        self.table, self._side = table.reset_index(drop=True), side
-        bytes_each = side.tile_px**2 * (side.channels + 2)
-        kept = max(1, min(len(table), MEMORY_BYTES // bytes_each))
-        self._kept = lru_cache(maxsize=kept)(self._read)
+    def __init__(self, table: pd.DataFrame, shape: TileShape) -> None:
+        self.table, self._shape = table.reset_index(drop=True), shape
+        bytes_each = shape.tile_px**2 * (shape.channels + 2)
+        in_memory = max(1, min(len(table), MEMORY_BYTES // bytes_each))
+        self._read = lru_cache(maxsize=in_memory)(self._read_tile)
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, number: int) -> Pixels:
+    def __getitem__(self, number: int) -> LabelledPixels:
         if not 0 <= number < len(self):
             raise IndexError(number)
-        return self._kept(number)
+        return self._read(number)
+
+    def __iter__(self) -> Iterator[LabelledPixels]:
+        return map(self._read, range(len(self)))
 
     @cached_property
     def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel's grey values, as 0..1, where there is data."""
-        count, total, squares = 0, 0.0, 0.0
+        """Mean and standard deviation of each channel's pixels, as 0..1, where there is data."""
+        count, total, squares = 0, np.zeros(self._shape.channels), np.zeros(self._shape.channels)
         for tile in self:
             values = tile.image[:, tile.valid].astype(np.float64) / 255
             count, total, squares = count + values.shape[1], total + values.sum(1), squares + (values**2).sum(1)
@@ -64,32 +69,31 @@ class Tiles(Sequence[Pixels]):
         std = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
         return tuple(mean.round(6).tolist()), tuple(std.round(6).tolist())
 
-    def _read(self, number: int) -> Pixels:
+    def _read_tile(self, number: int) -> LabelledPixels:
         tile = self.table.iloc[number]
         window = Window(*(int(tile[name]) for name in ("col", "row", "width", "height")))
-        channels = 1 if self._side.channels == 1 else range(1, self._side.channels + 1)
         with ExitStack() as files:
-            scene, labelled = (files.enter_context(opened(tile[name])) for name in ("path", "labels"))
-            pixels, valid = read(scene, window, channels)
-            labels = read_labels(labelled, window)
-        image = Stretch(tile["low"], tile["high"]).apply(pixels, valid).reshape(-1, *valid.shape)
-        return self._filled(Pixels(image, np.where(valid, labels, np.uint8(NOT_VALID)), valid))
+            scene, labelled = (files.enter_context(opened_raster(tile[name])) for name in ("path", "labels"))
+            pixels, valid = read_window(scene, window, band_channels(self._shape.channels))
+            labels = read_label_window(labelled, window)
+        image = Stretch(tuple(tile["low"]), tuple(tile["high"])).apply(pixels, valid).reshape(-1, *valid.shape)
+        return self._filled(LabelledPixels(image, np.where(valid, labels, np.uint8(NOT_VALID)), valid))
 
-    def _filled(self, pixels: Pixels) -> Pixels:
-        """A tile of full side: the image goes on reflected, without labels."""
+    def _filled(self, pixels: LabelledPixels) -> LabelledPixels:
+        """A tile of full side: filled up with the reflected image, without labels."""
         height, width = pixels.labels.shape
-        edges = (0, self._side.tile_px - height), (0, self._side.tile_px - width)
+        edges = (0, self._shape.tile_px - height), (0, self._shape.tile_px - width)
         if edges == ((0, 0), (0, 0)):
             return pixels
         image = np.pad(pixels.image, ((0, 0), *edges), "reflect" if min(height, width) > 1 else "edge")
         labels = np.pad(pixels.labels, edges, constant_values=NOT_VALID)
-        return Pixels(image, labels, np.pad(pixels.valid, edges, constant_values=True))
+        return LabelledPixels(image, labels, np.pad(pixels.valid, edges, constant_values=True))
 
 
-class Still(Dataset):
-    """Tiles as they are, to be judged by."""
+class ValidationTiles(Dataset):
+    """Tiles as they are, for validation."""
 
-    def __init__(self, tiles: Tiles) -> None:
+    def __init__(self, tiles: TrainingTiles) -> None:
         self._tiles = tiles
 
     def __len__(self) -> int:
@@ -99,13 +103,13 @@ class Still(Dataset):
         return _example(self._tiles[number])
 
 
-class Changing(Dataset):
-    """Tiles of one epoch to learn from: those with features in four directions, all changed by chance.
+class AugmentedTiles(Dataset):
+    """Training tiles of one epoch: those with features in all four orientations, all changed at random.
 
-    What becomes of an item depends on seed, epoch and its number alone.
+    An item depends on seed, epoch and its number alone.
     """
 
-    def __init__(self, tiles: Tiles, augmentation: Augmentation, seed: int, epoch: int) -> None:
+    def __init__(self, tiles: TrainingTiles, augmentation: TileAugmentation, seed: int, epoch: int) -> None:
         self._tiles, self._augmentation, self._seed = tiles, augmentation, (seed, epoch)
         copies = np.where(tiles.table["positive_px"] > 0, QUARTERS, 1)
         self._items = [(number, quarter) for number, count in enumerate(copies) for quarter in range(count)]
@@ -116,9 +120,9 @@ class Changing(Dataset):
     def __getitem__(self, item: int) -> Example:
         number, quarters = self._items[item]
         rng = np.random.default_rng([*self._seed, item])
-        return _example(self._augmentation.apply(turned(self._tiles[number], quarters), rng))
+        return _example(self._augmentation.apply(rotated(self._tiles[number], quarters), rng))
 
 
-def _example(pixels: Pixels) -> Example:
+def _example(pixels: LabelledPixels) -> Example:
     image = torch.from_numpy(np.ascontiguousarray(pixels.image)).float().div_(255)
     return Example(image, torch.from_numpy(np.where(pixels.valid, pixels.labels, np.uint8(NOT_VALID))).long())

@@ -1,10 +1,12 @@
-"""train: from tiles to weights of a segmentation network, with the curves and the figures that tell their worth."""
+"""train_segmenter: from tiles to weights of a segmentation network, with their curves, figures and model card."""
 
 import logging
 import shutil
 import warnings
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,62 +16,38 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
-from orbitile.cores import cores
-from orbitile.errors import OrbitileError
-from orbitile.files import key, scratch, sha256, write_json, write_text
-from orbitile.models.architectures import inputs_of, stride_of
-from orbitile.models.segmentation import BACKGROUND, Description
-from orbitile.models.weights import load_tensors, save_tensors
+from orbitile.base.cores import core_count
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key, scratch, sha256, write_json, write_text
+from orbitile.inference.models.architectures import first_layer_channels, input_stride
+from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
+from orbitile.inference.models.weights import load_tensors, save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
-from orbitile.training.segmentation.augmentation import Augmentation
-from orbitile.training.segmentation.dataset import Changing, Side, Still, Tiles
-from orbitile.training.segmentation.judge import Running, judge
+from orbitile.training.segmentation.augmentation import TileAugmentation
+from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles
+from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
+from orbitile.training.segmentation.model_card import model_card, plot_curves
 from orbitile.training.segmentation.module import MONITORED, SegmentationModule
-from orbitile.training.segmentation.progress import Progress
-from orbitile.training.segmentation.telling import card_of, plot
+from orbitile.training.segmentation.progress import EpochProgress
+from orbitile.training.segmentation.recipe import SegmenterRecipe
+from orbitile.training.segmentation.tiles import tile_channels
 from orbitile.training.split import SPLITS
 
 log = logging.getLogger(__name__)
 
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = dict(
+    float32="32-true", bfloat16="bf16-mixed", float16="16-mixed"
+)
+"""Lightning's names of number formats."""
 WORKERS = 8
-"""Processes that read tiles for a GPU, at most."""
+"""Largest number of processes that read tiles for a GPU."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SegmentationRecipe:
-    """How weights are made; fields as in the settings' section `training`.
-
-    `network` as in models.architectures.build; `classes` without background, which is added where there are several;
-    `patience` is after how many epochs without a better one training ends; `start_from` names .safetensors to go on
-    from, whose tensors are taken as far as they fit; after `max_hours` the best so far is what comes of it;
-    `augmentation` holds fields of augmentation.Augmentation.
-    """
-
-    network: str
-    classes: tuple[str, ...]
-    channels: int = 1
-    tile_px: int = 512
-    epochs: int = 100
-    batch: int = 16
-    learning_rate: float = 1e-4
-    patience: int = 20
-    precision: str = "auto"
-    device: str = "auto"
-    seed: int = 0
-    start_from: str | None = None
-    max_hours: float | None = None
-    augmentation: dict = field(default_factory=dict)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The classes that the network tells apart."""
-        return tuple(self.classes) if len(self.classes) == 1 else (BACKGROUND, *self.classes)
-
-
-def train(tiles: str, recipe: SegmentationRecipe, weights: str, metrics: str, curves: str, card: str) -> None:
+def train_segmenter(tiles: str, recipe: SegmenterRecipe, weights: str, metrics: str, curves: str, card: str) -> None:
     """Train on a table of tiles (tiles.SCHEMA) and write weights, metrics (JSON), curves (PNG), model card.
 
-    An interrupted training with the same recipe and tiles goes on from its last epoch.
+    An interrupted training with the same recipe and tiles is resumed after its last finished epoch. OrbitileError
+    where recipe and tiles do not fit, or the loss becomes NaN.
     """
     table = read_table(tiles)
     _check(recipe, table)
@@ -78,103 +56,125 @@ def train(tiles: str, recipe: SegmentationRecipe, weights: str, metrics: str, cu
     module = _module(recipe, data)
     progress = _fit(module, data, recipe, work)
     figures = _export(work / "best.ckpt", module, Path(weights), tiles, recipe)
-    figures |= progress.figures | dict(parameters=sum(one.numel() for one in module.network.parameters()))
+    figures |= progress.figures | dict(parameters=sum(tensor.numel() for tensor in module.network.parameters()))
     write_json(metrics, figures)
-    plot(progress.history, curves)
-    write_text(card, card_of(recipe, figures, table, Path(weights)))
+    plot_curves(progress.history, curves)
+    write_text(card, model_card(recipe, figures, table, Path(weights)))
     shutil.rmtree(work)
 
 
 class Batches(LightningDataModule):
-    """Batches of the two splits; those to learn from are another epoch by epoch, in an order of their own."""
+    """Batches of the two splits; those of the training tiles differ in order and augmentation from epoch to epoch."""
 
-    def __init__(self, table: pd.DataFrame, recipe: SegmentationRecipe) -> None:
+    def __init__(self, table: pd.DataFrame, recipe: SegmenterRecipe) -> None:
         super().__init__()
-        side = Side(recipe.tile_px, recipe.channels)
-        self._tiles = {split: Tiles(table[table["split"] == split], side) for split in SPLITS}
+        self.channels = tile_channels(table)
+        shape = TileShape(recipe.tile_px, self.channels)
+        self._tiles = {split: TrainingTiles(table[table["split"] == split], shape) for split in SPLITS}
         self._recipe = recipe
         self._augmentation = _augmentation(recipe)
 
     @property
     def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of the channels of the tiles to learn from."""
+        """Mean and standard deviation (0..1) of each channel of the training tiles."""
         return self._tiles["train"].scaling
 
     def train_dataloader(self) -> DataLoader:
-        """Batches of this epoch. The last one is left out where it is short: normalisation needs company."""
+        """Batches of this epoch. A short last one is left out: normalisation needs several tiles."""
+        assert self.trainer is not None  # Lightning sets it before it asks for batches
         epoch = self.trainer.current_epoch
-        examples = Changing(self._tiles["train"], self._augmentation, self._recipe.seed, epoch)
+        examples = AugmentedTiles(self._tiles["train"], self._augmentation, self._recipe.seed, epoch)
         order = np.random.default_rng([self._recipe.seed, epoch]).permutation(len(examples)).tolist()
-        return self._loader(examples, sampler=order, drop_last=len(examples) > self._recipe.batch)
+        return self._loader(examples, order, drop_last=len(examples) > self._recipe.batch)
 
     def val_dataloader(self) -> DataLoader:
-        """All batches to be judged by."""
-        return self._loader(Still(self._tiles["val"]))
+        """All batches of the validation tiles."""
+        return self._loader(ValidationTiles(self._tiles["val"]))
 
-    def _loader(self, examples: Changing | Still, **how: object) -> DataLoader:
+    def _loader(
+        self, examples: AugmentedTiles | ValidationTiles, order: Sequence[int] | None = None, drop_last: bool = False
+    ) -> DataLoader:
         on_gpu = _is_cuda(self._recipe.device)
-        workers = min(WORKERS, cores() - 1) if on_gpu else 0
-        own = torch.Generator()  # else the loader draws from what layers draw from, too
-        return DataLoader(examples, self._recipe.batch, num_workers=workers, pin_memory=on_gpu, generator=own, **how)
+        workers = min(WORKERS, core_count() - 1) if on_gpu else 0
+        generator = torch.Generator()  # else the loader draws from the random numbers of the layers
+        return DataLoader(
+            examples, self._recipe.batch, sampler=order, drop_last=drop_last, num_workers=workers, pin_memory=on_gpu,
+            generator=generator,
+        )  # fmt: skip
 
 
-def _augmentation(recipe: SegmentationRecipe) -> Augmentation:
-    unknown = sorted(set(recipe.augmentation) - {one.name for one in fields(Augmentation)})
+def _augmentation(recipe: SegmenterRecipe) -> TileAugmentation:
+    allowed = [field.name for field in fields(TileAugmentation)]
+    unknown = sorted(set(recipe.augmentation) - set(allowed))
     if unknown:
-        raise OrbitileError(f"training.augmentation: {unknown[0]} is unknown; known are "
-                            f"{', '.join(one.name for one in fields(Augmentation))}")  # fmt: skip
-    return Augmentation(**recipe.augmentation)
+        raise OrbitileError(
+            f"segmentation_training.augmentation: unknown key {unknown[0]}; use one of {', '.join(allowed)}"
+        )
+    return TileAugmentation(**recipe.augmentation)
 
 
-def _check(recipe: SegmentationRecipe, table: pd.DataFrame) -> None:
-    """Refuse a recipe that cannot work."""
+def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
+    """OrbitileError where a recipe cannot work with these tiles."""
     if not recipe.classes or BACKGROUND in recipe.classes:
-        raise OrbitileError(f"training.classes: {list(recipe.classes)}; name what is to be mapped, {BACKGROUND} is "
-                            "added by itself")  # fmt: skip
+        raise OrbitileError(f"segmentation_training.classes: {list(recipe.classes)}; name the classes to be mapped, "
+                            f"without {BACKGROUND}, which is added")  # fmt: skip
     if recipe.batch < 2:
-        raise OrbitileError("training.batch: networks with normalisation need at least 2 tiles in a batch")
-    if recipe.tile_px % stride_of(recipe.network):
-        raise OrbitileError(f"training.tile_px: {recipe.tile_px} is no multiple of {stride_of(recipe.network)}, "
-                            f"as {recipe.network} wants it")  # fmt: skip
+        raise OrbitileError("segmentation_training.batch: at least 2, as networks with normalisation need")
+    if recipe.tile_px % input_stride(recipe.network):
+        raise OrbitileError(f"tile_px: {recipe.tile_px} is not a multiple of {input_stride(recipe.network)}, "
+                            f"as {recipe.network} needs")  # fmt: skip
+    channels = tile_channels(table)
+    if first_layer_channels(recipe.network, channels) % channels:
+        raise OrbitileError(f"segmentation_training.network: {recipe.network} takes images of 1 or 3 channels, but the "
+                            f"tiles have {channels} bands; use unet:resnet50")  # fmt: skip
     if table[["width", "height"]].to_numpy().max() > recipe.tile_px:
-        raise OrbitileError(f"training.tile_px: {recipe.tile_px}, but the scenes are cut into larger tiles; cut anew")
+        raise OrbitileError(
+            f"tile_px: {recipe.tile_px}, but the table has larger tiles; delete it to cut the scenes again"
+        )
 
 
-def _work_folder(tiles: str, recipe: SegmentationRecipe) -> Path:
-    """Where an attempt is kept, by all that its result depends on but where it runs and how long."""
-    matters = {name: value for name, value in vars(recipe).items() if name not in ("device", "max_hours")}
+def _work_folder(tiles: str, recipe: SegmenterRecipe) -> Path:
+    """The folder of an attempt, by all that its result depends on but the device and the time limit."""
+    fields_of_result = {name: value for name, value in vars(recipe).items() if name not in ("device", "max_hours")}
     start = sha256(recipe.start_from) if recipe.start_from else None
-    name = key(recipe=matters, tiles=sha256(tiles), content=read_metadata(tiles).get("content"), start=start)
+    name = cache_key(
+        recipe=fields_of_result, tiles=sha256(tiles), content=read_metadata(tiles).get("content"), start=start
+    )
     work = Path(tiles).parent / f"attempt-{name}"
     work.mkdir(parents=True, exist_ok=True)
     return work
 
 
-def _module(recipe: SegmentationRecipe, data: Batches) -> SegmentationModule:
+def _module(recipe: SegmenterRecipe, data: Batches) -> SegmentationModule:
     """The network to be trained, with random weights or those to start from."""
     mean, std = data.scaling
-    repeats = inputs_of(recipe.network, recipe.channels) // recipe.channels
-    description = Description(recipe.network, recipe.names, recipe.channels, mean * repeats, std * repeats)
+    repeats = first_layer_channels(recipe.network, data.channels) // data.channels
+    description = NetworkDescription(recipe.network, recipe.names, data.channels, mean * repeats, std * repeats)
     torch.manual_seed(recipe.seed)
-    network = description.built()
+    network = description.build()
     if recipe.start_from:
-        own, given = network.state_dict(), load_tensors(Path(recipe.start_from))[0]
-        fitting = {name: one for name, one in given.items() if name in own and own[name].shape == one.shape}
-        if not fitting:
-            raise OrbitileError(f"{recipe.start_from}: none of its tensors fits into {recipe.network}")
-        log.info("%d of %d tensors are taken from %s", len(fitting), len(own), recipe.start_from)
-        network.load_state_dict(fitting, strict=False)
+        _load_fitting(network, recipe.start_from, recipe.network)
     return SegmentationModule(network, description, recipe.learning_rate)
 
 
-def _fit(module: SegmentationModule, data: Batches, recipe: SegmentationRecipe, work: Path) -> Progress:
-    """Train, from the last finished epoch of an earlier attempt where there is one."""
-    progress = Progress(recipe.epochs, recipe.seed, recipe.max_hours)
+def _load_fitting(network: torch.nn.Module, weights: str, name: str) -> None:
+    """Load those tensors of .safetensors that fit into a network; OrbitileError where none does."""
+    state, tensors = network.state_dict(), load_tensors(Path(weights))[0]
+    fitting = {key: tensor for key, tensor in tensors.items() if key in state and state[key].shape == tensor.shape}
+    if not fitting:
+        raise OrbitileError(f"{weights}: none of its tensors fits into {name}; start from weights of the same network")
+    log.info("%d of %d tensors loaded from %s", len(fitting), len(state), weights)
+    network.load_state_dict(fitting, strict=False)
+
+
+def _fit(module: SegmentationModule, data: Batches, recipe: SegmenterRecipe, work: Path) -> EpochProgress:
+    """Train, after the last finished epoch of an earlier attempt where there is one."""
+    progress = EpochProgress(recipe.epochs, recipe.seed, recipe.max_hours)
     last = work / "last.ckpt"
     if last.is_file():
-        log.info("going on from %s", last)
+        log.info("resuming from %s", last)
     if not _is_cuda(recipe.device):
-        torch.set_num_threads(cores())
+        torch.set_num_threads(core_count())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice for other uses
         _trainer(recipe, work, progress).fit(
@@ -183,14 +183,13 @@ def _fit(module: SegmentationModule, data: Batches, recipe: SegmentationRecipe, 
     return progress
 
 
-def _trainer(recipe: SegmentationRecipe, work: Path, progress: Progress) -> Trainer:
+def _trainer(recipe: SegmenterRecipe, work: Path, progress: EpochProgress) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    keep = dict(dirpath=work, enable_version_counter=False, save_on_train_epoch_end=True)
     callbacks: list[Callback] = [
         progress,
         EarlyStopping(MONITORED, patience=recipe.patience, mode="max", check_on_train_epoch_end=True),
-        ModelCheckpoint(filename="best", monitor=MONITORED, mode="max", save_weights_only=True, **keep),
-        ModelCheckpoint(filename="last", **keep),
+        _checkpoints(work, "best", monitor=MONITORED, weights_only=True),
+        _checkpoints(work, "last", monitor=None, weights_only=False),
     ]
     return Trainer(
         accelerator="gpu" if _is_cuda(recipe.device) else "cpu", devices=_devices(recipe.device),
@@ -200,9 +199,18 @@ def _trainer(recipe: SegmentationRecipe, work: Path, progress: Progress) -> Trai
     )  # fmt: skip
 
 
+def _checkpoints(work: Path, name: str, monitor: str | None, weights_only: bool) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=work, filename=name, monitor=monitor, mode="max" if monitor else "min", save_weights_only=weights_only,
+        enable_version_counter=False, save_on_train_epoch_end=True,
+    )  # fmt: skip
+
+
 def _is_cuda(device: str) -> bool:
     if device != "cpu" and not torch.cuda.is_available() and device != "auto":
-        raise OrbitileError(f"training.device: {device} asked for, but no CUDA device is here; use auto or cpu")
+        raise OrbitileError(
+            f"segmentation_training.device: {device}, but this machine has no CUDA device; use auto or cpu"
+        )
     return device != "cpu" and torch.cuda.is_available()
 
 
@@ -210,27 +218,27 @@ def _devices(device: str) -> int | list[int]:
     return [int(device.split(":")[1])] if ":" in device else 1
 
 
-def _precision(recipe: SegmentationRecipe) -> str:
+def _precision(recipe: SegmenterRecipe) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     """Lightning's name; auto is half precision where there is a GPU."""
-    half = recipe.precision if recipe.precision != "auto" else "bfloat16" if _is_cuda(recipe.device) else "float32"
-    return dict(float32="32-true", bfloat16="bf16-mixed", float16="16-mixed")[half]
+    precision = recipe.precision if recipe.precision != "auto" else "bfloat16" if _is_cuda(recipe.device) else "float32"
+    return PRECISIONS[precision]
 
 
-def _export(best: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmentationRecipe) -> dict:
-    """Write the best epoch's weights with the threshold that suits the validation tiles, and return figures of both."""
+def _export(best: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe) -> dict:
+    """Write the best epoch's weights with the threshold best on the validation tiles; return the figures of both."""
     state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
     prefix = "network."
-    tensors = {name.removeprefix(prefix): _halved(one) for name, one in state.items() if name.startswith(prefix)}
-    how = Running(recipe.device, "float32" if not _is_cuda(recipe.device) else "auto", recipe.batch)
+    tensors = {name.removeprefix(prefix): _halved(tensor) for name, tensor in state.items() if name.startswith(prefix)}
+    run = EvaluationRun(recipe.device, "float32" if not _is_cuda(recipe.device) else "auto", recipe.batch)
     with scratch(weights) as unjudged:
-        save_tensors(unjudged, tensors, module.description.written)
-        figures = judge(str(unjudged), tiles, "val", how)
+        save_tensors(unjudged, tensors, module.description.metadata)
+        figures = evaluate_weights(str(unjudged), tiles, "val", run)
     described = replace(module.description, threshold=figures["threshold"])
-    save_tensors(weights, tensors, described.written)
+    save_tensors(weights, tensors, described.metadata)
     return figures
 
 
 def _halved(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor in half precision, if it is of real numbers that fit."""
+    """A tensor in half precision, if it is of real numbers and all are finite in it."""
     half = tensor.half() if tensor.is_floating_point() else tensor
     return half.contiguous() if half.isfinite().all() else tensor.contiguous()

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import rasterio
+from hills import HILL_M, hill
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orbitile.base.errors import OrbitileError
+from orbitile.georeferencing.cameras.elevation import ElevationSurface, read_heights
+from orbitile.georeferencing.cameras.surfaces import Ellipsoid
+from orbitile.space.bodies import find_body
+from orbitile.space.ground import destination, lonlat_of_points
+
+MARS = Ellipsoid(3396190.0, 3376200.0)
+MOON = find_body("Moon")
+
+
+@given(st.floats(-180, 180), st.floats(-90, 90), st.floats(1e3, 1e7), st.floats(0, 60), st.floats(0, 360))
+def test_rays_meet_the_ellipsoid_where_it_is(lon, lat, above_m, slant_deg, azimuth_deg):
+    ground = MARS.at(np.array([lon]), np.array([lat]))
+    assert np.hypot(*(ground[0, :2] / MARS.equatorial_m)) ** 2 + (ground[0, 2] / MARS.polar_m) ** 2 == pytest.approx(1)
+    up = ground[0] / np.linalg.norm(ground[0])
+    east = np.cross([0.0, 0.0, 1.0], up) if abs(lat) < 89 else np.array([1.0, 0.0, 0.0])
+    east /= np.linalg.norm(east)
+    side = np.cos(np.radians(azimuth_deg)) * east + np.sin(np.radians(azimuth_deg)) * np.cross(up, east)
+    way = np.cos(np.radians(slant_deg)) * up + np.sin(np.radians(slant_deg)) * side
+    way /= np.linalg.norm(way)
+    found = MARS.hit(ground + above_m * way, -way[None])
+    np.testing.assert_allclose(found, ground, atol=1e-3)
+
+
+def test_rays_past_the_body_or_away_from_it_meet_nothing():
+    origin = np.array([[4e6, 0, 0]] * 2)
+    assert np.isnan(MARS.hit(origin, np.array([[0.0, 1, 0], [1.0, 0, 0]]))).all()
+
+
+def test_places_are_planetocentric():
+    lon, lat = lonlat_of_points(MARS.at(np.array([10.0, 200.0]), np.array([45.0, -30.0])))
+    np.testing.assert_allclose(lon, [10, -160])
+    np.testing.assert_allclose(lat, [45, -30])
+
+
+def look_at(target, slant_deg, range_m=100e3):
+    """A ray from a made-up camera at a range, which sees a point (3) so many degrees off its vertical."""
+    up = target / np.linalg.norm(target)
+    east = np.cross([0.0, 0.0, 1.0], up)
+    east /= np.linalg.norm(east)
+    away = np.cos(np.radians(slant_deg)) * up + np.sin(np.radians(slant_deg)) * east
+    return target + range_m * away, -away
+
+
+@pytest.mark.parametrize("slant_deg", [0, 30, 60])
+def test_the_top_of_a_hill_is_met_where_it_is(slant_deg):
+    heights = hill()
+    top = heights.at(np.array([20.0]), np.array([10.0]))
+    assert np.linalg.norm(top) - MOON.radius_m == pytest.approx(HILL_M, abs=1)
+    origin, way = look_at(top[0], slant_deg)
+    np.testing.assert_allclose(heights.hit(origin[None], way[None]), top, atol=0.5)
+
+
+def test_on_the_sphere_the_top_of_the_hill_would_be_seen_1_15_km_off():
+    """What the elevation model is for: 2 km times tan 30 degrees."""
+    heights = hill()
+    top = heights.at(np.array([20.0]), np.array([10.0]))
+    origin, way = look_at(top[0], 30)
+    sphere = Ellipsoid(MOON.radius_m, MOON.radius_m).hit(origin[None], way[None])
+    off = np.linalg.norm(sphere / np.linalg.norm(sphere) - top / np.linalg.norm(top)) * MOON.radius_m
+    assert off == pytest.approx(HILL_M * np.tan(np.radians(30)), rel=0.01)
+
+
+@given(st.floats(-8, 8), st.floats(-8, 8), st.floats(0, 45))
+def test_rays_meet_the_slopes_of_a_hill(east_km, north_km, slant_deg):
+    heights = hill()
+    lon, lat = destination(np.array([20.0]), np.array([10.0]), [east_km * 1e3], [north_km * 1e3], MOON.radius_m)
+    point = heights.at(lon, lat)
+    origin, way = look_at(point[0], slant_deg)
+    np.testing.assert_allclose(heights.hit(origin[None], way[None]), point, atol=1)
+
+
+def test_a_ray_meets_the_hill_that_hides_what_lies_behind_it():
+    """Over a cliff of 2 km, seen 60 degrees off the vertical, what lies close behind it is hidden."""
+    heights = hill()
+    cliff = ElevationSurface(
+        heights.grid, np.where(np.arange(1200) < 600, 0, HILL_M)[None].repeat(1200, 0), MOON.radius_m
+    )
+    behind = cliff.at(np.array([20.0 - 0.02]), np.array([10.0]))
+    origin, way = look_at(behind[0], 60)
+    found = cliff.hit(origin[None], way[None])
+    lon, _ = lonlat_of_points(found)
+    assert lon[0] > 20 - 0.003
+    assert np.linalg.norm(found - behind) > 500
+
+
+def write(path, heights, **changes):
+    profile = dict(
+        driver="GTiff", width=1200, height=1200, count=1, dtype="float32", crs=heights.grid.crs_wkt,
+        transform=heights.grid.transform, nodata=-9999,
+    )  # fmt: skip
+    with rasterio.open(path, "w", **profile | changes) as sink:
+        sink.write(heights.heights.astype(np.float32), 1)
+    return path
+
+
+AROUND = np.array([19.9, 20.1, 20.1, 19.9]), np.array([10.1, 10.1, 9.9, 9.9])
+
+
+def test_a_part_of_a_model_is_the_whole_of_it_around_a_footprint(tmp_path):
+    heights = hill()
+    part = read_heights(write(tmp_path / "dem.tif", heights), MOON, *AROUND)
+    assert part.grid.width < 700
+    lon, lat = np.array([19.95, 20.0, 20.07]), np.array([10.0, 9.93, 10.05])
+    np.testing.assert_allclose(part.at(lon, lat), heights.at(lon, lat), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "message"),
+    [
+        (dict(), (AROUND[0] + 5, AROUND[1]), "does not cover longitude 24.9"),
+        (dict(crs=None), AROUND, "no georeferencing"),
+        (dict(crs="IAU_2015:49910"), AROUND, "lies on"),
+    ],
+)
+def test_models_of_another_place_are_refused(changes, around, message, tmp_path):
+    path = write(tmp_path / "dem.tif", hill(), **changes)
+    with pytest.raises(OrbitileError, match=message):
+        read_heights(path, MOON, *around)

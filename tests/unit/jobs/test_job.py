@@ -1,0 +1,433 @@
+import errno
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from waiting import wait_until
+
+from orbitile.base.errors import OrbitileError
+from orbitile.jobs import job as module
+from orbitile.jobs.job import job
+from orbitile.jobs.lock import lock_holder
+from orbitile.jobs.paths import WHOLE_RUN, JobPaths, recorded_jobs
+from orbitile.jobs.pieces import JobProgress, Piece, read_exclusions
+from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED, Recorder, read_attempts
+from orbitile.tables.detections import TILE_DETECTIONS
+from orbitile.tables.parquet import read_pieces, read_table, write_table
+
+LIBRARY = Path(module.__file__).parents[2]
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from orbitile.jobs.job import job
+from orbitile.jobs.pieces import Piece
+log, folder, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+
+def make(piece):
+    (folder / f"{piece.scene}.begun").touch()
+    time.sleep(seconds)
+    piece.path.touch()
+
+with job(log, threads=3) as work:
+    work.make_pieces([Piece(str(i), folder / str(i)) for i in range(5)], make)
+    (folder / "out").touch()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    yield
+    log = logging.getLogger("orbitile")
+    for handler in log.handlers:
+        with suppress(OSError):
+            handler.close()
+    log.handlers = []
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return JobPaths(tmp_path, "tile", "a")
+
+
+@pytest.fixture
+def attempt(paths, tmp_path):
+    """One attempt at a made-up job with pieces named by letters, of which the given ones fail."""
+
+    def run(letters, failing="", error=None, **options):
+        def make(piece):
+            if piece.scene in failing:
+                raise OrbitileError(f"{piece.scene}.tif: made up")
+            piece.path.touch()
+
+        with job(str(paths.log), **options) as work:
+            work.make_pieces([Piece(letter, tmp_path / letter, "100 m/px", 5) for letter in letters], make, "tiles")
+            if error is not None:
+                raise error
+            write_table(
+                read_pieces([], TILE_DETECTIONS), TILE_DETECTIONS, tmp_path / "out.parquet", work.table_metadata
+            )
+
+    return run
+
+
+@pytest.fixture
+def slow(tmp_path, paths):
+    """Starts a made-up job of five pieces, each of some seconds, in a process of its process_usage."""
+    with ExitStack() as stack:
+
+        def start(piece_s=0.1):
+            command = [sys.executable, "-c", SLOW, str(paths.log), str(tmp_path), str(piece_s)]
+            environment = os.environ | dict(PYTHONPATH=str(LIBRARY))
+            process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+def states(paths):
+    return [attempt.state for attempt in read_attempts(paths.record)]
+
+
+def test_the_log_goes_to_file_and_terminal(tmp_path, capfd):
+    with job(str(tmp_path / "logs" / "train.log")):
+        logging.getLogger("orbitile.stages").info("3 tiles")
+        logging.getLogger("elsewhere").info("noise")
+    assert (tmp_path / "logs" / "train.log").read_text().endswith("INFO orbitile.stages: 3 tiles\n")
+    assert capfd.readouterr().err == "3 tiles\n"
+
+
+def test_the_log_names_the_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "99")
+    with job(str(tmp_path / "logs" / "train.log")):
+        pass
+    text = (tmp_path / "logs" / "train.log").read_text()
+    assert f"process {os.getpid()} on {os.uname().nodename}, Slurm job 99" in text
+
+
+def test_a_fault_of_the_user_is_one_line(tmp_path, capfd):
+    with pytest.raises(SystemExit) as end, job(str(tmp_path / "logs" / "train.log")):
+        raise OrbitileError("scenes: none")
+    assert end.value.code == 1
+    assert capfd.readouterr().err == "scenes: none\n"
+    assert (tmp_path / "logs" / "train.log").read_text().splitlines()[1:] == [
+        (tmp_path / "logs" / "train.log").read_text().splitlines()[-1]
+    ]
+
+
+def test_a_fault_of_ours_comes_with_its_trace(tmp_path):
+    with pytest.raises(SystemExit) as end, job(str(tmp_path / "logs" / "train.log")):
+        raise ZeroDivisionError("made up")
+    assert end.value.code == 1
+    text = (tmp_path / "logs" / "train.log").read_text()
+    assert "please report it with this log" in text
+    assert "ZeroDivisionError: made up" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a.parquet"), "a.parquet: No space left on device\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "a file: No space left on device\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "a.tif"), "a.tif: Permission denied\n"),
+        (OSError("made up"), "a file: made up\n"),
+    ],
+)
+def test_a_fault_of_the_machine_is_one_line(attempt, paths, capfd, error, line):
+    with pytest.raises(SystemExit) as end:
+        attempt("a", error=error)
+    assert end.value.code == 1
+    assert capfd.readouterr().err == line
+    assert "Traceback" in paths.log.read_text()
+
+
+def test_an_interruption_is_not_swallowed(paths):
+    with pytest.raises(KeyboardInterrupt), job(str(paths.log)):
+        raise KeyboardInterrupt
+    assert states(paths) == [STOPPED]
+
+
+def test_a_second_attempt_adds_to_the_log(tmp_path):
+    """The log of the attempt that failed is what one looks for after the next."""
+    path = tmp_path / "logs" / "train.log"
+    path.parent.mkdir()
+    for word in ("first", "second"):
+        with job(str(path)):
+            logging.getLogger("orbitile").info(word)
+    assert path.read_text().index("first") < path.read_text().index("second")
+
+
+@pytest.mark.parametrize(
+    ("log", "rule", "group"),
+    [
+        ("results/r/logs/tile/a.log", "tile", "a"),
+        ("results/r/logs/tile/a.b.log", "tile", "a.b"),
+        ("results/r/logs/annotate/run.log", "annotate", "run"),
+        ("results/r/logs/train.log", "train", WHOLE_RUN),
+    ],
+)
+def test_a_job_s_place_is_told_by_its_log(log, rule, group):
+    paths = JobPaths.of_log(log)
+    assert (paths.results, paths.rule, paths.group) == (Path("results/r"), rule, group)
+    assert paths.log == Path(log)
+
+
+def test_places_that_differ_share_nothing():
+    """A made-up group called run is not the whole run."""
+    group_job, run_job = JobPaths.of_log("results/r/logs/tile/run.log"), JobPaths.of_log("results/r/logs/tile.log")
+    assert not {group_job.log, group_job.lock, group_job.record, group_job.failures} & {
+        run_job.log,
+        run_job.lock,
+        run_job.record,
+        run_job.failures,
+    }
+
+
+def test_places_are_found_by_their_records(tmp_path):
+    for log in ("logs/tile/a.b.log", "logs/tile/c.log", "logs/train.log"):
+        with job(str(tmp_path / log)):
+            pass
+    assert [(paths.rule, paths.group) for paths in recorded_jobs(tmp_path)] == [
+        ("tile", "a.b"),
+        ("tile", "c"),
+        ("train", WHOLE_RUN),
+    ]
+
+
+def test_a_job_holds_its_lock(paths):
+    with job(str(paths.log)):
+        assert lock_holder(paths.lock).pid == os.getpid()
+        assert states(paths) == [RUNNING]
+    assert not paths.lock.exists()
+
+
+def test_the_record_tells_what_a_job_did(attempt, paths, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "99")
+    attempt("ab", threads=3)
+    (recorded,) = read_attempts(paths.record)
+    assert (recorded.state, recorded.reason, recorded.threads, recorded.slurm_job) == (DONE, "", 3, "99")
+    assert recorded.host == os.uname().nodename
+    assert recorded.started < recorded.ended <= time.time()
+    assert recorded.progress == JobProgress("tiles", pieces=2, pieces_done=2, size=10, size_done=10)
+
+
+def test_the_record_tells_what_a_job_used(attempt, paths):
+    attempt("a")
+    (recorded,) = read_attempts(paths.record)
+    process_usage, children = (resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    assert recorded.memory_mb == pytest.approx(process_usage.ru_maxrss * 1024 / 1e6, rel=0.05)
+    cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (process_usage, children))
+    assert 0 < recorded.cpu_s <= cpu_s + 0.01
+    assert (recorded.gpu_memory_mb, recorded.gpu_percent) == (None, None)
+
+
+def test_attempts_follow_one_another(attempt, paths):
+    with pytest.raises(SystemExit):
+        attempt("ax", failing="x")
+    with pytest.raises(KeyboardInterrupt):
+        attempt("ax", error=KeyboardInterrupt())
+    attempt("axb")
+    assert states(paths) == [FAILED, STOPPED, DONE]
+    first, _, last = read_attempts(paths.record)
+    assert first.reason == "1 of 2 pieces failed, the others are kept; first: scene x: x.tif: made up"
+    assert (first.progress.pieces_failed, last.progress.pieces_before, last.progress.pieces_done) == (1, 2, 1)
+
+
+def test_no_record_means_no_attempts(paths):
+    assert read_attempts(paths.record) == []
+
+
+@pytest.mark.parametrize("content", ["", "made up", "{}"])
+def test_a_record_that_cannot_be_read_stops_no_job(paths, attempt, content):
+    """A machine that failed may leave an empty file."""
+    paths.record.parent.mkdir(parents=True)
+    paths.record.write_text(content)
+    attempt("a")
+    assert states(paths)[-1] == DONE
+
+
+class BusyGpu:
+    """A made-up GPU whose driver tells no utilisation, as in parts of one (MIG) and in some containers."""
+
+    def is_initialized(self):
+        return True
+
+    def utilization(self):
+        raise RuntimeError("Not Supported")
+
+    def max_memory_reserved(self):
+        return 5_000_000
+
+
+def test_a_gpu_that_tells_nothing_stops_no_job(paths, monkeypatch):
+    torch = type("torch", (), dict(cuda=BusyGpu()))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    Recorder(paths.record, 1).end(DONE)
+    (recorded,) = read_attempts(paths.record)
+    assert recorded.gpu_memory_mb == 5
+
+
+def test_failures_are_kept_until_the_job_succeeds(attempt, paths):
+    with pytest.raises(SystemExit):
+        attempt("axy", failing="xy")
+    table = read_table(paths.failures)
+    assert table["scene"].tolist() == ["x", "y"]
+    assert (table["detail"] == "100 m/px").all()
+    assert table["reason"].tolist() == ["x.tif: made up", "y.tif: made up"]
+    assert (table["rule"] + table["group"] + table["log"]).tolist() == [f"tilea{paths.log}"] * 2
+    assert table["traceback"].str.startswith("Traceback").all()
+    assert not table["excluded"].any()
+    attempt("axy")
+    assert not paths.failures.exists()
+
+
+def test_a_job_that_fails_as_a_whole_is_kept_too(attempt, paths):
+    with pytest.raises(SystemExit):
+        attempt("a", error=ZeroDivisionError("made up"))
+    (row,) = read_table(paths.failures).to_dict("records")
+    assert (row["scene"], row["detail"], row["reason"]) == ("", "", "ZeroDivisionError: made up")
+    assert "ZeroDivisionError: made up" in row["traceback"]
+
+
+def test_allowed_failures_are_exclusions(attempt, paths, tmp_path):
+    attempt("ax", failing="x", allow_failures=True)
+    table = read_table(paths.failures)
+    assert (table["scene"].tolist(), table["excluded"].tolist()) == (["x"], [True])
+    assert read_exclusions([tmp_path / "out.parquet"]) == [dict(scene="x", detail="100 m/px", reason="x.tif: made up")]
+    assert states(paths) == [DONE]
+
+
+def test_sigterm_ends_a_job_after_its_piece(slow, paths, tmp_path):
+    process = slow(piece_s=1)
+    wait_until((tmp_path / "1.begun").exists)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert error == "stopped by SIGTERM: 2 of 5 pieces finished and kept\n"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["0", "0.begun", "1", "1.begun"]
+    (recorded,) = read_attempts(paths.record)
+    assert (recorded.state, recorded.reason, recorded.threads) == (STOPPED, "2 of 5 pieces finished and kept", 3)
+    assert not paths.lock.exists()
+    assert not paths.failures.exists()
+
+
+def test_sigterm_twice_leaves_the_piece_its_time_too(slow, paths, tmp_path):
+    process = slow(piece_s=1)
+    wait_until((tmp_path / "1.begun").exists)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert (tmp_path / "1").exists()
+    assert not (tmp_path / "2.begun").exists()
+    assert states(paths) == [STOPPED]
+
+
+def test_a_job_killed_soon_after_sigterm_was_told_to_stop(slow, paths, tmp_path):
+    """As Slurm does where a piece takes longer than KillWait."""
+    process = slow(piece_s=60)
+    wait_until((tmp_path / "0.begun").exists)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: states(paths) == [STOPPED])
+    process.kill()
+    process.wait()
+    assert read_attempts(paths.record)[-1].reason == "killed before its current piece was finished"
+    assert not (tmp_path / "0").exists()
+
+
+def test_a_job_that_was_stopped_goes_on(slow, paths, tmp_path):
+    process = slow(piece_s=1)
+    wait_until((tmp_path / "1.begun").exists)
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    process = slow()
+    _, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (0, "2 of 5 pieces already done\n")
+    assert (tmp_path / "out").exists()
+    assert states(paths) == [STOPPED, DONE]
+
+
+def test_a_killed_job_is_lost_and_another_goes_on(slow, paths, tmp_path):
+    process = slow(piece_s=1)
+    wait_until((tmp_path / "1.begun").exists)
+    process.kill()
+    process.wait()
+    assert states(paths) == [RUNNING]
+    assert lock_holder(paths.lock).pid == process.pid
+    process = slow()
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "taking over from process" in error
+    assert error.endswith("1 of 5 pieces already done\n")
+    assert states(paths) == [LOST, DONE]
+
+
+def test_a_second_job_waits_for_the_first(slow, paths, tmp_path):
+    first = slow()
+    wait_until((tmp_path / "0.begun").exists)
+    first.send_signal(signal.SIGSTOP)
+    second = slow()
+    wait_until(lambda: "waiting for" in paths.log.read_text())
+    first.send_signal(signal.SIGCONT)
+    assert first.communicate(timeout=20)[1] == ""
+    error = second.communicate(timeout=20)[1]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert error.startswith(f"waiting for process {first.pid}")
+    assert error.endswith("5 of 5 pieces already done\n")
+    assert states(paths) == [DONE, DONE]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A made-up disk of 64 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("mounting a file system is not permitted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder):
+    """Write until the disk is full: raises OSError."""
+    with open(folder / "filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(1024))
+
+
+def test_a_full_disk_is_one_line(small_disk, capfd):
+    with pytest.raises(SystemExit) as end, job(str(small_disk / "logs" / "tile" / "a.log")):
+        fill(small_disk)
+    assert end.value.code == 1
+    assert capfd.readouterr().err == "a file: No space left on device\n"
+
+
+def test_a_job_on_a_full_disk_does_not_begin(small_disk, capfd):
+    with pytest.raises(OSError, match="No space left"):
+        fill(small_disk)
+    with pytest.raises(SystemExit) as end, job(str(small_disk / "logs" / "tile" / "a.log")):
+        pytest.fail("must not begin")
+    assert end.value.code == 1
+    assert "No space left on device" in capfd.readouterr().err
+    assert [path.name for path in (small_disk / "jobs").rglob("*") if path.is_file()] == []
+
+
+def test_the_table_of_failures_is_one_file_per_job(attempt, paths, tmp_path):
+    with pytest.raises(SystemExit):
+        attempt("x", failing="x")
+    assert paths.failures == tmp_path / "failures" / "tile" / "a.parquet"
+    assert pq.read_metadata(paths.failures).num_rows == 1
+    assert len(json.loads(paths.record.read_text())) == 1

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from orbitile.detections.matching import MatchCriteria
+from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX
+from orbitile.stages.annotate import COLOURS, annotate_craters
+from orbitile.tables.rasters import write_rasters
+
+MOON_M = 1737400.0
+DEGREE_M = MOON_M * np.pi / 180
+CRITERIA = MatchCriteria(0.3, 1000, MOON_M)
+GREY = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """Draws craters (lon, lat, diameter in km) on rasters; returns the picture's pixels."""
+
+    def run(rasters, detected, truth=None):
+        write_rasters(rasters, tmp_path / "rasters.parquet")
+        paths = []
+        for name, rows in (("found", detected), ("truth", truth)):
+            path = tmp_path / f"{name}.csv"
+            path.write_text("\n".join(["lon,lat,diam_km", *(",".join(map(str, row)) for row in rows or [])]))
+            paths.append(None if rows is None else str(path))
+        annotate_craters(str(tmp_path / "rasters.parquet"), "a", *paths, CRITERIA, str(tmp_path / "a.png"))
+        return np.array(Image.open(tmp_path / "a.png").convert("RGB"))
+
+    return run
+
+
+def places(image, kind):
+    """Rows and columns of a colour in the scene's part of the picture."""
+    colour = np.round(np.array(to_rgb(COLOURS[kind])) * 255)
+    rows, columns = np.nonzero(np.abs(image[HEADING_PX:] - colour).max(axis=2) < 40)
+    return rows, columns
+
+
+def test_a_crater_is_drawn_in_its_place(raster, drawn):
+    """The made-up scene is 20 km wide; the crater of 4 km lies at 10 km, 5 km."""
+    image = drawn([raster(GREY)], [(10_000 / DEGREE_M, -5000 / DEGREE_M, 4)])
+    rows, columns = places(image, "found")
+    assert image.shape == (100 + HEADING_PX, 200, 3)
+    assert (rows.min(), rows.max()) == pytest.approx((30, 70), abs=2)
+    assert (columns.min(), columns.max()) == pytest.approx((80, 120), abs=2)
+    assert image[HEADING_PX + 5 :, 5:20].std() > 0
+
+
+def test_kinds_have_their_colours(raster, drawn):
+    """One made-up crater is found, one is false, one is missed."""
+    right, false, missed = ((k * 4000 / DEGREE_M, -5000 / DEGREE_M, 3) for k in (1, 2.5, 4))
+    image = drawn([raster(GREY)], [right, false], [right, missed])
+    centres = [places(image, kind)[1].mean() for kind in ("right", "false", "missed")]
+    assert centres == pytest.approx([40, 100, 160], abs=3)
+
+
+def test_without_craters_the_scene_is_there(raster, drawn):
+    image = drawn([raster(GREY)], [(90, 0, 5)])
+    assert len(places(image, "found")[0]) == 0
+    assert image[HEADING_PX:].std() > 10
+
+
+def test_only_the_scene_asked_for_is_drawn(raster, drawn):
+    image = drawn([raster(GREY[:50], "b"), raster(GREY, "a")], [])
+    assert image.shape[0] == 100 + HEADING_PX
+
+
+@pytest.mark.parametrize("scales", [(100.0,), (100.0, 200.0)])
+def test_large_scenes_are_shrunk(raster, drawn, scales):
+    rows = [raster(np.ones((20, round(500_000 / scale)), np.uint8), scale_m=scale) for scale in scales]
+    assert drawn(rows, []).shape[1] <= LARGEST_PX

@@ -1,0 +1,113 @@
+"""Pictures of made-up scenes with lacking was made of them."""
+
+import numpy as np
+import pytest
+import shapely
+from mask_runs import MOON, Lattice, MaskRun, lying, pieces
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from orbitile.pictures import scene_picture as pictures
+from orbitile.pictures.scene_picture import HEADING_PX, RunPicture
+from orbitile.space.grids import Window
+from orbitile.stages.annotate_map import COLOURS, MapDrawing, annotate_map, picture_outlines
+from orbitile.stages.overview_map import overview_map
+from orbitile.tables.rasters import write_rasters
+
+SHAPE = (120, 200)
+WHOLE = pieces(200, 120)
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    def make(*boxes, cut=WHOLE):
+        run = MaskRun(tmp_path / "r").stitched(lying(SHAPE, *boxes), cut)
+        run.united()
+        return run
+
+    return make
+
+
+def picture(run, scene="a"):
+    """The overlay of a scene, without its heading."""
+    tables = run.table("scaled", scene), run.table("stitched", scene)
+    paths = (str(run.folder / "map" / f"{kind}.parquet") for kind in ("polygons", "lines"))
+    annotate_map(MapDrawing(*tables, *paths), scene, MOON.radius_m, str(run.folder / "o.png"))
+    return np.array(Image.open(run.folder / "o.png").convert("RGB"))[HEADING_PX:]
+
+
+def charted(run):
+    paths = (str(run.folder / "map" / f"{kind}.parquet") for kind in ("polygons", "lines"))
+    overview_map(*paths, run.tables("scaled"), MOON.radius_m, str(run.folder / "c.png"))
+    return np.array(Image.open(run.folder / "c.png").convert("RGB"))[HEADING_PX:]
+
+
+def coloured(image, kind):
+    """Rows and columns of a colour."""
+    return np.nonzero(np.abs(image - np.round(np.array(to_rgb(COLOURS[kind])) * 255)).max(axis=2) < 60)
+
+
+def test_shapes_are_drawn_in_their_places(mapped):
+    image = picture(mapped((40, 50, 160, 70)))
+    assert image.shape == (120, 200, 3)
+    rows, cols = coloured(image, "polygons")
+    assert (rows.min(), rows.max(), cols.min(), cols.max()) == pytest.approx((50, 70, 40, 160), abs=2)
+    rows, cols = coloured(image, "lines")
+    assert rows.mean() == pytest.approx(60, abs=2)
+    inside, outside = image[55, 60].astype(int), image[20, 20].astype(int)
+    assert outside.tolist() == [100, 100, 100]
+    assert inside[0] - inside[2] > 50
+
+
+def test_the_second_of_two_scenes_shows_what_goes_on_into_it(mapped):
+    image = picture(mapped((40, 50, 160, 70), cut=pieces(200, 120, [80])), "b")
+    _, cols = coloured(image, "polygons")
+    assert (cols.min(), cols.max()) == pytest.approx((0, 80), abs=2)
+
+
+@pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])
+def test_nothing_to_draw(mapped, lacking):
+    run = mapped()
+    if lacking == "no tile":
+        write_rasters([], run.table("stitched", "a"))
+    for image in (picture(run), charted(run)):
+        assert len(coloured(image, "polygons")[0]) == len(coloured(image, "lines")[0]) == 0
+        assert (image[30, 30] == 100).all()
+
+
+def test_large_scenes_are_shrunk(mapped, monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_PX", 100)
+    assert picture(mapped((40, 50, 160, 70))).shape == (60, 100, 3)
+
+
+def test_only_rings_that_come_near_are_on_a_picture():
+    grid = Lattice().grid(Window(0, 0, 50, 50))
+    degrees = 100 / (MOON.radius_m * np.pi / 180)
+    boxes = [shapely.box(10, -20, 20, -10), shapely.box(40, -20, 90, -10), shapely.box(300, -20, 310, -10)]
+    shapes = np.array([shapely.transform(box, lambda xy: xy * degrees) for box in boxes])
+    rings = picture_outlines(shapes, grid, MOON.radius_m)
+    assert [ring.min(axis=0).round(6).tolist() for ring in rings] == [[10, 10], [40, 10]]
+    assert picture_outlines(shapes[2:], grid, MOON.radius_m) == picture_outlines(shapes[:0], grid, MOON.radius_m) == []
+
+
+def test_the_chart_shows_all_scenes_and_shapes(mapped):
+    """Two scenes of 200 x 120 px together: eight picture pixels each."""
+    image = charted(mapped((40, 50, 160, 70), cut=pieces(200, 120, [80])))
+    assert image.shape == (960, 1600, 3)
+    rows, cols = coloured(image, "polygons")
+    assert (rows.min(), rows.max(), cols.min(), cols.max()) == pytest.approx((400, 560, 320, 1280), abs=6)
+    assert (image[100, [100, 1500]] == 100).all()
+
+
+def test_a_picture_counts_its_scenes_at_the_coarsest_scale(tmp_path):
+    run = MaskRun(tmp_path)
+    for gsd_m, side in ((100.0, 40), (200.0, 20)):
+        run.lattice = Lattice(gsd_m=gsd_m)
+        run.write("scaled", {"": np.full((side, side), 9, np.uint8)}, pieces(side, side, [side // 2]))
+    run_picture = RunPicture.of(run.tables("scaled"))
+    frame = run_picture.frame
+    assert run_picture.scenes == 2
+    assert (frame.west, frame.south, frame.east, frame.north) == (0, -4000, 4000, 0)
+    assert frame.size_px == (1600, 1600)
+    run_picture.save("made up", tmp_path / "p.png")
+    assert Image.open(tmp_path / "p.png").size == (1600, 1600 + HEADING_PX)

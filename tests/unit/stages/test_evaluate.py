@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orbitile.detections.matching import MatchCriteria
+from orbitile.stages.evaluate import evaluate_catalogue
+from orbitile.tables.coverage import lies_on_data
+from orbitile.tables.craters import Craters
+from orbitile.tables.rasters import write_rasters
+
+MOON_M = 1737400.0
+DEGREE_M = MOON_M * np.pi / 180
+CRITERIA = MatchCriteria(iou_threshold=0.3, min_diameter_m=1000, radius_m=MOON_M)
+HEADER = "lon,lat,diam_km"
+
+
+@pytest.fixture
+def judged(raster, tmp_path):
+    """Judges found against true craters (lon, lat, diameter in km) of a made-up scene of 8 x 4 degrees."""
+
+    def run(detected, truth, **position):
+        position = dict(left=0, top=2 * DEGREE_M) | position
+        write_rasters(
+            [raster(np.ones((40, 80), np.uint8), scale_m=DEGREE_M / 10, **position)], tmp_path / "rasters.parquet"
+        )
+        for name, rows in (("found", detected), ("truth", truth)):
+            (tmp_path / f"{name}.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in rows)]))
+        tables = [str(tmp_path / f"{name}.csv") for name in ("found", "truth")]
+        outputs = str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")
+        evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
+        return json.loads((tmp_path / "metrics.json").read_text())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("detected", "truth", "precision", "recall", "f1"),
+    [
+        ([(1, 1, 5)], [(1, 1, 5)], 1, 1, 1),
+        ([(1, 1, 5), (3, 1, 5)], [(1, 1, 5), (5, 1, 5)], 1 / 2, 1 / 2, 1 / 2),
+        ([(1, 1, 5)], [(1, 1, 5), (5, 1, 5), (3, 0, 9)], 1, 1 / 3, 1 / 2),
+        ([(3, 1, 5)], [(1, 1, 5)], 0, 0, 0),
+        ([(3, 1, 5)], [], 0, 0, 0),
+        ([], [(3, 1, 5)], 0, 0, 0),
+        ([(1, 1, 5), (1, 30, 5), (3, 1, 0.5)], [(1, 1, 5), (-9, 1, 5), (5, 1, 0.5)], 1, 1, 1),
+    ],
+)
+def test_figures(judged, detected, truth, precision, recall, f1):
+    metrics = judged(detected, truth)
+    assert (metrics["precision"], metrics["recall"], metrics["f1"]) == pytest.approx((precision, recall, f1))
+
+
+def test_figures_by_size_and_place(judged):
+    metrics = judged([(1, 1, 5), (3, -1, 12)], [(1, 1, 5), (5, -1, 600)])
+    assert [(row["from"], row["to"], row["n_truth"], row["n_found"]) for row in metrics["by_diameter_km"]] == [
+        (5, 7.5, 1, 1), (10, 15, 0, 1), (500, None, 1, 0)
+    ]  # fmt: skip
+    assert [(row["from"], row["f1"]) for row in metrics["by_latitude"]] == [(-15, 0), (0, 1)]
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:30130", "IAU_2015:30135"])
+def test_bins_hold_every_crater(judged, crs):
+    """Craters on the very pole too."""
+    pole = 90 if crs.endswith("30") else -90
+    truth = [(0, pole, 5), (90, 0.99 * pole, 9)]
+    metrics = judged(truth[:1], truth, crs=crs, left=-4 * DEGREE_M)
+    for bins in (metrics["by_diameter_km"], metrics["by_latitude"]):
+        assert sum(row["n_truth"] for row in bins) == metrics["n_truth"] == 2
+        assert sum(row["n_found"] for row in bins) == metrics["n_found"] == 1
+
+
+def test_nothing_to_judge(judged):
+    metrics = judged([], [(100, 50, 5)])
+    assert (metrics["n_truth"], metrics["n_found"], metrics["f1"]) == (0, 0, 0)
+
+
+def test_the_plot_is_not_blank(judged, tmp_path):
+    judged([(1, 1, 5)], [(1, 1, 5), (5, -1, 600)])
+    image = np.array(Image.open(tmp_path / "plot.png").convert("RGB"))
+    assert image.shape[1] > 1000
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 10
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "expected"),
+    [(1, 1, True), (7.99, 1, True), (8.01, 1, False), (1, 2.01, False), (-0.01, 0, False), (2.5, 0.5, False),
+     (361, 1, True), (181, 1, False)],
+)  # fmt: skip
+def test_covered(raster, lon, lat, expected):
+    """A made-up hole from 2 E to 3 E."""
+    pixels = np.ones((40, 80), np.uint8)
+    pixels[:, 20:30] = 0
+    scene = raster(pixels, scale_m=DEGREE_M / 10, top=2 * DEGREE_M, nodata=0)
+    assert lies_on_data(np.array([lon]), np.array([lat]), [scene], CRITERIA.radius_m).tolist() == [expected]
+
+
+def test_covered_by_any_scene(raster):
+    """Two made-up scenes, one of them across the antimeridian."""
+    scenes = [raster(np.ones((10, 20), np.uint8), name, DEGREE_M / 10, left=left * DEGREE_M, top=DEGREE_M)
+              for name, left in (("a", 0), ("b", 179))]  # fmt: skip
+    craters = Craters(np.array([1, 180, -179.5, 50]), np.full(4, 0.5), np.ones(4))
+    assert lies_on_data(craters.lon, craters.lat, scenes, CRITERIA.radius_m).tolist() == [True, True, True, False]
+
+
+def test_the_far_side_is_not_covered(raster):
+    """On an orthographic map it has no place at all."""
+    scene = raster(
+        np.ones((40, 40), np.uint8), crs="IAU_2015:30165", scale_m=DEGREE_M, left=-20 * DEGREE_M, top=20 * DEGREE_M
+    )
+    craters = Craters(np.array([0.0, 180, 10]), np.array([0.0, 0, 5]), np.ones(3))
+    assert lies_on_data(craters.lon, craters.lat, [scene], CRITERIA.radius_m).tolist() == [True, False, True]

@@ -1,0 +1,109 @@
+"""A made-up map against made-up truth, drawn in pixels of 100 m."""
+
+import json
+
+import geopandas
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from mask_runs import MOON, MaskRun, lying, pieces
+from pyproj import CRS
+
+from orbitile.stages import evaluate_map as comparing
+from orbitile.stages.evaluate_map import MapComparison, MapResults, evaluate_map
+from orbitile.tables.rasters import write_rasters
+
+SHAPE = (120, 200)
+WHOLE = pieces(200, 120)
+BOX = (20, 40, 180, 48)
+
+
+@pytest.fixture
+def judged(tmp_path, monkeypatch):
+    """Compares a run with shapes; squares are 100 px wide. Lines may be 1.5 px off."""
+    monkeypatch.setattr(comparing, "TILE_PX", 100)
+
+    def run(mask_run, *shapes):
+        on_map = [shapely.transform(shape, lambda xy: xy * [100, -100]) for shape in shapes]
+        frame = geopandas.GeoDataFrame(dict(width=["tiny"] * len(shapes)), geometry=on_map, crs=CRS("IAU_2015:30110"))
+        pyogrio.write_dataframe(frame, tmp_path / "truth.gpkg")
+        labels = dict(width_field="width", class_field=None, buffers_px={})
+        comparison = MapComparison.of(MOON, 150.0, labels, dict(threshold=None, spur_px=8, edge_px=3, model=None))
+        results = MapResults(
+            str(mask_run.folder / "map" / "lines.parquet"), mask_run.tables("scaled"), mask_run.tables("stitched")
+        )
+        evaluate_map(
+            results, str(tmp_path / "truth.gpkg"), comparison, str(tmp_path / "m.json"), str(tmp_path / "m.png")
+        )
+        assert (tmp_path / "m.png").stat().st_size > 1000
+        figures = json.loads((tmp_path / "m.json").read_text())
+        assert "NaN" not in (tmp_path / "m.json").read_text()
+        assert figures["threshold"] == 0.5
+        return figures["by_scale"]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    """Runs with a box found, in one scene or two, and with nothing found."""
+
+    def make(*boxes, cut=WHOLE):
+        run = MaskRun(tmp_path_factory.mktemp("m")).stitched(lying(SHAPE, *boxes), cut)
+        run.united()
+        return run
+
+    return make
+
+
+@pytest.mark.parametrize("cols", [[], [100]])
+def test_pixels_by_hand(mapped, judged, cols):
+    """Half of lacking is found is true, and all that is true is found; the right squares hold nothing true."""
+    (figures,) = judged(mapped(BOX, cut=pieces(200, 120, cols)), shapely.box(20, 40, 100, 48))
+    pixels = figures["pixels"]["fracture"]
+    assert pixels["pooled"] == pytest.approx(dict(precision=0.5, recall=1, f1=2 / 3, iou=0.5))
+    assert pixels["averaged"] == pytest.approx(dict(precision=0.5, recall=1, f1=2 / 3))
+    assert figures["lines"] is None
+    assert figures["scale_m"] == 100
+
+
+@pytest.mark.parametrize(("row", "expected"), [(44, 1), (45.4, 1), (46.4, 0), (60, 0)])
+def test_lines_by_their_length(mapped, judged, row, expected):
+    """The centre line runs at row 43.5 or 44.5. Half of the true line lies beyond the scene, and does not count."""
+    line = shapely.LineString([(100, row), (300, row)])
+    (figures,) = judged(mapped(BOX), line)
+    lines = figures["lines"]
+    assert lines["true_km"] == pytest.approx(10, rel=0.01)
+    assert lines["found_km"] == pytest.approx(15.2, rel=0.01)
+    assert lines["recall"] == pytest.approx(0.77 * expected, abs=0.02)
+    assert lines["precision"] == pytest.approx(0.5 * expected, abs=0.02)
+    assert lines["tolerance_m"] == 150
+
+
+@pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])
+def test_nothing_found(mapped, judged, lacking):
+    run = mapped()
+    if lacking == "no tile":
+        write_rasters([], run.table("stitched", "a"))
+    (figures,) = judged(run, shapely.LineString([(20, 44), (180, 44)]))
+    assert [figures["lines"][name] for name in ("precision", "recall", "f1", "found_km")] == [0, 0, 0, 0]
+    none = dict(precision=0, recall=0, f1=0)
+    expected = {} if lacking == "no tile" else dict(fracture=dict(pooled=none | dict(iou=0), averaged=none))
+    assert figures["pixels"] == expected
+
+
+def test_truth_elsewhere(mapped, judged):
+    (figures,) = judged(mapped(BOX), shapely.LineString([(3000, 44), (3100, 44)]))
+    assert figures["pixels"]["fracture"]["pooled"] == dict(precision=0, recall=0, f1=0, iou=0)
+    assert (figures["lines"]["f1"], figures["lines"]["true_km"]) == (0, 0)
+
+
+def test_what_has_no_data_is_not_judged(tmp_path, judged):
+    """The right half of the scene, with lacking is found and true in it."""
+    valid = np.ones(SHAPE, bool)
+    valid[:, 100:] = False
+    run = MaskRun(tmp_path / "v").stitched(lying(SHAPE, BOX), pieces(200, 120), valid)
+    run.united()
+    (figures,) = judged(run, shapely.box(20, 40, 100, 48), shapely.box(100, 60, 180, 80))
+    assert figures["pixels"]["fracture"]["pooled"] == dict(precision=1, recall=1, f1=1, iou=1)

@@ -1,0 +1,81 @@
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from orbitile.base.errors import OrbitileError
+from orbitile.tables.craters import Craters, read_craters
+
+
+def written(tmp_path, text, name="craters.csv"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("lon,lat,diameter_km", "10,-20,1.5"),
+        ("LON_DEG_E,LAT_DEG_N,DIAM_KM", "10,-20,1.5"),
+        ("lon_deg_e360,lat_deg,diameter_m", "370,-20,1500"),
+        ("name,Longitude,Latitude,diam_m", "Tycho,-350,-20,1500"),
+        ("x_lon,y_lat,diam_km,diameter_km", "10,-20,9,1.5"),
+    ],
+)
+def test_usual_names_and_units(tmp_path, header, row):
+    found = read_craters(written(tmp_path, f"# made up\n{header}\n{row}\n"))
+    assert np.ravel([found.lon, found.lat, found.diameter_m]) == pytest.approx([10, -20, 1500])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt", "parquet", "gpkg", "shp", "geojson"])
+def test_formats(tmp_path, suffix):
+    path = tmp_path / f"craters.{suffix}"
+    table = pd.DataFrame(dict(lon=[190.0, 0.5], lat=[1.0, 2.0], diam_km=[3.0, 4.0]))
+    if suffix == "parquet":
+        table.to_parquet(path)
+    elif suffix in ("csv", "txt"):
+        table.to_csv(path, index=False)
+    else:
+        geopandas.GeoDataFrame(table, geometry=shapely.points([0, 1], [0, 1]), crs="IAU_2015:30100").to_file(path)
+    found = read_craters(path)
+    assert found.lon.tolist() == [-170, 0.5]
+    assert found.diameter_m.tolist() == [3000, 4000]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a readable crater table"),
+        ("lon,lat\n1,2\n", "no column named diameter_km or diam_km .*; it has lon, lat"),
+        ("lat,diam_km\n1,2\n", "no column named lon or lon_deg"),
+        ("lon,lat,diam_km\n1,2,3\n1,2,big\n", "row 2: diam_km is 'big', not a number"),
+        ("lon,lat,diam_km\n,2,3\n", "row 1: lon is nan, not a number"),
+        ("lon,lat,diam_km\n1,inf,3\n", "row 1: lat is inf, not a number"),
+    ],
+)
+def test_faults_name_the_column_and_the_row(tmp_path, text, message):
+    with pytest.raises(OrbitileError, match=rf"craters\.csv: {message}"):
+        read_craters(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["craters.csv", "craters.parquet", "craters.gpkg", "craters.shp"])
+def test_what_is_no_table_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x00made up\xff")
+    with pytest.raises(OrbitileError, match=f"{name}: not a readable crater table"):
+        read_craters(tmp_path / name)
+
+
+def test_no_table(tmp_path):
+    with pytest.raises(OrbitileError, match=r"no crater table at .*gone\.csv"):
+        read_craters(tmp_path / "gone.csv")
+
+
+def test_a_table_without_rows(tmp_path):
+    assert len(read_craters(written(tmp_path, "lon,lat,diam_km\n"))) == 0
+
+
+def test_where():
+    craters = Craters(np.arange(3.0), np.arange(3.0) + 10, np.arange(3.0) + 20)
+    assert craters.select(np.array([True, False, True])).lat.tolist() == [10, 12]
+    assert craters.select(np.array([2, 0])).diameter_m.tolist() == [22, 20]

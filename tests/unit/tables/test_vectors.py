@@ -1,0 +1,91 @@
+import geopandas
+import numpy as np
+import pyarrow.parquet as pq
+import pyogrio
+import pytest
+import shapely
+
+from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
+from orbitile.space.bodies import lies_on
+from orbitile.tables.detections import DETECTIONS
+from orbitile.tables.features import LINES, POLYGONS
+from orbitile.tables.vectors import GEOREF_COLUMNS, SHAPEFILE_NAMES, write_vectors
+
+
+@pytest.fixture
+def frame(detections, moon):
+    """Three made-up craters, one of them on the antimeridian."""
+    table = detections([0, 180, -20], [0, 10, -80], 5000, [0.9, 0.8, 0.7], scene="é")
+    return detection_shapes(table[DETECTIONS.names], VectorStyle("ellipse", 128), moon)
+
+
+def read_back(stem, suffix):
+    path = stem.with_name(f"{stem.name}.{suffix}")
+    return geopandas.read_parquet(path) if suffix == "parquet" else geopandas.read_file(path)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "gpkg", "shp"])
+def test_written_vectors_read_back(frame, moon, tmp_path, suffix):
+    write_vectors(frame, tmp_path / "craters")
+    found = read_back(tmp_path / "craters", suffix)
+    long_names = {short: name for name, short in SHAPEFILE_NAMES.items()} if suffix == "shp" else {}
+    found = found.rename(columns=long_names)
+    assert found.columns.tolist() == frame.columns.tolist()
+    assert found["scene"].tolist() == ["é"] * 3
+    for name in ("lon", "lat", "diameter_km", "score"):
+        assert np.allclose(found[name], frame[name])
+    assert shapely.area(shapely.symmetric_difference(found.geometry.values, frame.geometry.values)).max() < 1e-9
+    assert lies_on(found.crs, moon)
+    assert found.crs.is_geographic
+
+
+def test_aliases_tell_the_names_of_a_shapefile_s_fields(frame, tmp_path):
+    write_vectors(frame, tmp_path / "craters")
+    lines = (tmp_path / "craters.shp.names.csv").read_text().splitlines()
+    assert lines[0] == "field,column"
+    assert "diam_km,diameter_km" in lines
+    fields = pyogrio.read_info(tmp_path / "craters.shp")["fields"].tolist()
+    assert [line.split(",")[0] for line in lines[1:]] == fields
+    assert max(map(len, fields)) <= 10
+
+
+@pytest.mark.parametrize("columns", [DETECTIONS.names, POLYGONS, LINES])
+def test_all_columns_fit_into_a_shapefile(columns):
+    """A driver would cut longer names, and two of them could become one."""
+    fields = [SHAPEFILE_NAMES.get(name, name) for name in [*columns, *GEOREF_COLUMNS]]
+    assert max(map(len, fields)) <= 10
+    assert len(set(fields)) == len(fields)
+
+
+def test_metadata(frame, tmp_path):
+    write_vectors(frame, tmp_path / "craters", {"orbitile": "made up"})
+    assert pq.read_schema(tmp_path / "craters.parquet").metadata[b"orbitile"] == b"made up"
+    assert pyogrio.read_info(tmp_path / "craters.gpkg")["dataset_metadata"]["orbitile"] == "made up"
+
+
+def test_the_geopackage_layer_has_the_file_s_name(frame, tmp_path):
+    write_vectors(frame, tmp_path / "craters")
+    assert pyogrio.list_layers(tmp_path / "craters.gpkg").tolist() == [["craters", "MultiPolygon"]]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "gpkg", "shp"])
+def test_no_craters(frame, tmp_path, suffix):
+    write_vectors(frame[:0], tmp_path / "craters")
+    found = read_back(tmp_path / "craters", suffix)
+    assert len(found) == 0
+    assert "scene" in found
+
+
+def test_names_with_dots_stay_whole(frame, tmp_path):
+    """Groups may be called like this."""
+    write_vectors(frame, tmp_path / "M104.left")
+    write_vectors(frame[:1], tmp_path / "M104.right")
+    assert {p.name.split(".")[1] for p in tmp_path.iterdir()} == {"left", "right"}
+    assert [len(read_back(tmp_path / f"M104.{side}", "gpkg")) for side in ("left", "right")] == [3, 1]
+
+
+def test_files_are_replaced_and_nothing_else_is_left(frame, tmp_path):
+    for count in (3, 2):
+        write_vectors(frame[:count], tmp_path / "craters")
+    assert {len(read_back(tmp_path / "craters", suffix)) for suffix in ("parquet", "gpkg", "shp")} == {2}
+    assert [p.name for p in tmp_path.iterdir() if not p.name.startswith("craters.")] == []

@@ -1,0 +1,252 @@
+"""Training of a segmentation network, end to end, on a tiny made-up scene."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from model_choices import on_the_cpu
+from pyproj import CRS
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import sha256
+from orbitile.inference.models.load import load_network
+from orbitile.inference.models.weights import load_tensors, save_tensors
+from orbitile.tables.rasters import RasterRow
+from orbitile.training.segmentation import evaluate, train
+from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
+from orbitile.training.segmentation.recipe import SegmenterRecipe
+from orbitile.training.segmentation.tiles import TrainingTileCut, cut_tiles
+from orbitile.training.segmentation.train import train_segmenter
+
+SIDE, TILE = 256, 64
+GSD_M = 1737400 * np.pi / 180 * 0.25 / TILE
+"""Four tiles fill a square of half a degree."""
+RECIPE = SegmenterRecipe(
+    network="unet:tu-mobilenetv3_small_050", classes=("fracture",), tile_px=TILE, epochs=2, batch=8,
+    learning_rate=0.003, device="cpu", precision="float32",
+)  # fmt: skip
+OUTPUTS = dict(weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md")
+ON_THE_CPU = EvaluationRun("cpu", "float32")
+
+
+def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
+    """A table of tiles of a scene with dark stripes, which are its features, in the last of its bands."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((SIDE, SIDE), np.uint8)
+    labels[20::40] = labels[21::40] = labels[22::40] = 1
+    if classes == 2:
+        labels[:, 30:34] = 2
+    scene = np.clip(130 + rng.normal(0, 8, labels.shape) - np.array([0, 60, -60])[labels], 0, 255).astype(np.uint8)
+    wkt, transform = CRS("IAU_2015:30110").to_wkt(), Affine(GSD_M, 0, 0, 0, -GSD_M, 0)
+    flat = [np.full_like(scene, 25 * number) for number in range(1, bands)]
+    for name, pixels in dict(scene=np.stack([*flat, scene]), labels=labels[None]).items():
+        profile = dict(driver="GTiff", width=SIDE, height=SIDE, dtype="uint8", crs=wkt, transform=transform)
+        with rasterio.open(folder / f"{name}.tif", "w", count=len(pixels), **profile) as sink:
+            sink.write(pixels)
+    row = RasterRow(
+        "a",
+        GSD_M,
+        str(folder / "scene.tif"),
+        wkt,
+        list(transform)[:6],
+        SIDE,
+        SIDE,
+        1,
+        [0] * bands,
+        [255] * bands,
+        "projected",
+    )
+    cut = TrainingTileCut(
+        tile_px=TILE, overlap_share=0, block_deg=0.5, validation_share=0.3, seed=1, class_count=classes
+    )
+    cut_tiles([row], [str(folder / "labels.tif")], cut, str(folder / "tiles.parquet"))
+    return str(folder / "tiles.parquet")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_core() -> Iterator[None]:
+    """Threads that wait for each other would take most of the time of so small a network."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (train, evaluate):
+            patch.setattr(module, "core_count", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return made_up(tmp_path_factory.mktemp("tiles"))
+
+
+def trained(tiles: str, folder: Path, **changes: object) -> tuple[Path, dict]:
+    """The weights of a training and its figures."""
+    train_segmenter(
+        tiles, dataclasses.replace(RECIPE, **changes), **{name: str(folder / file) for name, file in OUTPUTS.items()}
+    )
+    return folder / "model.safetensors", json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def straight(tiles: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    return trained(tiles, tmp_path_factory.mktemp("straight"))
+
+
+class PowerCut(logging.Handler):
+    """Ends a training once its first epoch is reported and the second has begun."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("epoch 2 "):
+            raise RuntimeError("power cut")
+
+
+@pytest.fixture
+def log() -> Iterator[logging.Logger]:
+    logger = logging.getLogger("orbitile")
+    logger.setLevel(logging.INFO)
+    before = list(logger.handlers)
+    yield logger
+    logger.handlers = before
+
+
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(
+    tiles: str, straight: tuple[Path, dict], tmp_path: Path, log: logging.Logger
+):
+    handler, messages = PowerCut(), []
+    log.addHandler(handler)
+    with pytest.raises(RuntimeError, match="power cut"):
+        trained(tiles, tmp_path)
+    log.removeHandler(handler)
+    assert not (tmp_path / "model.safetensors").exists()
+    listener = logging.Handler()
+    listener.emit = lambda record: messages.append(record.getMessage())
+    log.addHandler(listener)
+    weights, figures = trained(tiles, tmp_path)
+    assert messages[0].startswith("resuming from")
+    assert [line.split(":")[0] for line in messages[1:]] == ["epoch 2 of 2"]
+    assert figures["epochs"] == 2
+    without_time = [{k: v for k, v in run["best_epoch"].items() if k != "hours"} for run in (figures, straight[1])]
+    assert without_time[0] == without_time[1]
+    (tensors, described), (expected, also_described) = (load_tensors(path) for path in (weights, straight[0]))
+    assert described == also_described
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in expected.items())
+
+
+def test_outputs_are_there_and_the_attempt_is_cleared_away(tiles: str, straight: tuple[Path, dict]):
+    weights, figures = straight
+    folder = weights.parent
+    assert {path.name for path in folder.iterdir()} == set(OUTPUTS.values())
+    assert not list(Path(tiles).parent.glob("attempt-*"))
+    assert sha256(weights) in (folder / "model_card.md").read_text()
+    assert (folder / "curves.png").stat().st_size > 10_000
+    assert figures["epoch"] in (1, 2)
+    assert str(folder).encode() not in weights.read_bytes()
+
+
+def test_weights_describe_themselves(tiles: str, straight: tuple[Path, dict]):
+    weights, figures = straight
+    tensors, described = load_tensors(weights)
+    assert described["family"] == "segmentation"
+    assert (described["network"], described["names"]) == (RECIPE.network, {"0": "fracture"})
+    assert described["channels"] == 1
+    assert described["threshold"] == figures["threshold"] == figures["best_threshold"]
+    assert described["mean"] == [pytest.approx(0.49, abs=0.03)]
+    assert {str(tensor.dtype) for tensor in tensors.values()} == {"torch.float16", "torch.int64"}
+    network = load_network(on_the_cpu(weights, family="segmentation", score_threshold=0.5))
+    assert network.threshold == figures["threshold"]
+    assert network.predict_batch(torch.zeros(1, 1, TILE, TILE, dtype=torch.uint8)).probability.shape == (1, 1, 64, 64)
+
+
+def test_weights_are_judged_as_in_training(tiles: str, straight: tuple[Path, dict]):
+    weights, figures = straight
+    again = evaluate_weights(str(weights), tiles, "val", ON_THE_CPU)
+    assert again["at_threshold"] == figures["at_threshold"]
+    assert again["at_threshold"]["pooled"]["f1"] >= again["at_half"]["pooled"]["f1"]
+    assert again["at_half"]["pooled"]["f1"] == pytest.approx(figures["best_epoch"]["f1"], abs=0.02)
+
+
+def test_training_can_go_on_from_weights_and_is_ended_in_time(tiles: str, straight: tuple[Path, dict], tmp_path: Path):
+    _, figures = trained(tiles, tmp_path, start_from=str(straight[0]), epochs=50, max_hours=1e-9)
+    assert (figures["epochs"], figures["is_cut_short"]) == (1, True)
+    card = (tmp_path / "model_card.md").read_text()
+    assert "ended by its limit of 1e-09 h" in card
+    assert "start_from model.safetensors" in card
+
+
+def test_training_ends_where_nothing_gets_better(tiles: str, straight: tuple[Path, dict], tmp_path: Path):
+    changes = dict(start_from=str(straight[0]), epochs=40, patience=1, learning_rate=1e-12)
+    _, figures = trained(tiles, tmp_path, **changes)
+    assert 2 <= figures["epochs"] < 40
+    assert figures["epoch"] == figures["epochs"] - 1
+
+
+def test_a_loss_that_is_no_number_is_told(tiles: str, tmp_path: Path):
+    with pytest.raises(OrbitileError, match=r"segmentation_training\.learning_rate: the loss became NaN"):
+        trained(tiles, tmp_path, learning_rate=1e30)
+
+
+def test_several_classes(tmp_path: Path):
+    weights, figures = trained(made_up(tmp_path, 2), tmp_path, classes=("fracture", "ridge"), epochs=1)
+    assert load_tensors(weights)[1]["names"] == {"0": "background", "1": "fracture", "2": "ridge"}
+    assert set(figures["at_half"]["classes"]) == {"fracture", "ridge"}
+    assert figures["threshold"] is None
+    network = load_network(on_the_cpu(weights, family="segmentation", score_threshold=0.5))
+    assert network.names == ("fracture", "ridge")
+
+
+@pytest.mark.parametrize("bands", [2, 3])
+def test_networks_of_several_bands(tmp_path: Path, bands: int):
+    weights, _ = trained(made_up(tmp_path, bands=bands), tmp_path, epochs=1)
+    described = load_tensors(weights)[1]
+    assert described["channels"] == bands
+    assert described["mean"] == pytest.approx([25 * number / 255 for number in range(1, bands)] + [0.49], abs=0.03)
+    names = ", ".join(str(number) for number in range(1, bands + 1))
+    assert f"{bands} bands ({names}) of 8 bit" in (tmp_path / "model_card.md").read_text()
+    loaded = load_network(on_the_cpu(weights, family="segmentation", score_threshold=0.5, bands=bands))
+    assert loaded.predict_batch(torch.zeros(1, bands, TILE, TILE, dtype=torch.uint8)).probability.shape == (
+        1,
+        1,
+        64,
+        64,
+    )
+
+
+def test_networks_that_do_not_take_as_many_bands_are_refused(tmp_path: Path):
+    with pytest.raises(
+        OrbitileError, match=r"deeplabv3_mobilenet_v3_large takes .* 1 or 3 channels, but the tiles have 2 bands"
+    ):
+        trained(made_up(tmp_path, bands=2), tmp_path, network="deeplabv3_mobilenet_v3_large")
+
+
+def test_weights_for_other_bands_are_not_judged(tiles: str, straight: tuple[Path, dict], tmp_path: Path):
+    with pytest.raises(OrbitileError, match=r"takes images of 1 channel, but those of this run have 2 bands"):
+        evaluate_weights(str(straight[0]), made_up(tmp_path, bands=2), "val", ON_THE_CPU)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (dict(classes=()), r"segmentation_training\.classes: \[\]"),
+        (dict(classes=("background", "fracture")), r"segmentation_training\.classes"),
+        (
+            dict(augmentation=dict(blur=0.5)),
+            r"segmentation_training\.augmentation: unknown key blur; use one of clahe, ",
+        ),
+        (dict(batch=1), r"segmentation_training\.batch"),
+        (dict(tile_px=72), r"tile_px: 72 is not a multiple of 32"),
+        (dict(tile_px=32), r"tile_px: 32, but the table has larger tiles"),
+        (dict(network="unet:resnet19"), "resnet18"),
+        (dict(start_from="OTHER"), "none of its tensors fits"),
+    ],
+)
+def test_recipes_that_cannot_work_are_refused(tiles: str, tmp_path: Path, change: dict, reason: str):
+    save_tensors(tmp_path / "other.safetensors", dict(weight=torch.zeros(1)), dict(network="other"))
+    if "start_from" in change:
+        change = dict(start_from=str(tmp_path / "other.safetensors"))
+    with pytest.raises(OrbitileError, match=reason):
+        trained(tiles, tmp_path, **change)

@@ -1,0 +1,1 @@
+"""What all other folders use: errors, files, processes, names, provenance."""

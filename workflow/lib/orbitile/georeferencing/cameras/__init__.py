@@ -1,0 +1,1 @@
+"""Cameras in orbit: which position on a body a pixel sees, and which pixel sees a position."""

@@ -1,0 +1,135 @@
+"""Elevation models as surfaces: heights over a body's sphere, in a GeoTIFF of any map of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from orbitile.base.errors import OrbitileError
+from orbitile.georeferencing.cameras.surfaces import Ellipsoid
+from orbitile.rasters.read import opened_raster, raster_grid, read_window
+from orbitile.space.bodies import Body, lies_on
+from orbitile.space.grids import Grid, Window
+from orbitile.space.ground import Ground, lonlat_of_points, unit_vectors
+
+MARGIN = 0.25
+"""How far beyond a footprint heights are read, as a share of its size on the elevation model's map."""
+STEPS_PER_PIXEL = 2
+MAX_STEPS = 4096
+HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class ElevationSurface:
+    """A part of an elevation model (see Surface).
+
+    `heights` (rows, columns) are metres over the sphere of `radius_m`, NaN where there are none, at the middles of the
+    pixels of `grid`; between these they are bilinear.
+    """
+
+    grid: Grid
+    heights: np.ndarray
+    radius_m: float
+
+    def at(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """See Surface. NaN beyond the model."""
+        return unit_vectors(lon, lat) * (self.radius_m + self.height(lon, lat))[..., None]
+
+    def height(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """Heights (n, m) at longitudes and latitudes (n, degrees); NaN where the model has none."""
+        col, row = self.grid.to_pixel(*self._ground.xy(lon, lat, *self.grid.middle))
+        row_col = np.stack([row, col]) - 0.5
+        return map_coordinates(self.heights, row_col, order=1, mode="constant", cval=np.nan)
+
+    def hit(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """See Surface.
+
+        Each ray is followed from the highest to the lowest height, in steps shorter than a pixel, to the first point
+        below the ground; between this and the point before, bisection finds the ground.
+        """
+        above, below = (self._hit_level(origins, directions, level) for level in self._levels)
+        share = np.linspace(0, 1, self._step_count(above, below))
+        clearance = np.stack([self._clearance(above + part * (below - above)) for part in share])
+        is_below = clearance[1:] <= 0
+        first = np.argmax(is_below, axis=0)
+        low, high = share[first], share[first + 1]
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            is_above = self._clearance(above + middle[:, None] * (below - above)) > 0
+            low, high = np.where(is_above, middle, low), np.where(is_above, high, middle)
+        hits = np.asarray(is_below.any(axis=0))
+        return np.where(hits[:, None], above + low[:, None] * (below - above), np.nan)
+
+    def _clearance(self, points: np.ndarray) -> np.ndarray:
+        """How high (n, m) points (n, 3) lie over the ground; infinite for a point beyond the model."""
+        clearance = np.linalg.norm(points, axis=-1) - self.radius_m - self.height(*lonlat_of_points(points))
+        return np.where(np.isnan(clearance), np.inf, clearance)
+
+    def _hit_level(self, origins: np.ndarray, directions: np.ndarray, height_m: float) -> np.ndarray:
+        radius = self.radius_m + height_m
+        return Ellipsoid(radius, radius).hit(origins, directions)
+
+    def _step_count(self, above: np.ndarray, below: np.ndarray) -> int:
+        longest_m = np.nanmax(np.linalg.norm(below - above, axis=-1), initial=0)
+        return int(np.clip(np.ceil(longest_m / self.grid.gsd_m * STEPS_PER_PIXEL), 2, MAX_STEPS)) + 1
+
+    @cached_property
+    def _levels(self) -> tuple[float, float]:
+        """A level above all heights, and one below, in m."""
+        return float(np.nanmax(self.heights)) + 1, float(np.nanmin(self.heights)) - 1
+
+    @cached_property
+    def _ground(self) -> Ground:
+        return Ground(self.grid.crs_wkt, self.radius_m)
+
+
+def read_heights(path: Path, body: Body, lon: np.ndarray, lat: np.ndarray) -> ElevationSurface:
+    """The part of an elevation model around a footprint (longitudes and latitudes, n, degrees).
+
+    OrbitileError for a model of another body, without georeferencing, or that does not reach all around the footprint.
+    """
+    with opened_raster(str(path)) as source:
+        if source.crs is None:
+            raise OrbitileError(f"{path}: the elevation model has no georeferencing; give one on a map of {body.name}")
+        grid = raster_grid(source)
+        if not lies_on(grid.crs, body):
+            datum = grid.crs.datum.name if grid.crs.datum else "an unknown body"
+            raise OrbitileError(
+                f"{path}: the elevation model lies on {datum}, but the run's body is {body.name}; give one of "
+                f"{body.name}, or leave `elevation` out"
+            )
+        window = _footprint_window(grid, body, lon, lat)
+        if window is None:
+            raise OrbitileError(
+                f"{path}: the elevation model does not cover longitude {lon.min():.3f} to {lon.max():.3f}, latitude "
+                f"{lat.min():.3f} to {lat.max():.3f}; give one that does, or leave `elevation` out"
+            )
+        pixels, valid = read_window(source, window)
+    if not valid.any():
+        raise OrbitileError(
+            f"{path}: the elevation model has no data around {lon[0]:.3f} E, {lat[0]:.3f} N; give one that has, or "
+            "leave `elevation` out"
+        )
+    heights = np.where(valid, pixels, np.nan).astype(np.float32)
+    return ElevationSurface(_window_grid(grid, window), heights, body.radius_m)
+
+
+def _footprint_window(grid: Grid, body: Body, lon: np.ndarray, lat: np.ndarray) -> Window | None:
+    """The pixels around a footprint, as far as there are any; None where the footprint itself is not inside."""
+    col, row = grid.to_pixel(*Ground(grid.crs_wkt, body.radius_m).xy(lon, lat, *grid.middle))
+    edges = np.array([col.min(), row.min(), col.max(), row.max()])
+    if not np.isfinite(edges).all() or (edges < 0).any() or edges[2] > grid.width or edges[3] > grid.height:
+        return None
+    margin = MARGIN * np.ptp(edges.reshape(2, 2), axis=0) + 2
+    left, top = np.floor(np.maximum(edges[:2] - margin, 0)).astype(int).tolist()
+    right, bottom = np.ceil(np.minimum(edges[2:] + margin, (grid.width, grid.height))).astype(int).tolist()
+    return Window(left, top, right - left, bottom - top)
+
+
+def _window_grid(grid: Grid, window: Window) -> Grid:
+    """The grid of a window of pixels."""
+    x, y = grid.to_map(np.array(window.col), np.array(window.row))
+    transform = grid.transform.__class__(grid.transform.a, 0, float(x), 0, grid.transform.e, float(y))
+    return Grid(grid.crs_wkt, transform, window.width, window.height)

@@ -1,0 +1,87 @@
+"""What an image's file and its label say of it, read once: raw product or dataset, size, bands, map, control points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import rasterio
+from rasterio.control import GroundControlPoint
+
+from orbitile.base.errors import OrbitileError
+from orbitile.georeferencing.instruments.registry import product_of_label
+from orbitile.georeferencing.raw.against_label import check_against_label
+from orbitile.georeferencing.raw.checks import check_file
+from orbitile.georeferencing.raw.counts import NODATA
+from orbitile.georeferencing.raw.label import PvlLabel
+from orbitile.georeferencing.raw.products import RawProduct
+from orbitile.rasters.data_bands import DataBand, data_bands
+from orbitile.rasters.read import opened_raster, raster_grid
+from orbitile.space.bodies import Body
+from orbitile.space.grids import Grid
+
+RAW_BANDS = (DataBand(1, "uint16", NODATA),)
+"""What raw products come as: counts in steps (see orbitile.georeferencing.raw.counts)."""
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image's file and its label say of it.
+
+    `width` and `height` are those of the pixels that see ground. `bands` are its data bands. `grid` is None for images
+    that are not map-projected, `product` for all but raw products, `label` for images without a PVL label. `gcps` are
+    ground control points with the WKT of their coordinate system.
+    """
+
+    path: str
+    width: int
+    height: int
+    bands: tuple[DataBand, ...]
+    label: PvlLabel | None = None
+    product: RawProduct | None = None
+    grid: Grid | None = None
+    gcps: tuple[Sequence[GroundControlPoint], str] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, self.height
+
+
+def read_image_header(path: str) -> ImageHeader:
+    """Read the header of an image, raw or not; OrbitileError if it cannot be read or contradicts its label."""
+    label = PvlLabel.find(path)
+    product = None if label is None else product_of_label(label)
+    if product is None:
+        return _dataset_header(path, label)
+    return ImageHeader(path, product.width, product.height, RAW_BANDS, label, product)
+
+
+def read_dataset_header(path: str) -> ImageHeader:
+    """As `read_image_header`, but of the image as GDAL opens it, even where it is a raw product."""
+    return _dataset_header(path, PvlLabel.find(path))
+
+
+def check_product(product: RawProduct, path: str, body: Body) -> None:
+    """Refuse a raw product whose file does not fit its label, or that shows another body than the run's."""
+    check_file(product)
+    if product.body != body.name:
+        raise OrbitileError(
+            f"{path}: its label names {product.body} as TARGET_NAME, but the run's body is {body.name}; leave the "
+            f"scene out, or make a run for {product.body}"
+        )
+
+
+def _dataset_header(path: str, label: PvlLabel | None) -> ImageHeader:
+    with opened_raster(path) as source:
+        check_against_label(source, label)
+        grid = raster_grid(source) if _has_map(source) else None
+        points, crs = source.gcps
+        gcps = (points, crs.to_wkt()) if points and crs is not None else None
+        bands = data_bands(source)
+        if not bands:
+            raise OrbitileError(f"{path}: has no data bands, only alpha")
+        return ImageHeader(path, source.width, source.height, bands, label, grid=grid, gcps=gcps)
+
+
+def _has_map(source: rasterio.DatasetReader) -> bool:
+    """Whether GDAL reads a coordinate system and a geotransform."""
+    return source.crs is not None and not source.transform.is_identity

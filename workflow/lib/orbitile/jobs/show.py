@@ -1,0 +1,68 @@
+"""What the terminal shows of a run: its status, its failures, its stale files."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from orbitile.base.errors import OrbitileError
+from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command
+from orbitile.jobs.stale import clear_stale, stale_files
+from orbitile.jobs.status import status_text
+from orbitile.pipeline import CHAIN_RESULTS
+from orbitile.tables.parquet import write_table
+from orbitile.tables.plan import read_plan
+
+
+def show_status(results: Path) -> None:
+    """Print how far a run is."""
+    print(status_text(_run_folder(results)))
+
+
+def show_failures(results: Path) -> None:
+    """Print what failed, the logs and the command that runs it again; write it all to failures.parquet."""
+    table = read_failures(_run_folder(results))
+    write_table(table, SCHEMA, results / "failures.parquet")
+    print(failures_text(table, results))
+
+
+def failures_text(table: pd.DataFrame, results: Path) -> str:
+    """A page about what failed (see orbitile.jobs.failures.SCHEMA), a paragraph per job."""
+    if table.empty:
+        return f"{results}: nothing failed"
+    result_noun = CHAIN_RESULTS[read_plan(results / "plan.parquet").chain].noun
+    paragraphs = [_paragraph(rows, result_noun) for _, rows in table.groupby(["rule", "group"], sort=True)]
+    return "\n".join(
+        [
+            *paragraphs,
+            f"Tracebacks: {results / 'failures.parquet'}. To run these again, and only what they need:",
+            f"  snakemake --profile <yours> {rerun_command(table, results)}",
+        ]
+    )
+
+
+def _paragraph(rows: pd.DataFrame, result_noun: str) -> str:
+    """What failed in one job, and where its log is."""
+    first = rows.iloc[0]
+    exclusion = f" (left out of the {result_noun})" if rows["excluded"].any() else ""
+    lines = [f"{first['rule']} {first['group']}{exclusion}"]
+    for scene, detail, reason in zip(rows["scene"], rows["detail"], rows["reason"], strict=True):
+        piece = ", ".join(part for part in (scene and f"scene {scene}", detail) if part)
+        lines.append(f"  {piece + ': ' if piece else ''}{reason}")
+    return "\n".join([*lines, f"  log: {first['log']}", ""])
+
+
+def show_stale(results: Path, remove: bool) -> None:
+    """Print the stale files and their sizes; with `remove`, remove them."""
+    sizes = {path: path.lstat().st_size for path in stale_files(_run_folder(results))}
+    if remove:
+        clear_stale(results)
+    for path, size in sizes.items():
+        print(f"{size / 1e6:10.2f} MB  {path}")
+    print(f"{len(sizes)} stale files, {sum(sizes.values()) / 1e6:.1f} MB" + (", removed" if remove else ""))
+
+
+def _run_folder(results: Path) -> Path:
+    """A run's folder as it is; OrbitileError where it is none."""
+    if not (results / "plan.parquet").is_file():
+        raise OrbitileError(f"{results}: is not the folder of a run (no plan.parquet); give results/<run>")
+    return results

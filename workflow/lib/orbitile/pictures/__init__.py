@@ -1,0 +1,1 @@
+"""Pictures of scenes and of whole runs, to draw results on."""

@@ -1,0 +1,203 @@
+"""Pictures to draw on: one of all scenes of a run, and one of a single scene in its own pixels."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from rasterio import DatasetReader
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.vrt import WarpedVRT
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import atomic
+from orbitile.rasters.read import opened_raster, read_window
+from orbitile.rasters.stretch import Stretch
+from orbitile.space.grids import Window
+from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
+
+LONGER_SIDE_PX = 1600
+"""Longer side of a picture of all scenes."""
+LARGEST_PX = 4096
+"""Longer sides of a scene's picture are shrunk to this."""
+HEADING_PX = 40
+COLOUR_BANDS = ("red", "green", "blue")
+"""Names that bands shown in colour may have, in this order."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The picture's frame on the first scene's map: bounds in map units."""
+
+    crs_wkt: str
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def px_per_unit(self) -> float:
+        """Picture pixels per map unit."""
+        return LONGER_SIDE_PX / max(self.east - self.west, self.north - self.south)
+
+    @property
+    def size_px(self) -> tuple[float, float]:
+        """Width and height in pixels."""
+        return (self.east - self.west) * self.px_per_unit, (self.north - self.south) * self.px_per_unit
+
+
+@dataclass(frozen=True)
+class RunPicture:
+    """All scenes at their coarsest scale on the first one's map, to be drawn on."""
+
+    frame: Frame
+    figure: Figure
+    axes: Axes
+    scenes: int
+
+    @classmethod
+    def of(cls, rasters: list[str]) -> "RunPicture":
+        """Draw the scenes of groups' tables of rasters."""
+        scenes = coarsest([row for path in rasters for row in read_rasters(path)])
+        with ExitStack() as stack:
+            views = [stack.enter_context(_view(scene, scenes[0].crs_wkt)) for scene in scenes]
+            frame = _frame(views, scenes[0].crs_wkt)
+            figure, axes = _canvas(*frame.size_px)
+            for scene, view in zip(scenes, views, strict=True):
+                bounds = view.bounds
+                extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
+                axes.imshow(_warped_image(scene, view, frame), extent=extent, cmap="gray", vmin=0, vmax=255)
+        return cls(frame, figure, axes, len(scenes))
+
+    def save(self, heading: str, out: str | Path) -> None:
+        """Write it, with a line above, as a PNG."""
+        frame = self.frame
+        self.axes.set(xlim=(frame.west, frame.east), ylim=(frame.south, frame.north))
+        self.figure.text(0.01, 0.99, heading, va="top", fontsize=14)
+        _save(self.figure, out)
+
+
+@dataclass(frozen=True)
+class ScenePicture:
+    """One scene in its own pixels, stretched, to be drawn on: three bands in colour, else the first in grey."""
+
+    raster: RasterRow
+    figure: Figure
+    axes: Axes
+
+    @classmethod
+    def of(cls, raster: RasterRow) -> "ScenePicture":
+        """Draw a scene."""
+        height, width = shape = _shape(raster)
+        with opened_raster(raster.path) as source:
+            bands = _displayed_bands(source, raster.bands)
+            pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
+        picture = cls(raster, *_canvas(width, height))
+        picture.axes.set(xlim=(0, raster.width), ylim=(raster.height, 0))
+        picture.lay_over(_stretched(raster, bands, pixels, valid), "gray")
+        return picture
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the scene in the picture."""
+        return _shape(self.raster)
+
+    def lay_over(self, pixels: np.ndarray, colours: str | Colormap) -> None:
+        """Lay an image of values 0..255 over the scene.
+
+        It has any number of rows and columns, (rows, columns) in the given colours or (rows, columns, 3) in its own.
+        """
+        extent = (0, self.raster.width, self.raster.height, 0)
+        self.axes.imshow(pixels, cmap=colours, vmin=0, vmax=255, extent=extent, interpolation="none")
+
+    def outline(self, kind: str, rings: list[np.ndarray], colour: str, width_pt: float) -> None:
+        """Draw rings or lines, each (n, 2: column, row of the scene), of a kind, which the legend names and counts."""
+        label = f"{kind} ({len(rings)})"
+        self.axes.add_collection(LineCollection(rings, colors=colour, linewidths=width_pt, label=label))
+
+    def save(self, out: str | Path, legend_columns: int) -> None:
+        """Write it as a PNG, the scene's name and a legend above."""
+        handles = self.axes.get_legend_handles_labels()
+        self.figure.legend(*handles, loc="upper right", ncols=legend_columns, frameon=False, fontsize=14)
+        heading = f"{self.raster.scene}, {self.raster.scale_m:g} m/px"
+        self.figure.text(0.01, 0.995, heading, va="top", fontsize=14)
+        _save(self.figure, out)
+
+
+def rows_of_scene(rasters: str, scene: str) -> list[RasterRow]:
+    """A scene's rows of a group's table of rasters, from the finest scale on; OrbitileError where it has none."""
+    rows = [row for row in read_rasters(rasters) if row.scene == scene]
+    if not rows:
+        raise OrbitileError(f"scene {scene} was left out of the run because it failed; `make failures` says why")
+    return rows
+
+
+def _shape(raster: RasterRow) -> tuple[int, int]:
+    """Rows and columns of a scene's picture."""
+    shrink = min(1, LARGEST_PX / max(raster.width, raster.height))
+    return max(1, round(raster.height * shrink)), max(1, round(raster.width * shrink))
+
+
+@contextmanager
+def _view(scene: RasterRow, crs_wkt: str) -> Iterator[WarpedVRT]:
+    """A scene warped to a map, with a last band of opacity where the scene has a mask in place of a nodata value."""
+    with opened_raster(scene.path) as source:
+        has_mask = source.nodata is None and source.mask_flag_enums[0] == [MaskFlags.per_dataset]
+        warp = dict(crs=crs_wkt, resampling=Resampling.average, add_alpha=has_mask)
+        with WarpedVRT(source, **warp) as view:
+            yield view
+
+
+def _frame(views: list[WarpedVRT], crs_wkt: str) -> Frame:
+    bounds = np.array([view.bounds for view in views])
+    return Frame(crs_wkt, *bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0))
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with room for so many pixels, and for a heading above them."""
+    figure = plt.figure(figsize=(width / 100, (height + HEADING_PX) / 100), dpi=100)
+    axes = figure.add_axes((0, 0, 1, height / (height + HEADING_PX)))
+    axes.axis("off")
+    return figure, axes
+
+
+def _save(figure: Figure, out: str | Path) -> None:
+    """Write a figure as a PNG, and close it."""
+    with atomic(out) as temporary:
+        figure.savefig(temporary)
+    plt.close(figure)
+
+
+def _displayed_bands(source: DatasetReader | WarpedVRT, count: int) -> tuple[int, ...]:
+    """Numbers of the three bands of `count` to show as red, green and blue, or of the one to show in grey."""
+    if count != len(COLOUR_BANDS):
+        return (1,)
+    names = [str(name).lower() for name in source.descriptions[:count]]
+    return tuple(names.index(colour) + 1 for colour in COLOUR_BANDS) if set(names) == set(COLOUR_BANDS) else (1, 2, 3)
+
+
+def _stretched(scene: RasterRow, bands: tuple[int, ...], pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """8-bit pixels (rows, columns) of one band, or (rows, columns, bands) of several, from (bands, rows, columns)."""
+    low, high = (tuple(limits[band - 1] for band in bands) for limits in (scene.low, scene.high))
+    image = Stretch(low, high).apply(pixels if len(bands) > 1 else pixels[0], valid)
+    return np.moveaxis(image, 0, -1) if len(bands) > 1 else image
+
+
+def _warped_image(scene: RasterRow, view: WarpedVRT, frame: Frame) -> np.ndarray:
+    """A scene's stretched pixels at the picture's resolution, those without data masked or transparent.
+
+    (rows, columns) of one band, (rows, columns, 4: red, green, blue, opacity) of three.
+    """
+    shrink = min(1.0, frame.px_per_unit * view.transform.a)
+    shape = (max(1, round(view.height * shrink)), max(1, round(view.width * shrink)))
+    bands = _displayed_bands(view, scene.bands)
+    pixels = view.read(bands, out_shape=shape, resampling=Resampling.average)
+    valid = (view.read_masks(bands, out_shape=shape) > 0).all(axis=0)
+    image = _stretched(scene, bands, pixels, valid)
+    return np.ma.masked_array(image, ~valid) if image.ndim == 2 else np.dstack([image, np.where(valid, 255, 0)])

@@ -1,0 +1,96 @@
+"""The rules of the workflow: the folders of their tables and pieces, their targets, and the versions of their code.
+
+The one list of rules for everything that needs them: paths of jobs, failures, stale files, the report.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+DETECTION, SEGMENTATION = "detection", "segmentation"
+"""The two chains: for networks that detect objects, and for networks that map pixels."""
+BOTH_CHAINS = (DETECTION, SEGMENTATION)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the workflow.
+
+    `target` is the file to request where one of its jobs must run again, below results/<run>/, with {} for the group
+    or the scene; empty: the whole run; None: the group's part of the run's result (see GROUP_RESULTS). `chains` are
+    those whose groups pass through it. `table_folder` holds its table of each group, `work_folder` its finished pieces
+    in a folder per scene. `code_version` changes when the same input gives another result than before: it is part of
+    the keys of pieces and of the rule's parameters.
+    """
+
+    name: str
+    target: str | None = None
+    chains: tuple[str, ...] = ()
+    table_folder: str | None = None
+    work_folder: str | None = None
+    code_version: int = 1
+
+
+_RULES = (
+    Rule("plan", "", code_version=6),
+    Rule("isis", table_folder="isis", work_folder="work/isis"),
+    Rule("georeference", None, BOTH_CHAINS, "georeferenced", "rasters", code_version=4),
+    Rule("downsample", None, BOTH_CHAINS, "scaled", "rasters", code_version=2),
+    Rule("tile", None, BOTH_CHAINS, "tiles", "work/tile", code_version=2),
+    Rule("infer", None, BOTH_CHAINS, "predictions", "work/infer", code_version=3),
+    Rule("untile", None, (DETECTION,), "detections"),
+    Rule("suppress", None, (DETECTION,), "suppressed"),
+    Rule("vectorise", "vectors/{}.parquet", (DETECTION,), "vectors"),
+    Rule("stitch", None, (SEGMENTATION,), "stitched", "probability", code_version=2),
+    Rule("outline", None, (SEGMENTATION,), "outlines", "work/outline", code_version=3),
+    Rule("catalogue", "catalogue/craters.parquet"),
+    Rule("overview", "catalogue/craters.png"),
+    Rule("evaluate", "evaluation/metrics.json"),
+    Rule("annotate", "annotated/{}.png"),
+    Rule("assemble_map", "map/polygons.parquet"),
+    Rule("overview_map", "map/map.png"),
+    Rule("evaluate_map", "evaluation/metrics.json"),
+    Rule("annotate_map", "annotated/{}.png"),
+    Rule("detector_tiles", "training/tiles.parquet"),
+    Rule("train_detector", "training/model.safetensors"),
+    Rule("rasterise_labels", "training/segmentation/tiles.parquet"),
+    Rule("train_segmenter", "training/segmentation/model.safetensors"),
+    Rule("report", "report/index.html"),
+    Rule("failures", ""),
+)
+RULES = {rule.name: rule for rule in _RULES}
+"""All rules by name, in the order of a run."""
+
+CHAINS = {
+    chain: {rule.name: rule.table_folder for rule in _RULES if chain in rule.chains and rule.table_folder}
+    for chain in BOTH_CHAINS
+}
+"""The rules that every group of a chain passes through, in order, with the folders of their tables."""
+TABLE_FOLDERS = {rule.name: rule.table_folder for rule in _RULES if rule.table_folder}
+"""The folder of each rule's tables of groups."""
+WORK_FOLDERS = {rule.name: rule.work_folder for rule in _RULES if rule.work_folder}
+"""The folder of each rule's finished pieces; rules may share one."""
+OPTIONAL_RULES = tuple(rule for rule in TABLE_FOLDERS if not RULES[rule].chains)
+"""Rules that only some groups need, before their chain."""
+
+
+class ChainResult(NamedTuple):
+    """The rule at the end of a chain, its table of the whole run, the table's manifest (JSON), and a noun for it."""
+
+    rule: str
+    table: str
+    manifest: str
+    noun: str
+
+
+CHAIN_RESULTS = {
+    DETECTION: ChainResult("catalogue", "catalogue/craters.parquet", "catalogue/craters.json", "catalogue"),
+    SEGMENTATION: ChainResult("assemble_map", "map/polygons.parquet", "map/polygons.json", "map"),
+}
+"""The result of a run of each chain."""
+GROUP_RESULTS = {DETECTION: "suppressed/{}.parquet", SEGMENTATION: "outlines/{}.parquet"}
+"""The table that a group contributes to the run's result, to be requested where one of its jobs failed."""
+
+
+def code_version(rule: str) -> int:
+    """The version of a rule's code (see Rule)."""
+    return RULES[rule].code_version

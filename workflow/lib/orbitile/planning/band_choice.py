@@ -1,0 +1,130 @@
+"""Which bands of its image a scene is mapped with, and whether these suit the network and the other scenes."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from orbitile.base.errors import OrbitileError
+from orbitile.inference.models.network_channels import network_channels, stated_channels
+from orbitile.rasters.data_bands import DataBand
+from orbitile.settings import Settings
+from orbitile.tables.plan import PlanRow
+
+WAY_OUT = "name the bands to use in the scene table's column bands or in the setting bands"
+SPELLINGS = {"grey": "gray"}
+
+
+class NetworkBands(NamedTuple):
+    """How many bands images for a network have: if none are requested, and as its weights state it, if they do."""
+
+    default: int
+    stated: int | None = None
+
+
+class BandRules(NamedTuple):
+    """What decides which bands are used: the setting, and the network; None where there is none yet, only training.
+
+    The weights are read when `network` is called: for scenes of several bands, or with bands requested.
+    """
+
+    setting: tuple[int | str, ...] | None
+    network: Callable[[], NetworkBands | None] = lambda: None
+
+    def requested(self, cell: tuple[int | str, ...] | None) -> tuple[int | str, ...] | None:
+        """The bands that the scene table (a cell of it) or else the setting names; None for none."""
+        return self.setting if cell is None else cell
+
+    def still_hold(self, row: PlanRow, requested: tuple[int | str, ...] | None) -> bool:
+        """Whether the bands of a row of an earlier plan, made for the same names, suit the network of today."""
+        network = self.network() if requested is not None or len(row.bands) > 1 else None
+        if requested is None:
+            return len(row.bands) == 1 or (network is not None and len(row.bands) == network.default)
+        return network is None or network.stated in (None, len(row.bands))
+
+
+def network_bands(settings: Settings) -> NetworkBands | None:
+    """What the run's network takes, by its weights; None for a run without a network."""
+    model = settings.model
+    return None if model is None else NetworkBands(network_channels(model), stated_channels(model))
+
+
+def choose_bands(
+    bands: Sequence[DataBand],
+    requested: Sequence[int | str] | None,
+    network: Callable[[], NetworkBands | None],
+    image: str,
+) -> tuple[DataBand, ...]:
+    """The bands of an image to use: those that are `requested`, by number, colour or description, in this order.
+
+    If none are requested: the only one, or all if the network takes as many. OrbitileError begins with `image`, for
+    bands that do not exist, names that fit none or several, and a number that the network does not take.
+    """
+    if requested is None:
+        return _default_bands(bands, network, image)
+    chosen = tuple(_find_band(bands, name, image) for name in requested)
+    takes = network()
+    if takes is not None and takes.stated not in (None, len(chosen)):
+        raise OrbitileError(
+            f"{image} is to be used with {_count(len(chosen))}, but the network takes {takes.stated}; name as many in "
+            "the scene table's column bands or in the setting bands, or use other weights"
+        )
+    return chosen
+
+
+def _default_bands(
+    bands: Sequence[DataBand], network: Callable[[], NetworkBands | None], image: str
+) -> tuple[DataBand, ...]:
+    if len(bands) == 1:
+        return (bands[0],)
+    takes = network()
+    if takes is None:
+        raise OrbitileError(f"{image} has {_list_bands(bands)}; {WAY_OUT}")
+    if takes.default != len(bands):
+        raise OrbitileError(f"{image} has {_list_bands(bands)}, but the network takes {takes.default}; {WAY_OUT}")
+    return tuple(bands)
+
+
+def _find_band(bands: Sequence[DataBand], name: int | str, image: str) -> DataBand:
+    """The band of a number, colour or description."""
+    if isinstance(name, int):
+        matches = [band for band in bands if band.number == name]
+    else:
+        keyword = SPELLINGS.get(name.casefold(), name.casefold())
+        matches = [band for band in bands if keyword in band.keywords]
+    if len(matches) != 1:
+        fault = f"has {len(matches)} bands called {name!r}" if matches else f"has no band {name!r}"
+        raise OrbitileError(f"{image} {fault}; it has {_list_bands(bands)}; {WAY_OUT}")
+    return matches[0]
+
+
+def odd_band_counts(rows: Sequence[PlanRow]) -> dict[str, str]:
+    """Why images (rows of a plan) cannot be planned that have another number of bands than most, by scene."""
+    counts = Counter(len(row.bands) for row in rows)
+    if len(counts) < 2:
+        return {}
+    usual = min(counts, key=lambda count: (-counts[count], count))
+    return {
+        row.scene: f"{row.path}: scene {row.scene} is to be used with {_count(len(row.bands))}, but the other scenes "
+        f"with {usual}; {WAY_OUT}"
+        for row in rows
+        if len(row.bands) != usual
+    }
+
+
+def check_stretch(rows: Sequence[PlanRow], settings: Settings) -> None:
+    """Refuse stretch_values of another number of bands than the run's images have."""
+    pairs = settings.stretch_values
+    counts = {len(row.bands) for row in rows}
+    if pairs is not None and len(pairs) > 1 and counts and counts != {len(pairs)}:
+        raise OrbitileError(
+            f"stretch_values: {len(pairs)} pairs are given, but the scenes are used with {_count(max(counts))}; give "
+            "one pair for all bands, or one for each band"
+        )
+
+
+def _list_bands(bands: Sequence[DataBand]) -> str:
+    return f"{_count(len(bands))} ({', '.join(map(str, bands))})"
+
+
+def _count(number: int) -> str:
+    return "1 band" if number == 1 else f"{number} bands"

@@ -1,0 +1,377 @@
+"""Reading the headers of all scenes: where they lie, which bands they are used with, and which cannot be planned."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from tqdm import tqdm
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key, file_version, files_version
+from orbitile.base.processes import worker_processes
+from orbitile.georeferencing.image_header import ImageHeader, read_dataset_header, read_image_header
+from orbitile.georeferencing.instruments.isis_support import isis_enabled
+from orbitile.georeferencing.methods import choose_method
+from orbitile.georeferencing.raw.label import PvlLabel
+from orbitile.georeferencing.request import GeorefRequest
+from orbitile.planning.band_choice import BandRules, check_stretch, choose_bands, network_bands, odd_band_counts
+from orbitile.planning.groups import SceneCentre, assign_groups
+from orbitile.planning.scene_rows import (
+    ImagePlacement,
+    PlannedImage,
+    TargetMap,
+    merge_mosaics,
+    place_by_geometry,
+    place_projected,
+    row_of_placement,
+)
+from orbitile.settings import Settings
+from orbitile.space.bodies import Body, find_body, lies_on
+from orbitile.space.footprints import close_pairs, outline_centre
+from orbitile.space.grids import Grid
+from orbitile.space.mosaics import LendingNeighbour, LendingRules, lending_neighbours
+from orbitile.tables.georef_methods import ISIS, PROJECTED
+from orbitile.tables.plan import FOR_JOBS, PlanGroup, PlanRow, UnplannedScene, scene_images
+from orbitile.tables.scenes import SceneEntry, read_scene_table
+
+READERS = 8
+"""Headers read at once; a parallel file system answers many requests as fast as one.
+
+In processes of their own: PROJ, SPICE and the parsing of labels, up to 0.2 s each, keep one core busy each.
+"""
+
+
+class PlanningContext(NamedTuple):
+    """What headers are read for; `with_isis`: whether ISIS may be used, found out once for all."""
+
+    settings: Settings
+    body: Body
+    with_isis: bool
+
+    @property
+    def maps(self) -> TargetMap:
+        """Where images go that are not map-projected."""
+        settings = self.settings
+        return TargetMap(settings.crs, settings.finest_m, self.body, settings.georeferencing.polar_latitude)
+
+
+class ReadingContext(NamedTuple):
+    """What all scenes are read with; `earlier_rows` are rows of an earlier plan by image.
+
+    `version` is orbitile.base.files.file_version, called once for each file and folder; `call_in_process` calls a
+    function in another process (see orbitile.base.processes).
+    """
+
+    run: PlanningContext
+    earlier_rows: Mapping[str, PlanRow]
+    bands: BandRules
+    version: Callable[[str | Path], str]
+    call_in_process: Callable[..., Any]
+
+
+def read_headers(settings: Settings, earlier_rows: Mapping[str, PlanRow]) -> tuple[list[PlanRow], list[UnplannedScene]]:
+    """Read all headers: the rows of the plan, sorted by scene, and the scenes that cannot be planned.
+
+    Rows have a group only where the scene table names it. Strips of a mosaic become one scene; if one of them cannot
+    be planned, that scene cannot. Images of an earlier plan (its rows by path) that have not changed are not opened.
+    """
+    body = find_body(settings.body)
+    _check_crs(settings, body)
+    entries = [SceneEntry(*row) for row in read_scene_table(settings.scenes).itertuples(index=False, name=None)]
+    run = PlanningContext(settings, body, isis_enabled(settings.georeferencing.isis))
+    bands = BandRules(settings.bands, cache(partial(network_bands, settings)))
+    with worker_processes() as call:
+        context = ReadingContext(run, earlier_rows, bands, cache(file_version), call)
+        images, unplanned = _read_all(entries, context)
+    check_stretch([image.row for image in images], settings)
+    return merge_mosaics(images, unplanned, {entry.scene: entry.mosaic for entry in entries}, run.maps)
+
+
+def group_scenes(
+    rows: Sequence[PlanRow], settings: Settings, frozen: Mapping[str, str]
+) -> tuple[list[PlanRow], list[PlanGroup]]:
+    """Put scenes (rows of the plan) into groups, and find which groups are neighbours.
+
+    `frozen` are the groups of an earlier plan by scene.
+    """
+    named_groups = {row.group for row in rows if row.group is not None}
+    centres = [SceneCentre(row.scene, row.group, outline_centre(row.outline_lon, row.outline_lat)) for row in rows]
+    groups = assign_groups(centres, settings.scenes_per_group, frozen)
+    loans = zip(rows, _loans(rows, settings), strict=True)
+    rows = [replace(row, group=groups[row.scene], **loan) for row, loan in loans]
+    neighbours = _neighbours(rows, groups, settings)
+    members: dict[str, list[PlanRow]] = {name: [] for name in sorted(neighbours)}
+    for row in rows:
+        members[groups[row.scene]].append(row)
+    described = [
+        PlanGroup(
+            name,
+            neighbours[name],
+            _lending_groups(scenes, groups),
+            _version(scenes),
+            _gigapixels(scenes, settings),
+            name in named_groups,
+            any(image.georef_method == ISIS for image in scene_images(scenes)),
+        )
+        for name, scenes in members.items()
+    ]
+    return rows, described
+
+
+def _read_all(
+    entries: Sequence[SceneEntry], context: ReadingContext
+) -> tuple[list[PlannedImage], list[UnplannedScene]]:
+    """The images that can be planned, and the scenes that cannot."""
+    with ThreadPoolExecutor(READERS) as pool:
+        attempts = pool.map(lambda entry: _try_to_plan(entry, context), entries)
+        results = list(tqdm(attempts, "headers", len(entries), delay=3, disable=None))
+    images = [result for result in results if isinstance(result, PlannedImage)]
+    unplanned = [result for result in results if isinstance(result, UnplannedScene)]
+    reasons = odd_band_counts([image.row for image in images])
+    unplanned += [
+        UnplannedScene(row.scene, row.path, row.fingerprint, reasons[row.scene], row.inputs)
+        for row, _ in images
+        if row.scene in reasons
+    ]
+    return [image for image in images if image.row.scene not in reasons], unplanned
+
+
+def _try_to_plan(entry: SceneEntry, context: ReadingContext) -> PlannedImage | UnplannedScene:
+    """An image's row of the plan, or why there is none."""
+    request = _georef_request(entry, context.run.settings)
+    try:
+        return _plan_image(entry, request, context)
+    except OrbitileError as error:
+        inputs = _inputs(request)
+        fingerprint = files_version(inputs, context.version)
+        return UnplannedScene(entry.scene, entry.path, fingerprint, _name_image(entry, str(error)), inputs)
+
+
+def _name_image(entry: SceneEntry, reason: str) -> str:
+    """A reason that names the image: kernels, corners and maps belong to many."""
+    is_named = entry.path in reason or f"scene {entry.scene}" in reason
+    return reason if is_named else f"{entry.path}: {reason}"
+
+
+def _inputs(request: GeorefRequest) -> list[str]:
+    """The files and folders that a header depends on; labels may be files of their own."""
+    return request.inputs + PvlLabel.companions(request.path)
+
+
+def _georef_request(entry: SceneEntry, settings: Settings) -> GeorefRequest:
+    """How a row of the scene table, and else the settings, ask for an image to be georeferenced."""
+    defaults = settings.georeferencing
+    kernels = entry.kernels or (str(defaults.kernels) if defaults.kernels else None)
+    elevation = str(defaults.elevation) if defaults.elevation else None
+    return GeorefRequest(entry.path, entry.georef_method, kernels, entry.corners, elevation)
+
+
+def _isis_shape_model(method: str, settings: Settings) -> list[str]:
+    """The shape model that ISIS projects onto, if it does."""
+    shape = settings.georeferencing.isis_shape
+    return [str(shape)] if method == ISIS and shape else []
+
+
+def _loans(rows: Sequence[PlanRow], settings: Settings) -> list[dict[str, Any]]:
+    """For each scene whether it is a piece of a mosaic, and which scenes lend it pixels: of its own data type only."""
+    margin = "never" if settings.pixel_coordinates else settings.margin
+    rules = LendingRules(margin, settings.margin_m, math.lcm(*settings.factors))
+    neighbours: dict[str, list[LendingNeighbour] | None] = {}
+    for dtype in {row.dtype for row in rows}:
+        neighbours |= lending_neighbours({row.scene: row.grid for row in rows if row.dtype == dtype}, rules)
+    return [
+        dict(
+            in_mosaic=lenders is not None,
+            lenders=[lender.scene for lender in lenders or []],
+            longitude_wraps=[lender.longitude_wraps for lender in lenders or []],
+        )
+        for lenders in (neighbours[row.scene] for row in rows)
+    ]
+
+
+def _lending_groups(scenes: Sequence[PlanRow], groups: Mapping[str, str]) -> list[str]:
+    """The other groups whose scenes lend pixels to those of one group."""
+    members = {scene.scene for scene in scenes}
+    return sorted({groups[lender] for scene in scenes for lender in scene.lenders if lender not in members})
+
+
+def _version(scenes: Sequence[PlanRow]) -> str:
+    """A key of everything that a group's jobs read of the plan."""
+    columns = [scene.columns for scene in scenes]
+    return cache_key(scenes=[{name: scene[name] for name in FOR_JOBS} for scene in columns])
+
+
+def _gigapixels(scenes: Sequence[PlanRow], settings: Settings) -> float:
+    """A group's pixels at the finest scale, in 10^9."""
+    return sum(scene.width * scene.height * (scene.gsd_m / settings.finest_m) ** 2 for scene in scenes) / 1e9
+
+
+def _plan_image(entry: SceneEntry, request: GeorefRequest, context: ReadingContext) -> PlannedImage:
+    """An image's row of the plan, from its header alone."""
+    settings, body = context.run.settings, context.run.body
+    body_name = entry.body or settings.body
+    if not Path(entry.path).is_file():
+        raise OrbitileError(f"{settings.scenes}: scene {entry.scene}: there is no file {entry.path}")
+    if find_body(body_name) != body:
+        raise OrbitileError(
+            f"{settings.scenes}: scene {entry.scene} lies on {body_name}, but the run's body is {body.name}"
+        )
+    row = _reusable_row(entry, request, context)
+    image = PlannedImage(row) if row is not None else _read_image(entry, request, context)
+    _refuse_unfit(image.row, settings)
+    return image
+
+
+def _read_image(entry: SceneEntry, request: GeorefRequest, context: ReadingContext) -> PlannedImage:
+    placement: ImagePlacement = context.call_in_process(_place, entry.scene, request, context.run)
+    method = placement.georef_method
+    requested = context.bands.requested(entry.bands)
+    bands = choose_bands(placement.bands, requested, context.bands.network, f"{entry.path}: scene {entry.scene}")
+    relevant = _relevant_request(request, method)
+    inputs = _inputs(relevant) + _isis_shape_model(method, context.run.settings)
+    row = row_of_placement(
+        placement, bands, scene=entry.scene, path=entry.path, group=entry.group, body=context.run.body.name,
+        inputs=inputs, fingerprint=files_version(inputs, context.version), kernels=relevant.kernels,
+        corners=relevant.corners, elevation=relevant.elevation,
+        request_key=_request_key(entry, request, method, context),
+    )  # fmt: skip
+    if entry.incidence is not None:
+        row = replace(row, incidence_deg=entry.incidence)
+    return PlannedImage(row, placement.border)
+
+
+def _relevant_request(request: GeorefRequest, method: str) -> GeorefRequest:
+    """What of a request matters to an image that is georeferenced by a method; kernels do not to projected images."""
+    return GeorefRequest(request.path, request.method) if method == PROJECTED else request
+
+
+def _reusable_row(entry: SceneEntry, request: GeorefRequest, context: ReadingContext) -> PlanRow | None:
+    """An image's row of an earlier plan, if nothing has changed and it holds all that is needed now."""
+    row = context.earlier_rows.get(entry.path)
+    if row is None or row.request_key != _request_key(entry, request, row.georef_method, context):
+        return None
+    is_unchanged = row.fingerprint == files_version(row.inputs, context.version)
+    # Plans do not keep the dense border around which the grid of a strip is fitted.
+    has_border = entry.mosaic is None or row.georef_method == PROJECTED
+    if not is_unchanged or not has_border or not context.bands.still_hold(row, context.bands.requested(entry.bands)):
+        return None
+    return replace(row, scene=entry.scene, group=entry.group, in_mosaic=False, lenders=[], longitude_wraps=[])
+
+
+def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context: ReadingContext) -> str:
+    """A key of everything but files that an image's row depends on; projected images depend on less."""
+    parts: dict[str, object] = dict(
+        request=asdict(_relevant_request(request, method)),
+        incidence=entry.incidence,
+        bands=context.bands.requested(entry.bands),
+    )
+    if method != PROJECTED:
+        settings = context.run.settings
+        parts |= settings.model_dump(include={"crs", "georeferencing"})
+        parts |= dict(finest_m=settings.finest_m, isis=context.run.with_isis)
+    return cache_key(**parts)
+
+
+def _place(scene: str, request: GeorefRequest, run: PlanningContext) -> ImagePlacement:
+    """Read an image's header: how it is georeferenced, its grid and bands, and its outline on the body."""
+    if run.settings.pixel_coordinates:
+        return _place_in_pixels(read_dataset_header(request.path), run.settings, run.body)
+    header = read_image_header(request.path)
+    method = choose_method(request, header, run.body, run.with_isis)
+    if method == PROJECTED:
+        return _place_on_own_map(scene, header, run.body)
+    return place_by_geometry(request, method, header, run.maps)
+
+
+def _place_in_pixels(header: ImageHeader, settings: Settings, body: Body) -> ImagePlacement:
+    """Of an image that is mapped in plain pixels."""
+    wkt = CRS.from_authority("IAU_2015", body.code + 10).to_wkt()
+    step = settings.finest_m
+    return place_projected(Grid(wkt, Affine(step, 0, 0, 0, -step, 0), *header.size), header.bands, body)
+
+
+def _place_on_own_map(scene: str, header: ImageHeader, body: Body) -> ImagePlacement:
+    """Of a map-projected image."""
+    if header.grid is None:
+        raise OrbitileError(
+            f"{header.path}: scene {scene} has no georeferencing; leave its georef_method empty, or name another"
+        )
+    _refuse_other_body(scene, header.path, header.grid, body)
+    placement = place_projected(header.grid, header.bands, body)
+    if not all(np.isfinite(side).all() for side in placement.outline):
+        raise OrbitileError(f"{header.path}: scene {scene}: its border lies off {body.name}; crop it to the disc")
+    return placement
+
+
+def _refuse_other_body(scene: str, path: str, grid: Grid, body: Body) -> None:
+    if lies_on(grid.crs, body):
+        return
+    name = grid.crs.datum.name if grid.crs.datum else grid.crs.name
+    radius = f", radius {grid.crs.ellipsoid.semi_major_metre / 1000:.1f} km" if grid.crs.ellipsoid else ""
+    raise OrbitileError(
+        f"{path}: scene {scene} lies on another body ({name}{radius}); the run's body is {body.name} "
+        f"({body.radius_m / 1000:.1f} km)"
+    )
+
+
+def _check_crs(settings: Settings, body: Body) -> None:
+    """Refuse a map for the whole run that does not exist, is not in metres, or is of another body."""
+    if settings.crs is None:
+        return
+    try:
+        crs = CRS.from_user_input(settings.crs)
+    except CRSError as error:
+        raise OrbitileError(f"crs: {settings.crs!r} is not a coordinate system that PROJ knows") from error
+    axes = [*crs.axis_info, *(crs.geodetic_crs.axis_info if crs.geodetic_crs else [])]
+    is_westward = any(axis.direction == "west" for axis in axes)
+    if not crs.is_projected or not lies_on(crs, body) or is_westward or _is_flattened(crs):
+        raise OrbitileError(
+            f"crs: {crs.name} is not a map in metres of {body.name} as a sphere, longitudes to the east; "
+            f"allowed is e.g. IAU_2015:{body.code + 10}"
+        )
+
+
+def _is_flattened(crs: CRS) -> bool:
+    """Whether a map is one of an ellipsoid that is no sphere."""
+    return crs.ellipsoid is not None and bool(crs.ellipsoid.inverse_flattening)
+
+
+def _refuse_unfit(row: PlanRow, settings: Settings) -> None:
+    """Refuse scenes that are too coarse, in degrees where no map is set, or on an ellipsoid where one is."""
+    crs = row.grid.crs
+    if settings.crs is not None and _is_flattened(crs):
+        raise OrbitileError(
+            f"{row.path}: scene {row.scene} lies on an ellipsoid, but the run's map on a sphere, and PROJ would "
+            "confuse latitudes on the two; leave crs out, or reproject the scene to a sphere first"
+        )
+    if settings.crs is None and crs.is_geographic:
+        raise OrbitileError(
+            f"{row.path}: scene {row.scene} is in degrees; set crs to a map in metres for the run, "
+            f"e.g. IAU_2015:{find_body(settings.body).code + 10}"
+        )
+    if row.image_gsd_m > settings.finest_m * 1.01:
+        raise OrbitileError(
+            f"{row.path}: scene {row.scene} has {row.image_gsd_m:.2f} m/px, coarser than the finest scale "
+            f"(scales.0.gsd_m = {settings.finest_m:g}); raise that, or leave the scene out"
+        )
+
+
+def _neighbours(rows: Sequence[PlanRow], groups: Mapping[str, str], settings: Settings) -> dict[str, list[str]]:
+    """Groups whose scenes may hold detections of the same object, for each group; none in pixels."""
+    group_of_row = [groups[row.scene] for row in rows]
+    neighbours: dict[str, set[str]] = {group: set() for group in group_of_row}
+    if not settings.pixel_coordinates:
+        reach = (settings.reach_m + 2 * settings.slack_m) / find_body(settings.body).radius_m
+        outlines = [(np.array(row.outline_lon), np.array(row.outline_lat)) for row in rows]
+        for i, j in close_pairs(outlines, reach, group_of_row):
+            neighbours[group_of_row[i]].add(group_of_row[j])
+            neighbours[group_of_row[j]].add(group_of_row[i])
+    return {group: sorted(near) for group, near in neighbours.items()}

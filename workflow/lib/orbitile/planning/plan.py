@@ -1,0 +1,103 @@
+"""plan: from the scene table and the images' headers to the frozen table that a run follows."""
+
+from functools import cache
+from pathlib import Path
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key, file_version, files_version, sha256
+from orbitile.georeferencing.instruments.isis_support import isis_enabled
+from orbitile.pipeline import code_version
+from orbitile.settings import Settings
+from orbitile.tables.plan import (
+    Plan,
+    PlanOrigin,
+    PlanRow,
+    UnplannedScene,
+    read_columns,
+    read_origin,
+    read_plan,
+    read_rows,
+    read_unplanned,
+    write_plan,
+)
+
+
+def current_plan(settings: Settings, path: Path) -> Plan:
+    """Return the plan at `path`, made anew if the scene table, the images or the settings have changed.
+
+    Called whenever the workflow's graph is built, so everything that reads images is imported only
+    for a new plan. Jobs take the plan as it is (see orbitile.tables.plan.read_plan).
+    """
+    origin = _origin(settings)
+    if read_origin(path) != origin or not _images_unchanged(path):
+        _make_plan(settings, origin, path)
+    plan = read_plan(path)
+    if plan.unplanned and not settings.allow_failures:
+        raise OrbitileError(_explain(plan.unplanned))
+    return plan
+
+
+def _make_plan(settings: Settings, origin: PlanOrigin, path: Path) -> None:
+    """Plan anew, with the rows and the groups of the earlier plan where these still hold.
+
+    A plan that is refused does not replace the earlier one; its rows go to a file beside it, to be read only once.
+    """
+    from orbitile.planning.headers import group_scenes, read_headers
+
+    refused = path.with_name("plan-refused.parquet")
+    rows, unplanned = read_headers(settings, _earlier_rows([path, refused], origin))
+    if unplanned and not (settings.allow_failures and rows):
+        write_plan(rows, [], unplanned, origin, refused)
+        raise OrbitileError(_explain(unplanned))
+    rows, groups = group_scenes(rows, settings, _frozen_groups(path, origin))
+    write_plan(rows, groups, unplanned, origin, path)
+    refused.unlink(missing_ok=True)
+
+
+def _earlier_rows(plans: list[Path], origin: PlanOrigin) -> dict[str, PlanRow]:
+    """Rows of earlier plans by their images, if headers were read with the same settings."""
+    same = [path for path in plans if (earlier := read_origin(path)) and earlier.headers == origin.headers]
+    return {row.path: row for path in same for row in read_rows(path)}
+
+
+def _frozen_groups(path: Path, origin: PlanOrigin) -> dict[str, str]:
+    """The groups of the earlier plan, by scene, if they were made for as many scenes per group."""
+    earlier = read_origin(path)
+    if earlier is None or earlier.partition != origin.partition:
+        return {}
+    plan = read_plan(path)
+    return {scene: group for scene, group in plan.group_of_scene.items() if not plan.members[group].named_by_user}
+
+
+def _explain(unplanned: list[UnplannedScene]) -> str:
+    """Why the run cannot be planned, in one line."""
+    more = len(unplanned) - 1
+    rest = f"; {more} more scene{'s' * (more > 1)} cannot be planned" if more else ""
+    return f"{unplanned[0].reason}{rest} (--config allow_failures=true leaves such scenes out and lists them)"
+
+
+def _origin(settings: Settings) -> PlanOrigin:
+    """What a plan with these settings is made from."""
+    if not settings.scenes.is_file():
+        raise OrbitileError(f"scenes: there is no scene table at {settings.scenes}")
+    reading = settings.model_dump(include={"body", "pixel_coordinates"})
+    if settings.pixel_coordinates:
+        reading["finest_m"] = settings.finest_m
+    names = {"body", "crs", "pixel_coordinates", "bands", "margin", "scales", "georeferencing"}
+    relevant = settings.model_dump(include=names) | dict(isis=isis_enabled(settings.georeferencing.isis))
+    relevant["stretch_pairs"] = len(settings.stretch_values or [None])
+    if settings.model is not None:  # how many bands it takes
+        relevant["network"] = settings.model.model_dump(include={"sha256", "network", "mean"})
+    state = cache_key(
+        table=sha256(settings.scenes), table_path=str(settings.scenes), settings=relevant, reach=settings.reach_m,
+        version=code_version("plan"),
+    )  # fmt: skip
+    return PlanOrigin(state, str(settings.scenes_per_group), cache_key(reading=reading), settings.chain)
+
+
+def _images_unchanged(path: Path) -> bool:
+    columns = read_columns(path, ["inputs", "fingerprint"])
+    images = [*zip(columns["inputs"], columns["fingerprint"], strict=True)]
+    images += [(scene.inputs, scene.fingerprint) for scene in read_unplanned(path)]
+    version = cache(file_version)  # folders of kernels belong to many images
+    return all(files_version(inputs, version) == fingerprint for inputs, fingerprint in images)

@@ -1,0 +1,70 @@
+"""annotate_map: an image of a scene with its probabilities, and the polygons and lines made of them."""
+
+from typing import NamedTuple
+
+import geopandas
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from orbitile.features.shapes.on_body import drawing_points
+from orbitile.pictures.scene_picture import ScenePicture, rows_of_scene
+from orbitile.rasters.read import opened_raster, read_window
+from orbitile.space.grids import Grid, Window
+from orbitile.space.ground import Ground
+from orbitile.tables.rasters import RasterRow, read_rasters
+
+GLOW = LinearSegmentedColormap.from_list("glow", [(1, 0.85, 0, 0), (1, 0.25, 0, 0.55)])
+"""Probability as a layer that is clear where it is 0."""
+COLOURS = dict(polygons="#00e5ff", lines="#39ff14")
+
+
+class MapDrawing(NamedTuple):
+    """A group's tables of scenes and of their probabilities, the map's polygons and its lines."""
+
+    scaled: str
+    stitched: str
+    polygons: str
+    lines: str
+
+
+def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> None:
+    """Draw a scene at its finest scale as a PNG, the largest probability of all classes as a translucent layer.
+
+    OrbitileError where the scene failed.
+    """
+    raster = rows_of_scene(tables.scaled, scene)[0]
+    glow = [row for row in read_rasters(tables.stitched) if (row.scene, row.scale_m) == (scene, raster.scale_m)]
+    picture = ScenePicture.of(raster)
+    for row in glow:
+        picture.lay_over(_probability(row, picture.shape), GLOW)
+    for kind, colour in COLOURS.items():
+        picture.outline(kind, rings_in_raster(getattr(tables, kind), raster, radius_m), colour, 0.8)
+    picture.save(out, legend_columns=2)
+
+
+def rings_in_raster(path: str, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
+    """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it."""
+    features = geopandas.read_parquet(path)
+    features = features[features["scale_m"] == raster.scale_m]
+    return picture_outlines(features.geometry.to_numpy(), raster.grid, radius_m)
+
+
+def picture_outlines(shapes: np.ndarray, grid: Grid, radius_m: float) -> list[np.ndarray]:
+    """Outlines, each (n, 2: column, row), of shapes in longitude and latitude that have a point on a grid."""
+    points, starts = drawing_points(shapes)
+    if not len(points):
+        return []
+    lon, lat = points.T
+    x, y = Ground(grid.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
+    pixels = np.column_stack(grid.to_pixel(x, y))
+    on_grid = ((pixels >= 0) & (pixels <= [grid.width, grid.height])).all(axis=1)
+    visible = np.logical_or.reduceat(on_grid, starts)
+    return [ring for ring, is_visible in zip(np.split(pixels, starts[1:]), visible, strict=True) if is_visible]
+
+
+def _probability(row: RasterRow, shape: tuple[int, int]) -> np.ndarray:
+    """The largest probability (rows, columns; 0..255) of all classes, 0 without data."""
+    with opened_raster(row.path) as source:
+        channels = range(1, source.count + 1)
+        probability, valid = read_window(source, Window(0, 0, row.width, row.height), channels, shape)
+    return np.where(valid, probability.max(axis=0), 0)

@@ -1,0 +1,118 @@
+"""How good weights are on training tiles, with the network run as in inference."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from orbitile.base.cores import core_count
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import sha256
+from orbitile.features.metrics import class_mean, class_metrics
+from orbitile.inference.models.network import ModelChoice
+from orbitile.inference.models.segmentation import Segmenter
+from orbitile.tables.parquet import read_table
+from orbitile.training.segmentation.dataset import TileShape, TrainingTiles
+from orbitile.training.segmentation.pixel_counts import (
+    best_threshold,
+    concat_counts,
+    count_pixels,
+    probability_histogram,
+    tile_mean_class_metrics,
+)
+from orbitile.training.segmentation.tiles import tile_channels
+
+HALF = 0.5
+FULL = 255
+"""Probabilities 0..1 are 0..255 in a network's masks."""
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """Where and how precisely a network runs, and how many tiles at once; as in the settings' section `model`."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch: int = 8
+
+
+class PredictedBatch(NamedTuple):
+    """Probabilities (n, classes, side, side) of 0..255 of a batch of tiles, and their labels (n, side, side)."""
+
+    probability: torch.Tensor
+    labels: torch.Tensor
+
+
+def evaluate_weights(weights: str, tiles: str, split: str = "val", run: EvaluationRun | None = None) -> dict:
+    """Figures of weights (.safetensors) on the tiles of one split of a table (see tiles.SCHEMA).
+
+    `tiles`, `tiles_with_features`; `best_threshold` on these tiles (None where the network chooses among several
+    classes) and `threshold`, that stated by the weights or else the best one; `at_half` and `at_threshold` with the
+    measures (see features.metrics) `pooled` over all pixels and `tile_averaged`, each the mean over the classes, and by
+    `classes`. OrbitileError where the split has no tile, or the tiles have other channels than the network takes.
+    """
+    table = read_table(tiles)
+    table = table[table["split"] == split]
+    if table.empty:
+        raise OrbitileError(f"{tiles}: no tile of the split {split}; delete it to cut the scenes again")
+    run = run or EvaluationRun()
+    network = _loaded(weights, run, tile_channels(table))
+    batches = list(_predicted(network, table, run))
+    best = _best(batches) if len(network.names) == 1 else None
+    threshold = best if network.threshold is None else network.threshold
+    return dict(
+        tiles=len(table), tiles_with_features=int((table["positive_px"] > 0).sum()), best_threshold=best,
+        threshold=threshold, at_half=_measures(batches, network.names, HALF),
+        at_threshold=_measures(batches, network.names, HALF if threshold is None else threshold),
+    )  # fmt: skip
+
+
+def _loaded(weights: str, run: EvaluationRun, channels: int) -> Segmenter:
+    choice = ModelChoice(
+        weights, sha256(weights), "segmentation", run.device, run.precision, compile=False, batch=run.batch,
+        score_threshold=0.0, bands=channels,
+    )  # fmt: skip
+    network = Segmenter.load(choice)
+    torch.set_num_threads(core_count())  # passes run one after the other here
+    return network
+
+
+def _predicted(network: Segmenter, table: pd.DataFrame, run: EvaluationRun) -> Iterator[PredictedBatch]:
+    """The network's predictions, batch by batch."""
+    shape = TileShape(int(table[["width", "height"]].to_numpy().max()), network.channels)
+    tiles = TrainingTiles(table, shape)
+    for start in range(0, len(tiles), run.batch):
+        members = [tiles[number] for number in range(start, min(start + run.batch, len(tiles)))]
+        images = torch.from_numpy(np.stack([tile.image for tile in members])).to(network.device)
+        labels = torch.from_numpy(np.stack([tile.labels for tile in members]))
+        yield PredictedBatch(network.predict_batch(images).probability.cpu(), labels)
+
+
+def _best(batches: list[PredictedBatch]) -> float:
+    histograms = [probability_histogram(batch.probability[:, 0] / FULL, batch.labels) for batch in batches]
+    return best_threshold(torch.stack(histograms).sum(dim=0))
+
+
+def _measures(batches: list[PredictedBatch], names: tuple[str, ...], threshold: float) -> dict:
+    counts = concat_counts([
+        count_pixels(_class_numbers(batch.probability, threshold), batch.labels.long(), len(names)) for batch in batches
+    ])  # fmt: skip
+    pooled, by_tile = class_metrics(counts), tile_mean_class_metrics(counts)
+    classes = {
+        name: dict(pooled={measure: values[k] for measure, values in pooled.items()},
+                   tile_averaged={measure: values[k] for measure, values in by_tile.items()})
+        for k, name in enumerate(names)
+    }  # fmt: skip
+    return dict(pooled=class_mean(pooled), tile_averaged=class_mean(by_tile), classes=classes)
+
+
+def _class_numbers(probability: torch.Tensor, threshold: float) -> torch.Tensor:
+    """The class (n, side, side) of each pixel, 0 for background: of one by the threshold, of several the likeliest."""
+    if probability.shape[1] == 1:
+        return (probability[:, 0] / FULL >= threshold).long()
+    features = probability.int()
+    background = FULL - features.sum(dim=1, keepdim=True)
+    return torch.cat([background, features], dim=1).argmax(dim=1)

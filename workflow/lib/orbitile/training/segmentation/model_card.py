@@ -1,0 +1,101 @@
+"""The curves and the model card of a training."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+
+from orbitile.base.cores import core_count
+from orbitile.base.files import atomic, sha256
+from orbitile.training.bands import pixels_text, read_band_labels
+from orbitile.training.segmentation.recipe import SegmenterRecipe
+
+
+def plot_curves(history: list[dict[str, float]], path: str) -> None:
+    """Draw the losses and the measures of the validation tiles, epoch by epoch, as PNG."""
+    epochs = pd.DataFrame(history)
+    figure, (losses, measures) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    losses.plot(epochs["epoch"], epochs["loss"], label="training")
+    losses.plot(epochs["epoch"], epochs["validation_loss"], "--", label="validation")
+    for name, label in dict(precision="precision", recall="recall", f1="F1", iou="IoU").items():
+        measures.plot(epochs["epoch"], epochs[name], label=label)
+    measures.plot(epochs["epoch"], epochs["tile_f1"], ":", label="F1 averaged over tiles")
+    for axes, title in ((losses, "Loss (cross-entropy)"), (measures, "Validation tiles, threshold 0.5")):
+        axes.set(xlabel="epoch", title=title)
+        axes.legend()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weights: Path) -> str:
+    """A model card in Markdown: what the weights are, from what they were trained, how good they are."""
+    return "\n".join(
+        [
+            f"# {weights.name}", "",
+            f"Maps {', '.join(recipe.classes)} pixel by pixel. Network {recipe.network}, "
+            f"{figures['parameters'] / 1e6:.1f} million parameters, tiles of {recipe.tile_px} px, "
+            f"{pixels_text(read_band_labels(table['path'].iloc[0]))}. SHA-256:", "", f"    {sha256(weights)}", "",
+            *_tiles_table(table), "", _duration_text(recipe, figures), "", *_measures_table(figures), "",
+            f"Recipe: {_recipe(recipe)}.", "",
+        ]
+    )  # fmt: skip
+
+
+def _recipe(recipe: SegmenterRecipe) -> str:
+    """All fields; of the weights that training started from, the file's name alone."""
+    start = recipe.start_from and Path(recipe.start_from).name
+    return ", ".join(f"{name} {value}" for name, value in (vars(recipe) | dict(start_from=start)).items())
+
+
+def _tiles_table(table: pd.DataFrame) -> list[str]:
+    """Markdown lines: tiles by split and scale."""
+    pixels = table["width"] * table["height"] * table["valid_share"]
+    counted = table.assign(filled=table["positive_px"] > 0, px=pixels)
+    groups = counted.groupby(["split", "scale_m"], as_index=False).agg(
+        scenes=("scene", "nunique"), tiles=("filled", "size"), filled=("filled", "sum"),
+        positive=("positive_px", "sum"), px=("px", "sum"),
+    )  # fmt: skip
+    lines = [
+        f"| {row.split} | {row.scale_m:g} | {row.scenes:g} | {row.tiles:g} | {row.filled:g} | {row.share:.2%} |"
+        for row in groups.assign(share=groups["positive"] / groups["px"]).itertuples()
+    ]
+    head = "| split | m/px | scenes | tiles | with features | share of pixels |"
+    return [head, "|---|---|---|---|---|---|", *lines]
+
+
+def _duration_text(recipe: SegmenterRecipe, figures: dict) -> str:
+    """The number of epochs, the best one and the time, in a sentence or two."""
+    text = (f"Best of {figures['epochs']} epochs was {figures['epoch']}; training took {figures['hours']:.2f} h on "
+            f"{_hardware(recipe.device)}.")  # fmt: skip
+    if figures["is_cut_short"]:
+        text += (
+            f" It was ended by its limit of {recipe.max_hours:g} h, before the {recipe.epochs} epochs of the recipe."
+        )
+    return text
+
+
+def _measures_table(figures: dict) -> list[str]:
+    """Markdown lines: measures of the validation tiles."""
+    cases = [("0.5", figures["at_half"])]
+    if figures["threshold"] is not None:
+        cases.append((f"{figures['threshold']:.2f}, best on these tiles", figures["at_threshold"]))
+    lines = [_measures_line(threshold, kind, measures[field]) for threshold, measures in cases
+             for kind, field in (("all pixels", "pooled"), ("mean over tiles", "tile_averaged"))]  # fmt: skip
+    if len(figures["at_half"]["classes"]) > 1:
+        lines += [_measures_line("the likeliest", f"all pixels, {name}", measures["pooled"])
+                  for name, measures in figures["at_half"]["classes"].items()]  # fmt: skip
+    head = "| threshold | validation tiles | precision | recall | F1 | IoU |"
+    return [head, "|---|---|---|---|---|---|", *lines]
+
+
+def _measures_line(threshold: str, kind: str, measures: dict[str, float]) -> str:
+    values = (f"{measures[name]:.3f}" for name in ("precision", "recall", "f1", "iou"))
+    return f"| {threshold} | {kind} | {' | '.join(values)} |"
+
+
+def _hardware(device: str) -> str:
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{core_count()} CPU cores"

@@ -1,0 +1,12 @@
+"""Draw the run's map on its scenes."""
+
+from orbitile.jobs.job import job
+from orbitile.space.bodies import find_body
+from orbitile.stages.overview_map import overview_map
+
+if __name__ == "__main__":
+    files = snakemake.input
+    with job(snakemake.log[0], snakemake.threads):
+        overview_map(
+            files.polygons, files.lines, files.rasters, find_body(snakemake.params.body).radius_m, snakemake.output[0]
+        )
