@@ -74,7 +74,7 @@ def without_lines(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
         (on_mars, None, ["fracture"], ("labels.gpkg", "Mars", "is not one of Moon")),
         (without_width, None, ["fracture"], ("labels.gpkg", "no column 'width'", "its columns are", "profile")),
         (unchanged, "kind", ["ridge", "fracture"], ("labels.gpkg", "no column 'kind'", "class")),
-        (unchanged, None, ["ridge", "fracture"], ("labels.gpkg", "ridge, fracture", "Name the column")),
+        (unchanged, None, ["ridge", "fracture"], ("labels.gpkg", "ridge, fracture", "give the name of the column")),
         (unchanged, "network", ["polygonal"], ("labels.gpkg", "row", "'parallel'", "polygonal")),
         (without_lines, None, ["fracture"], ("labels.gpkg", "empty labels", "no line and no polygon")),
         (elsewhere, None, ["fracture"], ("west", "empty labels", "no pixel")),
@@ -117,7 +117,7 @@ def test_weights_for_more_channels(project: Project):
     about = dict(family="segmentation", network=SMALL_NETWORK, names={0: "fracture"}, channels=2,
                  mean=[0.5, 0.5], std=[0.2, 0.2])  # fmt: skip
     save_tensors(path, build_network(SMALL_NETWORK, 2, 1).state_dict(), about)
-    refused(weights(project, path), "west", "has 1 channel", "takes 2", options=())
+    refused(weights(project, path), "two.safetensors", "takes images of 2 channels", "have 1 band", "bands", options=())
 
 
 def test_truncated_weights(project: Project):
