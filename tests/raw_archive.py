@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from orbitile.georeferencing.instruments.registry import read_product
+from orbitile.georeferencing.raw.pixels import RawPixels
+from orbitile.space.grids import Window
+
 REFERENCES = Path(__file__).parent / "data" / "camera"
 HIRISE = REFERENCES / "hirise" / "PSP_001446_1790_BG12_0.IMG"
 NACL = REFERENCES / "lro_nac" / "nacl.img"
@@ -122,3 +126,19 @@ class Archive:
                      LINE_PREFIX_BYTES=prefix, LINE_SUFFIX_BYTES=suffix)  # fmt: skip
         objects = dict(CALIBRATION_IMAGE=image | dict(LINES=41), IMAGE=image)
         return self.write("PSP_000000_0000_RED4_0.IMG", label | objects, lines, 1)
+
+
+def zeros(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
+    """Pixels (height, width) of 0."""
+    return np.zeros((height, width), dtype)
+
+
+def random_pixels(height: int, width: int, high: int = 250) -> np.ndarray:
+    """Pixels (height, width; uint8) from 1 up to but not `high`, always the same."""
+    return np.random.default_rng(0).integers(1, high, (height, width)).astype(np.uint8)
+
+
+def read_all(path: str, decompanded: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """A product's pixels, and where they are valid."""
+    pixels = RawPixels(read_product(path), decompanded)
+    return pixels.read(Window(0, 0, pixels.width, pixels.height))

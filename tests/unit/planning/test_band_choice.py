@@ -8,7 +8,6 @@ from images import colour_pixels, describe_bands
 from rasterio.enums import ColorInterp
 
 from orbitile.base.errors import OrbitileError
-from orbitile.planning import headers
 from orbitile.planning.band_choice import NetworkBands, choose_bands
 from orbitile.planning.plan import current_plan
 from orbitile.rasters.data_bands import DataBand
@@ -186,28 +185,15 @@ def test_bands_of_an_image_that_is_placed_by_its_corners(planned, geotiff):
     assert (row.georef_method, row.bands) == ("corners", [3, 2, 1])
 
 
-@pytest.fixture
-def placed(monkeypatch):
-    """The scenes whose headers were read, since this was cleared."""
-    names, place = [], headers._place
-
-    def spy(scene, *others):
-        names.append(scene)
-        return place(scene, *others)
-
-    monkeypatch.setattr(headers, "_place", spy)
-    return names
-
-
-def test_other_bands_are_another_plan(planned, rgb, placed, weights):
+def test_other_bands_are_another_plan(planned, rgb, opened, weights):
     row = f"a,{rgb()}"
     assert planned(row, bands=[1, 2, 3])[0].bands == [1, 2, 3]
     first = planned(row, bands=[1, 2, 3])[0]
     other = planned(row, bands=[3, 2, 1])[0]
-    assert (other.bands, placed) == ([3, 2, 1], ["a", "a"])
+    assert (other.bands, opened) == ([3, 2, 1], ["a", "a"])
     assert other.request_key != first.request_key
     planned(row, bands=[3, 2, 1], model=weights(3) | dict(sha256="9" * 64))
-    assert placed == ["a", "a"]
+    assert opened == ["a", "a"]
 
 
 def test_a_network_that_takes_fewer_bands_refuses_the_earlier_plan(planned, rgb, weights):

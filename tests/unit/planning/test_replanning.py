@@ -61,19 +61,6 @@ def planned(tmp_path):
 
 
 @pytest.fixture
-def opened(monkeypatch):
-    """The scenes whose images were opened, since this was cleared."""
-    names, place = [], headers._place
-
-    def spy(scene, *others):
-        names.append(scene)
-        return place(scene, *others)
-
-    monkeypatch.setattr(headers, "_place", spy)
-    return names
-
-
-@pytest.fixture
 def reads(monkeypatch):
     """How often labels were looked for, and images opened by GDAL."""
     counts = dict(labels=0, datasets=0)

@@ -2,31 +2,10 @@
 
 import numpy as np
 import pytest
-from raw_archive import HIRISE, Archive
+from raw_archive import HIRISE, random_pixels, read_all, zeros
 
 from orbitile.georeferencing.instruments.registry import read_product
-from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.products import Columns
-from orbitile.space.grids import Window
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
-
-
-def zeros(height, width):
-    return np.zeros((height, width), np.uint8)
-
-
-def random_pixels(height, width, high=250):
-    return np.random.default_rng(0).integers(1, high, (height, width)).astype(np.uint8)
-
-
-def read_all(path, decompanded=True):
-    """The product's pixels, and where they are valid."""
-    pixels = RawPixels(read_product(path), decompanded)
-    return pixels.read(Window(0, 0, pixels.width, pixels.height))
 
 
 @pytest.mark.parametrize("width, channel, first", [(1024, 0, 1024), (512, 1, 0), (256, 0, 1024), (341, 1, 0)])

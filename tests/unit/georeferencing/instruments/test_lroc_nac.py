@@ -2,35 +2,13 @@
 
 import numpy as np
 import pytest
-from raw_archive import NAC_LABEL, Archive
+from raw_archive import NAC_LABEL, random_pixels, read_all, zeros
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.instruments.lroc_nac import ECHO, Echo, nac_decompanding_table, product_echo
 from orbitile.georeferencing.instruments.registry import read_product
 from orbitile.georeferencing.raw.label import PvlLabel
-from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.products import Columns
-from orbitile.space.grids import Window
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
-
-
-def zeros(height, width):
-    return np.zeros((height, width), np.uint8)
-
-
-def random_pixels(height, width, high=250):
-    return np.random.default_rng(0).integers(1, high, (height, width)).astype(np.uint8)
-
-
-def read_all(path, decompanded=True):
-    """The product's pixels, and where they are valid."""
-    pixels = RawPixels(read_product(path), decompanded)
-    return pixels.read(Window(0, 0, pixels.width, pixels.height))
-
 
 TABLE_LABEL = PvlLabel.read(NAC_LABEL)
 

@@ -2,27 +2,10 @@
 
 import numpy as np
 import pytest
-from raw_archive import Archive
+from raw_archive import read_all, zeros
 
 from orbitile.georeferencing.instruments.registry import read_product
-from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.products import Columns
-from orbitile.space.grids import Window
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
-
-
-def zeros(height, width):
-    return np.zeros((height, width), np.uint8)
-
-
-def read_all(path, decompanded=True):
-    """The product's pixels, and where they are valid."""
-    pixels = RawPixels(read_product(path), decompanded)
-    return pixels.read(Window(0, 0, pixels.width, pixels.height))
 
 
 @pytest.mark.parametrize(

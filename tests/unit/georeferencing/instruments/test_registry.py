@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from raw_archive import Archive
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.instruments import registry
@@ -13,11 +12,6 @@ from orbitile.georeferencing.instruments.registry import (
     instrument_names,
     read_product,
 )
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
 
 
 def test_names_and_labels_are_of_one_instrument_each():

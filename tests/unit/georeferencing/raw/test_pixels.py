@@ -8,7 +8,7 @@ import numpy as np
 import pdr
 import pytest
 from hypothesis import given
-from raw_archive import HIRISE, NAC_LABEL, NACL, Archive
+from raw_archive import HIRISE, NAC_LABEL, NACL, Archive, random_pixels
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.instruments.registry import read_product
@@ -17,11 +17,6 @@ from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.products import Columns
 from orbitile.rasters.read import opened_raster
 from orbitile.space.grids import Window
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
 
 
 def read_all(pixels):
@@ -88,10 +83,6 @@ def test_windows_are_cut_from_the_whole_image(hirise, col, row, width, height):
     area = window.slices_within(Window(0, 0, 256, 5000))
     assert np.array_equal(counts, all_pixels[area])
     assert np.array_equal(valid, all_valid[area])
-
-
-def random_pixels(height, width):
-    return np.random.default_rng(0).integers(1, 250, (height, width)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("detached", [False, True])

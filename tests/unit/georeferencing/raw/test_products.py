@@ -1,19 +1,9 @@
-import numpy as np
 import pytest
-from raw_archive import CTX_LABEL, HIRISE, NAC_LABEL, NACL, Archive
+from raw_archive import CTX_LABEL, HIRISE, NAC_LABEL, NACL, zeros
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.instruments.registry import read_product
 from orbitile.georeferencing.raw.products import Columns, Layout
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
-
-
-def zeros(height, width, dtype=np.uint8):
-    return np.zeros((height, width), dtype)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from raw_archive import HIRISE, NACL, Archive
+from raw_archive import HIRISE, NACL
 from scipy.ndimage import gaussian_filter
 
 from orbitile.georeferencing.instruments.lroc_nac import ECHO, Echo
@@ -14,11 +14,6 @@ from orbitile.georeferencing.raw.counts import CountSteps
 from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.radiometry import CorrectedPixels, measure_corrections, sample_lines
 from orbitile.space.grids import Window
-
-
-@pytest.fixture
-def archive(tmp_path):
-    return Archive(tmp_path)
 
 
 @pytest.fixture
