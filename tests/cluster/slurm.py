@@ -4,12 +4,14 @@ Every node lives in a process namespace of its own. That is what makes it a mach
 runs on it in the same moment, and nothing that a job leaves behind outlives it.
 """
 
+import fcntl
 import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -280,6 +282,13 @@ def install() -> None:
     """Install what is missing. Only root can, and only root can run the cluster."""
     if os.geteuid() != 0:
         raise ClusterError("a Slurm for tests must be started by root")
+    # Several test processes start at once, and apt-get does not wait for its own lock.
+    with open(Path(tempfile.gettempdir()) / "orbitile-test-packages.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install_missing()
+
+
+def _install_missing() -> None:
     missing = sorted({package for program, package in PACKAGES.items() if shutil.which(program) is None})
     if not missing:
         return
