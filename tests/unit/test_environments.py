@@ -1,7 +1,9 @@
 """The environment files, the image and .venv agree with the lock, and with what the workflow imports."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -133,3 +135,17 @@ def test_the_containers_profile_is_the_local_one_and_a_wait():
         yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()) for name in ("local", "container")
     )
     assert container == local | {"latency-wait": 30}
+
+
+def test_building_the_graph_imports_no_cameras_and_no_network():
+    """Every job parses the Snakefile again: what that imports, each of thousands waits for."""
+    code = (
+        "import sys, orbitile.settings, orbitile.planning.plan, orbitile.jobs.driver\n"
+        "from orbitile.georeferencing.instruments.isis_support import isis_enabled\n"
+        "isis_enabled('auto')\n"
+        "print({'torch', 'rasterio', 'scipy', 'spiceypy', 'pvl', 'geopandas', 'matplotlib'} & set(sys.modules))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ISIS")}
+    environment["PYTHONPATH"] = str(ROOT / "workflow" / "lib")
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
