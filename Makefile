@@ -11,7 +11,7 @@ export VARIANT ?= cpu
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection
 
 demo: setup
-	snakemake --profile profiles/local --quiet host reason -- all annotated
+	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
 	@$(BIN)/python demo/summary.py
 
 # Maps made-up fractures in real lunar terrain.

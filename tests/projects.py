@@ -20,7 +20,7 @@ from rasterio.windows import Window
 from orbitile.tables.rasters import RasterRow, read_rasters
 
 ROOT = Path(__file__).parents[1]
-DEMO = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+DEMO = yaml.safe_load((ROOT / "demo" / "demo.yaml").read_text())
 SCENE = ROOT / "demo" / "scenes" / "moon_180E_30S.tif"
 FRACTURES = yaml.safe_load((ROOT / "demo" / "fractures" / "fractures.yaml").read_text())
 SIDE = 640

@@ -26,14 +26,14 @@ def outside(folder, *command):
 
 
 def demo(where, folder, profile, *options):
-    """Run the demo in a folder of its own, which sees the checkout's demo and settings."""
+    """Run the demo in a folder of its own, which sees the checkout's demo."""
     command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    return where(folder, *command, "--profile", str(ROOT / "profiles" / profile), *options, "--", "all")
+    settings = ["--configfile", "demo/demo.yaml"]
+    return where(folder, *command, *settings, "--profile", str(ROOT / "profiles" / profile), *options, "--", "all")
 
 
 def place(folder):
-    for name in ("config", "demo"):
-        (folder / name).symlink_to(ROOT / name)
+    (folder / "demo").symlink_to(ROOT / "demo")
     return folder
 
 

@@ -15,7 +15,7 @@ from orbitile.pipeline import CHAIN_RESULTS, CHAINS, DETECTION, GROUP_RESULTS, R
 from orbitile.reporting.colours import RULE_COLOURS
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = {DETECTION: ROOT / "config" / "config.yaml", SEGMENTATION: ROOT / "demo" / "fractures" / "fractures.yaml"}
+CONFIGS = {DETECTION: ROOT / "demo" / "demo.yaml", SEGMENTATION: ROOT / "demo" / "fractures" / "fractures.yaml"}
 TRAINING = {
     DETECTION: dict(training=dict(craters="demo/craters.csv", tiles_per_scale={474: 1})),
     SEGMENTATION: dict(segmentation_training=dict(labels="demo/fractures/truth_B.gpkg")),

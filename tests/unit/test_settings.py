@@ -63,6 +63,12 @@ def test_shipped_settings_are_valid(path):
     assert Settings.model_validate(yaml.safe_load((ROOT / path).read_text())).run
 
 
+def test_the_template_holds_no_choice_that_suits_the_demo_alone():
+    template = Settings.model_validate(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    assert template.stretch_values is None
+    assert template.evaluation.truth is None
+
+
 @pytest.mark.parametrize(
     ("value", "name"),
     [("Moon", "Moon"), ("moon", "Moon"), (30100, "Moon"), ("IAU_2015:30115", "Moon"), (301, "Moon"), ("49900", "Mars")],

@@ -519,7 +519,7 @@ def test_tiles_as_full_as_a_network_can_make_them_are_counted(small: Path):
 
 @pytest.fixture(scope="module")
 def demo() -> ModelChoice:
-    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["model"]
+    settings = yaml.safe_load((ROOT / "demo" / "demo.yaml").read_text())["model"]
     return choice(ROOT / settings["weights"], sha256=settings["sha256"], score_threshold=0.05)
 
 
