@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container check format golden lock setup clean
+.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-hostile check format golden lock setup clean
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection
 
@@ -33,6 +33,12 @@ clear-stale: setup
 
 test: setup
 	pytest -n auto --dist loadfile tests/unit tests/workflow
+
+# Bad input of all kinds, power cuts and kills, and a campaign of INPUTS inputs made at random, each in a watched process.
+INPUTS ?= 5000
+test-hostile: setup
+	pytest -n auto --dist loadfile tests/hostile
+	python tests/hostile/campaign.py --inputs $(INPUTS)
 
 # Takes the new results of the rules whose code_version has risen; see tests/golden.py.
 golden: setup
