@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-hostile check format golden lock setup clean
+.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection
 
@@ -39,6 +39,10 @@ INPUTS ?= 5000
 test-hostile: setup
 	pytest -n auto --dist loadfile tests/hostile
 	python tests/hostile/campaign.py --inputs $(INPUTS)
+
+# Opens results in the programs that users open them in, which it installs as Debian packages. Needs root.
+test-clients: setup
+	pytest tests/clients
 
 # Takes the new results of the rules whose code_version has risen; see tests/golden.py.
 golden: setup

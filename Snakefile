@@ -8,15 +8,28 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/workflow/lib")
 
-from orbitile.base.errors import OrbitileError
+from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.base.names import NAME_PATTERN
-from orbitile.jobs.driver import hold_driver_lock
+from orbitile.base.settings_text import CODE_KEY, check_overrides, check_settings_files
+from orbitile.jobs.call import call_of
+from orbitile.jobs.driver import begin_run, check_bookkeeping
 from orbitile.pipeline import CHAIN_RESULTS, CHAINS, SEGMENTATION, code_version
 from orbitile.planning.plan import current_plan
 from orbitile.settings import check_settings, required_setting
 from orbitile.tables.plan import read_plan
 
-# Settings given with --configfile stand alone; only without one does the default apply.
+# Settings given with --configfile stand alone; only without one does the default apply. Their text
+# is checked before Snakemake reads it, where profiles/default has not been switched off.
+if workflow.is_main_process:
+    try:
+        check_settings_files(workflow.overwrite_configfiles or ["config/config.yaml"])
+        check_overrides(workflow.config_settings.config_args or ())
+    except OrbitileError as error:
+        ran = CODE_KEY in str(error) and workflow.overwrite_configfiles
+        raise WorkflowError(
+            f"{error}{'; Snakemake has read it before, so the code in it has run' if ran else ''}"
+        ) from None
+
 if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
@@ -29,21 +42,38 @@ try:
     RESULTS = f"results/{settings.run}"
     PLAN = f"{RESULTS}/plan.parquet"
     if workflow.is_main_process:
+        check_bookkeeping(Path(".snakemake"))
         plan = current_plan(settings, Path(PLAN))
         if plan.warning:
             logger.warning(plan.warning)
     else:
         plan = read_plan(Path(PLAN))
-except OrbitileError as error:
-    raise WorkflowError(str(error)) from None
+except (OrbitileError, OSError) as error:
+    raise WorkflowError(reason_of(error)) from None
 
 # For jobs; as a parameter it would make them run again.
 config["allow_failures"] = settings.allow_failures
 
 
 onstart:
-    if set(workflow.dag_settings.targets) != {"failures"}:
-        hold_driver_lock(RESULTS)
+    if is_run():
+        try:
+            call = call_of(
+                sys.argv[1:], workflow.dag_settings.targets, workflow.rundir
+            )
+            begin_run(RESULTS, call, files_of_user(RESULTS))
+        except OrbitileError as error:
+            raise WorkflowError(str(error)) from None
+
+
+onsuccess:
+    if is_run():
+        logger.info(end_of_run(RESULTS))
+
+
+onerror:
+    if is_run():
+        logger.error(end_of_run(RESULTS))
 
 
 wildcard_constraints:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import rasterio
 
-from orbitile.base.files import file_version
+from orbitile.base.versions import files_version
 from orbitile.planning.scene_rows import place_projected, row_of_placement
 from orbitile.rasters.data_bands import data_bands
 from orbitile.rasters.read import raster_grid
@@ -18,7 +18,7 @@ def planned_row(path, /, scene="a", body: Body | None = None, bands=None, **chan
         grid, all_bands = raster_grid(source), data_bands(source)
     used = [band for number in bands or range(1, 99) for band in all_bands if band.number == number]
     columns = dict(
-        scene=scene, path=str(path), inputs=[str(path)], fingerprint=file_version(path), kernels=None, corners=None,
+        scene=scene, path=str(path), inputs=[str(path)], fingerprint=files_version([path]), kernels=None, corners=None,
         elevation=None, group=None, body="Moon", request_key="",
     )  # fmt: skip
     row = row_of_placement(place_projected(grid, all_bands, body or find_body("Moon")), used, **columns)

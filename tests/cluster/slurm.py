@@ -4,14 +4,12 @@ Every node lives in a process namespace of its own. That is what makes it a mach
 runs on it in the same moment, and nothing that a job leaves behind outlives it.
 """
 
-import fcntl
 import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +17,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+
+from debian_packages import InstallError, install_missing
 
 PACKAGES = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge", "unshare": "util-linux"}
 NODES = ("n1", "n2", "n3")
@@ -282,23 +282,14 @@ def install() -> None:
     """Install what is missing. Only root can, and only root can run the cluster."""
     if os.geteuid() != 0:
         raise ClusterError("a Slurm for tests must be started by root")
-    # Several test processes start at once, and apt-get does not wait for its own lock.
-    with open(Path(tempfile.gettempdir()) / "orbitile-test-packages.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _install_missing()
+    try:
+        install_missing(_missing_packages)
+    except InstallError as error:
+        raise ClusterError(str(error)) from error
 
 
-def _install_missing() -> None:
-    missing = sorted({package for program, package in PACKAGES.items() if shutil.which(program) is None})
-    if not missing:
-        return
-    if shutil.which("apt-get") is None:
-        raise ClusterError(f"a Slurm for tests needs {', '.join(missing)}")
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-        done = subprocess.run(["apt-get", "--quiet", *words], env=quiet, capture_output=True, text=True)
-        if done.returncode:
-            raise ClusterError(f"apt-get {' '.join(words)}: {done.stderr.strip()}")
+def _missing_packages() -> list[str]:
+    return sorted({package for program, package in PACKAGES.items() if shutil.which(program) is None})
 
 
 def free_ports(count: int) -> list[int]:

@@ -144,6 +144,96 @@ def test_faults_name_file_key_and_way_out(change, words):
     assert [word for word in words if word not in message] == []
 
 
+def leaves(schema, definitions, key=""):
+    """The types at the ends of a JSON schema, each with its key and what limits it."""
+    if "$ref" in schema:
+        yield from leaves(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions, key)
+        return
+    inner = [*schema.get("anyOf", ()), *schema.get("prefixItems", ())]
+    inner += [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
+    for part in inner:
+        yield from leaves(part, definitions, key)
+    for name, part in schema.get("properties", {}).items():
+        yield from leaves(part, definitions, f"{key}.{name}" if key else name)
+    if "type" in schema:
+        yield key, schema
+
+
+SCHEMA = Settings.model_json_schema()
+LEAVES = list(leaves(SCHEMA, SCHEMA["$defs"]))
+
+
+def test_every_number_has_a_lower_and_an_upper_bound():
+    """But that of a band, which _bounded_band checks."""
+    numbers = [(key, leaf) for key, leaf in LEAVES if leaf["type"] in ("integer", "number") and key != "bands"]
+    assert len(numbers) > 50
+    unbounded = [
+        key
+        for key, leaf in numbers
+        if not leaf.keys() & {"minimum", "exclusiveMinimum"} or not leaf.keys() & {"maximum", "exclusiveMaximum"}
+    ]
+    assert unbounded == []
+
+
+def test_every_list_and_every_text_has_a_longest_length():
+    """Paths have theirs in FilePath."""
+    limits = {"maxLength", "maxItems", "pattern", "enum", "const", "additionalProperties", "properties"}
+    unbounded = [
+        key
+        for key, leaf in LEAVES
+        if leaf["type"] in ("array", "string", "object") and not leaf.keys() & limits and leaf.get("format") != "path"
+    ]
+    assert unbounded == ["bands"]
+
+
+def test_a_number_without_a_bound_would_be_noticed():
+    class Unbounded(Settings):
+        fill: int = 3
+
+    assert ("fill", {"default": 3, "title": "Fill", "type": "integer"}) in list(
+        leaves(Unbounded.model_json_schema(), Unbounded.model_json_schema()["$defs"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (dict(suppression=dict(rings=10**12)), "suppression.rings: 1000000000000 given; Input should be less than"),
+        (dict(suppression=dict(rings=True)), "suppression.rings: True given; true and false are"),
+        (dict(stretch_percentiles=[True, 99]), "stretch_percentiles: [True, 99] given"),
+        (dict(scales=[dict(gsd_m=1e-300)]), "scales.0.gsd_m: 1e-300 given"),
+        (dict(scales=[dict(gsd_m=1e300)]), "scales.0.gsd_m: 1e+300 given"),
+        (dict(scales=[dict(gsd_m=1, tile_px=2**40)]), "scales.0.tile_px: 1099511627776 given"),
+        (dict(scales=[dict(gsd_m=1)] * 33), "scales: [{"),
+        (dict(stretch_values=[0, 1e300]), "stretch_values.0.1: 1e+300 given"),
+        (dict(bands=65_536), "bands.0: band 65536 given; allowed is at most 65535"),
+        (dict(bands="x" * 1000), "bands.0: xxx"),
+        (dict(run="r" * 101), "run: 'rrr"),
+        (dict(model=MODEL | dict(batch=10**9)), "model.batch: 1000000000 given"),
+        (dict(model=MODEL | dict(device="cuda:99999")), "model.device: 'cuda:99999' given"),
+        (dict(model=MODEL | dict(std=[0.0])), "model.std.0: 0.0 given"),
+        (dict(model=MODEL | dict(classes=["a\nb"])), "model.classes.0: 'a\\nb' given; allowed are at most 200"),
+        (dict(scenes="a\nb"), "scenes: 'a\\nb' given; a path has"),
+        (dict(scenes="a" * 5000), "scenes: aaa"),
+        (dict(training=TRAINING | dict(tiles_per_scale={100: 10**12})), "training.tiles_per_scale.100: 1000000000000"),
+        (dict(training=TRAINING | dict(seed=2**32)), "training.seed: 4294967296 given"),
+        (dict(training=TRAINING | dict(block_deg=1e-9)), "training.block_deg: 1e-09 given"),
+    ],
+)
+def test_huge_numbers_and_texts_are_refused_by_name_in_a_short_line(change, words):
+    with pytest.raises(OrbitileError) as error:
+        checked(**change)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_a_message_names_the_first_faults_and_counts_the_others():
+    with pytest.raises(OrbitileError, match=r"; and 92 faults more$") as error:
+        checked(**{f"key_{number}": number for number in range(100)})
+    assert str(error.value).count("unknown key") == 8
+
+
 def test_all_faults_are_told_at_once():
     with pytest.raises(OrbitileError, match=r"run: .*; suppression\.class_aware: "):
         checked(run="", suppression=dict(class_aware="perhaps"))

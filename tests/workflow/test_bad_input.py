@@ -40,7 +40,7 @@ def test_settings(project: Project, settings: dict, words: tuple[str, ...]):
     [
         ([], ("scenes.csv", "column")),
         ([dict(scene="a", path="images/no.tif")], ("scene a: there is no file", "images/no.tif")),
-        ([dict(scene="a", path="images/east.tif")] * 2, ("scene ['a'] is listed more than once",)),
+        ([dict(scene="a", path="images/east.tif")] * 2, ("scene 'a' is listed more than once",)),
         ([dict(scene="a", path="images/{x}.tif")], ("{x}.tif", "contains braces")),
         ([dict(scene="a", path="images/east.tif", body="Mars")], ("scene a lies on Mars",)),
         ([dict(scene="a", path="images/east.tif", colour="red")], ("column colour is unknown",)),

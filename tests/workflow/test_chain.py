@@ -128,3 +128,14 @@ def test_images_without_georeferencing_are_mapped_in_pixels(project: Project):
     found = pd.read_parquet(plain.result("catalogue/craters.parquet"))
     assert found["scene"].value_counts()["one"] == found["scene"].value_counts()["two"] > 20
     assert found["xmax"].max() <= (SIDE + 4) * 474
+    truth = plain.folder / "truth.parquet"  # the run's own catalogue, whose column scene tells the images apart
+    found.to_parquet(truth)
+    judged = plain.change(evaluation=dict(truth=str(truth), min_diameter_px=0))
+    done = judged.run("all", "results/small/annotated/one.png")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(judged.result("evaluation/metrics.json").read_text())
+    assert (figures["f1"], figures["n_truth"], figures["n_found"]) == (1, len(found), len(found))
+    found.drop(columns="scene").to_parquet(truth)
+    done = judged.run("all")
+    assert done.returncode != 0
+    assert "has no column scene, but the 2 images of this run" in done.stderr

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
-from projects import SIDE, Project, cut, demo_settings, make_project, write_scenes
+from projects import SIDE, Project, cut, demo_settings, environment, make_project, write_scenes
 
 from orbitile.tables.detections import DETECTIONS, GEOLOCATED, TILE_DETECTIONS
 from orbitile.tables.parquet import write_table
@@ -100,23 +101,34 @@ def spoil(project: Project) -> Path:
     return path
 
 
+def run_printed_command(project: Project) -> subprocess.CompletedProcess:
+    """Type the last line of `failures` into a shell somewhere else."""
+    command = project.ask("failures").stdout.splitlines()[-1]
+    return subprocess.run(["bash", "-c", command], cwd="/", env=environment(), capture_output=True, text=True)
+
+
 def test_a_failed_scene_is_left_out_by_name(finished: Project, tmp_path: Path):
-    """Allowed to fail, it is named in the catalogue; not allowed any more, the way back is told."""
-    project = make_project(tmp_path).change(scenes_per_group=2, evaluation=dict(truth=None))
+    """Allowed to fail, it is named in the catalogue; not allowed any more, the way back works as it is printed."""
+    project = make_project(tmp_path / "my scenes").change(scenes_per_group=2, evaluation=dict(truth=None))
     path = spoil(project)
     refused = project.run("all")
     assert refused.returncode == 1
     assert "1 of 2 pieces failed, the others are kept" in refused.stderr
+    assert "1 failure in scenes east; `make failures RUN=small` shows all" in refused.stderr
     allowed = project.run("all", options=("--config", "allow_failures=true"))
     assert allowed.returncode == 0, allowed.stderr
     proof = json.loads(project.result("catalogue/craters.json").read_text())
     assert [one["scene"] for one in proof["exclusions"]] == ["east"]
     assert set(project.catalogue["scene"]) == {"west"}
+    assert "1 failure in scenes east, 1 of them left out of the result" in allowed.stderr
     assert "left out of the catalogue" in project.run("failures").stdout
     again = project.run("all")
     assert again.returncode == 1
     assert "1 pieces were left out in an earlier call" in again.stderr
     shutil.copy(finished.folder / "images" / "east.tif", path)
+    typed = run_printed_command(project)
+    assert typed.returncode == 0, typed.stderr
+    assert "nothing failed" in project.ask("failures").stdout
     mended = project.run("all")
     assert mended.returncode == 0, mended.stderr
     columns = [name for name in finished.catalogue.columns if name != "geometry"]

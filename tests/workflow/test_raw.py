@@ -12,52 +12,25 @@ import rasterio
 from affine import Affine
 from camera_files import HIRISE
 from fake_isis import FakeIsis
-from projects import SCENE, Project, demo_settings, write_image, write_scenes
+from projects import Project, write_scenes
 from pyproj import CRS
 from raw_archive import HIRISE as HIRISE_EDR
+from raw_projects import FOUR, GSD_M, PLACE, make_raw_project, mars_settings, moon, write_mars
 
 from orbitile.georeferencing.instruments.hirise import HIRISE as HIRISE_INSTRUMENT
 from orbitile.jobs.failures import read_failures
 from orbitile.space.ground import Ground
 from orbitile.tables.plan import read_rows
 
-GSD_M, RADIUS_M = 4.4, 3396190.0
+RADIUS_M = 3396190.0
 CENTRE = 203.2696943796249 - 360, -1.112044140807593
 """Longitude and latitude of the middle of the HiRISE image, as ISIS finds them."""
-FOUR = "-156.700 -1.100; -156.685 -1.100; -156.685 -1.115; -156.700 -1.115"
-STRIPS = dict(left=(0, 1.0), right=(200, 0.7))
-"""Where the strips of the mosaic begin, in columns, and by what their pixels are darker: they overlap by 100."""
-PLACE = -2_110_600 * GSD_M, -14_000 * GSD_M
-
-
-def moon(col: int, width: int) -> np.ndarray:
-    """Pixels of the Moon (300 rows) that stand for Mars."""
-    with rasterio.open(SCENE) as source:
-        return source.read(1)[700:1000, 600 + col : 600 + col + width]
-
-
-def write_mars(path: Path, pixels: np.ndarray, **place: object) -> None:
-    write_image(path, pixels, dict(driver="GTiff", count=1, dtype="uint8", nodata=0) | place)
-
-
-def settings(folder: Path) -> dict:
-    scales = [dict(gsd_m=GSD_M, tile_px=256, overlap_px=96)]
-    return demo_settings(folder) | dict(body="Mars", scales=scales, evaluation={})
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """One group of a raw image, a mosaic of two strips and an image with corners, whose catalogue is made."""
-    folder = tmp_path_factory.mktemp("raw")
-    rows = [dict(scene="edr", path=str(HIRISE_EDR), kernels=str(HIRISE))]
-    for name, (col, share) in STRIPS.items():
-        place = dict(crs="IAU_2015:49910", transform=Affine(GSD_M, 0, PLACE[0] + col * GSD_M, 0, -GSD_M, PLACE[1]))
-        write_mars(folder / "images" / f"{name}.tif", moon(col, 300) * share, **place)
-        rows.append(dict(scene=name, path=f"images/{name}.tif", mosaic="pair"))
-    write_mars(folder / "images" / "plain.tif", moon(0, 300))
-    rows.append(dict(scene="plain", path="images/plain.tif", corners=FOUR))
-    write_scenes(folder, [row | dict(group="g") for row in rows])
-    project = Project(folder, settings(folder))
+    project = make_raw_project(tmp_path_factory.mktemp("raw"))
     done = project.run("all")
     assert done.returncode == 0, done.stderr
     assert "georeferenced by its corners or control points alone" in done.stderr
@@ -179,7 +152,7 @@ def through_isis(tmp_path: Path) -> tuple[Project, FakeIsis]:
         dict(scene="cut", path="images/cut.tif", corners=FOUR),
     ])  # fmt: skip
     path = dict(fake.variables, PATH=f"{fake.root / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    return Project(tmp_path, settings(tmp_path), environment=path), fake
+    return Project(tmp_path, mars_settings(tmp_path), environment=path), fake
 
 
 def test_isis_is_run_for_its_group_alone_and_what_fails_is_told(through_isis: tuple[Project, FakeIsis]):

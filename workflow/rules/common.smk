@@ -1,6 +1,9 @@
 import math
 from itertools import chain
 
+from orbitile.base.versions import FileVersions
+
+USER_FILES = FileVersions()
 VECTORS = [
     ".parquet",
     ".gpkg",
@@ -11,6 +14,37 @@ VECTORS = [
     ".cpg",
     ".shp.names.csv",
 ]
+
+
+def is_run():
+    """Whether this call runs jobs, and does not only print what failed."""
+    return set(workflow.dag_settings.targets) != {"failures"}
+
+
+def files_of_user(results):
+    """What jobs of this call read that no rule makes, and that makes them run again when it changes."""
+    jobs = workflow.dag.needrun_jobs()
+    files = {file for job in jobs for file in job.input if not file.startswith(results)}
+    return {str(file) for file in files if "ancient" not in file.flags}
+
+
+def end_of_run(results):
+    """What the run came to. Imported here: the graph is built without it."""
+    from orbitile.jobs.end import end_text
+
+    return end_text(Path(results))
+
+
+def user_files(*paths):
+    """A user's files with their versions, as a parameter: Snakemake does not see what lies beside a file, such as
+    the parts of a shapefile, and a time in the future would be newer than all that is made.
+    """
+    return {str(path): USER_FILES(path) for path in paths if path}
+
+
+def unmapped_scenes():
+    """How many scenes lie in pixel coordinates, all at one place; 0 where the run has a map."""
+    return len(plan.names) if settings.pixel_coordinates else 0
 
 
 def growing(base, per_gigapixel=0):

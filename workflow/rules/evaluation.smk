@@ -1,8 +1,10 @@
 rule evaluate:
     input:
         craters=f"{RESULTS}/catalogue/craters.parquet",
-        truth=lambda wildcards: required_setting(
-            "evaluation.truth", settings.evaluation.truth
+        truth=ancient(
+            lambda wildcards: required_setting(
+                "evaluation.truth", settings.evaluation.truth
+            )
         ),
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
@@ -19,6 +21,9 @@ rule evaluate:
         runtime=growing(60),
     params:
         code_version=code_version("evaluate"),
+        user_files=user_files(settings.evaluation.truth),
+        truth_columns=settings.truth_columns,
+        unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
         body=settings.body,
     message:
@@ -30,8 +35,12 @@ rule evaluate:
 rule annotate:
     input:
         rasters=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
-        craters=settings.annotation.craters or f"{RESULTS}/catalogue/craters.parquet",
-        truth=settings.evaluation.truth or [],
+        craters=(
+            ancient(settings.annotation.craters)
+            if settings.annotation.craters
+            else f"{RESULTS}/catalogue/craters.parquet"
+        ),
+        truth=ancient(settings.evaluation.truth) if settings.evaluation.truth else [],
     output:
         f"{RESULTS}/annotated/{{scene}}.png",
     log:
@@ -45,6 +54,10 @@ rule annotate:
         runtime=growing(30),
     params:
         code_version=code_version("annotate"),
+        user_files=user_files(settings.annotation.craters, settings.evaluation.truth),
+        craters_columns=settings.annotation_columns,
+        truth_columns=settings.truth_columns,
+        unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
         body=settings.body,
     message:

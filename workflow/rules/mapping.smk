@@ -50,19 +50,22 @@ rule outline:
         "../scripts/outline.py"
 
 
+AREAS = [
+    path
+    for path in (
+        settings.mapping.inside,
+        settings.mapping.outside,
+        settings.mapping.seams,
+    )
+    if path
+]
+
+
 rule assemble_map:
     input:
         outlines=expand(f"{RESULTS}/outlines/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
-        areas=[
-            path
-            for path in (
-                settings.mapping.inside,
-                settings.mapping.outside,
-                settings.mapping.seams,
-            )
-            if path
-        ],
+        areas=[ancient(path) for path in AREAS],
     output:
         polygons=multiext(f"{RESULTS}/map/polygons", *VECTORS, ".json"),
         lines=multiext(f"{RESULTS}/map/lines", *VECTORS),
@@ -79,6 +82,7 @@ rule assemble_map:
         runtime=growing(20, 2),
     params:
         code_version=code_version("assemble_map"),
+        user_files=user_files(*AREAS),
         polygon_filters=settings.polygon_filters,
         body=settings.body,
         origin=settings.origin,
@@ -119,8 +123,10 @@ rule overview_map:
 rule evaluate_map:
     input:
         lines=f"{RESULTS}/map/lines.parquet",
-        truth=lambda wildcards: required_setting(
-            "evaluation.truth", settings.evaluation.truth
+        truth=ancient(
+            lambda wildcards: required_setting(
+                "evaluation.truth", settings.evaluation.truth
+            )
         ),
         scaled=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
@@ -139,6 +145,8 @@ rule evaluate_map:
         runtime=growing(60, 20),
     params:
         code_version=code_version("evaluate_map"),
+        user_files=user_files(settings.evaluation.truth),
+        unmapped_scenes=unmapped_scenes(),
         map_comparison=settings.map_comparison,
         body=settings.body,
     message:

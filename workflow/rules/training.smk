@@ -1,9 +1,9 @@
 rule detector_tiles:
     input:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
-        craters=lambda wildcards: required_setting(
-            "training", settings.training
-        ).craters,
+        craters=ancient(
+            lambda wildcards: required_setting("training", settings.training).craters
+        ),
     output:
         f"{RESULTS}/training/tiles.parquet",
     log:
@@ -17,6 +17,9 @@ rule detector_tiles:
         runtime=growing(240),
     params:
         code_version=code_version("detector_tiles"),
+        user_files=user_files(settings.training and settings.training.craters),
+        label_columns=settings.label_columns,
+        unmapped_scenes=unmapped_scenes(),
         tile_drawing=settings.tile_drawing,
         body=settings.body,
         folder=subpath(output[0], parent=True),
@@ -56,9 +59,11 @@ rule train_detector:
 rule rasterise_labels:
     input:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
-        labels=lambda wildcards: required_setting(
-            "segmentation_training", settings.segmentation_training
-        ).labels,
+        labels=ancient(
+            lambda wildcards: required_setting(
+                "segmentation_training", settings.segmentation_training
+            ).labels
+        ),
     output:
         f"{RESULTS}/training/segmentation/tiles.parquet",
     log:
@@ -72,6 +77,14 @@ rule rasterise_labels:
         runtime=growing(60, 20),
     params:
         code_version=code_version("rasterise_labels"),
+        user_files=user_files(
+            *(
+                settings.segmentation_training.labels
+                if settings.segmentation_training
+                else ()
+            )
+        ),
+        unmapped_scenes=unmapped_scenes(),
         label_rasterisation=settings.label_rasterisation,
         training_tile_cut=settings.training_tile_cut,
         body=settings.body,

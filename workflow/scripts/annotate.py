@@ -1,13 +1,19 @@
 """Draw one scene with its craters."""
 
-from orbitile.detections.matching import MatchCriteria
+from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.annotate import annotate_craters
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.detections.matching import MatchCriteria
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.annotate import annotate_craters
+        from orbitile.tables.craters import CraterTable
+
         criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
-        truth = files.truth or None
-        annotate_craters(files.rasters, snakemake.wildcards.scene, files.craters, truth, criteria, snakemake.output[0])
+        truth = CraterTable.of(files.truth, params.truth_columns) if files.truth else None
+        tables = CraterTable.of(files.craters, params.craters_columns), truth
+        scene, unmapped = snakemake.wildcards.scene, params.unmapped_scenes
+        annotate_craters(files.rasters, scene, tables, criteria, snakemake.output[0], unmapped)

@@ -1,11 +1,13 @@
 """Draw one scene with its probabilities, polygons and lines."""
 
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.annotate_map import MapDrawing, annotate_map
 
 if __name__ == "__main__":
     files = snakemake.input
     with job(snakemake.log[0], snakemake.threads):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.annotate_map import MapDrawing, annotate_map
+
         tables = MapDrawing(files.scaled, files.stitched, files.polygons, files.lines)
         annotate_map(tables, snakemake.wildcards.scene, find_body(snakemake.params.body).radius_m, snakemake.output[0])

@@ -1,14 +1,17 @@
 """Run the stage assemble_map for the whole run."""
 
-from orbitile.features.filter import PolygonFilters
-from orbitile.jobs.exclusions import read_run_exclusions
+from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.assemble_map import MapInputs, MapOutputs, assemble_map
 
 if __name__ == "__main__":
     files, params, out = snakemake.input, snakemake.params, snakemake.output
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.features.filter import PolygonFilters
+        from orbitile.jobs.exclusions import read_run_exclusions
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.assemble_map import MapInputs, MapOutputs, assemble_map
+
         body = find_body(params.body)
         filters = PolygonFilters.of(body, **params.polygon_filters)
         origin = params.origin | dict(exclusions=read_run_exclusions(params.plan, params.allow_failures))

@@ -1,16 +1,18 @@
 """Run the stage catalogue for the whole run."""
 
-from orbitile.detections.nms.settings import NmsSettings
-from orbitile.features.shapes.detection_shapes import VectorStyle
-from orbitile.jobs.exclusions import read_run_exclusions
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.catalogue import CatalogueInputs, catalogue
-from orbitile.tables.plan import read_georef_methods
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.detections.nms.settings import NmsSettings
+        from orbitile.features.shapes.detection_shapes import VectorStyle
+        from orbitile.jobs.exclusions import read_run_exclusions
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.catalogue import CatalogueInputs, catalogue
+        from orbitile.tables.plan import read_georef_methods
+
         body = find_body(params.body)
         settings = NmsSettings(**params.nms_settings, radius_m=body.radius_m)
         style = VectorStyle(**params.vectors, georef_methods=read_georef_methods(params.plan))

@@ -1,11 +1,13 @@
 """Run the stage downsample for one group."""
 
 from orbitile.jobs.job import job
-from orbitile.stages.downsample import downsample
-from orbitile.tables.rasters import RasterTables
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.stages.downsample import downsample
+        from orbitile.tables.rasters import RasterTables
+
         tables = RasterTables(files.rasters, files.lenders)
         downsample(tables, params.scales, params.folder, snakemake.output[0], work)

@@ -1,12 +1,17 @@
 """Run the stage evaluate for the whole run."""
 
-from orbitile.detections.matching import MatchCriteria
+from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.evaluate import evaluate_catalogue
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.detections.matching import MatchCriteria
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.evaluate import evaluate_catalogue
+        from orbitile.tables.craters import CraterTable
+
         criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
-        evaluate_catalogue(files.craters, files.truth, files.rasters, criteria, **snakemake.output)
+        truth, unmapped = CraterTable.of(files.truth, params.truth_columns), params.unmapped_scenes
+        evaluate_catalogue(files.craters, truth, files.rasters, criteria, **snakemake.output, unmapped_scenes=unmapped)

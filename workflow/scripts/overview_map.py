@@ -1,12 +1,14 @@
 """Draw the run's map on its scenes."""
 
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.overview_map import overview_map
 
 if __name__ == "__main__":
     files = snakemake.input
     with job(snakemake.log[0], snakemake.threads):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.overview_map import overview_map
+
         overview_map(
             files.polygons, files.lines, files.rasters, find_body(snakemake.params.body).radius_m, snakemake.output[0]
         )

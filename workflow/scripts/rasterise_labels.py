@@ -1,14 +1,17 @@
 """Burn labels into rasters of the scenes, and cut the tiles from which `train_segmenter` learns."""
 
+from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.space.bodies import find_body
         from orbitile.stages.rasterise_labels import LabelRasterisation, rasterise_labels
         from orbitile.training.segmentation.tiles import TrainingTileCut
 
-        rasterisation = LabelRasterisation.of(find_body(params.body), **params.label_rasterisation)
+        options = dict(**params.label_rasterisation, unmapped_scenes=params.unmapped_scenes)
+        rasterisation = LabelRasterisation.of(find_body(params.body), **options)
         cut = TrainingTileCut(**params.training_tile_cut)
         rasterise_labels(files.rasters, files.labels, rasterisation, cut, params.folder, snakemake.output[0])

@@ -1,12 +1,14 @@
 """Run the stage suppress for one group."""
 
-from orbitile.detections.nms.settings import NmsSettings
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.suppress import DetectionTables, suppress
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.detections.nms.settings import NmsSettings
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.suppress import DetectionTables, suppress
+
         settings = NmsSettings(**params.nms_settings, radius_m=find_body(params.body).radius_m)
         suppress(DetectionTables(files.group, files.rings), params.plan, settings, snakemake.output[0])

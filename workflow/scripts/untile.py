@@ -1,13 +1,15 @@
 """Run the stage untile for one group."""
 
-from orbitile.detections.tiling import SizeLimits
 from orbitile.jobs.job import job
-from orbitile.space.bodies import find_body
-from orbitile.stages.untile import UntileInputs, untile
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads):
+        # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.detections.tiling import SizeLimits
+        from orbitile.space.bodies import find_body
+        from orbitile.stages.untile import UntileInputs, untile
+
         size_limits = {scale_m: SizeLimits(**limits) for scale_m, limits in params.size_limits.items()}
         tables = UntileInputs(files.predictions, files.tiles, files.rasters)
         untile(tables, size_limits, find_body(params.body).radius_m, snakemake.output[0])

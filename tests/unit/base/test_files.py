@@ -1,8 +1,73 @@
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from orbitile.base.files import atomic, cache_key, file_version, scratch, sha256, write_json, write_text
+from orbitile.base.files import atomic, cache_key, publish, scratch, sha256, sync_folder, write_json, write_text
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """What reaches the disk, in order: names of files and folders that are synced, and new names."""
+    log = []
+    real_sync, real_rename = os.fsync, os.rename
+
+    def name_of(descriptor):
+        return Path(f"/proc/self/fd/{descriptor}").readlink().name
+
+    def log_sync(descriptor):
+        log.append(f"sync {name_of(descriptor)}")
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", log_sync)
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(
+            os, name, lambda old, new, **_: (log.append(f"name {Path(new).name}"), real_rename(old, new))
+        )
+    return log
+
+
+def test_content_is_on_the_disk_before_its_name_and_the_name_before_all_that_follows(tmp_path, calls):
+    with atomic(tmp_path / "a.tif") as temporary:
+        temporary.write_text("new")
+        assert calls == []
+    assert calls == [f"sync {temporary.name}", "name a.tif", f"sync {tmp_path.name}"]
+
+
+def test_new_folders_are_on_the_disk(tmp_path, calls):
+    write_text(tmp_path / "b" / "c" / "a.txt", "new")
+    assert {f"sync {tmp_path.name}", "sync b", "sync c"} <= set(calls)
+
+
+def test_parts_get_their_names_in_order_after_all_are_on_the_disk(tmp_path, calls):
+    parts = {tmp_path / f".{name}": tmp_path / name for name in ("a.dbf", "a.shp")}
+    for temporary in parts:
+        temporary.write_text("new")
+    publish(parts)
+    assert calls == ["sync .a.dbf", "sync .a.shp", "name a.dbf", "name a.shp", f"sync {tmp_path.name}"]
+
+
+def test_a_disk_that_does_not_take_the_content_leaves_the_old_file(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("old")
+
+    def refuse(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space left") as refusal:
+        write_text(tmp_path / "a.txt", "new")
+    assert refusal.value.filename == str(tmp_path / "a.txt")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_file_systems_that_sync_no_folders_are_fine(tmp_path, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    sync_folder(tmp_path)
 
 
 def test_atomic_renames_on_success(tmp_path):
@@ -69,32 +134,3 @@ def test_key_tells_parts_apart(parts):
 def test_key_names_a_file(tmp_path):
     assert len(cache_key(path=tmp_path)) == 12
     assert set(cache_key(path=tmp_path)) <= set("0123456789abcdef")
-
-
-def test_a_version_changes_with_the_content(tmp_path):
-    path = tmp_path / "a"
-    path.write_text("1")
-    before = file_version(path)
-    assert file_version(path) == before
-    path.write_text("12")
-    assert file_version(path) != before
-
-
-def test_version_of_a_file_that_is_not_there(tmp_path):
-    assert file_version(tmp_path / "gone") == "missing"
-
-
-@pytest.mark.parametrize(
-    ("name", "counts"), [("a.bsp", True), ("deep/er/A.TLS", True), ("a.tif", False), ("a.parquet", False)]
-)
-def test_version_of_a_folder_is_that_of_its_kernels(tmp_path, name, counts):
-    (tmp_path / "own.tpc").touch()
-    before = file_version(tmp_path)
-    path = tmp_path / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):
-        path.write_text(f"{path.exists()}")
-        now = file_version(tmp_path)
-        assert (now != before) == counts
-        assert file_version(tmp_path) == now
-        before = now

@@ -5,17 +5,24 @@ import pytest
 import rasterio
 from rasterio.control import GroundControlPoint
 from raw_archive import Archive
+from scipy.spatial.transform import Rotation
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.control_points import control_points, points_of_image, points_of_label, read_points
-from orbitile.georeferencing.image_geometry import CORNERS_ERROR_M, image_geometry
+from orbitile.georeferencing.image_geometry import (
+    CORNERS_ERROR_M,
+    LABEL_ROTATION_M,
+    corners_error_m,
+    image_geometry,
+)
 from orbitile.georeferencing.image_header import read_image_header
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.space.bodies import find_body
+from orbitile.space.ground import unit_vectors
 from orbitile.tables.georef_methods import CORNERS
 
-MARS = find_body("Mars")
+MARS, MERCURY = find_body("Mars"), find_body("Mercury")
 SIZE = 60, 40
 OUTER = [(0, 0), (60, 0), (60, 40), (0, 40)]
 PLACES = [(137, -4), (137.1, -4), (137.1, -4.1), (137, -4.1)]
@@ -96,6 +103,11 @@ def test_four_corners_as_text(text, decimals):
         ("137 -4; 138 -4", r"corners: '137 -4; 138 -4' contains 4 numbers; allowed are four corners"),
         ("somewhere", "contains 0 numbers"),
         ("1 2 3 4 5 6 7 8 9", "contains 9 numbers"),
+        ("137W 4S; 138W 4S; 138W 5S; 137W 5S", "contains 'W'; allowed are four corners"),
+        ("137,1 -4,0; 138,1 -4,0; 138,1 -5,0; 137,1 -5,0", "contains 16 numbers"),
+        ("1e2 -4; 138 -4; 138 -5; 137 -5", "contains 9 numbers"),
+        ("-4 137; -4 138; -5 138; -5 137", "write the longitude of each corner before its latitude"),
+        ("-9999 -4; 138 -4; 138 -5; 137 -5", r"longitudes in -360\.\.540"),
     ],
 )
 def test_other_texts_are_refused(text, message):
@@ -112,14 +124,25 @@ def test_a_file_of_control_points(points_file):
     assert points.decimals is None
 
 
-@pytest.mark.parametrize("text", ["col,row,lon\n1,2,3\n", "col,row,lon,lat\n1,2,3,north\n", ""])
-def test_other_files_are_refused(points_file, text):
-    with pytest.raises(OrbitileError, match=r"points\.csv: is not a table of control points .*col, row, lon, lat"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("col,row,lon\n1,2,3\n", "is not a table of control points: column lat is missing; .*has col, row, lon"),
+        ("col,row,lon,lat\n1,2,3,north\n", "line 2: column lat is 'north', not a number"),
+        ("col,row,lon,lat\n1,2,3,4\n1,2,3,4,5\n", "line 3 has 5 fields, but the header names 4 columns"),
+        ("col,row,lon,lat\n1,2,3,91\n", "line 2: column lat is '91'; latitudes lie in -90..90 degrees"),
+        ("col,row,lon,lat\n1,2,-9999,4\n", "line 2: column lon is '-9999'; longitudes lie in -360..540 degrees"),
+        ("col,row,lon,lat,Lat\n1,2,3,4,5\n", r"line 1: columns 4 \('lat'\) and 5 \('Lat'\) have the same name"),
+        ("", "is empty"),
+    ],
+)
+def test_other_files_are_refused(points_file, text, message):
+    with pytest.raises(OrbitileError, match=rf"points\.csv: {message}"):
         read_points(points_file(text), SIZE)
 
 
 def test_a_file_that_is_missing():
-    with pytest.raises(OrbitileError, match=r"gone\.csv: is not a table of control points"):
+    with pytest.raises(OrbitileError, match=r"gone\.csv: there is no such file of control points"):
         read_points("gone.csv", SIZE)
 
 
@@ -171,6 +194,34 @@ def test_the_expected_error_of_corners_grows_with_their_rounding(image, decimals
     text = "; ".join(f"{lon:.{decimals}f} {lat:.{decimals}f}" for lon, lat in PLACES)
     found = geometry(image(), corners=text)
     assert found.error_m == pytest.approx(np.hypot(CORNERS_ERROR_M, np.sqrt(2) * rounding_m), rel=2e-3)
+
+
+def iau_rotation(pole_ra, pole_dec, meridian):
+    """The rotation (3, 3) from inertial to body-fixed axes by the IAU's angles (degrees)."""
+    return Rotation.from_euler("ZXZ", [90 + pole_ra, 90 - pole_dec, meridian], degrees=True).as_matrix().T
+
+
+def test_labels_of_mercury_count_by_an_old_rotation():
+    """IAU until 2009 against IAU 2015 with its largest libration; root mean square, while MESSENGER was in orbit."""
+    random = np.random.default_rng(0)
+    points = unit_vectors(random.uniform(-180, 180, 5000), np.degrees(np.arcsin(random.uniform(-1, 1, 5000))))
+    shifts = []
+    for days in np.linspace(2011.2 - 2000, 2015.3 - 2000, 50) * 365.25:
+        turns = days / 36525
+        libration = 0.01067257 * np.sin(np.radians(174.7910857 + 4.092335 * days))
+        old = iau_rotation(281.01 - 0.033 * turns, 61.45 - 0.005 * turns, 329.548 + 6.1385025 * days)
+        new = iau_rotation(281.0103 - 0.0328 * turns, 61.4155 - 0.0049 * turns, 329.5988 + 6.1385108 * days + libration)
+        shifts.append(np.linalg.norm(points @ (new @ old.T).T - points, axis=1) * MERCURY.radius_m)
+    assert np.sqrt(np.square(shifts).mean()) == pytest.approx(LABEL_ROTATION_M["Mercury"], rel=0.02)
+    assert np.max(shifts) == pytest.approx(4800, rel=0.02)
+
+
+def test_corners_of_mercury_are_expected_further_off(image, tmp_path):
+    path = image()
+    header = read_image_header(path)
+    for request in (GeorefRequest(path, corners="7 1; 8 1; 8 0; 7 0"), GeorefRequest(path)):
+        assert corners_error_m(request, header, MARS) == 1000
+        assert corners_error_m(request, header, MERCURY) == pytest.approx(3544, abs=1)
 
 
 def test_many_control_points_tell_their_own_error(image):

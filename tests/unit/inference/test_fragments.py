@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from orbitile.base.errors import OrbitileError
+from orbitile.base.seals import seal_path
 from orbitile.inference.fragments import Fragments
 from orbitile.tables.detections import TILE_DETECTIONS
 
@@ -73,8 +73,30 @@ def test_each_tile_is_told_once(fragments):
     assert reopened.paths(["third"]) == []
 
 
-def test_a_fragment_that_is_no_table_is_named(fragments, tmp_path):
+def test_a_fragment_that_is_no_table_counts_as_missing(fragments, tmp_path, caplog):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "100m-0-1-abc.parquet").write_text("not a table")
-    with pytest.raises(OrbitileError, match=r"100m-0-1-abc\.parquet: not a readable table"):
-        fragments()
+    assert fragments().fragments == []
+    assert "100m-0-1-abc.parquet" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "zero tail", "flipped", "unsealed"])
+def test_tiles_of_a_torn_fragment_are_not_searched(fragments, tmp_path, caplog, damage):
+    fragments().add({"first": [0]}, detections(0))
+    fragments().add({"second": [1]}, detections(1))
+    path = fragments().paths(["first"])[0]
+    content = bytearray(path.read_bytes())
+    if damage == "unsealed":
+        seal_path(path).unlink()
+    elif damage == "zero tail":
+        path.write_bytes(content[:-100] + bytes(100))
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.write_bytes(content[: len(content) // 2 if damage == "half" else 0])
+    assert (fragments().searched("first"), fragments().searched("second")) == (set(), {1})
+    assert str(path) in caplog.messages[0]
+    assert caplog.messages[0].endswith("its tiles count as missing and are searched again")
+    fragments().add({"first": [0]}, detections(0))
+    assert tiles_of(fragments(), "first", "second") == [0, 1]

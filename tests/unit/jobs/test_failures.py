@@ -1,3 +1,4 @@
+import errno
 import os
 import shlex
 import subprocess
@@ -7,15 +8,21 @@ from pathlib import Path
 import pytest
 
 import orbitile
-from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command, write_failures
+from orbitile.jobs.call import RunCall, keep_call
+from orbitile.jobs.failures import MOST_TARGETS, SCHEMA, read_failures, rerun_command, rerun_hint, write_failures
 from orbitile.jobs.paths import WHOLE_RUN
 from orbitile.jobs.pieces import Failure
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.show import show_failures
 from orbitile.pipeline import SEGMENTATION
 from orbitile.tables.parquet import read_table
+from orbitile.tables.plan import PlanOrigin, UnplannedScene, write_plan
 
 LIBRARY = Path(orbitile.__file__).parents[1]
+
+
+CALLED = "snakemake --profile PROFILE --configfile SETTINGS"
+"""What stands for the call of a run that has not kept it."""
 
 
 @pytest.fixture
@@ -76,14 +83,15 @@ def test_no_failures_remove_those_before(run_folder, fail):
 @pytest.mark.parametrize(
     ("states", "recorded", "reason"),
     [
-        ([RUNNING], {}, "killed on node7: out of memory, out of time, or the machine failed"),
-        ([LOST], {}, "killed on node7: out of memory, out of time, or the machine failed"),
+        ([RUNNING], {}, "killed on node7: out of memory, out of time, or the machine or its disk failed"),
+        ([LOST], {}, "killed on node7: out of memory, out of time, or the machine or its disk failed"),
         ([RUNNING], dict(slurm_job="99"), "killed on node7 (Slurm job 99): out of memory"),
         (
             [STOPPED],
             dict(slurm_job="99"),
             "stopped by SIGTERM on node7 (Slurm job 99): cancelled, preempted or out of time",
         ),
+        ([STOPPED], dict(reason="interrupted"), "interrupted by Ctrl-C on node7"),
         ([FAILED], dict(reason="disk full"), "disk full"),
         ([DONE, LOST], {}, "killed"),
     ],
@@ -155,13 +163,14 @@ def test_what_to_type_to_do_failed_jobs_again(run_folder, fail, jobs, expected):
     run_folder.plan(dict(g="a", h="b", i="c"))
     for rule, group, excluded in jobs:
         fail(rule, group, "a", excluded)
-    assert rerun_command(read_failures(run_folder.path), run_folder.path) == expected
+    assert rerun_command(read_failures(run_folder.path), run_folder.path) == f"{CALLED} {expected}"
 
 
 def test_a_job_of_the_whole_run_is_done_again_by_its_call(run_folder):
     run_folder.plan(dict(g="a"))
     run_folder.attempts("catalogue", WHOLE_RUN, LOST)
-    assert rerun_command(read_failures(run_folder.path), run_folder.path) == "-- results/r/catalogue/craters.parquet"
+    command = rerun_command(read_failures(run_folder.path), run_folder.path)
+    assert command == f"{CALLED} -- results/r/catalogue/craters.parquet"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +181,7 @@ def test_the_target_needs_the_failed_job(run_folder, fail, rule, group, target):
     """The survivors of a group do not need its shapes, and no group is named by a scene of many."""
     run_folder.plan(dict(g="ab"))
     fail(rule, group, "a")
-    targets = shlex.split(rerun_command(read_failures(run_folder.path), run_folder.path))[1:]
+    targets = shlex.split(rerun_command(read_failures(run_folder.path), run_folder.path).partition(" -- ")[2])
     assert any(name == "all" or name.startswith(target) for name in targets)
     assert "results/r/suppressed/a.parquet" not in targets
 
@@ -183,7 +192,7 @@ def test_nothing_that_failed_is_forgotten(run_folder, fail):
     fail("tile", "g", "a")
     run_folder.attempts("overview", WHOLE_RUN, LOST)
     command = rerun_command(read_failures(run_folder.path), run_folder.path)
-    assert command == "-- results/r/catalogue/craters.png results/r/suppressed/g.parquet"
+    assert command == f"{CALLED} -- results/r/catalogue/craters.png results/r/suppressed/g.parquet"
 
 
 def test_what_is_left_out_of_a_map_is_told(run_folder, fail, capsys):
@@ -208,8 +217,7 @@ def test_failures_are_shown_with_logs_and_the_way_out(run_folder, fail, capsys):
     assert lines[5] == "tile h"
     assert lines[6].startswith("  killed on node7")
     assert lines[-1] == (
-        "  snakemake --profile <yours> --forcerun infer -- "
-        "results/r/suppressed/g.parquet results/r/suppressed/h.parquet"
+        f"  {CALLED} --forcerun infer -- results/r/suppressed/g.parquet results/r/suppressed/h.parquet"
     )
     assert len(read_table(run_folder.path / "failures.parquet")) == 3
 
@@ -256,3 +264,59 @@ def test_questions_are_answered(ask, run_folder, question, answer):
 
 def test_unknown_questions_are_refused(ask):
     assert ask("made up").returncode == 2
+
+
+def test_the_command_is_the_run_s_own_call(run_folder, fail):
+    """Its targets are named as the workflow knows them, from wherever one asks."""
+    run_folder.plan(dict(g="a"))
+    fail("tile", "g", "a")
+    call = RunCall(["snakemake"], ["--configfile", "my settings.yaml"], str(Path.cwd()))
+    keep_call(run_folder.path, call)
+    expected = "snakemake --configfile 'my settings.yaml' -- results/r/suppressed/g.parquet"
+    for path in (run_folder.path, run_folder.path.resolve()):
+        assert rerun_command(read_failures(path), path) == expected
+    assert "put in" not in rerun_hint(run_folder.path)
+
+
+def test_a_call_that_was_not_kept_says_what_to_put_in(run_folder, fail, capsys):
+    run_folder.plan(dict(g="a"))
+    fail("tile", "g", "a")
+    show_failures(run_folder.path)
+    assert "(put in the profile and the settings file of your run):" in capsys.readouterr().out
+
+
+def test_many_failures_are_run_again_by_the_target_of_all(run_folder, fail):
+    """A shell takes no line of 15,000 targets; what is done stays as it is."""
+    groups = {f"g{number}": [f"s{number}"] for number in range(MOST_TARGETS + 1)}
+    run_folder.plan(groups)
+    for group, (scene,) in groups.items():
+        fail("tile", group, [scene])
+    assert rerun_command(read_failures(run_folder.path), run_folder.path) == f"{CALLED} -- all"
+
+
+@pytest.mark.parametrize("has_plan", [True, False])
+def test_scenes_of_a_refused_plan_have_failed(run_folder, has_plan, capsys):
+    """The run ended before it began, and `failures` tells of which scenes."""
+    if has_plan:
+        run_folder.plan(dict(g="b"))
+    refused = [UnplannedScene("a", "a.tif", "1-1", "a.tif: made up")]
+    write_plan([], [], refused, PlanOrigin("", "", ""), run_folder.path / "plan-refused.parquet")
+    show_failures(run_folder.path)
+    (row,) = read_table(run_folder.path / "failures.parquet").to_dict("records")
+    assert (row["rule"], row["scene"], row["reason"], row["excluded"]) == ("plan", "a", "a.tif: made up", False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["plan", "  scene a: a.tif: made up"]
+    assert lines[-1].endswith("-- all")
+
+
+def test_failures_are_shown_on_a_full_disk_too(run_folder, fail, capsys, monkeypatch):
+    def write_table(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "failures.parquet")
+
+    run_folder.plan(dict(g="a"))
+    fail("tile", "g", "a")
+    monkeypatch.setattr("orbitile.jobs.show.write_table", write_table)
+    show_failures(run_folder.path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "tile g"
+    assert lines[-1].startswith("Tracebacks cannot be written: failures.parquet: the disk has no room")

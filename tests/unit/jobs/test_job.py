@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -15,12 +16,14 @@ import pytest
 from waiting import wait_until
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.files import write_json
 from orbitile.jobs import job as module
 from orbitile.jobs.job import job
 from orbitile.jobs.lock import lock_holder
 from orbitile.jobs.paths import WHOLE_RUN, JobPaths, recorded_jobs
 from orbitile.jobs.pieces import JobProgress, Piece, read_exclusions
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED, Recorder, read_attempts
+from orbitile.jobs.reserve import keep_reserve
 from orbitile.tables.detections import TILE_DETECTIONS
 from orbitile.tables.parquet import read_pieces, read_table, write_table
 
@@ -139,24 +142,43 @@ def test_a_fault_of_ours_comes_with_its_trace(tmp_path):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "a.parquet"), "a.parquet: No space left on device\n"),
-        (OSError(errno.ENOSPC, "No space left on device"), "a file: No space left on device\n"),
-        (PermissionError(errno.EACCES, "Permission denied", "a.tif"), "a.tif: Permission denied\n"),
-        (OSError("made up"), "a file: made up\n"),
+        (OSError(errno.ENOSPC, "No space left", "a.parquet"), "a.parquet: the disk has no room or no inodes left"),
+        (OSError(errno.ENOSPC, "No space left"), "No space left: the disk has no room or no inodes left"),
+        (OSError(errno.EDQUOT, "Quota", "a.tif"), "a.tif: your disk quota is used up"),
+        (OSError(errno.EROFS, "Read-only", "a.tif"), "a.tif: the file system is read-only"),
+        (PermissionError(errno.EACCES, "Permission denied", "a.tif"), "a.tif: permission denied; change"),
+        (MemoryError(), "MemoryError: out of memory; give the job more"),
+        (BrokenProcessPool("A process in the process pool was terminated abruptly"), "a process that worked"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "a process that worked"),
     ],
 )
-def test_a_fault_of_the_machine_is_one_line(attempt, paths, capfd, error, line):
+def test_a_fault_of_the_machine_is_one_line_with_the_way_out(attempt, paths, capfd, error, line):
     with pytest.raises(SystemExit) as end:
         attempt("a", error=error)
     assert end.value.code == 1
-    assert capfd.readouterr().err == line
+    terminal = capfd.readouterr().err
+    assert terminal.startswith(line)
+    assert terminal.count("\n") == 1
+    assert "Traceback" not in paths.log.read_text()
+    (row,) = read_table(paths.failures).to_dict("records")
+    assert row["reason"].startswith(line)
+    assert row["traceback"].startswith("Traceback")
+
+
+def test_a_fault_of_ours_is_one_line_on_the_terminal(attempt, paths, capfd):
+    with pytest.raises(SystemExit):
+        attempt("a", error=OSError("made up"))
+    expected = f"unexpected error (OSError: made up), please report it with this log: {paths.log}\n"
+    assert capfd.readouterr().err == expected
     assert "Traceback" in paths.log.read_text()
 
 
-def test_an_interruption_is_not_swallowed(paths):
-    with pytest.raises(KeyboardInterrupt), job(str(paths.log)):
+def test_an_interruption_is_one_line(paths, capfd):
+    with pytest.raises(SystemExit) as end, job(str(paths.log)):
         raise KeyboardInterrupt
+    assert end.value.code == 130
     assert states(paths) == [STOPPED]
+    assert capfd.readouterr().err == "interrupted; what is finished is kept\n"
 
 
 def test_a_second_attempt_adds_to_the_log(tmp_path):
@@ -236,7 +258,7 @@ def test_the_record_tells_what_a_job_used(attempt, paths):
 def test_attempts_follow_one_another(attempt, paths):
     with pytest.raises(SystemExit):
         attempt("ax", failing="x")
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit):
         attempt("ax", error=KeyboardInterrupt())
     attempt("axb")
     assert states(paths) == [FAILED, STOPPED, DONE]
@@ -279,6 +301,24 @@ def test_a_gpu_that_tells_nothing_stops_no_job(paths, monkeypatch):
     assert recorded.gpu_memory_mb == 5
 
 
+@pytest.mark.parametrize("torch", [object(), type("torch", (), dict(cuda=object()))])
+def test_a_job_that_ends_while_it_imports_torch_is_on_record(paths, monkeypatch, torch):
+    """A module that is being imported lacks its parts."""
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    Recorder(paths.record, 1).end(STOPPED)
+    assert states(paths) == [STOPPED]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_a_job_are_on_record(slow, paths, tmp_path, number):
+    process = slow(piece_s=1)
+    wait_until((tmp_path / "1.begun").exists)
+    process.send_signal(number)
+    assert process.wait(20) == 143
+    assert states(paths) == [STOPPED]
+    assert not paths.lock.exists()
+
+
 def test_failures_are_kept_until_the_job_succeeds(attempt, paths):
     with pytest.raises(SystemExit):
         attempt("axy", failing="xy")
@@ -316,7 +356,8 @@ def test_sigterm_ends_a_job_after_its_piece(slow, paths, tmp_path):
     _, error = process.communicate(timeout=20)
     assert process.returncode == 143
     assert error == "stopped by SIGTERM: 2 of 5 pieces finished and kept\n"
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["0", "0.begun", "1", "1.begun"]
+    made = sorted(path.name for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".seal")
+    assert made == ["0", "0.begun", "1", "1.begun"]
     (recorded,) = read_attempts(paths.record)
     assert (recorded.state, recorded.reason, recorded.threads) == (STOPPED, "2 of 5 pieces finished and kept", 3)
     assert not paths.lock.exists()
@@ -390,15 +431,35 @@ def test_a_second_job_waits_for_the_first(slow, paths, tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def disk(tmp_path):
+    """Makes a made-up disk with tmpfs(5)'s options."""
+    with ExitStack() as stack:
+
+        def mount(options):
+            folder = tmp_path / "disk"
+            folder.mkdir()
+            command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+            if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+                pytest.skip("mounting a file system is not permitted here")
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+            return folder
+
+        yield mount
+
+
+@pytest.fixture
+def small_disk(disk):
     """A made-up disk of 64 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if os.getuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("mounting a file system is not permitted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    return disk("size=64k")
+
+
+def exhaust(folder):
+    """Fill a disk until it has no room left, nor inodes if these are few."""
+    with suppress(OSError):
+        fill(folder)
+    with suppress(OSError):
+        for number in range(100):
+            (folder / f"empty{number}").touch()
 
 
 def fill(folder):
@@ -412,7 +473,7 @@ def test_a_full_disk_is_one_line(small_disk, capfd):
     with pytest.raises(SystemExit) as end, job(str(small_disk / "logs" / "tile" / "a.log")):
         fill(small_disk)
     assert end.value.code == 1
-    assert capfd.readouterr().err == "a file: No space left on device\n"
+    assert capfd.readouterr().err.startswith("No space left on device: the disk has no room or no inodes left")
 
 
 def test_a_job_on_a_full_disk_does_not_begin(small_disk, capfd):
@@ -421,8 +482,39 @@ def test_a_job_on_a_full_disk_does_not_begin(small_disk, capfd):
     with pytest.raises(SystemExit) as end, job(str(small_disk / "logs" / "tile" / "a.log")):
         pytest.fail("must not begin")
     assert end.value.code == 1
-    assert "No space left on device" in capfd.readouterr().err
+    terminal = capfd.readouterr().err
+    assert "the disk has no room or no inodes left" in terminal
+    assert terminal.count("\n") == 1
     assert [path.name for path in (small_disk / "jobs").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("options", ["size=1m", "size=1m,nr_inodes=48"])
+def test_what_failed_is_on_record_on_a_full_disk(disk, capfd, begun, options):
+    """The run keeps a reserve for it, of bytes and of inodes."""
+    folder = disk(options)
+    paths = JobPaths(folder, "tile", "a")
+    keep_reserve(folder)
+    with pytest.raises(SystemExit) as end:
+        if not begun:
+            exhaust(folder)
+        with job(str(paths.log)):
+            exhaust(folder)
+            write_json(folder / "big.json", list(range(100_000)))
+    assert end.value.code == 1
+    (row,) = read_table(paths.failures).to_dict("records")
+    assert "the disk has no room or no inodes left" in row["reason"]
+    terminal = capfd.readouterr().err
+    assert terminal == row["reason"] + "\n"
+    assert "Traceback" not in terminal
+
+
+def test_a_reserve_is_kept_once(tmp_path):
+    keep_reserve(tmp_path)
+    files = [path.stat() for path in (tmp_path / "jobs" / "reserve").iterdir()]
+    keep_reserve(tmp_path)
+    assert files == [path.stat() for path in (tmp_path / "jobs" / "reserve").iterdir()]
+    assert recorded_jobs(tmp_path) == []
 
 
 def test_the_table_of_failures_is_one_file_per_job(attempt, paths, tmp_path):

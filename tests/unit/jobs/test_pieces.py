@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 import pytest
 
-from orbitile.base.errors import OrbitileError
+from orbitile.base.errors import WAYS_OUT, OrbitileError
 from orbitile.jobs.pieces import JobProgress, JobWork, Piece, StopError, read_exclusions, table_pieces
 from orbitile.tables.detections import TILE_DETECTIONS
 from orbitile.tables.parquet import write_table
@@ -52,6 +52,42 @@ def test_finished_pieces_are_not_made_again(pieces, make, made_scenes, caplog):
     assert JobWork().make_pieces(pieces("abcd"), make) == pieces("abcd")
     assert made_scenes == ["b", "d"]
     assert caplog.messages[-1] == "2 of 4 pieces already done"
+
+
+@pytest.mark.parametrize("content", ["", "A", "ab", "\0"], ids=["empty", "flipped", "longer", "zeros"])
+def test_torn_pieces_are_made_again(pieces, make, made_scenes, caplog, content):
+    JobWork().make_pieces(pieces("ab"), make)
+    made_scenes.clear()
+    (path,) = (piece.path for piece in pieces("a"))
+    path.write_text(content)
+    assert JobWork().make_pieces(pieces("ab"), make) == pieces("ab")
+    assert made_scenes == ["a"]
+    assert path.read_text() == "a"
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert line.startswith(f"scene a: {path} ")
+    assert line.endswith("it counts as missing and is made again")
+
+
+def test_pieces_without_a_seal_are_made_again(pieces, make, made_scenes, caplog):
+    (piece,) = pieces("a")
+    piece.path.write_text("of an earlier version, or the job was killed before it was sealed")
+    JobWork().make_pieces([piece], make)
+    assert made_scenes == ["a"]
+    assert "has no seal" in caplog.text
+
+
+def test_a_piece_is_torn_where_a_file_that_goes_with_it_is(tmp_path):
+    piece = Piece("a", tmp_path / "a.json", others=(tmp_path / "a.tif", tmp_path / "seams-a.parquet"))
+
+    def make(piece):
+        for path in (*piece.others, piece.path):
+            path.write_text(path.name)
+
+    for path in piece.others:
+        JobWork().make_pieces([piece], make)
+        path.write_text("")
+        JobWork().make_pieces([piece], make)
+        assert path.read_text() == path.name
 
 
 def test_sizes_are_told_where_they_are_not_the_pieces(pieces, make, caplog):
@@ -107,8 +143,9 @@ def test_failures_are_recorded_with_their_traces(pieces, make, caplog):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "OSError: [Errno 28] No space left on device"),
-        (MemoryError(), "MemoryError:"),
+        (OSError(errno.ENXIO, "No such device"), "OSError: [Errno 6] No such device"),
+        (OSError(errno.ENOSPC, "No space left", "a.tif"), f"a.tif: {WAYS_OUT[errno.ENOSPC]}"),
+        (MemoryError(), f"MemoryError: {WAYS_OUT[errno.ENOMEM]}"),
         (OrbitileError(""), "no reason given"),
     ],
 )

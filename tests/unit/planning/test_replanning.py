@@ -11,7 +11,7 @@ from fake_isis import FakeIsis
 from raw_archive import HIRISE as HIRISE_EDR
 from raw_archive import Archive
 
-from orbitile.base import processes
+from orbitile.base import versions
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing import image_header
 from orbitile.georeferencing.instruments.hirise import HIRISE as HIRISE_INSTRUMENT
@@ -77,7 +77,7 @@ def reads(monkeypatch):
     return counts
 
 
-def test_headers_are_read_once(planned, reads, geotiff, edr, kernels):
+def test_headers_are_read_once(planned, reads, geotiff, edr, kernels, in_this_process):
     """Of a raw image its label, of a map-projected one its header and the label that it may have."""
     planned(f"a,{edr},{kernels}", columns="scene,path,kernels")
     assert reads == dict(labels=1, datasets=0)
@@ -111,16 +111,16 @@ def test_a_raw_image_by_its_kernels(planned, edr, kernels):
     assert 0 < row.incidence_deg < 90
 
 
-def test_many_images_are_planned_as_a_few(planned, tmp_path, geotiff, edr, kernels, monkeypatch):
-    """In processes of their own; what is wrong with one is told alike."""
+def test_processes_of_their_own_plan_as_this_one_would(planned, tmp_path, geotiff, edr, kernels, request):
+    """What is wrong with an image is told alike."""
     rows = [f"a,{edr},{kernels},", f"b,{edr},,{CORNERS}"]
     rows += [f"c,{geotiff(GREY, crs=MARS)},,", f"d,{edr},nowhere,"]
     columns = dict(columns="scene,path,kernels,corners", allow_failures=True)
-    few = planned(*rows, **columns), read_unplanned(tmp_path / "plan.parquet")
+    by_others = planned(*rows, **columns), read_unplanned(tmp_path / "plan.parquet")
     (tmp_path / "plan.parquet").unlink()
-    monkeypatch.setattr(processes, "INLINE_CALLS", 0)
-    assert (planned(*rows, **columns), read_unplanned(tmp_path / "plan.parquet")) == few
-    assert sorted(few[0]) == ["a", "b", "c"]
+    request.getfixturevalue("in_this_process")
+    assert (planned(*rows, **columns), read_unplanned(tmp_path / "plan.parquet")) == by_others
+    assert sorted(by_others[0]) == ["a", "b", "c"]
 
 
 def test_kernels_for_all_scenes_stand_in_the_settings(planned, edr, kernels):
@@ -262,7 +262,7 @@ def test_a_replaced_label_or_image_leads_to_a_new_plan(planned, opened, tmp_path
     for path, other in ((image, image.with_suffix(".lbl")), (image.with_suffix(".lbl"), image)):
         planned(f'a,{path},"1 0; 2 0; 2 -1; 1 -1"', columns="scene,path,corners", scales=[dict(gsd_m=3000)])
         opened.clear()
-        os.utime(other, (1, 1) if other.suffix == ".lbl" else (2, 2))
+        other.write_bytes(other.read_bytes() + b" ")
         planned(f'a,{path},"1 0; 2 0; 2 -1; 1 -1"', columns="scene,path,corners", scales=[dict(gsd_m=3000)])
         assert opened == ["a"]
 
@@ -315,16 +315,31 @@ def test_a_kernel_that_was_replaced_in_a_sub_folder_is_noticed(planned, opened, 
     assert opened == ["a"]
 
 
+def test_a_kernel_that_a_meta_kernel_lists_is_part_of_the_version(planned, opened, edr, kernels, tmp_path):
+    (kernels / "own.tpc").write_text("KPL/PCK\n")
+    names = "\n".join(f"'$K/{path.name}'" for path in sorted(kernels.iterdir()))
+    meta = tmp_path / "meta.tm"
+    meta.write_text(
+        f"KPL/MK\n\\begindata\nPATH_VALUES = ('kernels')\nPATH_SYMBOLS = ('K')\nKERNELS_TO_LOAD = ({names})\n"
+    )
+    row = planned(f"a,{edr},{meta}", columns="scene,path,kernels")["a"]
+    assert str(kernels / "own.tpc") in row.inputs
+    opened.clear()
+    (kernels / "own.tpc").write_text("KPL/PCK another\n")
+    planned(f"a,{edr},{meta}", columns="scene,path,kernels")
+    assert opened == ["a"]
+
+
 def test_a_folder_of_many_images_is_not_looked_at_for_each(planned, kernels, tmp_path, monkeypatch):
     """Once, but for threads that ask before the first of them knows."""
-    looked, file_version = [], headers.file_version
-    monkeypatch.setattr(headers, "file_version", lambda path: looked.append(str(path)) or file_version(path))
+    looked, file_version = [], versions.file_version
+    monkeypatch.setattr(versions, "file_version", lambda path: looked.append(str(path)) or file_version(path))
     paths = [tmp_path / f"{number}.IMG" for number in range(2 * headers.READERS)]
     for path in paths:
         path.symlink_to(HIRISE_EDR)
     planned(*(f"s{number},{path}" for number, path in enumerate(paths)), georeferencing=dict(kernels=kernels))
     assert 1 <= looked.count(str(kernels)) <= headers.READERS
-    assert all(looked.count(str(path)) == 1 for path in paths)
+    assert {looked.count(str(path)) for path in paths} == {1}
 
 
 def test_images_with_a_map_depend_on_no_kernels(planned, geotiff, kernels, opened):

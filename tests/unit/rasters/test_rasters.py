@@ -15,7 +15,7 @@ from pyproj import CRS
 from rasterio.enums import Resampling
 
 from orbitile.base.errors import OrbitileError
-from orbitile.rasters.histogram import Histogram
+from orbitile.rasters.histogram import ValueCounts
 from orbitile.rasters.mosaic import Mosaic, RasterPart
 from orbitile.rasters.read import opened_raster, raster_grid, read_window, row_windows
 from orbitile.rasters.resample import block_averages, pixel_type, unchanged_blocks, warped_blocks
@@ -47,6 +47,29 @@ def test_stretch(low, high, pixel, grey):
 def test_stretch_fills_what_is_not_valid():
     pixels = np.array([np.nan, 0.5, np.inf], np.float32)
     assert Stretch((0,), (1,)).apply(pixels, np.isfinite(pixels)).tolist() == [FILL, 128, FILL]
+
+
+@pytest.mark.parametrize(
+    "dtype, low, step",
+    [
+        ("int32", 10**9, 1),
+        ("uint32", 4 * 10**9, 1),
+        ("int64", 2**40, 3),
+        ("float64", 1737400, 1e-3),
+        ("float64", 0, 1e300),
+    ],
+)
+def test_a_stretch_of_values_that_differ_by_less_than_float32_can_tell(dtype, low, step):
+    greys = np.arange(256)
+    pixels = (low + greys * np.array(step, dtype)).astype(dtype)
+    assert Stretch((low,), (low + 255 * step,)).apply(pixels, greys >= 0).tolist() == greys.tolist()
+
+
+def test_special_pixels_of_isis_are_no_data(geotiff):
+    pixels = np.arange(-32768, -32758, dtype=np.int16).reshape(2, 5)
+    with opened_raster(geotiff(pixels, nodata=-32768)) as source:
+        _, valid = read_window(source, Window(0, 0, 5, 2))
+    assert np.array_equal(valid, pixels > -32764)
 
 
 def test_each_band_has_its_stretch():
@@ -100,7 +123,7 @@ def test_what_is_no_image_is_named(tmp_path, content):
     path = tmp_path / "bad.tif"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(OrbitileError, match=r"bad\.tif: cannot be read as an image"), opened_raster(str(path)):
+    with pytest.raises(OrbitileError, match=r"bad\.tif: cannot be read as an? (image|file)"), opened_raster(str(path)):
         pass
 
 
@@ -273,34 +296,71 @@ def percentile_by_definition(values, percent):
     return float(enough[0])
 
 
+TYPES = ("uint8", "int8", "uint16", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+
+
+def count_values(pixels, percents=(), blocks=2, valid=None):
+    """The histogram of pixels that are fed in blocks, with as many passes as it asks for."""
+    counts, valid = ValueCounts(str(pixels.dtype), percents), np.ones(pixels.shape, bool) if valid is None else valid
+    while True:
+        for block in range(blocks):
+            counts.feed(pixels[block::blocks], valid[block::blocks])
+        if not counts.end_pass():
+            return counts.histogram
+
+
 @given(
-    st.sampled_from(["uint8", "int8", "uint16", "int16"]).flatmap(
-        lambda dtype: hnp.arrays(dtype, st.integers(1, 60), elements=hnp.from_dtype(np.dtype(dtype)))
+    st.sampled_from(TYPES).flatmap(
+        lambda dtype: hnp.arrays(
+            dtype, st.integers(1, 60), elements=hnp.from_dtype(np.dtype(dtype), allow_nan=False, allow_infinity=False)
+        )
     ),
     percents,
+    st.integers(1, 4),
 )
-def test_percentiles_of_integers_are_exact(pixels, percent):
-    histogram = Histogram(str(pixels.dtype))
-    histogram.feed(pixels[::2], np.ones(pixels[::2].shape, bool))
-    histogram.feed(pixels[1::2], np.ones(pixels[1::2].shape, bool))
+def test_percentiles_are_those_of_the_pixels(pixels, percent, blocks):
+    histogram = count_values(pixels, (percent,), blocks)
     assert histogram.count == pixels.size
     assert histogram.percentile(percent) == percentile_by_definition(pixels, percent)
 
 
-@given(hnp.arrays(np.float32, st.integers(1, 60), elements=st.floats(-1000, 1000, width=32)), percents)
-def test_percentiles_of_floats_are_close(pixels, percent):
-    low, high = float(pixels.min()), float(pixels.max())
-    histogram = Histogram("float32", low, high)
-    histogram.feed(pixels, np.ones(pixels.shape, bool))
-    tolerance = 1.01 * (high - low) / 65536 + 1e-9
-    assert histogram.percentile(percent) == pytest.approx(percentile_by_definition(pixels, percent), abs=tolerance)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint32", "int64"])
+def test_many_values_far_apart_have_exact_percentiles(dtype):
+    """Values of a thousand leading digits: far more than are refined."""
+    random = np.random.default_rng(0)
+    pixels = (random.lognormal(0, 4, 100_000) * 1e5).clip(0, 4e9).astype(dtype)
+    histogram = count_values(pixels, (0.5, 99.5))
+    assert len(histogram.values) < 70_000
+    for percent in (0, 0.5, 99.5, 100):
+        target = max(1, int(np.ceil(pixels.size * percent / 100)))
+        assert histogram.percentile(percent) == np.sort(pixels)[target - 1]
+
+
+@pytest.mark.parametrize("outlier", [1000, 1e32, -1e32, 3e38])
+def test_outliers_do_not_blur_percentiles(outlier):
+    pixels = np.linspace(0, 0.25, 10_000, dtype=np.float32)
+    expected = percentile_by_definition(pixels, 99)
+    pixels[5000] = outlier
+    assert count_values(pixels, (1, 99)).percentile(99) == pytest.approx(expected, abs=1e-4)
+
+
+def test_zeros_of_both_signs_are_one_value():
+    assert count_values(np.array([0.0, -0.0, 1.0], np.float32)).counts.tolist() == [2, 1]
+
+
+@given(hnp.arrays(np.float32, 50, elements=st.floats(-1000, 1000, width=32)), st.randoms(use_true_random=False))
+def test_the_order_of_pixels_does_not_matter(pixels, random):
+    shuffled = np.array(random.sample(pixels.tolist(), pixels.size), np.float32)
+    for ours, theirs in zip(*(vars(count_values(p, (5, 95))).values() for p in (pixels, shuffled)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_histogram_counts_valid_pixels_only():
-    histogram = Histogram("uint8")
-    histogram.feed(np.array([1, 2, 255], np.uint8), np.array([True, True, False]))
+    pixels, valid = np.array([1, 2, 255], np.uint8), np.array([True, True, False])
+    histogram = count_values(pixels, (), 1, valid)
     assert (histogram.count, histogram.percentile(100)) == (2, 2)
 
 
-def test_percentile_of_nothing():
-    assert np.isnan(Histogram("uint8").percentile(50))
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_percentile_of_nothing(dtype):
+    assert np.isnan(count_values(np.zeros(0, dtype), (50,)).percentile(50))

@@ -5,6 +5,8 @@ from io import StringIO
 from itertools import pairwise
 from xml.etree import ElementTree
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 from plan_rows import plan_row
 
@@ -21,6 +23,7 @@ from orbitile.reporting.format import format_duration, format_gpu, format_quanti
 from orbitile.reporting.time_axis import TimeAxis, busy_blocks, busy_seconds
 from orbitile.reporting.timeline import pack_lanes
 from orbitile.stages.report import report
+from orbitile.tables.parquet import write_table
 from orbitile.tables.plan import PlanGroup, PlanOrigin, UnplannedScene, write_plan
 
 NOON = 1767268800
@@ -387,3 +390,42 @@ def test_quantities(value, said):
 
 def test_no_gpu_is_not_zero():
     assert (format_gpu(0.0, "%"), format_gpu(float("nan"), "%")) == ("0 %", "no GPU")
+
+
+def write_scenes(path, scenes):
+    write_table(pd.DataFrame(dict(scene=scenes), dtype=str), pa.schema([pa.field("scene", pa.string())]), path)
+
+
+def test_nothing_found_at_all_is_loud(results):
+    write_scenes(results / "catalogue" / "craters.parquet", [])
+    page = made(results)[0]
+    assert "NOTHING WAS FOUND in 2 scenes. Likely: " in page
+    assert page.index("NOTHING WAS FOUND") < page.index("Nothing was left out")
+
+
+def test_scenes_without_a_result_are_named(results):
+    write_scenes(results / "catalogue" / "craters.parquet", ["scene_a"])
+    page = made(results)[0]
+    assert "Nothing was found in 1 scene: scene_b" in page
+    assert "NOTHING" not in page
+
+
+def test_warnings_are_shown_and_escaped(results):
+    rows = [plan_row(f"scene_{name}", name, warnings=[HOSTILE]) for name in "ab"]
+    groups = [PlanGroup(name, [], [], "v", 1.0) for name in "ab"]
+    write_plan(rows, groups, [], PlanOrigin("", "", "", DETECTION), results / "plan.parquet")
+    page = made(results)[0]
+    assert "Warnings about 2 scenes" in page
+    assert page.count("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &lt;b&gt;") == 2
+    assert "<script" not in page
+
+
+def test_of_many_warnings_the_first_are_shown(results, monkeypatch):
+    monkeypatch.setattr("orbitile.reporting.summary.WARNINGS_SHOWN", 1)
+    rows = [plan_row(f"scene_{name}", name, warnings=[f"doubt {name}"]) for name in "ab"]
+    groups = [PlanGroup(name, [], [], "v", 1.0) for name in "ab"]
+    write_plan(rows, groups, [], PlanOrigin("", "", "", DETECTION), results / "plan.parquet")
+    page = made(results)[0]
+    assert "Warnings about 2 scenes, the first 1 of 2; warnings.csv holds all" in page
+    assert "doubt a" in page
+    assert "doubt b" not in page

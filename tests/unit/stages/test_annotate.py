@@ -3,9 +3,11 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
 from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX
 from orbitile.stages.annotate import COLOURS, annotate_craters
+from orbitile.tables.craters import CraterTable
 from orbitile.tables.rasters import write_rasters
 
 MOON_M = 1737400.0
@@ -24,8 +26,8 @@ def drawn(tmp_path):
         for name, rows in (("found", detected), ("truth", truth)):
             path = tmp_path / f"{name}.csv"
             path.write_text("\n".join(["lon,lat,diam_km", *(",".join(map(str, row)) for row in rows or [])]))
-            paths.append(None if rows is None else str(path))
-        annotate_craters(str(tmp_path / "rasters.parquet"), "a", *paths, CRITERIA, str(tmp_path / "a.png"))
+            paths.append(None if rows is None else CraterTable(str(path)))
+        annotate_craters(str(tmp_path / "rasters.parquet"), "a", tuple(paths), CRITERIA, str(tmp_path / "a.png"))
         return np.array(Image.open(tmp_path / "a.png").convert("RGB"))
 
     return run
@@ -71,3 +73,17 @@ def test_only_the_scene_asked_for_is_drawn(raster, drawn):
 def test_large_scenes_are_shrunk(raster, drawn, scales):
     rows = [raster(np.ones((20, round(500_000 / scale)), np.uint8), scale_m=scale) for scale in scales]
     assert drawn(rows, []).shape[1] <= LARGEST_PX
+
+
+def test_without_a_map_only_the_craters_of_the_scene_are_drawn(raster, tmp_path):
+    write_rasters([raster(GREY, crs="IAU_2015:30110")], tmp_path / "rasters.parquet")
+    x = [k * 4000 / DEGREE_M for k in (1, 4)]
+    path, place = tmp_path / "craters.csv", -5000 / DEGREE_M
+    path.write_text(f"scene,lon,lat,diam_km\na,{x[0]},{place},3\nb,{x[1]},{place},3\n")
+    tables = CraterTable(str(path)), None
+    annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
+    image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert places(image, "found")[1].mean() == pytest.approx(40, abs=3)
+    path.write_text(f"lon,lat,diam_km\n{x[0]},{place},3\n")
+    with pytest.raises(OrbitileError, match=r"craters\.csv: has no column scene"):
+        annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
 from orbitile.stages.evaluate import evaluate_catalogue
 from orbitile.tables.coverage import lies_on_data
-from orbitile.tables.craters import Craters
+from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.rasters import write_rasters
 
 MOON_M = 1737400.0
@@ -27,7 +28,7 @@ def judged(raster, tmp_path):
         )
         for name, rows in (("found", detected), ("truth", truth)):
             (tmp_path / f"{name}.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in rows)]))
-        tables = [str(tmp_path / f"{name}.csv") for name in ("found", "truth")]
+        tables = [str(tmp_path / "found.csv"), CraterTable(str(tmp_path / "truth.csv"))]
         outputs = str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")
         evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
         return json.loads((tmp_path / "metrics.json").read_text())
@@ -111,3 +112,72 @@ def test_the_far_side_is_not_covered(raster):
     )
     craters = Craters(np.array([0.0, 180, 10]), np.array([0.0, 0, 5]), np.ones(3))
     assert lies_on_data(craters.lon, craters.lat, [scene], CRITERIA.radius_m).tolist() == [True, False, True]
+
+
+@pytest.fixture
+def judged_in_pixels(raster, tmp_path):
+    """Judges craters of the scenes a and b in pixel coordinates, each of 100 x 100 pixels of 100 m."""
+
+    def run(truth, detected="scene,lon,lat,diam_km\n", scenes="ab"):
+        rows = [raster(np.ones((100, 100), np.uint8), name, crs="IAU_2015:30110") for name in scenes]
+        write_rasters(rows, tmp_path / "rasters.parquet")
+        for name, text in (("found", detected), ("truth", truth)):
+            (tmp_path / f"{name}.csv").write_text(text)
+        evaluate_catalogue(
+            str(tmp_path / "found.csv"), CraterTable(str(tmp_path / "truth.csv")), [str(tmp_path / "rasters.parquet")],
+            CRITERIA, str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"), unmapped_scenes=len(scenes),
+        )  # fmt: skip
+        return json.loads((tmp_path / "metrics.json").read_text())
+
+    return run
+
+
+PLACE = f"{5000 / DEGREE_M},{-5000 / DEGREE_M},2"
+IN_PIXELS = "50,50,20"
+
+
+@pytest.mark.parametrize(
+    ("truth", "hits"),
+    [
+        (f"scene,lon,lat,diam_km\na,{PLACE}\n", 1),
+        (f"scene,lon,lat,diam_km\nb,{PLACE}\n", 0),
+        (f"lon,lat,diam_km,scene\n{PLACE},a\n{PLACE},b\n", 1),
+        (f"scene,col_px,row_px,diameter_px\na,{IN_PIXELS}\n", 1),
+        (f"scene,x_px,y_px,diam_px\nb,{IN_PIXELS}\n", 0),
+    ],
+)
+def test_without_a_map_craters_belong_to_their_scene(judged_in_pixels, truth, hits):
+    """The only detection lies on the scene a; a crater at the same place of b is another."""
+    metrics = judged_in_pixels(truth, f"scene,lon,lat,diam_km\na,{PLACE}\n")
+    assert (metrics["n_found"], metrics["n_matched"]) == (1, hits)
+    assert metrics["n_truth"] == truth.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "message"),
+    [
+        (f"lon,lat,diam_km\n{PLACE}\n", r"truth\.csv: has no column scene, but the 2 images of this run have no map"),
+        (f"scene,lon,lat,diam_km\na.tif,{PLACE}\n", "column scene names no scene of this run, but a.tif"),
+        (f"scene,lon,lat,diam_km\na,{PLACE}\n,{PLACE}\n", "line 3: column scene is empty; name the scene"),
+    ],
+)
+def test_without_a_map_each_crater_needs_its_scene(judged_in_pixels, truth, message):
+    with pytest.raises(OrbitileError, match=message):
+        judged_in_pixels(truth)
+
+
+def test_a_lone_scene_needs_no_column(judged_in_pixels):
+    detected = f"scene,lon,lat,diam_km\na,{PLACE}\n"
+    assert judged_in_pixels(f"lon,lat,diam_km\n{PLACE}\n", detected, "a")["n_matched"] == 1
+    assert judged_in_pixels(f"scene,lon,lat,diam_km\na,{PLACE}\nb,{PLACE}\n", detected, "a")["n_truth"] == 1
+
+
+def test_on_a_map_the_position_decides(judged, tmp_path):
+    judged([(1, 1, 5)], [(1, 1, 5)])
+    (tmp_path / "truth.csv").write_text("lon,lat,diam_km,scene\n1,1,5,another\n")
+    truth, outputs = (
+        CraterTable(str(tmp_path / "truth.csv")),
+        (str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")),
+    )
+    evaluate_catalogue(str(tmp_path / "found.csv"), truth, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
+    assert json.loads((tmp_path / "metrics.json").read_text())["n_matched"] == 1

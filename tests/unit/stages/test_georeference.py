@@ -11,7 +11,7 @@ from images import planned_row
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import file_version
+from orbitile.base.versions import file_version
 from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.jobs.pieces import JobWork
 from orbitile.space.bodies import find_body
@@ -229,3 +229,27 @@ def test_a_scene_without_its_cube_fails_and_the_others_are_made(geotiff, tmp_pat
         georeference([scene, lost], AS_IT_IS, str(tmp_path / "rasters"), str(out), JobWork())
     georeference([scene, lost], AS_IT_IS, str(tmp_path / "rasters"), str(out), JobWork(allow_failures=True))
     assert [row.scene for row in read_rasters(out)] == ["a"]
+
+
+def test_a_stretch_of_another_run_warns_in_the_table_too_when_nothing_is_done_again(geotiff, run, speckle, caplog):
+    path = geotiff(speckle.astype(np.uint16) * 16)
+    stretched = onto(None, (0.5, 99.5), (57, 217))
+    row = run(path, stretched)
+    low, high = run(path, onto(None, (0.5, 99.5))).low[0], run(path, onto(None, (0.5, 99.5))).high[0]
+    (warning,) = row.warnings
+    assert f"leave stretch_values out, or set it to [{low:g}, {high:g}], its 0.5 and 99.5 %" in warning
+    assert f"scene a: {warning}" in caplog.messages
+    assert run(path, stretched).warnings == row.warnings
+
+
+def test_bands_are_named_in_warnings(geotiff, run, speckle):
+    row = run(geotiff(np.stack([speckle, np.full_like(speckle, 7)])), onto(None, (0.5, 99.5)))
+    assert row.warnings == ["band 2: all of its pixels have the value 7: nothing can be found in it"]
+
+
+def test_one_hot_pixel_changes_no_percentile(geotiff, run, speckle):
+    pixels = (speckle / 1000).astype(np.float32)
+    plain = run(geotiff(pixels), onto(None, (0.5, 99.5)))
+    pixels[7, 7] = 1e32
+    hot = run(geotiff(pixels, "hot.tif"), onto(None, (0.5, 99.5)))
+    assert (hot.low, hot.high, hot.warnings) == (plain.low, plain.high, [])

@@ -277,7 +277,7 @@ def test_a_second_run_searches_what_is_missing(tables, network, detect, every_ro
     paths = tables()
     first = detect(paths)
     network.seen.clear()
-    (missing,) = (tmp_path / "work" / "infer" / "a").glob("100m-40-79-*")
+    (missing,) = (tmp_path / "work" / "infer" / "a").glob("100m-40-79-*.parquet")
     missing.unlink()
     work = JobWork()
     assert detect(paths, work=work).equals(first)
@@ -402,7 +402,7 @@ def test_a_raster_that_has_gone_is_named(tables, network, detect):
     paths = tables()
     (row,) = read_rasters(paths[1])
     write_rasters([replace(row, path="gone.tif")], paths[1])
-    with pytest.raises(OrbitileError, match=r"its raster gone\.tif is missing"):
+    with pytest.raises(OrbitileError, match=r"its file gone\.tif is missing"):
         detect(paths)
 
 

@@ -48,7 +48,7 @@ def test_tables_read_back(detections, tmp_path, count):
 def test_what_is_no_table_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "a.parquet").write_bytes(content)
-    with pytest.raises(OrbitileError, match=r"a\.parquet: not a readable table .*; delete it and run again"):
+    with pytest.raises(OrbitileError, match=r"a\.parquet: not a readable table .*run again"):
         read_table(tmp_path / "a.parquet")
 
 
@@ -66,5 +66,5 @@ def test_rasters_that_have_gone_are_named(raster, tmp_path):
     row = raster(GREY)
     write_rasters([row], tmp_path / "rasters.parquet")
     (tmp_path / "a-100.tif").unlink()
-    with pytest.raises(OrbitileError, match=r"rasters\.parquet: its raster .*a-100\.tif is missing"):
+    with pytest.raises(OrbitileError, match=r"rasters\.parquet: its file .*a-100\.tif is missing"):
         read_rasters(tmp_path / "rasters.parquet")

@@ -94,7 +94,7 @@ def test_bands_as_numbers_of_a_parquet_table(tmp_path, bands, expected):
 
 @pytest.mark.parametrize("word", ["0", "-1"])
 def test_bands_are_counted_from_1(scenes, word):
-    message = rf"scenes\.csv: scene a: bands '1 {word}': band {word} is not a band number; bands are counted from 1"
+    message = rf"scenes\.csv: line 2: bands '1 {word}': band {word} is not a band number; bands are counted from 1"
     with pytest.raises(OrbitileError, match=message):
         read_scene_table(scenes(f"scene,path,bands\na,images/a.tif,1 {word}\n"))
 
@@ -102,16 +102,16 @@ def test_bands_are_counted_from_1(scenes, word):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is not a readable scene table"),
+        ("", "is empty; a table begins with a line of column names"),
         ("scene,path\n", "has no rows"),
         ("scene\na\n", "column path is missing"),
         ("name,file\na,images/a.tif\n", "column path, scene is missing"),
         ("scene,path,note\na,images/a.tif,x\n", "column note is unknown"),
-        ("scene,path\na b,images/a.tif\n", r"scene \['a b'\] is not a plain name"),
-        ("scene,path\n,images/a.tif\n", r"scene \[''\] is not a plain name"),
-        ("scene,path,group\na,images/a.tif,../x\n", r"group \['../x'\] is not a plain name"),
-        ("scene,path\na,images/a.tif\na,images/b.tif\n", r"scene \['a'\] is listed more than once"),
-        ("scene,path\na,images/{a}.tif\n", "scene a: path '.*' contains braces or line breaks"),
+        ("scene,path\na b,images/a.tif\n", "line 2: scene 'a b' is not a plain name"),
+        ("scene,path\n,images/a.tif\n", "line 2: scene '' is not a plain name"),
+        ("scene,path,group\na,images/a.tif,../x\n", "line 2: group '../x' is not a plain name"),
+        ("scene,path\na,images/a.tif\na,images/b.tif\n", "line 3: scene 'a' is listed more than once"),
+        ("scene,path\na,images/{a}.tif\n", "line 2: scene a: path '.*' contains braces or line breaks"),
     ],
 )
 def test_faults_name_the_table_and_the_row(scenes, text, message):
@@ -125,5 +125,5 @@ def test_no_table(tmp_path):
 
 
 def test_a_table_of_another_format(scenes):
-    with pytest.raises(OrbitileError, match=r"scenes\.parquet: is not a readable scene table"):
+    with pytest.raises(OrbitileError, match=r"scenes\.parquet: not a readable Parquet file"):
         read_scene_table(scenes("scene,path\n", "scenes.parquet"))

@@ -97,5 +97,5 @@ def test_neighbours_across_the_antimeridian(scene, around, factor):
 
 def test_a_raster_beside_that_has_gone_is_named(scene, around, tmp_path):
     a, b = scene("a", 5, 3, "b"), scene("b", 15, 3)
-    with pytest.raises(OrbitileError, match=r"1\.parquet: its raster gone\.tif is missing"):
+    with pytest.raises(OrbitileError, match=r"1\.parquet: its file gone\.tif is missing"):
         around([a], [replace(b, path="gone.tif")])

@@ -1,3 +1,6 @@
+import sqlite3
+from contextlib import closing
+
 import geopandas
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,6 +12,7 @@ from orbitile.features.shapes.detection_shapes import VectorStyle, detection_sha
 from orbitile.space.bodies import lies_on
 from orbitile.tables.detections import DETECTIONS
 from orbitile.tables.features import LINES, POLYGONS
+from orbitile.tables.layers import layer_map, read_layers
 from orbitile.tables.vectors import GEOREF_COLUMNS, SHAPEFILE_NAMES, write_vectors
 
 
@@ -37,6 +41,19 @@ def test_written_vectors_read_back(frame, moon, tmp_path, suffix):
     assert shapely.area(shapely.symmetric_difference(found.geometry.values, frame.geometry.values)).max() < 1e-9
     assert lies_on(found.crs, moon)
     assert found.crs.is_geographic
+
+
+def test_the_geopackage_states_its_reference_system_without_an_authority(frame, moon, tmp_path):
+    """QGIS takes the definition only then; see tests/clients."""
+    write_vectors(frame, tmp_path / "craters")
+    with closing(sqlite3.connect(tmp_path / "craters.gpkg")) as database:
+        query = "SELECT organization, definition FROM gpkg_spatial_ref_sys JOIN gpkg_contents USING (srs_id)"
+        ((organisation, definition),) = database.execute(query).fetchall()
+    assert organisation == "NONE"
+    assert "IAU" not in definition and "SPHEROID" in definition
+    (layer,) = read_layers(tmp_path / "craters.gpkg").values()
+    assert layer_map(layer, "craters.gpkg", moon)
+    assert read_back(tmp_path / "craters", "parquet").crs.to_authority() == ("IAU_2015", "30100")
 
 
 def test_aliases_tell_the_names_of_a_shapefile_s_fields(frame, tmp_path):

@@ -14,6 +14,7 @@ from ultralytics.data.utils import check_det_dataset
 
 from orbitile.base.errors import OrbitileError
 from orbitile.rasters.stretch import FILL
+from orbitile.tables.craters import CraterTable
 from orbitile.tables.rasters import read_rasters, write_rasters
 from orbitile.training.brightness import use_band_brightness
 from orbitile.training.detector_tiles import TileDrawing, draw_tiles, yolo_labels
@@ -114,7 +115,7 @@ def ground(raster, tmp_path):
 
 
 def drawn(folder, chosen=DRAWING):
-    files = [str(folder / "rasters.parquet")], str(folder / "craters.csv")
+    files = [str(folder / "rasters.parquet")], CraterTable(str(folder / "craters.csv"))
     draw_tiles(*files, chosen, MOON_M, str(folder / "tiles"), str(folder / "tiles.parquet"))
     return pd.read_parquet(folder / "tiles.parquet")
 
@@ -232,3 +233,21 @@ def test_all_bands_are_brightened_alike(bands):
     changed = steps(dict(img=image.copy()))["img"] / image
     assert changed.std() < 0.02
     assert (min(factors), max(factors)) == (pytest.approx(0.5, abs=0.15), pytest.approx(1.5, abs=0.15))
+
+
+def test_without_a_map_tiles_learn_the_craters_of_their_scene(ground, raster):
+    """The scene b holds no crater, but lies where those of a do; nothing tells their places apart."""
+    folder = ground()
+    rows = read_rasters(folder / "rasters.parquet")
+    write_rasters([*rows, raster(np.full((200, 200), 50, np.uint8), "b", scale_m=1000.0)], folder / "rasters.parquet")
+    header, *craters = (folder / "craters.csv").read_text().splitlines()
+    inputs = [str(folder / "rasters.parquet")], CraterTable(str(folder / "craters.csv")), drawing(), MOON_M
+    outputs = str(folder / "tiles"), str(folder / "tiles.parquet")
+    with pytest.raises(OrbitileError, match=r"craters\.csv: has no column scene, but the 2 images"):
+        draw_tiles(*inputs, *outputs, unmapped_scenes=2)
+    text = "\n".join([header + ",scene", *(f"{line},{rows[0].scene}" for line in craters)])
+    (folder / "craters.csv").write_text(text)
+    draw_tiles(*inputs, *outputs, unmapped_scenes=2)
+    labels = pd.read_parquet(folder / "tiles.parquet").groupby("scene")["craters"].sum()
+    assert labels[rows[0].scene] > 0
+    assert labels["b"] == 0

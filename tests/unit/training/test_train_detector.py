@@ -17,6 +17,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
 from orbitile.inference.models.load import load_network
 from orbitile.inference.models.weights import load_tensors
+from orbitile.tables.craters import CraterTable
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.training import train_detector as training
 from orbitile.training.detector_tiles import TileDrawing, draw_tiles
@@ -42,7 +43,7 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "moon", 474, str(SCENE), scene.crs.to_wkt(), list(scene.transform)[:6], *size, 1, [60], [220], ""
         )
     write_rasters([row], folder / "rasters.parquet")
-    craters = str(DEMO / "craters.csv")
+    craters = CraterTable(str(DEMO / "craters.csv"))
     draw_tiles([str(folder / "rasters.parquet")], craters, DRAWING, 1737400, str(folder), str(folder / "tiles.parquet"))
     return folder
 
@@ -53,6 +54,27 @@ class StopAfterFirstEpoch(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith("epoch 1 "):
             raise KeyboardInterrupt
+
+
+def test_a_training_that_was_interrupted_ends_in_the_same_weights(trained: tuple[Path, list[str]], tmp_path: Path):
+    """To the byte: its state is kept in full, and an epoch's random numbers are those of the epoch."""
+    folder, _ = trained
+    train_detector(str(folder), RECIPE, **{name: str(tmp_path / file) for name, file in OUTPUTS.items()})
+    assert sha256(tmp_path / "model.safetensors") == sha256(folder / "model.safetensors")
+    without_hours = [json.loads((place / "metrics.json").read_text()) | dict(hours=0) for place in (tmp_path, folder)]
+    assert without_hours[0] == without_hours[1]
+
+
+def test_epochs_that_were_lost_are_not_counted_twice(tiles: Path, tmp_path: Path):
+    """A kill between ultralytics' table of epochs and its checkpoint leaves a row of an epoch that is made again."""
+    recipe = replace(RECIPE, seed=7)
+    work = training._work_folder(TrainingData.of(tiles), recipe)
+    work.mkdir()
+    (work / "results.csv").write_text("epoch,time,metrics/mAP50-95(B)\n1,1,0.9\n2,2,0.8\n")
+    (work / "weights").mkdir()
+    (work / "weights" / "last.pt").write_bytes(b"torn")
+    train_detector(str(tiles), recipe, **{name: str(tmp_path / file) for name, file in OUTPUTS.items()})
+    assert json.loads((tmp_path / "metrics.json").read_text())["epochs"] == 2
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +152,7 @@ def tiles_of_bands(tmp_path: Path) -> Callable[[int], Path]:
         )
         write_rasters([row], tmp_path / "rasters.parquet")
         drawing = replace(DRAWING, tile_px={474: 64})
-        rasters, craters = [str(tmp_path / "rasters.parquet")], str(DEMO / "craters.csv")
+        rasters, craters = [str(tmp_path / "rasters.parquet")], CraterTable(str(DEMO / "craters.csv"))
         draw_tiles(rasters, craters, drawing, 1737400, str(tmp_path), str(tmp_path / "tiles.parquet"))
         return tmp_path
 

@@ -1,13 +1,25 @@
 """The settings of a run (config/config.yaml), checked before any job runs."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
 from orbitile.base.names import NAME_PATTERN, parse_band
 from orbitile.inference.models.families import FAMILIES, outputs_masks
 from orbitile.pipeline import DETECTION, SEGMENTATION
@@ -20,11 +32,60 @@ Margin = Literal["auto", "never", "always"]
 Shape = Literal["box", "circle"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
+SELF_CHECKED = ("body", "bands")
+"""Settings of several types, which say themselves what they allow."""
+FAULTS_SHOWN = 8
+"""Faults in a message."""
+LARGEST_BAND = 65_535
+"""Bands of an image that GDAL can open."""
+LONGEST_TEXT, LONGEST_PATH = 200, 4096
+"""Characters of names and of paths of files."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Characters that names, paths and messages of one line have no use for."""
+
+
+def _holds_truth_value(value: object) -> bool:
+    """Tell whether a value, or one in a list of values, is true or false, which to Python are numbers."""
+    if isinstance(value, list | tuple):
+        return any(map(_holds_truth_value, value))
+    return isinstance(value, bool)
+
+
+def _bounded_band(value: object) -> int | str:
+    band = parse_band(value)
+    if isinstance(band, int) and band > LARGEST_BAND:
+        raise ValueError(f"band {band} given; allowed is at most {LARGEST_BAND}")
+    return band if isinstance(band, int) else _printable(band)
+
+
+def _printable(text: str) -> str:
+    if len(text) > LONGEST_TEXT or CONTROL.search(text):
+        raise ValueError(f"{shortened(text)} given; allowed are at most {LONGEST_TEXT} printable characters")
+    return text
+
+
+def _printable_path(path: Path) -> Path:
+    if len(str(path)) > LONGEST_PATH or CONTROL.search(str(path)):
+        raise ValueError(f"{shortened(str(path))} given; a path has at most {LONGEST_PATH} printable characters")
+    return path
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Passes = Annotated[int, Field(ge=1, le=100_000)]
+BatchSize = Annotated[int, Field(ge=1, le=4096)]
+BlockSide = Annotated[float, Field(ge=0.001, le=90)]
+LearningRate = Annotated[float, Field(gt=0, le=10)]
+ChannelMean = Annotated[float, Field(ge=-1000, le=1000)]
+ChannelDeviation = Annotated[float, Field(ge=1e-6, le=1000)]
+PixelValue = Annotated[float, Field(ge=-1e38, le=1e38)]
+Percentile = Annotated[float, Field(ge=0, le=100)]
+GroundSampleDistance = Annotated[float, Field(gt=1e-4, le=1e6)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_printable)]
+FilePath = Annotated[Path, AfterValidator(_printable_path)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-BandName = Annotated[int | str, BeforeValidator(parse_band)]
+BandName = Annotated[int | str, BeforeValidator(_bounded_band)]
 
 
 class Section(BaseModel):
@@ -32,17 +93,31 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_values_are_no_numbers(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[info.field_name].annotation if info.field_name else None
+        values = list(value.values()) if get_origin(annotation) is dict and isinstance(value, dict) else value
+        if annotation is not bool and info.field_name not in SELF_CHECKED and _holds_truth_value(values):
+            raise ValueError(f"{shortened(repr(value))} given; true and false are no values of this key")
+        return value
+
 
 class ScaleSettings(Section):
     """One ground sample distance at which the network searches every scene."""
 
-    gsd_m: float = Field(gt=0, description="Ground sample distance in metres per pixel.")
-    tile_px: int = Field(default=512, ge=32, description="Side of a tile in pixels, a multiple of 32.", multiple_of=32)
-    overlap_px: int = Field(default=128, ge=0, description="Overlap of neighbouring tiles in pixels.")
-    min_object_px: float = Field(default=5, ge=0, description="Smaller detections (pixels across) are dropped.")
+    gsd_m: GroundSampleDistance = Field(description="Ground sample distance in metres per pixel.")
+    tile_px: int = Field(
+        default=512, ge=32, le=8192, description="Side of a tile in pixels, a multiple of 32.", multiple_of=32
+    )
+    overlap_px: int = Field(default=128, ge=0, le=4096, description="Overlap of neighbouring tiles in pixels.")
+    min_object_px: float = Field(
+        default=5, ge=0, le=8192, description="Smaller detections (pixels across) are dropped."
+    )
     max_object_px: float | None = Field(
         default=None,
         gt=0,
+        le=8192,
         description="Larger detections (pixels across) are left to a coarser scale. Default: overlap_px - 8, "
         "the largest that is always complete in a tile.",
     )
@@ -84,11 +159,11 @@ SIZE_SLACK_PX = 2
 class GeoreferencingSettings(Section):
     """How images that are not map-projected are georeferenced."""
 
-    kernels: Path | None = Field(
+    kernels: FilePath | None = Field(
         default=None,
         description="Of scenes that name none: a meta-kernel, a folder of kernels, or a camera model (.json).",
     )
-    elevation: Path | None = Field(
+    elevation: FilePath | None = Field(
         default=None, description="GeoTIFF of heights over the body's sphere to project onto; null: the ellipsoid."
     )
     polar_latitude: float = Field(
@@ -99,7 +174,7 @@ class GeoreferencingSettings(Section):
         default="auto", description="auto: ISIS, where its programs are on the PATH."
     )
     isis_web: bool = Field(default=False, description="Whether ISIS asks the web service of USGS for its kernels.")
-    isis_shape: Path | None = Field(default=None, description="Shape model for ISIS: a cube of radii.")
+    isis_shape: FilePath | None = Field(default=None, description="Shape model for ISIS: a cube of radii.")
     order: Literal["resolution", "incidence"] = Field(
         default="resolution", description="What decides which strip of a mosaic is on top."
     )
@@ -114,28 +189,28 @@ class GeoreferencingSettings(Section):
 class ModelSettings(Section):
     """The network that detects objects in tiles, or maps classes pixel by pixel."""
 
-    weights: Path = Field(description="Weights: .safetensors of Orbitile, an ultralytics .pt, or a state dict.")
+    weights: FilePath = Field(description="Weights: .safetensors of Orbitile, an ultralytics .pt, or a state dict.")
     sha256: Sha256 = Field(description="SHA-256 of the weights file; nothing is loaded unless it agrees.")
-    family: str = Field(default="yolo", description="yolo finds objects, segmentation maps pixels.")
-    network: str | None = Field(default=None, description="Of a state dict: deeplabv3_resnet50, unet:resnet18 ...")
-    classes: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="Of a state dict: names of its outputs."
+    family: Text = Field(default="yolo", description="yolo finds objects, segmentation maps pixels.")
+    network: Text | None = Field(default=None, description="Of a state dict: deeplabv3_resnet50, unet:resnet18 ...")
+    classes: tuple[Text, ...] | None = Field(
+        default=None, min_length=1, max_length=1000, description="Of a state dict: names of its outputs."
     )
-    mean: tuple[float, ...] | None = Field(
-        default=None, description="Of a state dict: of each channel, of grey values 0..1."
+    mean: tuple[ChannelMean, ...] | None = Field(
+        default=None, max_length=1000, description="Of a state dict: of each channel, of grey values 0..1."
     )
-    std: tuple[float, ...] | None = Field(
-        default=None, description="Of a state dict: as `mean`; values less mean, over std."
+    std: tuple[ChannelDeviation, ...] | None = Field(
+        default=None, max_length=1000, description="Of a state dict: as `mean`; values less mean, over std."
     )
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
+    device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
     precision: Precision = Field(
         default="auto", description="float32, float16 or bfloat16; auto: float32 on the CPU, else half."
     )
     compile: bool = Field(
         default=False, description="Whether torch.compile makes the network faster; it takes minutes first."
     )
-    batch: int | None = Field(
-        default=None, ge=1, description="Tiles in a pass; null: 8 on the CPU, on a GPU what fits."
+    batch: BatchSize | None = Field(
+        default=None, description="Tiles in a pass; null: 8 on the CPU, on a GPU what fits."
     )
     score_threshold: Share = Field(default=0.05, description="Detections of a lower score are not kept at all.")
 
@@ -157,7 +232,7 @@ class SuppressionSettings(Section):
     class_aware: bool = Field(default=True, description="Whether only boxes of one class suppress each other.")
     shape: Shape = Field(default="box", description="box or circle: the shapes whose overlap is computed.")
     rings: int | None = Field(
-        default=None, ge=1, description="Rings of neighbouring groups that the suppression of a group may read."
+        default=None, ge=1, le=16, description="Rings of neighbouring groups that the suppression of a group may read."
     )
 
 
@@ -168,18 +243,18 @@ class MappingSettings(Section):
         default=None, description="Probability from which on a pixel counts; null: what the weights state, else 0.5."
     )
     min_area_m2: float = Field(
-        default=150, ge=0, description="Smaller polygons are dropped: square metres on the ground."
+        default=150, ge=0, le=1e15, description="Smaller polygons are dropped: square metres on the ground."
     )
     spur_px: float = Field(
         default=8, ge=0, le=40, description="Side branches of centre lines shorter than this are pruned."
     )
-    inside: Path | None = Field(
+    inside: FilePath | None = Field(
         default=None, description="Polygons (any vector file): features outside them are dropped."
     )
-    outside: Path | None = Field(
+    outside: FilePath | None = Field(
         default=None, description="Polygons (any vector file): features inside them are dropped."
     )
-    seams: Path | None = Field(
+    seams: FilePath | None = Field(
         default=None, description="Seams of the mosaic (lines or polygons): features along them are dropped."
     )
     edge_px: float = Field(
@@ -190,14 +265,16 @@ class MappingSettings(Section):
 class LabelSettings(Section):
     """How vector files of labels are read, for training and for evaluation."""
 
-    width_field: str = Field(
+    width_field: Text = Field(
         default="width", description="Column of lines: tiny, small, medium, large, huge, or pixels."
     )
-    class_field: str | None = Field(
+    class_field: Text | None = Field(
         default=None, description="Column that names the class; null where there is only one."
     )
-    buffers_px: dict[Literal["tiny", "small", "medium", "large", "huge"], Annotated[float, Field(gt=0)]] = Field(
-        default={}, description="Half the width in pixels that lines of a width class get, instead of the defaults."
+    buffers_px: dict[Literal["tiny", "small", "medium", "large", "huge"], Annotated[float, Field(gt=0, le=1000)]] = (
+        Field(
+            default={}, description="Half the width in pixels that lines of a width class get, instead of the defaults."
+        )
     )
 
 
@@ -210,27 +287,51 @@ class VectorSettings(Section):
     vertices: int = Field(default=128, ge=100, le=1000, description="Vertices of a circle or an ellipse.")
 
 
+class CraterColumnSettings(Section):
+    """Which columns of a crater table hold what, where they have none of the usual names."""
+
+    lon: Text | None = Field(default=None, description="Column of longitudes: degrees east.")
+    lat: Text | None = Field(default=None, description="Column of latitudes: degrees north.")
+    diameter_km: Text | None = Field(default=None, description="Column of diameters in kilometres.")
+    diameter_m: Text | None = Field(default=None, description="Column of diameters in metres, instead.")
+    scene: Text | None = Field(default=None, description="Column that names the scene of each crater.")
+
+
 class EvaluationSettings(Section):
     """How the catalogue or map is compared with the truth."""
 
-    truth: Path | None = Field(
+    truth: FilePath | None = Field(
         default=None, description="Table of true craters, or vector file of true lines or polygons."
     )
+    columns: CraterColumnSettings = CraterColumnSettings()
     iou_threshold: Share = Field(default=0.3, description="Least IoU of a found and a true crater that match.")
     min_diameter_px: float = Field(
-        default=10, ge=0, description="Smallest diameter judged, in pixels of the finest scale."
+        default=10, ge=0, le=100_000, description="Smallest diameter judged, in pixels of the finest scale."
     )
     tolerance_m: float | None = Field(
         default=None,
         gt=0,
+        le=1e6,
         description="Largest distance, in metres, of matching lines; null: 3 px of the finest scale.",
+    )
+
+
+class AccessSettings(Section):
+    """Which files on this machine images may refer to."""
+
+    folders: tuple[FilePath, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="Folders, besides an image's own, with files that images refer to: sources of virtual rasters, "
+        "links, labels.",
     )
 
 
 class AnnotationSettings(Section):
     """What pictures of scenes show."""
 
-    craters: Path | None = Field(default=None, description="Crater table to draw; null draws this run's catalogue.")
+    craters: FilePath | None = Field(default=None, description="Crater table to draw; null draws this run's catalogue.")
+    columns: CraterColumnSettings = CraterColumnSettings()
 
 
 class AugmentationSettings(Section):
@@ -248,24 +349,25 @@ class AugmentationSettings(Section):
 class DetectorTrainingSettings(Section):
     """How `train_detector` makes weights from the run's scenes and a crater table."""
 
-    craters: Path = Field(description="Table of craters to learn (CSV or Parquet): lon, lat, diameter.")
-    start_from: str = Field(
+    craters: FilePath = Field(description="Table of craters to learn (CSV or Parquet): lon, lat, diameter.")
+    columns: CraterColumnSettings = CraterColumnSettings()
+    start_from: Annotated[str, Field(max_length=LONGEST_PATH)] = Field(
         default="yolo11n.yaml", description="An ultralytics network (.yaml), or weights to go on from."
     )
-    tiles_per_scale: dict[float, int] = Field(description="How many tiles to draw at each gsd_m of `scales`.")
+    tiles_per_scale: dict[GroundSampleDistance, Annotated[int, Field(ge=0, le=10_000_000)]] = Field(
+        description="How many tiles to draw at each gsd_m of `scales`."
+    )
     min_visible: Share = Field(
         default=0.6, description="A cut crater is labelled if this share of its box is in the tile."
     )
-    block_deg: float = Field(
-        default=30, gt=0, le=90, description="Side of the squares dealt out to training and validation."
-    )
+    block_deg: BlockSide = Field(default=30, description="Side of the squares dealt out to training and validation.")
     validation_share: Share = Field(default=0.15, description="Share of the squares kept for validation.")
-    epochs: int = Field(default=100, ge=1, description="Passes over the tiles.")
-    batch: int = Field(default=16, ge=1, description="Tiles per step.")
-    learning_rate: float = Field(default=0.002, gt=0, description="Highest learning rate; it falls along a cosine.")
+    epochs: Passes = Field(default=100, description="Passes over the tiles.")
+    batch: BatchSize = Field(default=16, description="Tiles per step.")
+    learning_rate: LearningRate = Field(default=0.002, description="Highest learning rate; it falls along a cosine.")
     optimizer: Literal["AdamW", "SGD", "MuSGD"] = Field(default="AdamW", description="Optimiser of ultralytics.")
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
-    seed: int = Field(default=0, ge=0, description="Seed of tile drawing and of training.")
+    device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
+    seed: Seed = Field(default=0, description="Seed of tile drawing and of training.")
     augmentation: AugmentationSettings = AugmentationSettings()
 
 
@@ -274,11 +376,11 @@ class PixelAugmentationSettings(Section):
 
     clahe: Share = Field(default=0.5, description="Probability of contrast-limited adaptive histogram equalisation.")
     noise: Share = Field(default=0.5, description="Probability of Gaussian noise.")
-    noise_sigma: tuple[float, float] = Field(
+    noise_sigma: tuple[Share, Share] = Field(
         default=(0.0075, 0.0125), description="Least and largest sigma, of grey 0..1."
     )
     perspective: Share = Field(default=0.5, description="Probability of a perspective distortion.")
-    perspective_scale: tuple[float, float] = Field(
+    perspective_scale: tuple[Share, Share] = Field(
         default=(0.1, 0.3), description="Least and largest distortion scale."
     )
 
@@ -286,27 +388,29 @@ class PixelAugmentationSettings(Section):
 class SegmenterTrainingSettings(Section):
     """How `train_segmenter` makes weights from the run's scenes and vector files of labels."""
 
-    labels: tuple[Path, ...] = Field(min_length=1, description="Lines with widths, polygons: one vector file or more.")
-    classes: tuple[str, ...] = Field(default=("fracture",), min_length=1, description="Names of the classes to learn.")
-    network: str = Field(
+    labels: tuple[FilePath, ...] = Field(
+        min_length=1, max_length=1000, description="Lines with widths, polygons: one vector file or more."
+    )
+    classes: tuple[Text, ...] = Field(
+        default=("fracture",), min_length=1, max_length=255, description="Names of the classes to learn."
+    )
+    network: Text = Field(
         default="deeplabv3_resnet50", description="deeplabv3_resnet50, unet:resnet18, fpn:resnet34 ..."
     )
-    start_from: Path | None = Field(default=None, description="Weights (.safetensors) to go on from.")
+    start_from: FilePath | None = Field(default=None, description="Weights (.safetensors) to go on from.")
     overlap_share: float = Field(default=0.1, ge=0, le=0.5, description="Overlap of neighbouring tiles, of their side.")
-    block_deg: float = Field(
-        default=1, gt=0, le=90, description="Side of the squares dealt out to training and validation."
-    )
+    block_deg: BlockSide = Field(default=1, description="Side of the squares dealt out to training and validation.")
     validation_share: Share = Field(default=0.2, description="Share of the squares kept for validation.")
-    epochs: int = Field(default=100, ge=1, description="Passes over the tiles, at most.")
-    patience: int = Field(default=20, ge=1, description="Epochs without a better F1 after which training ends.")
+    epochs: Passes = Field(default=100, description="Passes over the tiles, at most.")
+    patience: Passes = Field(default=20, description="Epochs without a better F1 after which training ends.")
     max_hours: float | None = Field(
-        default=None, gt=0, description="Hours after which training ends; the best epoch counts."
+        default=None, gt=0, le=10_000, description="Hours after which training ends; the best epoch counts."
     )
-    batch: int = Field(default=16, ge=1, description="Tiles per step.")
-    learning_rate: float = Field(default=0.0001, gt=0, description="Of Adam.")
+    batch: BatchSize = Field(default=16, description="Tiles per step.")
+    learning_rate: LearningRate = Field(default=0.0001, description="Of Adam.")
     precision: Precision = Field(default="auto", description="float32, bfloat16 or float16; auto: mixed on a GPU.")
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N.")
-    seed: int = Field(default=0, ge=0, description="Seed of the split and of training.")
+    device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
+    seed: Seed = Field(default=0, description="Seed of the split and of training.")
     augmentation: PixelAugmentationSettings = PixelAugmentationSettings()
 
     @field_validator("labels", mode="before")
@@ -318,15 +422,19 @@ class SegmenterTrainingSettings(Section):
 class Settings(Section):
     """All settings of a run."""
 
-    run: str = Field(pattern=NAME_PATTERN, description="Name of the run; results go to results/<run>/.")
-    body: str = Field(description="The body, by its IAU name (Moon, Mars ...), its IAU code (30100) or NAIF id (301).")
-    scenes: Path = Field(description="The scene table (CSV or Parquet): scene, path, optional body and group.")
-    scenes_per_group: int = Field(default=1, ge=1, description="Neighbouring scenes that one job works through.")
+    run: str = Field(pattern=NAME_PATTERN, max_length=100, description="Name of the run; results go to results/<run>/.")
+    body: Text = Field(description="The body, by its IAU name (Moon, Mars ...), its IAU code (30100) or NAIF id (301).")
+    scenes: FilePath = Field(description="The scene table (CSV or Parquet): scene, path, optional body and group.")
+    scenes_per_group: int = Field(
+        default=1, ge=1, le=100_000, description="Neighbouring scenes that one job works through."
+    )
     allow_failures: bool = Field(
         default=False, description="Whether scenes that fail are left out, by name, of the catalogue."
     )
     crs: str | None = Field(
-        default=None, description="Map of the whole run (IAU_2015:30110, WKT ...); null keeps each scene's."
+        default=None,
+        max_length=20_000,
+        description="Map of the whole run (IAU_2015:30110, WKT ...); null keeps each scene's.",
     )
     pixel_coordinates: bool = Field(
         default=False, description="Images without georeferencing: one pixel is scales[0].gsd_m metres."
@@ -335,23 +443,25 @@ class Settings(Section):
     bands: tuple[BandName, ...] | None = Field(
         default=None,
         min_length=1,
+        max_length=1000,
         description="Bands of the images to use: a number (from 1), a colour (red, nir ...) or a description, or a "
         "list of them; null: the only band, or all where the network takes as many.",
     )
     margin: Margin = Field(
         default="auto", description="auto, never or always: whether tiles reach into abutting scenes."
     )
-    stretch_percentiles: tuple[float, float] = Field(
+    stretch_percentiles: tuple[Percentile, Percentile] = Field(
         default=(0.5, 99.5), description="Percentiles of a scene's valid pixels that become black and white."
     )
-    stretch_values: tuple[tuple[float, float], ...] | None = Field(
+    stretch_values: tuple[tuple[PixelValue, PixelValue], ...] | None = Field(
         default=None,
         min_length=1,
+        max_length=1000,
         description="Pixel values that become black and white in all scenes, instead of percentiles of each: a pair "
         "for all bands, or a list of pairs, one for each band.",
     )
     scales: tuple[ScaleSettings, ...] = Field(
-        min_length=1, description="From fine to coarse; each a multiple of the first."
+        min_length=1, max_length=32, description="From fine to coarse; each a multiple of the first."
     )
     model: ModelSettings | None = Field(default=None, description="The network; only training can do without.")
     suppression: SuppressionSettings = SuppressionSettings()
@@ -360,6 +470,7 @@ class Settings(Section):
     labels: LabelSettings = LabelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     annotation: AnnotationSettings = AnnotationSettings()
+    access: AccessSettings = AccessSettings()
     training: DetectorTrainingSettings | None = Field(default=None, description="Only for the target `train_detector`.")
     segmentation_training: SegmenterTrainingSettings | None = Field(
         default=None, description="Only for the target `train_segmenter`."
@@ -607,6 +718,22 @@ class Settings(Section):
         return dict(iou_threshold=self.evaluation.iou_threshold, min_diameter_m=min_diameter_m)
 
     @property
+    def truth_columns(self) -> dict:
+        """The columns of the table of true craters (see orbitile.tables.crater_columns.CraterColumns)."""
+        return self.evaluation.columns.model_dump()
+
+    @property
+    def annotation_columns(self) -> dict:
+        """The columns of the table of craters to draw (see orbitile.tables.crater_columns.CraterColumns)."""
+        columns = self.annotation.columns if self.annotation.craters else CraterColumnSettings()
+        return columns.model_dump()
+
+    @property
+    def label_columns(self) -> dict | None:
+        """The columns of the table of craters to learn (see orbitile.tables.crater_columns.CraterColumns)."""
+        return self.training.columns.model_dump() if self.training else None
+
+    @property
     def origin(self) -> dict:
         """What a catalogue was made from, for its metadata."""
         model = self.model.sha256 if self.model else None
@@ -638,8 +765,9 @@ def check_settings(config: dict, sources: Iterable[str | Path]) -> Settings:
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in _innermost(error.errors()))
-        raise OrbitileError(f"{source}: {faults}") from error
+        faults = [_explain(fault) for fault in _innermost(error.errors())]
+        more = [f"and {len(faults) - FAULTS_SHOWN} faults more"] if len(faults) > FAULTS_SHOWN else []
+        raise OrbitileError(f"{source}: {'; '.join(faults[:FAULTS_SHOWN] + more)}") from error
     for key, path in _files(settings).items():
         if path is not None and not path.is_file():
             raise OrbitileError(f"{source}: {key}: no file at {path}")
@@ -678,15 +806,15 @@ def _is_inside(location: tuple, section: tuple) -> bool:
 
 def _explain(fault: Fault) -> str:
     """One fault as: key, given value, allowed values."""
-    key = ".".join(str(part) for part in fault["loc"]) or "settings"
+    key = ".".join(shortened(str(part)) for part in fault["loc"]) or "settings"
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown key; allowed are {', '.join(_allowed_keys(fault['loc'][:-1]))}"
     if fault["type"] == "missing":
         return f"{key}: missing"
-    message = fault["msg"].removeprefix("Value error, ")
+    message = shortened(fault["msg"].removeprefix("Value error, "), 400)
     if fault["type"] == "value_error":
         return message if key == "settings" else f"{key}: {message}"
-    return f"{key}: {fault['input']!r} given; {message}"
+    return f"{key}: {shortened(repr(fault['input']))} given; {message}"
 
 
 def _allowed_keys(location: tuple) -> list[str]:

@@ -345,3 +345,22 @@ def test_other_geometries_are_named_by_row(shape, write, moon):
 
 def test_rows_are_counted_as_in_the_file_though_some_hold_nothing(write, moon):
     assert "row 3: width is 'thin'" in told(write([None, LINE, LINE], width=["tiny", "tiny", "thin"]), moon)
+
+
+def test_without_a_map_labels_belong_to_the_scene_that_they_name(write, moon):
+    """All scenes lie at one place; the polygon of the scene b must not be burnt into a."""
+    path = write([on_map(shapely.box(2, 2, 6, 6)), on_map(shapely.box(12, 2, 20, 8))], scene=["a", " b"])
+    fields, valid = LabelFields(unmapped_scenes=2), np.ones((HEIGHT, WIDTH), bool)
+    labels = read_labels(path, moon, fields)
+    counts = {name: int((burn_labels(labels.of_scene(name), GRID, valid) == 1).sum()) for name in ("a", "b", "c")}
+    assert counts == dict(a=16, b=48, c=0)
+    assert (burn_labels(read_labels(path, moon).of_scene("a"), GRID, valid) == 1).sum() == 64
+
+
+def test_without_a_map_labels_of_several_scenes_must_name_theirs(write, moon):
+    box = on_map(shapely.box(2, 2, 6, 6))
+    with pytest.raises(OrbitileError, match=r"labels\.gpkg: has no column scene, but the 2 images of this run"):
+        read_labels(write([box], n=[1]), moon, LabelFields(unmapped_scenes=2))
+    assert len(read_labels(write([box], n=[1], name="lone.gpkg"), moon, LabelFields(unmapped_scenes=1))) == 1
+    with pytest.raises(OrbitileError, match="row 2: scene is empty; name the label's scene"):
+        read_labels(write([box, box], scene=["a", None], name="e.gpkg"), moon, LabelFields(unmapped_scenes=2))

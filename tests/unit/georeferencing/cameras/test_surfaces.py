@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rasterio
@@ -110,6 +112,19 @@ def test_a_part_of_a_model_is_the_whole_of_it_around_a_footprint(tmp_path):
     assert part.grid.width < 700
     lon, lat = np.array([19.95, 20.0, 20.07]), np.array([10.0, 9.93, 10.05])
     np.testing.assert_allclose(part.at(lon, lat), heights.at(lon, lat), atol=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, MOON.radius_m])
+def test_scaled_heights_and_radii_are_heights_in_metres(offset, tmp_path):
+    """As LOLA's are: in steps of half a metre over the sphere, or from the middle of the Moon."""
+    heights = hill()
+    half_metres = replace(heights, heights=np.rint(heights.heights * 2))
+    path = write(tmp_path / "dem.tif", half_metres, dtype="int16")
+    with rasterio.open(path, "r+") as sink:
+        sink.scales, sink.offsets = (0.5,), (offset,)
+    part = read_heights(path, MOON, *AROUND)
+    lon, lat = np.array([19.95, 20.0, 20.07]), np.array([10.0, 9.93, 10.05])
+    np.testing.assert_allclose(part.height(lon, lat), heights.height(lon, lat), atol=0.5)
 
 
 @pytest.mark.parametrize(

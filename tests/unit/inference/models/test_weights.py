@@ -46,3 +46,14 @@ def test_the_hash_must_agree(tmp_path):
 def test_weights_that_have_gone(tmp_path):
     with pytest.raises(OrbitileError, match=r"model\.weights: no file at"):
         check_hash(tmp_path / "gone", "0" * 64)
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    """Their SHA-256 names them in the settings; the library alone orders descriptions by chance."""
+    description = {f"key{number}": [number, "ä", '"'] for number in range(20)}
+    for name in "ab":
+        save_tensors(tmp_path / name, dict(a=torch.arange(3), b=torch.ones(2)), description)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    tensors, described = load_tensors(tmp_path / "a")
+    assert described == description
+    assert tensors["a"].tolist() == [0, 1, 2]

@@ -459,7 +459,7 @@ def test_wrong_descriptions_are_refused(tmp_path: Path, change: dict, reason: st
 def test_weights_of_another_network_are_refused(tmp_path: Path):
     weights = tensors(random_model("yolo11n.yaml"), tmp_path, network=random_model("yolov8n.yaml").yaml)
     with pytest.raises(
-        OrbitileError, match=r"model\.safetensors: not weights of a YOLO network \(RuntimeError"
+        OrbitileError, match=r"model\.safetensors: not weights of a YOLO network \(\d+ of the network's \d+ tensors are"
     ) as error:
         load_network(choice(weights))
     assert "\n" not in str(error.value)

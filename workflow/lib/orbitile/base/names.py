@@ -4,11 +4,13 @@ import re
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """Names that become file names and wildcards: no spaces, slashes or quotes, no leading dot."""
+LONGEST_NAME = 128
+"""Characters of a name: of the 255 bytes of a file's name, tiles, logs and temporary files add some 60."""
 
 
 def is_plain_name(text: str) -> bool:
     """Tell whether a text can name a file and a wildcard safely."""
-    return re.fullmatch(NAME_PATTERN, text) is not None and ".." not in text
+    return re.fullmatch(NAME_PATTERN, text) is not None and ".." not in text and len(text) <= LONGEST_NAME
 
 
 def parse_band(value: object) -> int | str:

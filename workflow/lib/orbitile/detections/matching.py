@@ -1,5 +1,6 @@
 """Which detected crater is which true one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,12 @@ class CraterMatches:
 
     detected: pd.DataFrame
     truth: pd.DataFrame
+
+    @classmethod
+    def joined(cls, parts: Sequence["CraterMatches"]) -> "CraterMatches":
+        """Those of several sets of scenes, of which there must be at least one."""
+        tables = zip(*((part.detected, part.truth) for part in parts), strict=True)
+        return cls(*(pd.concat(part, ignore_index=True) for part in tables))
 
     def between(self, column: str, low: float, high: float) -> "CraterMatches":
         """The craters whose value in a column lies in low..high (high excluded)."""

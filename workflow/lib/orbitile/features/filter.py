@@ -6,15 +6,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+import geopandas
 import numpy as np
 import pandas as pd
 import shapely
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.join import FeatureLayer
-from orbitile.features.labels.burn import shapes_on_grid
+from orbitile.features.labels.burn import may_reach, shapes_on_grid
 from orbitile.space.bodies import Body
-from orbitile.tables.layers import check_map, read_layers
+from orbitile.space.ground import Ground
+from orbitile.tables.layer_geometry import POLYGONS, checked_geometry
+from orbitile.tables.layers import layer_map, read_layers
+from orbitile.tables.wide_shapes import bounding_circles
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +39,33 @@ class FilterArea:
 
     @classmethod
     def read(cls, path: str | Path, body: Body) -> Self:
-        """Read the first layer of any vector file.
+        """Read the first layer of a vector file of a user, lines and polygons.
 
-        OrbitileError for a file that cannot be read, has no layer with shapes, no map, or a map of another body.
+        OrbitileError for a file that cannot be read, has no layer with shapes, no map, a map of another body, or
+        features that make no sense (see orbitile.tables.layer_geometry).
         """
-        layers = read_layers(path)
-        if not layers:
-            raise OrbitileError(f"{path}: the file holds no shapes; give a file of polygons in a map of {body.name}")
-        (name, frame), *other_layers = layers.items()
-        if other_layers:
-            log.warning("%s: the file has %d layers; only the first, %s, is read", path, len(layers), name)
-        crs_wkt = check_map(frame, path, body)
-        return cls(_pieces(np.asarray(frame.geometry.dropna(), object)), crs_wkt)
+        return cls._of(*_read_area(path, body))
+
+    @classmethod
+    def read_polygons(cls, path: str | Path, body: Body) -> Self:
+        """Read only the polygons; OrbitileError as of `read`, and for a file that has features but no polygons."""
+        frame, crs_wkt = _read_area(path, body)
+        is_polygon = frame.geom_type.isin(POLYGONS)
+        if len(frame) and not is_polygon.any():
+            raise OrbitileError(f"{path}: holds lines, which cover no area; give a file of polygons")
+        if not is_polygon.all():
+            log.warning("%s: %d lines, which cover no area, skipped", path, (~is_polygon).sum())
+        return cls._of(frame[is_polygon], crs_wkt)
+
+    @classmethod
+    def read_seams(cls, path: str | Path, body: Body) -> Self:
+        """Read the seams of a scene that the run itself merged from strips."""
+        frame = next(iter(read_layers(path).values()))
+        return cls._of(frame[frame.geometry.notna()], layer_map(frame, path, body))
+
+    @classmethod
+    def _of(cls, frame: geopandas.GeoDataFrame, crs_wkt: str) -> Self:
+        return cls(_pieces(np.asarray(frame.geometry, object)), crs_wkt)
 
     def covered_shares(self, layer: FeatureLayer, radius_m: float, reach_px: float = 0) -> np.ndarray:
         """Share (n) of each polygon of a layer that the area covers, including `reach_px` pixels beyond its border."""
@@ -54,10 +73,26 @@ class FilterArea:
 
     def shapes_on_lattice(self, layer: FeatureLayer, radius_m: float, reach_px: float = 0) -> np.ndarray:
         """The area's shapes (m) in columns and rows of a layer's lattice, buffered by `reach_px` pixels."""
-        shapes, _ = shapes_on_grid(self.geometry, self.crs_wkt, layer.grid, radius_m)
+        circles = bounding_circles(self.geometry, Ground(self.crs_wkt, radius_m))
+        is_near = may_reach(*circles, layer.grid, radius_m, reach_px)
+        shapes, _ = shapes_on_grid(self.geometry[is_near], self.crs_wkt, layer.grid, radius_m)
         if reach_px:
             shapes = shapely.buffer(shapes, reach_px)
         return shapely.transform(shapely.make_valid(shapes), lambda xy: xy + layer.grid.index)
+
+
+def _read_area(path: str | Path, body: Body) -> tuple[geopandas.GeoDataFrame, str]:
+    """The first layer of a file, with its checked geometry, and its map (WKT); a warning where it has no features."""
+    layers = read_layers(path)
+    if not layers:
+        raise OrbitileError(f"{path}: the file holds no shapes; give a file of polygons in a map of {body.name}")
+    (name, frame), *other_layers = layers.items()
+    if other_layers:
+        log.warning("%s: the file has %d layers; only the first, %s, is read", path, len(layers), name)
+    crs_wkt, checked = layer_map(frame, path, body), checked_geometry(frame, path, body)
+    if not len(checked):
+        log.warning("%s: holds no line and no polygon: it covers nothing", path)
+    return checked, crs_wkt
 
 
 def _pieces(geometry: np.ndarray) -> np.ndarray:
@@ -101,16 +136,19 @@ class PolygonFilters:
         cls, body: Body, min_area_m2: float, edge_px: float,
         inside: str | None = None, outside: str | None = None, seams: str | None = None,
     ) -> Self:  # fmt: skip
-        """Filters whose areas are read from files; None stands for no area."""
+        """Filters whose areas are read from files; None stands for no area.
 
-        def area(path: str | None) -> FilterArea | None:
-            return None if path is None else FilterArea.read(path, body)
-
-        return cls(min_area_m2, edge_px, area(inside), area(outside), area(seams))
+        OrbitileError as of FilterArea.read_polygons, and where nothing lies inside, because its file has no polygons.
+        """
+        within = None if inside is None else FilterArea.read_polygons(inside, body)
+        if within and not len(within.geometry):
+            raise OrbitileError(f"{inside}: holds no polygon, so that nothing lies inside; draw areas, or give none")
+        without = None if outside is None else FilterArea.read_polygons(outside, body)
+        return cls(min_area_m2, edge_px, within, without, None if seams is None else FilterArea.read(seams, body))
 
     def with_seams(self, files: Mapping[str, str], body: Body) -> Self:
         """The same filters with the seams of scenes that were merged from strips, read from one file for each scene."""
-        return replace(self, scene_seams={scene: FilterArea.read(path, body) for scene, path in files.items()})
+        return replace(self, scene_seams={scene: FilterArea.read_seams(path, body) for scene, path in files.items()})
 
     def reasons(self, layer: FeatureLayer, area_m2: np.ndarray, radius_m: float) -> pd.Series:
         """Why each polygon of a layer is left out (n): one of REASONS, missing for those that stay."""

@@ -4,19 +4,22 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from pyproj import CRS
 
-from orbitile.base.errors import OrbitileError, first_line
+from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.georeferencing.projection.control_point_camera import ControlPoints
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.space.bodies import Body, lies_on
 from orbitile.space.ground import Ground, wrap_longitude
+from orbitile.tables.column_names import listed_names
 from orbitile.tables.scenes import is_points_file
+from orbitile.tables.user_tables import read_text_table
 
 COLUMNS = ["col", "row", "lon", "lat"]
+WEST_LIMIT, EAST_LIMIT = -360, 540
 LABEL_CORNERS = ("UPPER_LEFT", "UPPER_RIGHT", "LOWER_RIGHT", "LOWER_LEFT")
 Size = tuple[int, int]
 """Width and height of an image in pixels."""
@@ -40,27 +43,37 @@ def read_points(corners: str, size: Size) -> ControlPoints:
 
 
 def _parse_corners(text: str, size: Size) -> ControlPoints:
-    numbers = re.findall(r"[-+]?\d+(?:\.\d*)?|[-+]?\.\d+", text)
-    if len(numbers) != 8:
+    numbers = re.findall(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)", text)
+    rest = re.sub(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)|[\s,;()\[\]°]", "", text)
+    if len(numbers) != 8 or rest:
+        fault = f"contains {rest[:1]!r}" if rest and len(numbers) == 8 else f"contains {len(numbers)} numbers"
         raise OrbitileError(
-            f"corners: {text!r} contains {len(numbers)} numbers; allowed are four corners, 'lon lat; lon lat; lon lat; "
-            "lon lat' from the upper left one clockwise, or a .csv file of control points"
+            f"corners: {shortened(text)!r} {fault}; allowed are four corners, 'lon lat; lon lat; lon lat; lon lat' "
+            "in degrees from the upper left one clockwise, or a .csv file of control points"
         )
     lon, lat = np.array([float(number) for number in numbers]).reshape(4, 2).T
+    if np.abs(lat).max() > 90 or lon.min() < WEST_LIMIT or lon.max() > EAST_LIMIT:
+        raise OrbitileError(
+            f"corners: {shortened(text)!r}: latitudes lie in -90..90 and longitudes in {WEST_LIMIT}..{EAST_LIMIT}; "
+            "write the longitude of each corner before its latitude"
+        )
     decimals = min(len(number.partition(".")[2]) for number in numbers)
     return ControlPoints.of_corners(size, wrap_longitude(lon), lat, decimals)
 
 
 def _read_points_file(path: Path) -> ControlPoints:
-    try:
-        table = pd.read_csv(path, comment="#", skipinitialspace=True)
-        columns = table[COLUMNS].astype(float)
-    except (OSError, ValueError, KeyError) as error:
+    if not path.is_file():
+        raise OrbitileError(f"{path}: there is no such file of control points")
+    table = read_text_table(path, COLUMNS)
+    if missing := [name for name in COLUMNS if name not in table.columns]:
         raise OrbitileError(
-            f"{path}: is not a table of control points ({first_line(error)}); it needs numbers in the columns "
-            f"{', '.join(COLUMNS)}"
-        ) from error
-    col, row, lon, lat = columns.to_numpy().T
+            f"{path}: is not a table of control points: column {missing[0]} is missing; it needs numbers in "
+            f"{', '.join(COLUMNS)}, and has {listed_names(table.header)}"
+        )
+    col, row, lon, lat = table.numeric(COLUMNS)
+    table.refuse(np.abs(lat) > 90, "lat", "; latitudes lie in -90..90 degrees; are lon and lat swapped?")
+    is_off = (lon < WEST_LIMIT) | (lon > EAST_LIMIT)
+    table.refuse(is_off, "lon", f"; longitudes lie in {WEST_LIMIT}..{EAST_LIMIT} degrees")
     return ControlPoints(col, row, wrap_longitude(lon), lat)
 
 

@@ -11,7 +11,7 @@ from orbitile.georeferencing.cameras.cropped import CroppedCamera
 from orbitile.georeferencing.cameras.elevation import read_heights
 from orbitile.georeferencing.cameras.isd import read_camera, read_ellipsoid
 from orbitile.georeferencing.cameras.surfaces import Ellipsoid, Surface
-from orbitile.georeferencing.control_points import control_points
+from orbitile.georeferencing.control_points import control_points, points_of_image
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.georeferencing.instruments.geometry import CameraGeometry, camera_geometry
 from orbitile.georeferencing.projection.control_point_camera import MIN_SPLINE_POINTS, control_point_camera
@@ -25,7 +25,13 @@ MODEL_ERROR_M = 100.0
 RELIEF_M = 1000.0
 """Usual distance of the ground from the ellipsoid, without an elevation model."""
 CORNERS_ERROR_M = 1000.0
-"""Usual error of corners in labels and indexes: rounded, of predicted orbits, without terrain."""
+"""Usual error of corners in labels and indexes: rounded, of predicted orbits, without terrain. A rough figure, not one
+measured: no label at hand has both corners and kernels."""
+LABEL_ROTATION_M = {"Mercury": 3400.0}
+"""What comes to it, by body, where labels and indexes were made with a rotation that is no longer used: the root mean
+square distance between places on the ground by the two. Mercury: pole and prime meridian of the IAU until 2009
+(W = 329.548 + 6.1385025 d), which MESSENGER's labels count by, against those of IAU 2015 (Archinal et al. 2018) while
+MESSENGER was in orbit: 2.9 to 3.9 km by the time, 4.8 km at most."""
 RADII_TOLERANCE = 0.01
 """Relative difference of a body's radii between sources."""
 DENSE = 64
@@ -68,9 +74,18 @@ def image_geometry(request: GeorefRequest, header: ImageHeader, body: Body) -> I
             f"{request.path}: has no corners to be georeferenced by; give them in the scene table's column corners"
         )
     camera = control_point_camera(points, header.size, body.radius_m)
-    unknown_m = CORNERS_ERROR_M if len(points) < MIN_SPLINE_POINTS else 0.0
+    unknown_m = corners_error_m(request, header, body) if len(points) < MIN_SPLINE_POINTS else 0.0
     surface = Ellipsoid(body.radius_m, body.radius_m)
     return ImageGeometry(camera, surface, float(np.hypot(camera.expected_error_m, unknown_m)))
+
+
+def corners_error_m(request: GeorefRequest, header: ImageHeader, body: Body) -> float:
+    """How far off (m) corners usually are: those of labels, and of tables that were copied from them, by the body.
+
+    Those that an image carries itself have a coordinate system, and so the rotation that it names.
+    """
+    carries_points = not request.corners and points_of_image(header, body) is not None
+    return CORNERS_ERROR_M if carries_points else float(np.hypot(CORNERS_ERROR_M, LABEL_ROTATION_M.get(body.name, 0.0)))
 
 
 def _geometry_by_spice(request: GeorefRequest, header: ImageHeader, body: Body) -> ImageGeometry:

@@ -1,6 +1,7 @@
 """What an image's file and its label say of it, read once: raw product or dataset, size, bands, map, control points."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import rasterio
@@ -71,7 +72,7 @@ def check_product(product: RawProduct, path: str, body: Body) -> None:
 
 
 def _dataset_header(path: str, label: PvlLabel | None) -> ImageHeader:
-    with opened_raster(path) as source:
+    with opened_raster(path) as source, _explain_encoding(path):
         check_against_label(source, label)
         grid = raster_grid(source) if _has_map(source) else None
         points, crs = source.gcps
@@ -80,6 +81,18 @@ def _dataset_header(path: str, label: PvlLabel | None) -> ImageHeader:
         if not bands:
             raise OrbitileError(f"{path}: has no data bands, only alpha")
         return ImageHeader(path, source.width, source.height, bands, label, grid=grid, gcps=gcps)
+
+
+@contextmanager
+def _explain_encoding(path: str) -> Iterator[None]:
+    """Turn errors on texts of a header into an OrbitileError; all of GDAL's texts should be UTF-8."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise OrbitileError(
+            f"{path}: a text in its header, such as the name of its coordinate reference system, is not UTF-8 "
+            f"({error.object[error.start : error.end]!r}); write the header anew (gdal_translate -a_srs)"
+        ) from error
 
 
 def _has_map(source: rasterio.DatasetReader) -> bool:

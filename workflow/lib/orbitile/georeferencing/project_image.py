@@ -16,7 +16,7 @@ from orbitile.georeferencing.image_header import read_image_header
 from orbitile.georeferencing.projection.remap import remap_image
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.georeferencing.source_pixels import opened_source
-from orbitile.rasters.read import opened_raster
+from orbitile.rasters.band_selection import opened_values
 from orbitile.rasters.resample import common_grid, pixel_type, unchanged_blocks, warped_blocks
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.bodies import Body
@@ -95,12 +95,12 @@ def _resample(image: ImageRow, target: TargetGrid) -> Iterator[ProjectedImage]:
     """A map-projected image: its own pixels where its grid fits, else warped."""
     grid = target.grid(image.grid)
     shrinks = image.gsd_m < target.gsd_m * 0.99
-    with opened_raster(image.path) as source:
+    with opened_values(image.path, image.channels) as (source, channels):
         if grid == image.grid:
-            blocks = unchanged_blocks(source, grid, image.channels)
+            blocks = unchanged_blocks(source, grid, channels)
         else:
-            blocks = warped_blocks(source, grid, Resampling.average if shrinks else Resampling.cubic, image.channels)
-        yield ProjectedImage(grid, pixel_type(source, image.channels), blocks, {})
+            blocks = warped_blocks(source, grid, Resampling.average if shrinks else Resampling.cubic, channels)
+        yield ProjectedImage(grid, pixel_type(source, channels), blocks, {})
 
 
 @contextmanager
@@ -109,13 +109,11 @@ def _use_isis_cube(image: ImageRow, target: TargetGrid) -> Iterator[ProjectedIma
     cube = target.cubes.get(image.scene)
     if cube is None:
         raise OrbitileError(f"{image.path}: ISIS has not made a cube of it; see the log of the rule isis")
-    with opened_raster(cube) as source:
+    with opened_values(cube, image.channels) as (source, channels):
         grid = Grid(image.crs_wkt, source.transform, source.width, source.height)
         if not grid.is_upright or whole_factor(grid.gsd_m, target.gsd_m) != 1:
             raise OrbitileError(f"{cube}: has {grid.gsd_m:g} m/px instead of {target.gsd_m:g}; delete it and run again")
-        yield ProjectedImage(
-            grid, pixel_type(source, image.channels), unchanged_blocks(source, grid, image.channels), {}
-        )
+        yield ProjectedImage(grid, pixel_type(source, channels), unchanged_blocks(source, grid, channels), {})
 
 
 @contextmanager

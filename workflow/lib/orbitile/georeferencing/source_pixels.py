@@ -9,7 +9,8 @@ from orbitile.georeferencing.raw.counts import NODATA
 from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.products import RawProduct
 from orbitile.georeferencing.raw.radiometry import CorrectedPixels, measure_corrections
-from orbitile.rasters.read import Channels, opened_raster
+from orbitile.rasters.band_selection import opened_values
+from orbitile.rasters.read import Channels
 from orbitile.rasters.resample import pixel_type
 from orbitile.rasters.source import PixelSource, RasterPixels
 from orbitile.rasters.write import PixelType
@@ -28,13 +29,13 @@ def opened_source(header: ImageHeader, channels: Channels, corrections: bool = T
     """Open an image that is not map-projected; OrbitileError if it is truncated, or does not agree with its label.
 
     Raw products come as counts in steps (see orbitile.georeferencing.raw.counts), if `corrected` with the corrections
-    of orbitile.georeferencing.raw.radiometry; other images come unchanged, with the `channels` named.
+    of orbitile.georeferencing.raw.radiometry; other images come as brightness, with the `channels` named.
     """
     if header.product is not None:
         yield _raw_source(header.product, corrections)
         return
-    with opened_raster(header.path) as source:
-        yield SourceImage(RasterPixels(source, channels), pixel_type(source, channels), {})
+    with opened_values(header.path, channels) as (source, numbers):
+        yield SourceImage(RasterPixels(source, numbers), pixel_type(source, numbers), {})
 
 
 def _raw_source(product: RawProduct, corrections: bool) -> SourceImage:

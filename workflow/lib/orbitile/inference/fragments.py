@@ -1,6 +1,7 @@
 """Fragments: the finished part of a search of tiles, on disk, and the tiles that it covers."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orbitile.base.files import cache_key
+from orbitile.base.seals import find_damage, write_seal
 from orbitile.tables.parquet import read_arrow, read_metadata, write_arrow
+
+log = logging.getLogger(__name__)
 
 SEARCHED = "searched"
 """Metadata of a fragment: the numbers of the searched tiles, by the keys of their rows."""
@@ -39,7 +43,7 @@ class Fragments:
     fragments: list[Fragment] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        paths = sorted(self._scene_folder.glob(f"{self._prefix}*.parquet"))
+        paths = [path for path in sorted(self._scene_folder.glob(f"{self._prefix}*.parquet")) if _is_whole(path)]
         self.fragments = [Fragment(path, _read_searched(path)) for path in paths]
 
     def searched(self, key: str) -> set[int]:
@@ -51,7 +55,9 @@ class Fragments:
         numbers = [tile for tiles in searched.values() for tile in tiles]
         name = f"{self._prefix}{min(numbers)}-{max(numbers)}-{cache_key(searched=searched)}.parquet"
         write_arrow(table, self._scene_folder / name, {SEARCHED: json.dumps(searched)})
-        self.fragments.append(Fragment(self._scene_folder / name, searched))
+        write_seal(self._scene_folder / name)
+        added = Fragment(self._scene_folder / name, searched)
+        self.fragments = sorted([*self.fragments, added], key=lambda fragment: fragment.path)  # as when they are read
 
     def paths(self, keys: Iterable[str]) -> list[Path]:
         """The files of the fragments that hold tiles of the rows with some keys."""
@@ -81,6 +87,14 @@ class Fragments:
     @property
     def _prefix(self) -> str:
         return f"{self.scale_m:g}m-"
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a fragment is as it was finished; a line in the log where it is not."""
+    damage = find_damage(path)
+    if damage:
+        log.warning("%s; its tiles count as missing and are searched again", damage)
+    return damage is None
 
 
 def _read_searched(path: Path) -> dict[str, list[int]]:

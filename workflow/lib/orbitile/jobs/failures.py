@@ -1,21 +1,23 @@
 """What failed in a run: one file per job, gathered into one table with the command that runs it again."""
 
-import shlex
 import time
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from orbitile.jobs.call import has_call, read_call
 from orbitile.jobs.paths import WHOLE_RUN, JobPaths, recorded_jobs
 from orbitile.jobs.pieces import Failure
-from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED, Attempt, format_utc, read_attempts
+from orbitile.jobs.records import FAILED, INTERRUPTED, LOST, RUNNING, STOPPED, Attempt, format_utc, read_attempts
 from orbitile.jobs.running import running_jobs
 from orbitile.pipeline import GROUP_RESULTS, RULES
 from orbitile.tables.parquet import concat_tables, read_table, write_table
-from orbitile.tables.plan import Plan, UnplannedScene, read_plan
+from orbitile.tables.plan import Plan, UnplannedScene, read_plan, read_unplanned, refused_plan
 
 PLAN = "plan"
+MOST_TARGETS = 20
+"""Of a command that is printed."""
 SCHEMA = pa.schema(
     [
         pa.field("rule", pa.string()),
@@ -45,29 +47,47 @@ def read_failures(results: Path) -> pd.DataFrame:
 
     Scenes that could not be planned, failures that jobs wrote down, and jobs that were killed before they could.
     """
-    plan = read_plan(results / "plan.parquet")
+    plan_path = results / "plan.parquet"
+    refused = refused_plan(plan_path)
+    plan = read_plan(plan_path if plan_path.is_file() else refused)
+    unplanned = read_unplanned(refused) if refused.is_file() else []
     jobs = _current_jobs(results, plan)
     written = [read_table(job.failures) for job in sorted(jobs) if job.failures.is_file()]
     unwritten = {job for job in jobs if not job.failures.is_file()}
     rows = [_unfinished_row(job) for job in sorted(unwritten - running_jobs(unwritten))]
-    rows += [_unplanned_row(scene, results) for scene in plan.unplanned]
+    rows += [_unplanned_row(scene, plan_path, excluded=True) for scene in plan.unplanned if plan_path.is_file()]
+    rows += [_unplanned_row(scene, refused, excluded=False) for scene in unplanned]
     concluded = pd.DataFrame([row for row in rows if row], columns=SCHEMA.names)
     tables = concat_tables([*written, concluded], SCHEMA)
     return tables.sort_values(["rule", "group", "scene", "detail"], ignore_index=True)
 
 
 def rerun_command(rows: pd.DataFrame, results: Path) -> str:
-    """What to type after `snakemake` and the run's own options to run the failed jobs again.
+    """What to type to run the failed jobs again, and only what they need: the run's own call with other targets.
 
-    `rows` are those of read_failures. Jobs that finished with exclusions must be forced to run again.
+    `rows` are those of read_failures. Jobs that finished with exclusions must be forced to run again. Where many jobs
+    failed, the target is the whole run, of which what is done stays as it is.
     """
     excluded = sorted(set(rows["rule"][rows["excluded"]]) - {PLAN})
-    force = f"--forcerun {' '.join(excluded)} " if excluded else ""
-    group_result = GROUP_RESULTS[read_plan(results / "plan.parquet").chain]
+    force = ["--forcerun", *excluded] if excluded else []
+    group_result = GROUP_RESULTS[run_chain(results)]
     jobs = set(zip(rows["rule"], rows["group"], strict=True))
     names = {_target(rule, group_result).format(group) for rule, group in jobs}
-    targets = sorted(shlex.quote(str(results / name)) for name in names if name)
-    return f"{force}-- {' '.join(targets) or 'all'}"
+    targets = sorted(f"results/{results.resolve().name}/{name}" for name in names if name)
+    few = targets if targets and len(targets) <= MOST_TARGETS else ["all"]
+    return read_call(results).command(*force, "--", *few)
+
+
+def rerun_hint(results: Path) -> str:
+    """What the command after it does, and what it lacks where the run has not kept how it was called."""
+    lacking = "" if has_call(results) else " (put in the profile and the settings file of your run)"
+    return f"To run these again, and only what they need{lacking}:"
+
+
+def run_chain(results: Path) -> str:
+    """The chain of a run, by its plan or by that which was refused before there was any."""
+    path = results / "plan.parquet"
+    return read_plan(path if path.is_file() else refused_plan(path)).chain
 
 
 def _target(rule: str, group_result: str) -> str:
@@ -84,11 +104,11 @@ def _current_jobs(results: Path, plan: Plan) -> set[JobPaths]:
     return {job for job in jobs if job.group in names}
 
 
-def _unplanned_row(scene: UnplannedScene, results: Path) -> dict[str, object]:
-    """The row of a scene that could not be planned."""
+def _unplanned_row(scene: UnplannedScene, plan: Path, excluded: bool) -> dict[str, object]:
+    """The row of a scene that could not be planned; `excluded`: the run goes on without it."""
     return dict(
-        rule=PLAN, group="", scene=scene.scene, detail="", reason=scene.reason, excluded=True, time="",
-        log=str(results / "plan.parquet"), traceback="",
+        rule=PLAN, group="", scene=scene.scene, detail="", reason=scene.reason, excluded=excluded, time="",
+        log=str(plan), traceback="",
     )  # fmt: skip
 
 
@@ -109,7 +129,9 @@ def _reason(attempt: Attempt) -> str | None:
     """Why an attempt did not finish, in one line; None where it did."""
     job = f" (Slurm job {attempt.slurm_job})" if attempt.slurm_job else ""
     if attempt.state in (RUNNING, LOST):
-        return f"killed on {attempt.host}{job}: out of memory, out of time, or the machine failed"
+        return f"killed on {attempt.host}{job}: out of memory, out of time, or the machine or its disk failed"
+    if attempt.state == STOPPED and attempt.reason == INTERRUPTED:
+        return f"interrupted by Ctrl-C on {attempt.host}{job}"
     if attempt.state == STOPPED:
         return f"stopped by SIGTERM on {attempt.host}{job}: cancelled, preempted or out of time"
     return attempt.reason if attempt.state == FAILED else None

@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orbitile.base.errors import OrbitileError
+from orbitile.base.errors import OrbitileError, name_file
+from orbitile.base.files import sync
 
 log = logging.getLogger(__name__)
 
@@ -146,9 +147,13 @@ def _create(path: Path, claimant: LockHolder) -> bool:
     draft = path.with_name(f".{path.name}.{claimant.mark[:8]}")
     try:
         draft.write_text(json.dumps(asdict(claimant)))
+        sync(draft)
         os.link(draft, path)
     except FileExistsError:
         return False
+    except OSError as error:
+        name_file(error, path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
     return True

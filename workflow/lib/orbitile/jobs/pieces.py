@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from orbitile.base.errors import OrbitileError, reason_of
+from orbitile.base.seals import find_damage, seal_path, write_seal
 from orbitile.tables.parquet import read_metadata
 
 log = logging.getLogger(__name__)
@@ -19,17 +20,26 @@ log = logging.getLogger(__name__)
 class Piece:
     """One piece of a job's work: a scene, or some tiles of it.
 
-    It is finished when `path` exists, whose name holds a key of everything that the piece depends on.
-    `size` counts it in the unit of the job's progress: scenes, or tiles.
+    It is finished when `path`, whose name holds a key of everything that the piece depends on, is as it was sealed,
+    and so are the `others` that go with it. `size` counts it in the unit of the job's progress: scenes, or tiles.
     """
 
     scene: str
     path: Path
     detail: str = ""
     size: int = 1
+    others: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         return _scene_part(self.scene, self.detail)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all its files are as they were finished; a line in the log where they were, but are no longer."""
+        damage = find_damage(self.path)
+        if damage and (self.path.exists() or seal_path(self.path).exists()):
+            log.warning("%s: %s; it counts as missing and is made again", self, damage)
+        return damage is None
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class JobWork:
         A piece that fails is recorded and the others are made; OrbitileError at the end where
         failures are not allowed. StopError after the current piece if the job was stopped.
         """
-        missing = [piece for piece in pieces if not piece.path.is_file()]
+        missing = [piece for piece in pieces if not piece.is_finished]
         size = sum(piece.size for piece in pieces)
         size_before = size - sum(piece.size for piece in missing)
         self.begin(JobProgress(unit, len(pieces), len(pieces) - len(missing), size=size, size_before=size_before))
@@ -166,6 +176,7 @@ class JobWork:
         try:
             with self.inside_piece():
                 make(piece)
+                write_seal(piece.path, piece.others)
         except StopError:
             raise
         except Exception as error:

@@ -19,6 +19,8 @@ from orbitile.jobs.pieces import JobProgress
 
 WRITE_SECONDS = 2
 RUNNING, DONE, FAILED, STOPPED, LOST = "running", "done", "failed", "stopped", "lost"
+INTERRUPTED = "interrupted"
+"""The reason of an attempt that was stopped by Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -133,5 +135,6 @@ class _Gpu:
 
 def _cuda() -> _Cuda | None:
     """The module torch.cuda, where this process has begun to use a GPU; None elsewhere, without importing torch."""
-    torch = sys.modules.get("torch")
-    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    is_initialized = getattr(cuda, "is_initialized", None)  # none of a module that is being imported
+    return cuda if is_initialized is not None and is_initialized() else None

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from orbitile.base.errors import OrbitileError
-from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command
+from orbitile.base.errors import OrbitileError, reason_of
+from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command, rerun_hint, run_chain
 from orbitile.jobs.stale import clear_stale, stale_files
 from orbitile.jobs.status import status_text
 from orbitile.pipeline import CHAIN_RESULTS
 from orbitile.tables.parquet import write_table
-from orbitile.tables.plan import read_plan
+from orbitile.tables.plan import refused_plan
 
 
 def show_status(results: Path) -> None:
@@ -20,22 +20,27 @@ def show_status(results: Path) -> None:
 
 def show_failures(results: Path) -> None:
     """Print what failed, the logs and the command that runs it again; write it all to failures.parquet."""
-    table = read_failures(_run_folder(results))
-    write_table(table, SCHEMA, results / "failures.parquet")
+    if not refused_plan(results / "plan.parquet").is_file():
+        _run_folder(results)
+    table = read_failures(results)
     print(failures_text(table, results))
+    try:
+        write_table(table, SCHEMA, results / "failures.parquet")
+    except OSError as error:  # a full disk is no reason not to say what failed
+        print(f"Tracebacks cannot be written: {reason_of(error)}")
 
 
 def failures_text(table: pd.DataFrame, results: Path) -> str:
     """A page about what failed (see orbitile.jobs.failures.SCHEMA), a paragraph per job."""
     if table.empty:
         return f"{results}: nothing failed"
-    result_noun = CHAIN_RESULTS[read_plan(results / "plan.parquet").chain].noun
+    result_noun = CHAIN_RESULTS[run_chain(results)].noun
     paragraphs = [_paragraph(rows, result_noun) for _, rows in table.groupby(["rule", "group"], sort=True)]
     return "\n".join(
         [
             *paragraphs,
-            f"Tracebacks: {results / 'failures.parquet'}. To run these again, and only what they need:",
-            f"  snakemake --profile <yours> {rerun_command(table, results)}",
+            f"Tracebacks: {results / 'failures.parquet'}. {rerun_hint(results)}",
+            f"  {rerun_command(table, results)}",
         ]
     )
 
@@ -44,7 +49,7 @@ def _paragraph(rows: pd.DataFrame, result_noun: str) -> str:
     """What failed in one job, and where its log is."""
     first = rows.iloc[0]
     exclusion = f" (left out of the {result_noun})" if rows["excluded"].any() else ""
-    lines = [f"{first['rule']} {first['group']}{exclusion}"]
+    lines = [f"{first['rule']} {first['group']}".rstrip() + exclusion]
     for scene, detail, reason in zip(rows["scene"], rows["detail"], rows["reason"], strict=True):
         piece = ", ".join(part for part in (scene and f"scene {scene}", detail) if part)
         lines.append(f"  {piece + ': ' if piece else ''}{reason}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.seals import seal_path
 from orbitile.jobs.lock import holder_is_gone, lock_holder
 from orbitile.jobs.paths import JobPaths
 from orbitile.jobs.pieces import table_pieces
@@ -56,7 +57,7 @@ def _used_pieces(results: Path, plan: Plan, stage: str) -> set[tuple[str, str]]:
     pieces = [Path(piece) for table in tables if table.is_file() for piece in table_pieces(table)]
     descriptions = [path for path in pieces if path.suffix == ".json"]
     rasters = [path.with_name(name.format(path.stem)) for path in descriptions for name in RASTER_FILES]
-    return {(path.parent.name, path.name) for path in pieces + rasters}
+    return {(path.parent.name, path.name) for path in pieces + rasters + [seal_path(path) for path in pieces]}
 
 
 def _unfinished_scenes(results: Path, plan: Plan, stage: str) -> set[str]:

@@ -10,6 +10,7 @@ from orbitile.jobs.paths import JobPaths
 from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, RUNNING, Attempt, read_attempts
 from orbitile.jobs.running import running_jobs
+from orbitile.jobs.summary import read_summary, summary_lines
 from orbitile.pipeline import CHAINS, OPTIONAL_RULES
 from orbitile.tables.plan import Plan, read_plan
 
@@ -82,6 +83,8 @@ def status_text(results: Path) -> str:
         "running now:" if running else "nothing runs now",
         *(_job_line(state, state.attempt) for state in running if state.attempt),
     ]
+    if doubts := summary_lines(read_summary(results), results)[1:]:
+        lines += ["", *doubts]
     if any(state.has_failed for state in all_states):
         lines += ["", "jobs failed: `make failures` tells which, why, and how to run them again"]
     return "\n".join(lines)

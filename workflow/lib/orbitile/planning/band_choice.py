@@ -57,8 +57,22 @@ def choose_bands(
     """The bands of an image to use: those that are `requested`, by number, colour or description, in this order.
 
     If none are requested: the only one, or all if the network takes as many. OrbitileError begins with `image`, for
-    bands that do not exist, names that fit none or several, and a number that the network does not take.
+    bands that do not exist, names that fit none or several, a number that the network does not take, and bands of
+    which it is open what brightness their values mean.
     """
+    chosen = _requested_bands(bands, requested, network, image)
+    for band in chosen:
+        if band.fault:
+            raise OrbitileError(f"{image}: its band {band.number} {band.fault}")
+    return chosen
+
+
+def _requested_bands(
+    bands: Sequence[DataBand],
+    requested: Sequence[int | str] | None,
+    network: Callable[[], NetworkBands | None],
+    image: str,
+) -> tuple[DataBand, ...]:
     if requested is None:
         return _default_bands(bands, network, image)
     chosen = tuple(_find_band(bands, name, image) for name in requested)

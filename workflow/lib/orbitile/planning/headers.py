@@ -1,5 +1,6 @@
 """Reading the headers of all scenes: where they lie, which bands they are used with, and which cannot be planned."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,19 +12,33 @@ from typing import Any, NamedTuple
 import numpy as np
 from affine import Affine
 from pyproj import CRS
-from pyproj.exceptions import CRSError
 from tqdm import tqdm
 
+from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, file_version, files_version
-from orbitile.base.processes import worker_processes
+from orbitile.base.file_access import FileAccess
+from orbitile.base.files import cache_key
+from orbitile.base.processes import worker_pool
+from orbitile.base.unforeseen import unforeseen_reason
+from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.image_header import ImageHeader, read_dataset_header, read_image_header
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.georeferencing.methods import choose_method
-from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.planning.band_choice import BandRules, check_stretch, choose_bands, network_bands, odd_band_counts
 from orbitile.planning.groups import SceneCentre, assign_groups
+from orbitile.planning.inputs import absence_of, check_image_file, geometry_files, inputs_of_refused
+from orbitile.planning.placement_checks import (
+    MisplacedError,
+    PlaceLimits,
+    check_control_points,
+    check_fit,
+    check_map,
+    check_mosaic_grid,
+    check_placement,
+    check_run_map,
+    placement_warnings,
+)
 from orbitile.planning.scene_rows import (
     ImagePlacement,
     PlannedImage,
@@ -34,19 +49,26 @@ from orbitile.planning.scene_rows import (
     row_of_placement,
 )
 from orbitile.settings import Settings
-from orbitile.space.bodies import Body, find_body, lies_on
+from orbitile.space.bodies import Body, find_body
 from orbitile.space.footprints import close_pairs, outline_centre
 from orbitile.space.grids import Grid
 from orbitile.space.mosaics import LendingNeighbour, LendingRules, lending_neighbours
-from orbitile.tables.georef_methods import ISIS, PROJECTED
+from orbitile.tables.georef_methods import CORNERS, ISIS, PROJECTED
 from orbitile.tables.plan import FOR_JOBS, PlanGroup, PlanRow, UnplannedScene, scene_images
 from orbitile.tables.scenes import SceneEntry, read_scene_table
 
 READERS = 8
 """Headers read at once; a parallel file system answers many requests as fast as one.
 
-In processes of their own: PROJ, SPICE and the parsing of labels, up to 0.2 s each, keep one core busy each.
+In processes of their own: PROJ, SPICE and the parsing of labels, up to 0.2 s each, keep one core busy each, and a file
+that brings a library down takes no other scene with it.
 """
+HEADER_LIMIT_S = 60.0
+"""Seconds within which a header, its kernels included, must be read."""
+LOGGED_WARNINGS = 20
+"""Warnings that are logged; the plan holds them all."""
+
+log = logging.getLogger(__name__)
 
 
 class PlanningContext(NamedTuple):
@@ -62,18 +84,28 @@ class PlanningContext(NamedTuple):
         settings = self.settings
         return TargetMap(settings.crs, settings.finest_m, self.body, settings.georeferencing.polar_latitude)
 
+    @property
+    def access(self) -> FileAccess:
+        """The folders in which files may lie that images name."""
+        return FileAccess(self.settings.access.folders)
+
+    @property
+    def limits(self) -> PlaceLimits:
+        """What is expected of images."""
+        return PlaceLimits.of(self.settings, self.body)
+
 
 class ReadingContext(NamedTuple):
     """What all scenes are read with; `earlier_rows` are rows of an earlier plan by image.
 
-    `version` is orbitile.base.files.file_version, called once for each file and folder; `call_in_process` calls a
-    function in another process (see orbitile.base.processes).
+    `version` is an orbitile.base.versions.FileVersions; `call_in_process` calls a function in another process (see
+    orbitile.base.processes.WorkerPool).
     """
 
     run: PlanningContext
     earlier_rows: Mapping[str, PlanRow]
     bands: BandRules
-    version: Callable[[str | Path], str]
+    version: FileVersions
     call_in_process: Callable[..., Any]
 
 
@@ -84,15 +116,29 @@ def read_headers(settings: Settings, earlier_rows: Mapping[str, PlanRow]) -> tup
     be planned, that scene cannot. Images of an earlier plan (its rows by path) that have not changed are not opened.
     """
     body = find_body(settings.body)
-    _check_crs(settings, body)
+    check_run_map(settings, body)
     entries = [SceneEntry(*row) for row in read_scene_table(settings.scenes).itertuples(index=False, name=None)]
     run = PlanningContext(settings, body, isis_enabled(settings.georeferencing.isis))
     bands = BandRules(settings.bands, cache(partial(network_bands, settings)))
-    with worker_processes() as call:
-        context = ReadingContext(run, earlier_rows, bands, cache(file_version), call)
+    with worker_pool(min(READERS, core_count(), len(entries)), HEADER_LIMIT_S) as pool:
+        context = ReadingContext(run, earlier_rows, bands, FileVersions(), pool.call)
         images, unplanned = _read_all(entries, context)
     check_stretch([image.row for image in images], settings)
-    return merge_mosaics(images, unplanned, {entry.scene: entry.mosaic for entry in entries}, run.maps)
+    mosaics = {entry.scene: entry.mosaic for entry in entries}
+    rows, unplanned = merge_mosaics(
+        images, unplanned, mosaics, run.maps, lambda grid: check_mosaic_grid(grid, run.limits)
+    )
+    _log_warnings(rows)
+    return rows, unplanned
+
+
+def _log_warnings(rows: Sequence[PlanRow]) -> None:
+    """Log what is doubtful about scenes, of very many the first."""
+    warnings = [f"scene {row.scene}: {text}" for row in rows for text in row.warnings]
+    for warning in warnings[:LOGGED_WARNINGS]:
+        log.warning("%s", warning)
+    if len(warnings) > LOGGED_WARNINGS:
+        log.warning("%d more warnings: see column warnings of plan.parquet", len(warnings) - LOGGED_WARNINGS)
 
 
 def group_scenes(
@@ -145,25 +191,30 @@ def _read_all(
 
 
 def _try_to_plan(entry: SceneEntry, context: ReadingContext) -> PlannedImage | UnplannedScene:
-    """An image's row of the plan, or why there is none."""
+    """An image's row of the plan, or why there is none: whatever goes wrong is the fault of this scene alone."""
     request = _georef_request(entry, context.run.settings)
     try:
         return _plan_image(entry, request, context)
-    except OrbitileError as error:
-        inputs = _inputs(request)
-        fingerprint = files_version(inputs, context.version)
-        return UnplannedScene(entry.scene, entry.path, fingerprint, _name_image(entry, str(error)), inputs)
+    except Exception as error:
+        log.debug("scene %s cannot be planned", entry.scene, exc_info=error)
+        inputs, fingerprint = _version_of_inputs(request, context)
+        reason = _name_image(entry, unforeseen_reason(error))
+        return UnplannedScene(entry.scene, entry.path, fingerprint, reason, inputs)
+
+
+def _version_of_inputs(request: GeorefRequest, context: ReadingContext) -> tuple[list[str], str]:
+    """What a scene that cannot be planned depends on; nothing where its files cannot even be named to the system."""
+    try:
+        inputs = inputs_of_refused(request)
+        return inputs, files_version(inputs, context.version)
+    except (OSError, ValueError):
+        return [], ""
 
 
 def _name_image(entry: SceneEntry, reason: str) -> str:
     """A reason that names the image: kernels, corners and maps belong to many."""
     is_named = entry.path in reason or f"scene {entry.scene}" in reason
     return reason if is_named else f"{entry.path}: {reason}"
-
-
-def _inputs(request: GeorefRequest) -> list[str]:
-    """The files and folders that a header depends on; labels may be files of their own."""
-    return request.inputs + PvlLabel.companions(request.path)
 
 
 def _georef_request(entry: SceneEntry, settings: Settings) -> GeorefRequest:
@@ -219,29 +270,33 @@ def _plan_image(entry: SceneEntry, request: GeorefRequest, context: ReadingConte
     settings, body = context.run.settings, context.run.body
     body_name = entry.body or settings.body
     if not Path(entry.path).is_file():
-        raise OrbitileError(f"{settings.scenes}: scene {entry.scene}: there is no file {entry.path}")
+        reason = absence_of(entry.path) or f"there is no file {entry.path}"
+        raise OrbitileError(f"{settings.scenes}: scene {entry.scene}: {reason}")
     if find_body(body_name) != body:
         raise OrbitileError(
             f"{settings.scenes}: scene {entry.scene} lies on {body_name}, but the run's body is {body.name}"
         )
     row = _reusable_row(entry, request, context)
     image = PlannedImage(row) if row is not None else _read_image(entry, request, context)
-    _refuse_unfit(image.row, settings)
+    check_fit(image.row, settings)
     return image
 
 
 def _read_image(entry: SceneEntry, request: GeorefRequest, context: ReadingContext) -> PlannedImage:
-    placement: ImagePlacement = context.call_in_process(_place, entry.scene, request, context.run)
+    context.version(entry.path)  # kept from before it is read: what changes meanwhile counts as changed since
+    companions = context.version.companions(entry.path)
+    placement: ImagePlacement = context.call_in_process(_place, entry.scene, request, context.run, companions)
     method = placement.georef_method
     requested = context.bands.requested(entry.bands)
     bands = choose_bands(placement.bands, requested, context.bands.network, f"{entry.path}: scene {entry.scene}")
     relevant = _relevant_request(request, method)
-    inputs = _inputs(relevant) + _isis_shape_model(method, context.run.settings)
+    inputs = [*placement.inputs, *_isis_shape_model(method, context.run.settings)]
     row = row_of_placement(
         placement, bands, scene=entry.scene, path=entry.path, group=entry.group, body=context.run.body.name,
         inputs=inputs, fingerprint=files_version(inputs, context.version), kernels=relevant.kernels,
         corners=relevant.corners, elevation=relevant.elevation,
         request_key=_request_key(entry, request, method, context),
+        warnings=placement_warnings(placement, context.run.limits),
     )  # fmt: skip
     if entry.incidence is not None:
         row = replace(row, incidence_deg=entry.incidence)
@@ -280,15 +335,28 @@ def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context
     return cache_key(**parts)
 
 
-def _place(scene: str, request: GeorefRequest, run: PlanningContext) -> ImagePlacement:
-    """Read an image's header: how it is georeferenced, its grid and bands, and its outline on the body."""
+def _place(scene: str, request: GeorefRequest, run: PlanningContext, companions: Sequence[str]) -> ImagePlacement:
+    """Read an image's header: how it is georeferenced, its grid and bands, and its outline on the body, all checked."""
+    try:
+        files = check_image_file(request.path, run.access, companions)
+        placement = _place_by_header(scene, request, run)
+        check_placement(placement, run.limits)
+        return replace(placement, inputs=tuple(dict.fromkeys([*files, *placement.inputs])))
+    except MisplacedError as error:
+        raise OrbitileError(f"{request.path}: scene {scene} {error}") from error
+
+
+def _place_by_header(scene: str, request: GeorefRequest, run: PlanningContext) -> ImagePlacement:
     if run.settings.pixel_coordinates:
         return _place_in_pixels(read_dataset_header(request.path), run.settings, run.body)
     header = read_image_header(request.path)
     method = choose_method(request, header, run.body, run.with_isis)
     if method == PROJECTED:
-        return _place_on_own_map(scene, header, run.body)
-    return place_by_geometry(request, method, header, run.maps)
+        return _place_on_own_map(scene, header, run.limits)
+    if method == CORNERS and not request.corners:
+        check_control_points(header, run.limits)
+    files = geometry_files(request, header, run.access)
+    return replace(place_by_geometry(request, method, header, run.maps), inputs=tuple(files))
 
 
 def _place_in_pixels(header: ImageHeader, settings: Settings, body: Body) -> ImagePlacement:
@@ -298,70 +366,14 @@ def _place_in_pixels(header: ImageHeader, settings: Settings, body: Body) -> Ima
     return place_projected(Grid(wkt, Affine(step, 0, 0, 0, -step, 0), *header.size), header.bands, body)
 
 
-def _place_on_own_map(scene: str, header: ImageHeader, body: Body) -> ImagePlacement:
+def _place_on_own_map(scene: str, header: ImageHeader, limits: PlaceLimits) -> ImagePlacement:
     """Of a map-projected image."""
     if header.grid is None:
         raise OrbitileError(
             f"{header.path}: scene {scene} has no georeferencing; leave its georef_method empty, or name another"
         )
-    _refuse_other_body(scene, header.path, header.grid, body)
-    placement = place_projected(header.grid, header.bands, body)
-    if not all(np.isfinite(side).all() for side in placement.outline):
-        raise OrbitileError(f"{header.path}: scene {scene}: its border lies off {body.name}; crop it to the disc")
-    return placement
-
-
-def _refuse_other_body(scene: str, path: str, grid: Grid, body: Body) -> None:
-    if lies_on(grid.crs, body):
-        return
-    name = grid.crs.datum.name if grid.crs.datum else grid.crs.name
-    radius = f", radius {grid.crs.ellipsoid.semi_major_metre / 1000:.1f} km" if grid.crs.ellipsoid else ""
-    raise OrbitileError(
-        f"{path}: scene {scene} lies on another body ({name}{radius}); the run's body is {body.name} "
-        f"({body.radius_m / 1000:.1f} km)"
-    )
-
-
-def _check_crs(settings: Settings, body: Body) -> None:
-    """Refuse a map for the whole run that does not exist, is not in metres, or is of another body."""
-    if settings.crs is None:
-        return
-    try:
-        crs = CRS.from_user_input(settings.crs)
-    except CRSError as error:
-        raise OrbitileError(f"crs: {settings.crs!r} is not a coordinate system that PROJ knows") from error
-    axes = [*crs.axis_info, *(crs.geodetic_crs.axis_info if crs.geodetic_crs else [])]
-    is_westward = any(axis.direction == "west" for axis in axes)
-    if not crs.is_projected or not lies_on(crs, body) or is_westward or _is_flattened(crs):
-        raise OrbitileError(
-            f"crs: {crs.name} is not a map in metres of {body.name} as a sphere, longitudes to the east; "
-            f"allowed is e.g. IAU_2015:{body.code + 10}"
-        )
-
-
-def _is_flattened(crs: CRS) -> bool:
-    """Whether a map is one of an ellipsoid that is no sphere."""
-    return crs.ellipsoid is not None and bool(crs.ellipsoid.inverse_flattening)
-
-
-def _refuse_unfit(row: PlanRow, settings: Settings) -> None:
-    """Refuse scenes that are too coarse, in degrees where no map is set, or on an ellipsoid where one is."""
-    crs = row.grid.crs
-    if settings.crs is not None and _is_flattened(crs):
-        raise OrbitileError(
-            f"{row.path}: scene {row.scene} lies on an ellipsoid, but the run's map on a sphere, and PROJ would "
-            "confuse latitudes on the two; leave crs out, or reproject the scene to a sphere first"
-        )
-    if settings.crs is None and crs.is_geographic:
-        raise OrbitileError(
-            f"{row.path}: scene {row.scene} is in degrees; set crs to a map in metres for the run, "
-            f"e.g. IAU_2015:{find_body(settings.body).code + 10}"
-        )
-    if row.image_gsd_m > settings.finest_m * 1.01:
-        raise OrbitileError(
-            f"{row.path}: scene {row.scene} has {row.image_gsd_m:.2f} m/px, coarser than the finest scale "
-            f"(scales.0.gsd_m = {settings.finest_m:g}); raise that, or leave the scene out"
-        )
+    check_map(header.grid, limits)
+    return place_projected(header.grid, header.bands, limits.body)
 
 
 def _neighbours(rows: Sequence[PlanRow], groups: Mapping[str, str], settings: Settings) -> dict[str, list[str]]:

@@ -1,12 +1,14 @@
 """plan: from the scene table and the images' headers to the frozen table that a run follows."""
 
-from functools import cache
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, file_version, files_version, sha256
+from orbitile.base.files import cache_key, sha256
+from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.pipeline import code_version
+from orbitile.planning.crater_tables import check_crater_tables
+from orbitile.planning.vector_files import check_vector_files
 from orbitile.settings import Settings
 from orbitile.tables.plan import (
     Plan,
@@ -18,6 +20,7 @@ from orbitile.tables.plan import (
     read_plan,
     read_rows,
     read_unplanned,
+    refused_plan,
     write_plan,
 )
 
@@ -34,6 +37,9 @@ def current_plan(settings: Settings, path: Path) -> Plan:
     plan = read_plan(path)
     if plan.unplanned and not settings.allow_failures:
         raise OrbitileError(_explain(plan.unplanned))
+    check_vector_files(settings, path)
+    check_crater_tables(settings, path)
+    refused_plan(path).unlink(missing_ok=True)
     return plan
 
 
@@ -44,14 +50,13 @@ def _make_plan(settings: Settings, origin: PlanOrigin, path: Path) -> None:
     """
     from orbitile.planning.headers import group_scenes, read_headers
 
-    refused = path.with_name("plan-refused.parquet")
+    refused = refused_plan(path)
     rows, unplanned = read_headers(settings, _earlier_rows([path, refused], origin))
     if unplanned and not (settings.allow_failures and rows):
         write_plan(rows, [], unplanned, origin, refused)
         raise OrbitileError(_explain(unplanned))
     rows, groups = group_scenes(rows, settings, _frozen_groups(path, origin))
     write_plan(rows, groups, unplanned, origin, path)
-    refused.unlink(missing_ok=True)
 
 
 def _earlier_rows(plans: list[Path], origin: PlanOrigin) -> dict[str, PlanRow]:
@@ -80,10 +85,10 @@ def _origin(settings: Settings) -> PlanOrigin:
     """What a plan with these settings is made from."""
     if not settings.scenes.is_file():
         raise OrbitileError(f"scenes: there is no scene table at {settings.scenes}")
-    reading = settings.model_dump(include={"body", "pixel_coordinates"})
+    reading = settings.model_dump(include={"body", "pixel_coordinates", "access"})
     if settings.pixel_coordinates:
         reading["finest_m"] = settings.finest_m
-    names = {"body", "crs", "pixel_coordinates", "bands", "margin", "scales", "georeferencing"}
+    names = {"body", "crs", "pixel_coordinates", "bands", "margin", "scales", "georeferencing", "access"}
     relevant = settings.model_dump(include=names) | dict(isis=isis_enabled(settings.georeferencing.isis))
     relevant["stretch_pairs"] = len(settings.stretch_values or [None])
     if settings.model is not None:  # how many bands it takes
@@ -99,5 +104,5 @@ def _images_unchanged(path: Path) -> bool:
     columns = read_columns(path, ["inputs", "fingerprint"])
     images = [*zip(columns["inputs"], columns["fingerprint"], strict=True)]
     images += [(scene.inputs, scene.fingerprint) for scene in read_unplanned(path)]
-    version = cache(file_version)  # folders of kernels belong to many images
+    version = FileVersions()
     return all(files_version(inputs, version) == fingerprint for inputs, fingerprint in images)

@@ -1,6 +1,6 @@
 """Rows of a plan: of images by their placement on a map, and of mosaics by their strips."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.unforeseen import unforeseen_reason
 from orbitile.georeferencing.image_geometry import DENSE, ImageGeometry, image_geometry
 from orbitile.georeferencing.image_header import ImageHeader, check_product
 from orbitile.georeferencing.instruments.registry import find_instrument
@@ -53,7 +54,8 @@ class ImagePlacement:
     """Where an image lies, by its header: its grid (on the target map, unless it is map-projected) and its outline.
 
     `bands` are all of its data bands. `border` is the dense border (n, degrees) of images that are not map-projected;
-    the plan does not keep it, but the grid of a strip on the map of its mosaic is fitted around it.
+    the plan does not keep it, but the grid of a strip on the map of its mosaic is fitted around it. `inputs` are all
+    files that its pixels and its position come from.
     """
 
     georef_method: str
@@ -65,6 +67,7 @@ class ImagePlacement:
     incidence_deg: float | None = None
     instrument: str | None = None
     border: FootprintOutline | None = None
+    inputs: tuple[str, ...] = ()
 
 
 class PlannedImage(NamedTuple):
@@ -143,11 +146,12 @@ def merge_mosaics(
     unplanned: Sequence[UnplannedScene],
     mosaics: Mapping[str, str | None],
     maps: TargetMap,
+    check_grid: Callable[[Grid], None] = lambda grid: None,
 ) -> tuple[list[PlanRow], list[UnplannedScene]]:
     """Merge the strips of each mosaic (`mosaics`: its name by scene) into one row.
 
     Returns the rows of the plan and the scenes that cannot be planned, both sorted by scene. A mosaic that lacks a
-    strip cannot be planned.
+    strip cannot be planned, nor one whose grid `check_grid` refuses.
     """
     faults = {mosaics[scene.scene]: scene for scene in reversed(unplanned) if mosaics[scene.scene]}
     strips: dict[str, list[PlannedImage]] = {}
@@ -155,14 +159,31 @@ def merge_mosaics(
         if mosaic := mosaics[image.row.scene]:
             strips.setdefault(mosaic, []).append(image)
     scenes = [image.row for image in images if not mosaics[image.row.scene]]
-    scenes += [_mosaic_row(name, pieces, maps) for name, pieces in strips.items() if name not in faults]
+    merged = [_try_to_merge(name, pieces, maps, check_grid) for name, pieces in strips.items() if name not in faults]
+    scenes += [row for row in merged if isinstance(row, PlanRow)]
     failed = [scene for scene in unplanned if not mosaics[scene.scene]]
+    failed += [scene for scene in merged if isinstance(scene, UnplannedScene)]
     failed += [
         replace(strip, scene=name, reason=f"strip {strip.scene}: {strip.reason}")
         for name, strip in faults.items()
         if name is not None
     ]
     return sorted(scenes, key=lambda row: row.scene), sorted(failed, key=lambda scene: scene.scene)
+
+
+def _try_to_merge(
+    name: str, images: Sequence[PlannedImage], maps: TargetMap, check_grid: Callable[[Grid], None]
+) -> PlanRow | UnplannedScene:
+    """The row of the scene that strips become, or why there is none: whatever goes wrong is this scene's fault."""
+    try:
+        row = _mosaic_row(name, images, maps)
+        check_grid(row.grid)
+        return row
+    except Exception as error:
+        first, inputs = images[0].row, [file for image in images for file in image.row.inputs]
+        fingerprint = "+".join(image.row.fingerprint for image in images)
+        reason = f"{first.path}: mosaic {name}: {unforeseen_reason(error)}"
+        return UnplannedScene(name, first.path, fingerprint, reason, inputs)
 
 
 def _mosaic_row(name: str, images: Sequence[PlannedImage], maps: TargetMap) -> PlanRow:
@@ -180,6 +201,7 @@ def _mosaic_row(name: str, images: Sequence[PlannedImage], maps: TargetMap) -> P
         incidence_deg=None, instrument=None, kernels=None, corners=None, elevation=None,
         inputs=[file for strip in strips for file in strip.inputs],
         fingerprint="+".join(strip.fingerprint for strip in strips), outline_lon=lon.tolist(), outline_lat=lat.tolist(),
+        warnings=[f"strip {strip.scene}: {text}" for strip in strips for text in strip.warnings],
     )  # fmt: skip
 
 

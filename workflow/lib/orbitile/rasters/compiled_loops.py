@@ -1,17 +1,37 @@
-"""What is done to every pixel read: whether it holds data, and its grey value."""
+"""What is done to every pixel read: whether it holds data, how often its value occurs, and its grey value."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from orbitile.base.compiled import compiled
+from orbitile.rasters.encodings import INT16_NULL, LAST_SPECIAL
 
 
 def differs_from_nodata(pixels: np.ndarray, nodata: float) -> np.ndarray:
-    """Which pixels are not nodata (bool, same shape); floats within rounding of it are nodata, as GDAL takes them."""
+    """Which pixels are not nodata (bool, same shape); floats within rounding of it are nodata, as GDAL takes them.
+
+    So are all special pixels of ISIS, where nodata is its NULL: those of floats by rounding, those of 16 bits by name.
+    """
+    if pixels.dtype == np.int16 and nodata == INT16_NULL:
+        return pixels > LAST_SPECIAL
     differs = np.empty(pixels.shape, bool)
     _compare(_flat(pixels), pixels.dtype.type(nodata), _tolerance(pixels.dtype), differs.reshape(-1))
     return differs
+
+
+def count_digits(pixels: np.ndarray, valid: np.ndarray, shift: int, prefixes: np.ndarray, counts: np.ndarray) -> None:
+    """Count one digit of 16 bits, the one above the lowest `shift` bits, of the ranks of valid pixels (any shape).
+
+    A rank is the place of a value among all values of its type (those of 8 bits taken for 16), in ascending order.
+    Only pixels whose bits above that digit are among the prefixes (n, uint64, ascending) are counted, each in the row
+    of its prefix: `counts` (n, 65536) grow.
+    """
+    kind, itemsize = pixels.dtype.kind, max(2, pixels.dtype.itemsize)
+    patterns = _flat(pixels.astype(f"{kind}{itemsize}", copy=False)).view(f"u{itemsize}")
+    sign = np.uint64(0 if kind == "u" else 1 << (8 * itemsize - 1))
+    mask = np.uint64((1 << (8 * itemsize)) - 1)
+    _count(patterns, _flat(valid), kind == "f", sign, mask, np.uint64(shift), prefixes, counts)
 
 
 def grey_values(
@@ -24,10 +44,12 @@ def grey_values(
     """
     grey = np.empty(pixels.shape, np.uint8)
     shape = len(bounds[0]), valid.size
+    is_wide = np.result_type(pixels.dtype, np.float32) == np.float64  # values of more bits than float32 holds
+    scale_band, exact = (_scale_wide_band, np.float64) if is_wide else (_scale_band, np.float32)
     bands, grey_bands, valid_pixels = _flat(pixels).reshape(shape), grey.reshape(shape), _flat(valid)
     for band, grey_band, low, high in zip(bands, grey_bands, *bounds, strict=True):
-        scale = np.float32(255 / (high - low if high > low else 1))
-        _scale_band(band, valid_pixels, np.float32(low), scale, np.uint8(fill), grey_band)
+        scale = 255 / (high - low if high > low else 1)
+        scale_band(band, valid_pixels, exact(low), exact(scale), np.uint8(fill), grey_band)
     return grey
 
 
@@ -60,3 +82,34 @@ def _scale_band(pixels, valid, low, scale, fill, grey):
         value = (np.float32(pixels[i]) - low) * scale
         value = min(max(value, np.float32(0)), np.float32(255))
         grey[i] = np.uint8(np.rint(value)) if valid[i] else fill
+
+
+@compiled
+def _scale_wide_band(pixels, valid, low, scale, fill, grey):
+    for i in range(pixels.size):
+        value = min(max((np.float64(pixels[i]) - low) * scale, 0.0), 255.0)
+        grey[i] = np.uint8(np.rint(value)) if valid[i] else fill
+
+
+@compiled
+def _count(patterns, valid, is_float, sign, mask, shift, prefixes, counts):
+    for i in range(patterns.size):
+        if valid[i]:
+            rank = np.uint64(patterns[i])
+            if not is_float:
+                rank ^= sign
+            elif rank & sign and rank != sign:  # -0 is 0
+                rank ^= mask
+            else:
+                rank |= sign
+            digits = rank >> shift
+            prefix = digits >> np.uint64(16)
+            place, end = 0, prefixes.size - 1
+            while place < end:
+                middle = (place + end) // 2
+                if prefixes[middle] < prefix:
+                    place = middle + 1
+                else:
+                    end = middle
+            if prefixes[place] == prefix:
+                counts[place, np.int64(digits & np.uint64(0xFFFF))] += 1

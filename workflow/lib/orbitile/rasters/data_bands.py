@@ -7,6 +7,8 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 
+from orbitile.rasters.encodings import band_encoding
+
 UNDEFINED = "undefined"
 NOT_A_COLOUR = (UNDEFINED, "gray", "palette")
 """Colour interpretations that name no band: nearly every image of one band has one of them."""
@@ -14,10 +16,10 @@ NOT_A_COLOUR = (UNDEFINED, "gray", "palette")
 
 @dataclass(frozen=True)
 class DataBand:
-    """A band of an image: its number from 1, its data type (NumPy's name) and nodata value.
+    """A band of an image: its number from 1, the data type of its brightness (NumPy's name) and its nodata value.
 
     `description` is what the file calls it, `role` GDAL's colour interpretation in small letters: red, gray, nir,
-    undefined ...
+    undefined ... A band whose values may mean several things has a `fault`: what is unclear, and the way out.
     """
 
     number: int
@@ -25,6 +27,7 @@ class DataBand:
     nodata: float | None
     description: str = ""
     role: str = UNDEFINED
+    fault: str = ""
 
     @property
     def name(self) -> str:
@@ -43,12 +46,15 @@ class DataBand:
 
 def data_bands(source: rasterio.DatasetReader) -> tuple[DataBand, ...]:
     """The bands of an image that hold data: all but alpha bands."""
-    properties = zip(source.dtypes, source.nodatavals, source.descriptions, source.colorinterp, strict=True)
-    return tuple(
-        DataBand(number, dtype, nodata, (description or "").strip(), role.name.lower())
-        for number, (dtype, nodata, description, role) in enumerate(properties, start=1)
-        if role != ColorInterp.alpha
-    )
+    roles = enumerate(source.colorinterp, start=1)
+    return tuple(_data_band(source, number) for number, role in roles if role != ColorInterp.alpha)
+
+
+def _data_band(source: rasterio.DatasetReader, number: int) -> DataBand:
+    place, encoding = number - 1, band_encoding(source, number)
+    nodata = source.nodatavals[place] if encoding.is_plain else None
+    description, role = (source.descriptions[place] or "").strip(), source.colorinterp[place].name.lower()
+    return DataBand(number, encoding.dtype, nodata, description, role, encoding.fault)
 
 
 def joint_dtype(bands: Sequence[DataBand]) -> str:

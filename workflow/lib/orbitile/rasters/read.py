@@ -12,7 +12,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from orbitile.base.errors import OrbitileError
 from orbitile.rasters.compiled_loops import differs_from_nodata
 from orbitile.rasters.data_bands import join_nodata, join_types
-from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, raster_window
+from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, open_dataset, raster_window
 from orbitile.space.grids import Grid, Window
 
 # Images without georeferencing are nothing unusual: functions that need it check for it.
@@ -30,14 +30,21 @@ def channel_numbers(count: int) -> Channels:
     return 1 if count == 1 else range(1, count + 1)
 
 
+def channel_list(channels: Channels) -> list[int]:
+    """The numbers of channels, of one too."""
+    return [channels] if isinstance(channels, int) else list(channels)
+
+
 def common_dtype(source: rasterio.DatasetReader, channels: Channels = 1) -> str:
     """The data type of one or several channels; of several types, the smallest that holds the values of all."""
-    return join_types(source.dtypes[number - 1] for number in _as_list(channels))
+    return join_types(source.dtypes[number - 1] for number in channel_list(channels))
 
 
 def common_nodata(source: rasterio.DatasetReader, channels: Channels = 1) -> float | None:
-    """The nodata value that one or several channels share; None where they differ or have none."""
-    return join_nodata(source.nodatavals[number - 1] for number in _as_list(channels))
+    """The nodata value that one or several channels share; None where they differ, have none, or cannot hold it."""
+    nodata = join_nodata(source.nodatavals[number - 1] for number in channel_list(channels))
+    is_held = nodata is not None and _is_representable(nodata, np.dtype(common_dtype(source, channels)))
+    return nodata if is_held else None
 
 
 def band_names(source: rasterio.DatasetReader) -> tuple[str, ...]:
@@ -54,7 +61,7 @@ def raster_grid(image: rasterio.DatasetReader) -> Grid:
 def opened_raster(path: str) -> Iterator[rasterio.DatasetReader]:
     """Open an image; OrbitileError where it cannot be read."""
     with explain_read_errors(path):
-        source = rasterio.open(path)
+        source = open_dataset(path)
     with source:
         yield source
 
@@ -88,7 +95,7 @@ def read_pixels(
     source: rasterio.DatasetReader, window: Window, channels: Channels = 1, shape: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `read_window`, but GDAL's errors are raised as they are."""
-    numbers = _as_list(channels)
+    numbers = channel_list(channels)
     options = dict(window=raster_window(window), out_shape=shape and (len(numbers), *shape))
     # rasterio refuses to read several types at once
     if len(numbers) == 1 or len({source.dtypes[number - 1] for number in numbers}) == 1:
@@ -136,10 +143,6 @@ def _validity(source: rasterio.DatasetReader, channel: int, pixels: np.ndarray) 
     if flags == [MaskFlags.nodata] and _is_representable(nodata, pixels.dtype):
         return differs_from_nodata(pixels, nodata)
     return None
-
-
-def _as_list(channels: Channels) -> list[int]:
-    return [channels] if isinstance(channels, int) else list(channels)
 
 
 def _is_representable(value: float, dtype: np.dtype) -> bool:

@@ -11,6 +11,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from orbitile.rasters.band_selection import select_bands
+from orbitile.rasters.encodings import band_encoding
 from orbitile.rasters.mosaic import Mosaic
 from orbitile.rasters.read import (
     Channels,
@@ -64,8 +65,10 @@ def warped_blocks(
         _warping_source(source, channels) as (selected, numbers),
         WarpedVRT(selected, resampling=method, add_alpha=selected.nodata is None, **options) as view,
     ):
+        dtype = np.dtype(common_dtype(selected, numbers))  # rasterio warps some types as wider ones
         for window in row_windows(grid):
-            yield window, *read_pixels(view, window, numbers)
+            pixels, valid = read_pixels(view, window, numbers)
+            yield window, pixels if pixels.dtype == dtype else _cast(pixels, dtype), valid
 
 
 @contextmanager
@@ -75,9 +78,10 @@ def _warping_source(
     """An image of the channels only, and their numbers there.
 
     Rasterio lets GDAL treat a pixel as nodata only where all bands of an image are, selected or not, and use one nodata
-    value for all; so bands selected from several get a mask in common.
+    value for all; so bands selected from several get a mask in common. So does one with special pixels, of which GDAL
+    warps all but nodata as if they were brightness.
     """
-    if source.count == 1:
+    if source.count == 1 and not band_encoding(source, 1).visible:
         yield source, channels
         return
     with select_bands(source, channels) as selected:
@@ -109,4 +113,7 @@ def block_averages(mosaic: Mosaic, fine_grid: Grid, factor: int, channels: Chann
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return np.rint(values).astype(dtype) if np.issubdtype(dtype, np.integer) else values.astype(dtype)
+    if not np.issubdtype(dtype, np.integer):
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.rint(values).clip(limits.min, limits.max).astype(dtype)

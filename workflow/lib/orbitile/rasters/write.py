@@ -15,7 +15,7 @@ from rasterio.shutil import copy
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic, scratch
 from orbitile.base.provenance import provenance
-from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, raster_window
+from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, open_dataset, raster_window
 from orbitile.space.grids import Grid, Window
 
 Block = tuple[Window, np.ndarray, np.ndarray]
@@ -60,7 +60,7 @@ def write_cog(
 
 def _verify(path: Path, sums: dict[Window, int], with_mask: bool) -> None:
     """Refuse a file that does not hold what was written into it."""
-    with rasterio.open(path) as source:
+    with open_dataset(path) as source:
         for window, expected in sums.items():
             mask = source.read_masks(1, window=raster_window(window)) > 0 if with_mask else None
             if _checksum(source.read(window=raster_window(window)), mask) != expected:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from orbitile.jobs.failures import read_failures
+from orbitile.jobs.summary import RunSummary, read_summary
 from orbitile.reporting.attempts import REPORT, read_jobs, rule_figures
 from orbitile.reporting.graph import ExecutionGraph, execution_graph
 from orbitile.tables.plan import Plan, read_plan
@@ -30,6 +31,7 @@ class RunFindings:
     rules: pd.DataFrame
     graph: ExecutionGraph
     failures: pd.DataFrame
+    summary: RunSummary
     now: float
 
 
@@ -38,5 +40,6 @@ def read_findings(results: Path, manifest: Path) -> RunFindings:
     plan, jobs, failures = read_plan(results / "plan.parquet"), read_jobs(results), read_failures(results)
     return RunFindings(
         run=results.name, plan=plan, manifest=json.loads(manifest.read_text()), jobs=jobs, rules=rule_figures(jobs),
-        graph=execution_graph(results, plan, jobs), failures=failures[failures["rule"] != REPORT], now=time.time(),
+        graph=execution_graph(results, plan, jobs), failures=failures[failures["rule"] != REPORT],
+        summary=read_summary(results), now=time.time(),
     )  # fmt: skip

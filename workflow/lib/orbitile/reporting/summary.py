@@ -1,11 +1,13 @@
 """The head of the page: what is missing, what failed, and the main figures of the run."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import pandas as pd
 
 from orbitile.jobs.records import FAILED, LOST, STOPPED
+from orbitile.jobs.summary import shorten_names
 from orbitile.pipeline import CHAIN_RESULTS
 from orbitile.reporting.colours import UNFINISHED
 from orbitile.reporting.findings import RunFindings
@@ -15,9 +17,11 @@ from orbitile.reporting.tables import text_table
 from orbitile.reporting.time_axis import busy_seconds
 from orbitile.reporting.timeline import attempt_spans
 
+WARNINGS_SHOWN = 500
+
 
 def alarms(findings: RunFindings) -> list[str]:
-    """What was left out and what failed, or a line that nothing is missing."""
+    """What was left out, what failed and what is doubtful, or a line that nothing is missing."""
     excluded, noun = findings.manifest.get("exclusions", []), CHAIN_RESULTS[findings.plan.chain].noun
     excluded_keys = {(piece["scene"], piece["detail"], piece["reason"]) for piece in excluded}
     rows = findings.failures.to_dict("records")
@@ -29,10 +33,36 @@ def alarms(findings: RunFindings) -> list[str]:
     if failed:
         heading = f"Failed and not yet run again: {format_count(len(failed), 'failure')}"
         boxes.append(_alarm(heading, failed, ["rule", "group", "scene", "detail", "reason", "log"]))
-    return boxes or [element("p", f"Nothing was left out of the {noun}, and nothing failed.", class_="fine")]
+    fine = [element("p", f"Nothing was left out of the {noun}, and nothing failed.", class_="fine")]
+    return _nothing_found(findings) + (boxes or fine) + _warnings(findings)
 
 
-def _alarm(heading: str, rows: Sequence[Mapping[Hashable, object]], names: list[str]) -> str:
+def _nothing_found(findings: RunFindings) -> list[str]:
+    """A box where the run found nothing at all, or a line that counts the scenes without a result."""
+    summary = findings.summary
+    if summary.alarm:
+        return [element("div", element("h2", escape(summary.alarm)), class_="alarm", role="alert")]
+    if not summary.empty:
+        return []
+    scenes = format_count(len(summary.empty), "scene")
+    return [element("p", escape(f"Nothing was found in {scenes}: {shorten_names(summary.empty)}"), class_="note")]
+
+
+def _warnings(findings: RunFindings) -> list[str]:
+    """What is doubtful about scenes, although nothing failed; the first of a long list."""
+    shown = findings.summary.warnings[:WARNINGS_SHOWN]
+    warnings = [warning._asdict() for warning in shown]
+    if not warnings:
+        return []
+    more = len(findings.summary.warnings) - len(warnings)
+    rest = (
+        f", the first {len(warnings):,} of {len(findings.summary.warnings):,}; warnings.csv holds all" if more else ""
+    )
+    heading = f"Warnings about {format_count(len(findings.summary.doubtful), 'scene')}{rest}"
+    return [_alarm(heading, warnings, ["scene", "stage", "text"])]
+
+
+def _alarm(heading: str, rows: Sequence[Mapping[Any, object]], names: list[str]) -> str:
     table = element("div", text_table(names, [[str(row[name]) for name in names] for row in rows]), class_="tall")
     return element("div", element("h2", escape(heading)), table, class_="alarm", role="alert")
 

@@ -1,6 +1,7 @@
 """Footprints of scenes on the body, and which of them are close to each other."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -25,10 +26,16 @@ def grid_outline(grid: Grid, ground: Ground) -> FootprintOutline:
 
 def image_border(width: float, height: float, per_side: int = POINTS_PER_SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Points (columns, rows) along the border of an image, clockwise from its upper left corner."""
+    columns, rows = _border_shares(per_side)
+    return columns * width, rows * height
+
+
+@lru_cache(maxsize=8)
+def _border_shares(per_side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The border of an image of the width and height 1; computed once for thousands of images."""
     along = np.linspace(0, 1, per_side, endpoint=False)
     zeros, ones = np.zeros(per_side), np.ones(per_side)
-    columns = np.concatenate([along, ones, 1 - along, zeros]) * width
-    return columns, np.concatenate([zeros, along, ones, 1 - along]) * height
+    return np.concatenate([along, ones, 1 - along, zeros]), np.concatenate([zeros, along, ones, 1 - along])
 
 
 def outline_centre(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray) -> np.ndarray:

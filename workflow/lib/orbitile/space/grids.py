@@ -85,7 +85,12 @@ class Grid:
     @property
     def gsd_m(self) -> float:
         """Ground sample distance along a row, in the map's metres (degrees become metres)."""
-        return self.transform.a * _metres_per_unit(self.crs)
+        return math.hypot(self.transform.a, self.transform.d) * self.metres_per_unit
+
+    @property
+    def metres_per_unit(self) -> float:
+        """Length of one map unit in metres; a degree is measured on the equator."""
+        return _metres_per_unit(self.crs)
 
     @property
     def is_upright(self) -> bool:

@@ -69,6 +69,10 @@ class Ground:
         x, y = (second, first) if _north_first(self._crs) else (first, second)
         return np.asarray(x), np.asarray(y)
 
+    def degrees(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude (east) and the map's own latitude in degrees, as far out as map coordinates lie beyond the body."""
+        return self._to_degrees(x, y)
+
     def lonlat(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east, -180..180) and planetocentric latitude in degrees of map coordinates."""
         lon, lat = self._to_degrees(x, y)

@@ -6,27 +6,43 @@ import pandas as pd
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.pictures.scene_picture import LARGEST_PX, ScenePicture, rows_of_scene
 from orbitile.space.ground import Ground, ground_ellipses
-from orbitile.tables.craters import Craters, read_craters
+from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.rasters import RasterRow
 
 COLOURS = {"found": "#00e5ff", "right": "#39ff14", "false": "#ff3b30", "missed": "#ffd60a"}
 
 
 def annotate_craters(
-    rasters: str, scene: str, craters: str, truth: str | None, criteria: MatchCriteria, out: str
+    rasters: str,
+    scene: str,
+    tables: tuple[CraterTable, CraterTable | None],
+    criteria: MatchCriteria,
+    out: str,
+    unmapped_scenes: int = 0,
 ) -> None:
     """Draw a scene's craters as a PNG; with a truth, right, false and missed ones in their colours.
 
-    `rasters` is the group's table of scenes, `craters` and `truth` are crater tables. OrbitileError where the scene
-    failed, or a table lacks a column.
+    `rasters` is the group's table of scenes, `tables` are those of craters and of true ones. Of a run in pixel
+    coordinates with so many `unmapped_scenes` only the scene's craters are drawn. OrbitileError where the scene failed,
+    or a table lacks a column.
     """
     rows = rows_of_scene(rasters, scene)
     raster = next((row for row in rows if max(row.width, row.height) <= LARGEST_PX), rows[-1])
-    kinds = _kinds(read_craters(craters), read_craters(truth) if truth else None, criteria)
+    detected, true = tables
+    craters = _craters_on(scene, detected, rows, criteria, unmapped_scenes)
+    truth = _craters_on(scene, true, rows, criteria, unmapped_scenes) if true else None
+    kinds = _kinds(craters, truth, criteria)
     picture = ScenePicture.of(raster)
     for kind, members in kinds.items():
         picture.outline(kind, _rings(members, raster, criteria.radius_m), COLOURS[kind], 1.2)
     picture.save(out, legend_columns=4)
+
+
+def _craters_on(
+    scene: str, table: CraterTable, rows: list[RasterRow], criteria: MatchCriteria, unmapped_scenes: int
+) -> Craters:
+    pixels = PixelPlaces.of(rows, criteria.radius_m)
+    return read_craters_of_run(table, pixels, unmapped_scenes).of_scene(scene)
 
 
 def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria) -> dict[str, Craters]:

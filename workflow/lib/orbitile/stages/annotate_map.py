@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import geopandas
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
@@ -12,6 +11,7 @@ from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
 from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.vectors import read_geoparquet
 
 GLOW = LinearSegmentedColormap.from_list("glow", [(1, 0.85, 0, 0), (1, 0.25, 0, 0.55)])
 """Probability as a layer that is clear where it is 0."""
@@ -44,7 +44,7 @@ def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> N
 
 def rings_in_raster(path: str, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
     """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it."""
-    features = geopandas.read_parquet(path)
+    features = read_geoparquet(path)
     features = features[features["scale_m"] == raster.scale_m]
     return picture_outlines(features.geometry.to_numpy(), raster.grid, radius_m)
 

@@ -12,8 +12,8 @@ from orbitile.base.files import atomic, write_json
 from orbitile.detections.matching import CraterMatches, MatchCriteria, match_craters
 from orbitile.features.metrics import harmonic_metrics
 from orbitile.tables.coverage import lies_on_data
-from orbitile.tables.craters import read_craters
-from orbitile.tables.rasters import coarsest, read_rasters
+from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
+from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
 log = logging.getLogger(__name__)
 
@@ -22,19 +22,27 @@ LATITUDES = [-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90.0001]
 
 
 def evaluate_catalogue(
-    craters: str, truth: str, rasters: list[str], criteria: MatchCriteria, metrics: str, plot: str
+    craters: str,
+    truth: CraterTable,
+    rasters: list[str],
+    criteria: MatchCriteria,
+    metrics: str,
+    plot: str,
+    unmapped_scenes: int = 0,
 ) -> None:
     """Write precision, recall and F1, overall and by diameter and latitude, as JSON and as a plot.
 
     `craters` and `truth` are crater tables, `rasters` the groups' tables of scenes. Only craters whose centre lies on
-    valid pixels of a scene are judged. OrbitileError where a table lacks a column or one of its numbers.
+    valid pixels of a scene are judged; the `unmapped_scenes` of a run in pixel coordinates are judged one by one.
+    OrbitileError where a table lacks a column or one of its numbers.
     """
-    scenes = coarsest([row for path in rasters for row in read_rasters(path)])
-    detected, true = (
-        table.select(lies_on_data(table.lon, table.lat, scenes, criteria.radius_m))
-        for table in (read_craters(craters), read_craters(truth))
-    )
-    matches = match_craters(detected, true, criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m)
+    rows = [row for path in rasters for row in read_rasters(path)]
+    pixels = PixelPlaces.of(rows, criteria.radius_m)
+    detected, true = (read_craters_of_run(table, pixels, unmapped_scenes) for table in (CraterTable(craters), truth))
+    check_scene_names(true, {row.scene for row in rows}, truth.path)
+    scenes = coarsest(rows)
+    parts = [_match_scene(detected, true, scene, criteria) for scene in scenes] if unmapped_scenes else []
+    matches = CraterMatches.joined(parts) if parts else _match(detected, true, scenes, criteria)
     figures = _figures(matches) | dict(
         iou=criteria.iou_threshold, min_diameter_km=criteria.min_diameter_m / 1000,
         by_diameter_km=_by(matches, "diameter_km", DIAMETERS_KM), by_latitude=_by(matches, "lat", LATITUDES),
@@ -42,6 +50,20 @@ def evaluate_catalogue(
     write_json(metrics, figures)
     _plot(figures, plot)
     log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
+
+
+def _match_scene(detected: Craters, true: Craters, scene: RasterRow, criteria: MatchCriteria) -> CraterMatches:
+    """The matches on a scene in pixel coordinates."""
+    return _match(detected.of_scene(scene.scene), true.of_scene(scene.scene), [scene], criteria)
+
+
+def _match(detected: Craters, true: Craters, scenes: list[RasterRow], criteria: MatchCriteria) -> CraterMatches:
+    """The matches among craters that lie on valid pixels of scenes."""
+    detected, true = (
+        craters.select(lies_on_data(craters.lon, craters.lat, scenes, criteria.radius_m))
+        for craters in (detected, true)
+    )
+    return match_craters(detected, true, criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m)
 
 
 def _figures(matches: CraterMatches) -> dict:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-import geopandas
 import matplotlib.pyplot as plt
 import numpy as np
 import shapely
 
 from orbitile.base.files import atomic, write_json
 from orbitile.features.labels.burn import GriddedLabels, grid_labels
-from orbitile.features.labels.read import LINES, LabelFields, LabelLayer, VectorLabels, read_labels
+from orbitile.features.labels.read import LabelFields, LabelLayer, VectorLabels, read_labels
 from orbitile.features.metrics import MEASURES, LinePoints, PixelCounts, line_metrics, pooled_metrics, tile_mean_metrics
 from orbitile.inference.mask_threshold import is_positive, mask_threshold
 from orbitile.rasters.read import opened_raster, read_window
@@ -21,7 +20,9 @@ from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.coverage import lies_on_data
+from orbitile.tables.layer_geometry import LINES
 from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.vectors import read_geoparquet
 
 log = logging.getLogger(__name__)
 
@@ -44,24 +45,29 @@ class MapComparison:
     """How a map is compared with the truth.
 
     Lines may be `tolerance_m` metres apart; pixels are positive from the probability `threshold` (0..1) on; `labels`
-    holds `width_field`, `class_field` and `buffers_px` of the settings' section `labels`.
+    holds `width_field`, `class_field` and `buffers_px` of the settings' section `labels`. Of several `unmapped_scenes`,
+    which all lie at one place, only pixels are compared, each scene's with the truth that names it.
     """
 
     body: Body
     tolerance_m: float
     labels: Mapping
     threshold: float
+    unmapped_scenes: int = 0
 
     @classmethod
-    def of(cls, body: Body, tolerance_m: float, labels: Mapping, outline_settings: dict) -> Self:
-        """From the settings."""
+    def of(
+        cls, body: Body, tolerance_m: float, labels: Mapping, outline_settings: dict, unmapped_scenes: int = 0
+    ) -> Self:
+        """From the settings, and how many scenes have no map."""
         threshold = mask_threshold(outline_settings["threshold"], outline_settings["model"])
-        return cls(body, tolerance_m, labels, threshold)
+        return cls(body, tolerance_m, labels, threshold, unmapped_scenes)
 
     def read_truth(self, path: str, classes: Sequence[str]) -> "MapTruth":
         """The true lines and polygons of some classes; where there are no probabilities and so no classes, all."""
         width, class_ = self.labels["width_field"], self.labels["class_field"]
-        fields = LabelFields(width, class_, tuple(classes)) if classes else LabelFields(width, None, ("any",))
+        names = tuple(classes) or ("any",)
+        fields = LabelFields(width, class_ if classes else None, names, self.unmapped_scenes)
         labels = read_labels(path, self.body, fields)
         return MapTruth(labels, _true_lines(labels), tuple(classes))
 
@@ -102,7 +108,7 @@ def _scales(results: MapResults) -> list[MapScale]:
     """What there is to be judged, from the finest scale on."""
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     scenes = [row for path in results.scaled for row in read_rasters(path)]
-    lines = geopandas.read_parquet(results.lines)
+    lines = read_geoparquet(results.lines)
     return [
         MapScale(
             scale_m,
@@ -130,7 +136,10 @@ def _figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dic
 
 
 def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dict[str, float] | None:
-    """Figures of lines by their length; None where the truth has no lines."""
+    """Figures of lines by their length; None where the truth has no lines, or scenes lie at one place."""
+    if comparison.unmapped_scenes > 1:
+        log.warning("in pixel coordinates lines of several scenes lie at one place and are not compared, only pixels")
+        return None
     radius_m = comparison.body.radius_m
     mapped, true = (LinePoints.of(lines, STEP_PX * scale.scale_m, radius_m) for lines in (scale.lines, truth.lines))
     if not len(true.points):
@@ -143,7 +152,7 @@ def _pixel_figures(rasters: list[RasterRow], labels: VectorLabels, comparison: M
     """For each class the figures of all pixels of some rasters, and their means over tiles."""
     counts: dict[str, list[PixelCounts]] = {name: [] for name in labels.classes}
     for row in rasters:
-        gridded = grid_labels(labels, row.grid, comparison.labels["buffers_px"])
+        gridded = grid_labels(labels.of_scene(row.scene), row.grid, comparison.labels["buffers_px"])
         for tile in _tiles(row, gridded, comparison.threshold):
             for name, class_counts in zip(labels.classes, tile, strict=True):
                 counts[name].append(class_counts)

@@ -12,7 +12,8 @@ import numpy as np
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, write_json
-from orbitile.georeferencing.mosaicking.merge import MergeOptions, merge_strips
+from orbitile.base.versions import unchanged_files
+from orbitile.georeferencing.mosaicking.merge import MergeOptions, merge_strips, mosaic_files
 from orbitile.georeferencing.mosaicking.order import Strip
 from orbitile.georeferencing.project_image import TargetGrid, project_image, provenance_tags, strip_target
 from orbitile.jobs.pieces import JobWork, Piece
@@ -20,6 +21,7 @@ from orbitile.pipeline import code_version
 from orbitile.rasters.histogram import Histogram, band_histograms
 from orbitile.rasters.read import opened_raster, raster_grid
 from orbitile.rasters.stretch import Stretch
+from orbitile.rasters.stretch_check import CheckedBand, without_fill
 from orbitile.rasters.write import write_cog
 from orbitile.tables.georef_methods import ISIS, PROJECTED
 from orbitile.tables.plan import OF_MOSAIC, ImageRow, SceneRow
@@ -44,9 +46,8 @@ class GeoreferenceTarget:
     def stretch(self, histograms: Sequence[Histogram]) -> Stretch:
         """The stretch of a scene whose bands have these histograms; OrbitileError if it is set for other bands."""
         if self.stretch_values is None:
-            pairs = [
-                [histogram.percentile(percent) for percent in self.stretch_percentiles] for histogram in histograms
-            ]
+            brightness = [without_fill(histogram, self.stretch_percentiles) for histogram in histograms]
+            pairs = [[band.percentile(percent) for percent in self.stretch_percentiles] for band in brightness]
         else:
             pairs = np.array(self.stretch_values, float).reshape(-1, 2).tolist()
         if len(pairs) not in (1, len(histograms)):
@@ -56,6 +57,16 @@ class GeoreferenceTarget:
             )
         low, high = zip(*(pairs if len(pairs) > 1 else pairs * len(histograms)), strict=True)
         return Stretch(low, high)
+
+    def warnings(self, histograms: Sequence[Histogram], stretch: Stretch) -> list[str]:
+        """What the user should know of the stretch of a scene whose bands have these histograms, in one line each."""
+        percents = self.stretch_percentiles
+        bands = [
+            CheckedBand(histogram, without_fill(histogram, percents), pair, percents, self.stretch_values is not None)
+            for histogram, pair in zip(histograms, zip(stretch.low, stretch.high, strict=True), strict=True)
+        ]
+        names = [f"band {number}: " if len(bands) > 1 else "" for number in range(1, len(bands) + 1)]
+        return [f"{name}{text}" for name, band in zip(names, bands, strict=True) for text in band.warnings]
 
 
 def georeference(scenes: list[SceneRow], target: GeoreferenceTarget, folder: str, out: str, work: JobWork) -> None:
@@ -81,7 +92,9 @@ class GeoreferencedScene:
     @property
     def piece(self) -> Piece:
         """The finished scene: the file that describes its raster, and lies beside it."""
-        return Piece(self.name, self._path(self._version(self.scene)))
+        description = self._path(self._version(self.scene))
+        raster = description.with_suffix(".tif")
+        return Piece(self.name, description, others=(raster, *(mosaic_files(raster) if self.scene.strips else ())))
 
     @property
     def name(self) -> str:
@@ -133,7 +146,10 @@ class GeoreferencedScene:
         return strip_target(target_grid, self.scene.crs_wkt) if self.scene.strips else target_grid
 
     def _write_raster(self, image: ImageRow, path: Path) -> None:
-        with project_image(image, self._target_grid) as projected:
+        with (
+            unchanged_files(image.inputs, image.fingerprint, path),
+            project_image(image, self._target_grid) as projected,
+        ):
             write_cog(path, projected.grid, projected.type, projected.blocks, projected.tags)
         grid = projected.grid
         log.info("scene %s: %d x %d px at %.2f m/px", image.scene, grid.width, grid.height, grid.gsd_m)
@@ -160,13 +176,16 @@ class GeoreferencedScene:
         """The table row of a georeferenced scene, with the stretch of its bands."""
         with opened_raster(str(path)) as source:
             grid = raster_grid(source)
-            histograms = band_histograms(source, grid)
+            histograms = band_histograms(source, grid, self.target.stretch_percentiles)
         valid_share = histograms[0].count / (grid.width * grid.height)
         stretch = self.target.stretch(histograms)
+        warnings = self.target.warnings(histograms, stretch)
+        for text in warnings:
+            log.warning("scene %s: %s", self.name, text)
         return RasterRow(
             self.name, self.target.target_grid.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width,
             grid.height, valid_share, list(stretch.low), list(stretch.high), self.scene.georef_method,
-            error_m=self.scene.error_m,
+            error_m=self.scene.error_m, warnings=warnings,
         )  # fmt: skip
 
 

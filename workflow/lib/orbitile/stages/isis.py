@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, file_version
+from orbitile.base.files import cache_key, make_folder, publish
+from orbitile.base.versions import file_version, unchanged_files
 from orbitile.georeferencing.instruments.registry import find_instrument
 from orbitile.georeferencing.isis.map_file import map_text
 from orbitile.georeferencing.isis.programs import check_programs, isis_version
@@ -86,7 +87,7 @@ class IsisProjectedImage:
         """Where its cube belongs, under a name made of all that it depends on."""
         source, shape = self.image.path, self.spice.isis_shape
         name = cache_key(
-            source=source, version=file_version(source), instrument=self.instrument, map=self.map,
+            source=source, version=self.image.fingerprint, instrument=self.instrument, map=self.map,
             spice=asdict(self.spice), shape=shape and file_version(shape), isis=self.version,
             recipe=code_version("isis"),
         )  # fmt: skip
@@ -109,9 +110,10 @@ class IsisProjectedImage:
             if self.spice.isis_shape:
                 (folder / SHAPE_FILE).symlink_to(Path(self.spice.isis_shape).absolute())
             (folder / MAP_FILE).write_text(self.map)
-            cube = run_sequence(self.image.path, steps, folder, work.check_stop)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cube.replace(path)
+            with unchanged_files(self.image.inputs, self.image.fingerprint):
+                cube = run_sequence(self.image.path, steps, folder, work.check_stop)
+            make_folder(path.parent)
+            publish({cube: path})
         log.info("scene %s: projected by ISIS %s", self.image.scene, self.version)
 
 

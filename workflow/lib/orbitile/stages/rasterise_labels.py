@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Self
 
 from orbitile.base.files import cache_key, sha256
+from orbitile.base.seals import find_damage, write_seal
+from orbitile.base.versions import FileVersions
 from orbitile.features.labels.burn import write_label_raster
 from orbitile.features.labels.read import LabelFields, read_labels
 from orbitile.pipeline import code_version
 from orbitile.space.bodies import Body
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, read_sealed_rasters
 from orbitile.training.segmentation.tiles import TrainingTileCut, cut_tiles
 
 log = logging.getLogger(__name__)
@@ -27,10 +29,16 @@ class LabelRasterisation:
 
     @classmethod
     def of(
-        cls, body: Body, classes: Sequence[str], width_field: str, class_field: str | None, buffers_px: dict[str, float]
+        cls,
+        body: Body,
+        classes: Sequence[str],
+        width_field: str,
+        class_field: str | None,
+        buffers_px: dict[str, float],
+        unmapped_scenes: int = 0,
     ) -> Self:
-        """From the settings' section `labels`, and the names of the classes."""
-        return cls(body, LabelFields(width_field, class_field, tuple(classes)), buffers_px)
+        """From the settings' section `labels`, the names of the classes, and how many scenes have no map."""
+        return cls(body, LabelFields(width_field, class_field, tuple(classes), unmapped_scenes), buffers_px)
 
 
 def rasterise_labels(
@@ -46,19 +54,25 @@ def rasterise_labels(
     `rasters` are the groups' tables of scenes, `labels` vector files. Label rasters that are there are not made again.
     OrbitileError where labels cannot be read, or no tile of a split has features.
     """
-    rows = sorted((row for path in rasters for row in read_rasters(path)), key=lambda row: row.scene)
+    rows = sorted((row for path in rasters for row in read_sealed_rasters(path)), key=lambda row: row.scene)
     fields, buffers_px = rasterisation.fields, rasterisation.buffers_px
     vector_labels = read_labels(labels, rasterisation.body, fields)
     version = cache_key(
-        labels=[sha256(path) for path in labels], fields=vars(fields), buffers=buffers_px,
+        labels=[sha256(part) for part in _parts(labels)], fields=vars(fields), buffers=buffers_px,
         version=code_version("rasterise_labels"),
     )  # fmt: skip
     paths = [_path(row, version, Path(folder)) for row in rows]
     for row, path in zip(rows, paths, strict=True):
-        if not path.is_file():
-            write_label_raster(row, vector_labels, path, buffers_px)
+        if find_damage(path):
+            write_label_raster(row, vector_labels.of_scene(row.scene), path, buffers_px)
+            write_seal(path)
             log.info("scene %s: labels written to %s", row.scene, path)
     cut_tiles(rows, [str(path) for path in paths], cut, out)
+
+
+def _parts(labels: Sequence[str]) -> list[str]:
+    """The files of labels with those that are read together with them, as the table of a Shapefile."""
+    return [part for path in labels for part in (path, *FileVersions().companions(path))]
 
 
 def _path(row: RasterRow, version: str, folder: Path) -> Path:

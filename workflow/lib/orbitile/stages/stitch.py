@@ -21,7 +21,8 @@ from orbitile.rasters.read import channel_numbers, opened_raster, read_window
 from orbitile.rasters.stitching import ProbabilityPatch, Stitcher
 from orbitile.rasters.write import Block, PixelType, write_cog
 from orbitile.tables.parquet import read_arrow, read_table
-from orbitile.tables.rasters import RasterRow, read_rasters, write_rasters
+from orbitile.tables.piece_checks import check_pieces
+from orbitile.tables.rasters import RasterRow, read_sealed_rasters, write_rasters
 from orbitile.tables.tiles import windows_of
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ def stitch_masks(inputs: StitchInputs, sizes: Mapping[float, TileSize], folder: 
     index = read_table(inputs.predictions).merge(
         read_table(inputs.tiles), on=["scene", "scale_m", "tile"], validate="one_to_one"
     )
-    rasters = {(raster.scene, raster.scale_m): raster for raster in read_rasters(inputs.scaled)}
+    check_pieces(inputs.predictions, index["path"].unique())
+    rasters = {(raster.scene, raster.scale_m): raster for raster in read_sealed_rasters(inputs.scaled)}
     scenes = []
     for group, tiles in index.groupby(["scene", "scale_m"], sort=True):
         place = cast("tuple[str, float]", group)

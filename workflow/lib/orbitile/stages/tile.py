@@ -17,7 +17,7 @@ from orbitile.rasters.mosaic import opened_mosaic
 from orbitile.rasters.read import channel_numbers
 from orbitile.space.grids import bounding_window
 from orbitile.tables.parquet import read_pieces, write_table
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, read_sealed_rasters
 from orbitile.tables.tiles import CORE, SCHEMA
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def tile_scenes(scaled: str, sizes: dict[float, TileSize], folder: str, out: str, work: JobWork) -> None:
     """Write the tiles of a group's rasters, for each scale in m/px; tiles without data are dropped."""
-    tiled = [TiledScene(row, sizes[row.scale_m]) for row in read_rasters(scaled)]
+    tiled = [TiledScene(row, sizes[row.scale_m]) for row in read_sealed_rasters(scaled)]
     by_path = {scene.path(Path(folder)): scene for scene in tiled}
     pieces = [Piece(scene.raster.scene, path, f"{scene.raster.scale_m:g} m/px") for path, scene in by_path.items()]
 

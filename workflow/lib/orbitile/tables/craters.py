@@ -1,83 +1,184 @@
-"""Crater tables of any origin: positions and diameters, under the usual column names."""
+"""Crater tables of any origin: positions and diameters, under the usual names of columns or those of the settings."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from orbitile.base.errors import OrbitileError, first_line
-from orbitile.space.ground import wrap_longitude
+from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
+from orbitile.space.grids import Grid
+from orbitile.space.ground import Ground, wrap_longitude
+from orbitile.tables.crater_columns import (
+    CraterColumns,
+    ScaledColumn,
+    find_diameter,
+    find_pixels,
+    find_position,
+    find_scene,
+)
+from orbitile.tables.rasters import RasterRow
+from orbitile.tables.user_tables import UserTable, read_user_table
 
-LON = ("lon", "lon_deg", "lon_deg_e", "lon_deg_e360", "longitude", "x_lon")
-LAT = ("lat", "lat_deg", "lat_deg_n", "latitude", "y_lat")
-DIAMETER = {"diameter_km": 1000.0, "diam_km": 1000.0, "diameter_m": 1.0, "diam_m": 1.0}
+log = logging.getLogger(__name__)
+
+WEST_LIMIT, EAST_LIMIT = -360, 540
+"""Longitudes are counted from -180, from 0, or westwards; a scene across 180 E may go on beyond."""
+LARGEST_KM = 12_000
+"""No crater is larger; the largest basin that is discussed, of Mars, has 10,600 km."""
 
 
 @dataclass(frozen=True)
 class Craters:
-    """Craters as arrays (n): degrees east (-180..180), degrees north (planetocentric), metres."""
+    """Craters as arrays (n): degrees east (-180..180), degrees north (planetocentric), metres.
+
+    `scene` (n) names the scene of each; None where the table does not tell.
+    """
 
     lon: np.ndarray
     lat: np.ndarray
     diameter_m: np.ndarray
+    scene: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.lon)
 
     def select(self, chosen: np.ndarray) -> "Craters":
         """The craters that a boolean or index array selects."""
-        return Craters(self.lon[chosen], self.lat[chosen], self.diameter_m[chosen])
+        scene = None if self.scene is None else self.scene[chosen]
+        return Craters(self.lon[chosen], self.lat[chosen], self.diameter_m[chosen], scene)
+
+    def of_scene(self, scene: str) -> "Craters":
+        """The craters of a scene; all of them where the table names no scenes."""
+        return self if self.scene is None else self.select(self.scene == scene)
 
 
-def read_craters(path: str | Path) -> Craters:
+@dataclass(frozen=True)
+class CraterTable:
+    """A crater table's path, and which of its columns hold what."""
+
+    path: str
+    columns: CraterColumns = field(default_factory=CraterColumns)
+
+    @classmethod
+    def of(cls, path: str, columns: Mapping[str, str | None]) -> Self:
+        """With columns as the settings name them (see orbitile.tables.crater_columns.CraterColumns)."""
+        return cls(path, CraterColumns(**columns))
+
+
+@dataclass(frozen=True)
+class PixelPlaces:
+    """The grid that all scenes without a map share, and the radius of the body in metres."""
+
+    grid: Grid
+    radius_m: float
+
+    @classmethod
+    def of(cls, rasters: Sequence[RasterRow], radius_m: float) -> Self | None:
+        """That of the finest rasters; None where they lie on a map."""
+        finest = min(rasters, key=lambda row: row.scale_m, default=None)
+        transform = finest and finest.grid.transform
+        return cls(finest.grid, radius_m) if finest and transform and transform.c == transform.f == 0 else None
+
+    def craters(self, col: np.ndarray, row: np.ndarray, diameter_px: np.ndarray) -> Craters:
+        """Craters by columns and rows (n; pixels from the outer upper left corner) and diameters (n; pixels)."""
+        lon, lat = Ground(self.grid.crs_wkt, self.radius_m).lonlat(*self.grid.to_map(col, row))
+        return Craters(wrap_longitude(lon), lat, diameter_px * self.grid.gsd_m)
+
+
+def read_craters(path: str | Path, columns: CraterColumns | None = None, pixels: PixelPlaces | None = None) -> Craters:
     """Read a crater table: CSV, Parquet, or any vector file with the same columns.
 
-    Longitude, latitude and diameter are recognised by their usual names (`lon`, `lon_deg_e`, ..., `diameter_km`,
-    `diam_m`, ...), in upper or lower case. OrbitileError names the column that is missing, or the first row that
-    holds no number.
+    Longitude, latitude and diameter are recognised by `columns`, or by their usual names (see
+    orbitile.tables.crater_columns); places in pixels only where `pixels` says what they mean. Rows that stand in the
+    table twice count once, with a warning. OrbitileError names the column that is missing or stands there twice, or
+    the first row with a value that cannot be right.
     """
-    path = Path(path)
-    table = _load(path)
-    lon, lat = (_numbers(table, _column_name(table, names, path), path) for names in (LON, LAT))
-    column = _column_name(table, tuple(DIAMETER), path)
-    diameter = _numbers(table, column, path) * DIAMETER[column]
-    return Craters(wrap_longitude(lon), lat, diameter)
-
-
-def _load(path: Path) -> pd.DataFrame:
+    path, columns = Path(path), columns or CraterColumns()
     if not path.is_file():
         raise OrbitileError(f"no crater table at {path}")
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        elif path.suffix in (".csv", ".txt"):
-            table = pd.read_csv(path, comment="#")
-        else:
-            import pyogrio
-
-            table = pyogrio.read_dataframe(path, read_geometry=False)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise OrbitileError(f"{path}: not a readable crater table ({first_line(error)})") from error
-    return table.rename(columns=str.lower)
+    table = read_user_table(path, columns.wanted)
+    in_pixels = find_pixels(table.header) if pixels else None
+    craters = _in_pixels(table, in_pixels, pixels) if in_pixels and pixels else _in_degrees(table, columns)
+    scene = find_scene(table.header, columns, path)
+    if scene:
+        names = np.array(table.texts(scene), object)
+        craters = Craters(craters.lon, craters.lat, craters.diameter_m, names)
+        table.refuse((names == "") & (pixels is not None), scene, "; name the scene that the crater lies on")
+    return craters.select(_first_of_repeats(table, craters))
 
 
-def _column_name(table: pd.DataFrame, names: tuple[str, ...], path: Path) -> str:
-    column = next((name for name in names if name in table), None)
-    if column is None:
-        raise OrbitileError(f"{path}: no column named {' or '.join(names)}; it has {', '.join(table.columns)}")
-    return column
+def read_craters_of_run(table: CraterTable, pixels: PixelPlaces | None, unmapped_scenes: int = 0) -> Craters:
+    """Read a crater table for the scenes of a run.
 
-
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
-    invalid = np.flatnonzero(~np.isfinite(values))
-    if invalid.size:
+    On a map, position alone says which crater lies on which scene, and a column scene counts for nothing. A run in
+    pixel coordinates has a number of `unmapped_scenes`, which all lie at one place: each crater belongs to the scene
+    that its column scene names, and may be placed in `pixels`. OrbitileError for no such column and more than
+    one such scene.
+    """
+    craters = read_craters(table.path, table.columns, pixels if unmapped_scenes else None)
+    if not unmapped_scenes:
+        return Craters(craters.lon, craters.lat, craters.diameter_m)
+    if craters.scene is None and unmapped_scenes > 1:
         raise OrbitileError(
-            f"{path}: row {invalid[0] + 1}: {column} is {_value_text(table[column].iloc[invalid[0]])}, not a number"
+            f"{table.path}: has no column scene, but the {unmapped_scenes} images of this run have no map and all lie "
+            "at one place; add the column scene with the name of the image that each crater lies on"
         )
-    return values
+    return craters
 
 
-def _value_text(value: object) -> str:
-    return repr(value) if isinstance(value, str) else str(value)
+def check_scene_names(craters: Craters, scenes: Collection[str], path: str | Path) -> None:
+    """OrbitileError for a table that names scenes, but none of these; a warning for those that are not among them."""
+    if craters.scene is None or not len(craters):
+        return
+    names = set(craters.scene.tolist())
+    other = sorted(names - set(scenes))
+    if len(other) == len(names):
+        raise OrbitileError(
+            f"{path}: column scene names no scene of this run, but {shortened(', '.join(other))}; write their names as "
+            "in the scene table"
+        )
+    if other:
+        log.warning("%s: column scene names %d scenes that are not part of this run or failed: %s", path, len(other),
+                    shortened(", ".join(map(repr, other))))  # fmt: skip
+
+
+def _in_degrees(table: UserTable, columns: CraterColumns) -> Craters:
+    lon_column, lat_column = find_position(table.header, columns, table.path)
+    diameter_column = find_diameter(table.header, columns, table.path)
+    lon, lat, diameter_m = _scaled(table, (lon_column, lat_column, diameter_column))
+    is_off = np.abs(lat) > 90 + 1e-9
+    table.refuse(is_off, lat_column.name, "; latitudes lie in -90..90 degrees; are longitude and latitude swapped?")
+    is_off = (lon < WEST_LIMIT) | (lon > EAST_LIMIT)
+    table.refuse(is_off, lon_column.name, f"; longitudes lie in {WEST_LIMIT}..{EAST_LIMIT} degrees")
+    is_invalid = (diameter_m <= 0) | (diameter_m > LARGEST_KM * 1000)
+    table.refuse(is_invalid, diameter_column.name, f"; diameters are above 0 and at most {LARGEST_KM} km")
+    return Craters(wrap_longitude(lon), np.clip(lat, -90, 90), diameter_m)
+
+
+def _in_pixels(table: UserTable, names: Sequence[str], pixels: PixelPlaces) -> Craters:
+    col, row, diameter_px = table.numeric(names)
+    table.refuse(diameter_px <= 0, names[2], "; diameters are above 0")
+    return pixels.craters(col, row, diameter_px)
+
+
+def _scaled(table: UserTable, columns: Sequence[ScaledColumn]) -> list[np.ndarray]:
+    numbers = table.numeric([column.name for column in columns])
+    return [number * column.factor for number, column in zip(numbers, columns, strict=True)]
+
+
+def _first_of_repeats(table: UserTable, craters: Craters) -> np.ndarray:
+    """Which craters (n, bool) do not stand in an earlier row, too, with the same scene and class."""
+    rows = pd.DataFrame(dict(lon=craters.lon, lat=craters.lat, diameter=craters.diameter_m))
+    rows["scene"] = "" if craters.scene is None else craters.scene
+    rows["class"] = table.texts("class") if "class" in table.columns else ""
+    repeated = rows.duplicated().to_numpy()
+    if repeated.any():
+        first = table.place(int(np.flatnonzero(repeated)[0]))
+        log.warning("%s and others: %d of %d craters repeat an earlier row; each counts once", first, repeated.sum(),
+                    len(rows))  # fmt: skip
+    return ~repeated

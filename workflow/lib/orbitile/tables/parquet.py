@@ -22,7 +22,7 @@ def write_table(
 def write_arrow(table: pa.Table, path: str | Path, metadata: dict[str, str] | None = None) -> None:
     """Write an Arrow table, with metadata of the table."""
     with atomic(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -32,23 +32,29 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def read_arrow(path: str | Path) -> pa.Table:
     """Read a table as an Arrow table; OrbitileError for a file that is no readable table."""
-    with _explained(path):
-        return pq.read_table(path)
+    with explained_damage(path):
+        return pq.read_table(path, page_checksum_verification=True)
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """Read the metadata of a table; OrbitileError for a file that is no readable table."""
-    with _explained(path):
+    with explained_damage(path):
         metadata = pq.read_schema(path).metadata or {}
     return {name.decode(): value.decode() for name, value in metadata.items()}
 
 
 @contextmanager
-def _explained(path: str | Path) -> Iterator[None]:
+def explained_damage(path: str | Path) -> Iterator[None]:
+    """Explain errors on reading a table of the run. A damaged one is removed: it counts as missing from now on."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise OrbitileError(f"{path}: not a readable table ({first_line(error)}); delete it and run again") from error
+        if getattr(error, "errno", None):  # the disk or the network is at fault, not what is on it
+            raise OrbitileError(f"{path}: not a readable table ({first_line(error)}); run again") from error
+        Path(path).unlink(missing_ok=True)
+        raise OrbitileError(
+            f"{path}: not a readable table ({first_line(error)}); it was removed, run again to have it made again"
+        ) from error
 
 
 def read_pieces(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:

@@ -65,10 +65,11 @@ SCHEMA = pa.schema(
         ),
         pa.field("outline_lon", pa.list_(pa.float64()), metadata={"unit": "degree east, -180..180"}),
         pa.field("outline_lat", pa.list_(pa.float64()), metadata={"unit": "degree, planetocentric"}),
+        pa.field("warnings", pa.list_(pa.string()), metadata={"about": "what is doubtful about it, one line each"}),
     ]
 )
 
-FORMAT = 7
+FORMAT = 8
 """Changes with SCHEMA, PlanGroup, UnplannedScene or PlanOrigin; plans of another format are made anew."""
 
 OF_IMAGE = [field.name for field in IMAGE]
@@ -167,6 +168,7 @@ class PlanRow(SceneRow):
     request_key: str
     outline_lon: list[float]
     outline_lat: list[float]
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ class Plan:
         if not methods:
             return None
         counts = ", ".join(f"{self.georef_methods[method]} by {method}" for method in methods)
-        caveat = "; positions from corners alone may be a kilometre off" if CORNERS in methods else ""
+        caveat = "; positions from corners alone may be kilometres off" if CORNERS in methods else ""
         return (
             f"images that are not map-projected: {counts}{caveat} "
             "(see columns georef_method and error_m of plan.parquet, and docs/raw-images.md)"
@@ -321,6 +323,11 @@ def read_plan(path: Path) -> Plan:
     return Plan(members, by_scene, _unplanned(metadata), metadata["chain"], metadata["georef_methods"])
 
 
+def refused_plan(path: Path) -> Path:
+    """Where the rows of a plan are kept that was refused, beside the plan at `path` that it did not replace."""
+    return path.with_name("plan-refused.parquet")
+
+
 def read_scenes(path: str | Path, group: str) -> list[SceneRow]:
     """What a job must know of each scene of a group, sorted by scene; OrbitileError for no such group."""
     rows = pq.read_table(path, columns=FOR_JOBS, filters=[("group", "==", group)]).to_pylist()
@@ -350,6 +357,12 @@ def read_georef_methods(path: Path) -> dict[str, dict[str, str | float | None]]:
     columns = read_columns(path, ["scene", "georef_method", "error_m"])
     rows = zip(columns["scene"], columns["georef_method"], columns["error_m"], strict=True)
     return {scene: dict(georef_method=method, error_m=error_m) for scene, method, error_m in rows}
+
+
+def read_scene_warnings(path: Path) -> dict[str, list[str]]:
+    """What is doubtful about where scenes lie, one line each, by scene; scenes without a doubt are left out."""
+    columns = read_columns(path, ["scene", "warnings"])
+    return {scene: texts for scene, texts in zip(columns["scene"], columns["warnings"], strict=True) if texts}
 
 
 def read_outlines(path: Path) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from orbitile.base.errors import OrbitileError
-from orbitile.base.files import atomic
 from orbitile.rasters.mosaic import RasterPart
 from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import wrap_width
+from orbitile.tables.parquet import read_arrow, write_arrow
+from orbitile.tables.piece_checks import check_pieces
 
 SCHEMA = pa.schema(
     [
@@ -36,6 +35,9 @@ SCHEMA = pa.schema(
         pa.field("seams", pa.string(), metadata={"about": "GeoParquet of the lines between the strips it is made of"}),
         pa.field("sources", pa.string(), metadata={"about": "raster of the strips its pixels come from, from 1"}),
         pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "expected error of positions, where known"}),
+        pa.field(
+            "warnings", pa.list_(pa.string()), metadata={"about": "what is doubtful about its pixels, a line each"}
+        ),
     ]
 )
 
@@ -61,6 +63,7 @@ class RasterRow:
     seams: str | None = None
     sources: str | None = None
     error_m: float | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def grid(self) -> Grid:
@@ -86,16 +89,20 @@ class RasterRow:
 def write_rasters(rows: list[RasterRow], path: str | Path, metadata: dict[str, str] | None = None) -> None:
     """Write a table of rasters, with metadata for the table."""
     table = pa.Table.from_pylist([asdict(row) for row in rows], SCHEMA)
-    with atomic(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+    write_arrow(table, path, metadata)
 
 
 def read_rasters(path: str | Path) -> list[RasterRow]:
     """Read a table of rasters; OrbitileError if one of its rasters is missing."""
-    rows = [RasterRow(**row) for row in pq.read_table(path).to_pylist()]
-    for row in rows:
-        if not Path(row.path).is_file():
-            raise OrbitileError(f"{path}: its raster {row.path} is missing; delete {path} and run again")
+    rows = [RasterRow(**row) for row in read_arrow(path).to_pylist()]
+    check_pieces(path, (row.path for row in rows if not Path(row.path).is_file()))
+    return rows
+
+
+def read_sealed_rasters(path: str | Path) -> list[RasterRow]:
+    """Read a table of rasters; OrbitileError if one is missing or no longer as it was finished. Reads their pixels."""
+    rows = read_rasters(path)
+    check_pieces(path, (row.path for row in rows))
     return rows
 
 
@@ -110,8 +117,9 @@ class Surroundings:
     """The rasters of a group and of the groups that lend it pixels, and those around each scene."""
 
     def __init__(self, tables: RasterTables) -> None:
-        self.group_rows = read_rasters(tables.group_table)
-        lending_rows = [row for path in tables.lenders for row in read_rasters(path)]
+        self.group_rows = read_sealed_rasters(tables.group_table)
+        names = {name for row in self.group_rows for name in row.lenders}
+        lending_rows = [row for path in tables.lenders for row in _read_lending(path, names)]
         self._rows = {(row.scene, row.scale_m): row for row in (*self.group_rows, *lending_rows)}
 
     def parts(self, row: RasterRow, window: Window) -> list[RasterPart]:
@@ -131,6 +139,13 @@ class Surroundings:
                 part = RasterPart(lender.path, col, line, lender.width, lender.height)
                 parts += [(scene, part)] if part.intersection(window) else []
         return parts
+
+
+def _read_lending(path: str, names: set[str]) -> list[RasterRow]:
+    """The rows of a table of another group; OrbitileError if a raster of a scene that lends pixels is damaged."""
+    rows = read_rasters(path)
+    check_pieces(path, (row.path for row in rows if row.scene in names))
+    return rows
 
 
 def coarsest(rows: list[RasterRow]) -> list[RasterRow]:

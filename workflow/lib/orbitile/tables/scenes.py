@@ -1,15 +1,22 @@
 """The scene table that a user writes: which images a run is made of."""
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from orbitile.base.errors import OrbitileError, first_line
-from orbitile.base.names import is_plain_name, parse_band
+from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
+from orbitile.base.names import LONGEST_NAME, is_plain_name, parse_band
+from orbitile.tables.column_names import plain_name
 from orbitile.tables.georef_methods import GEOREF_METHODS
+from orbitile.tables.user_tables import UserTable, is_empty_cell, read_text_table, read_user_table
+
+log = logging.getLogger(__name__)
 
 
 class SceneEntry(NamedTuple):
@@ -30,8 +37,7 @@ class SceneEntry(NamedTuple):
 COLUMNS = list(SceneEntry._fields)
 """All columns; only scene and path are required."""
 
-TEXTS = ("group", "georef_method", "kernels", "corners", "mosaic")
-"""Columns of plain text."""
+MAX_INCIDENCE_DEG = 180
 
 
 def read_scene_table(path: Path) -> pd.DataFrame:
@@ -41,26 +47,22 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     Bands come back as tuples of numbers (from 1) and names. Empty cells are None. OrbitileError names the table, the
     row and the way out.
     """
-    table = _load(path)
-    missing = {"scene", "path"} - set(table.columns)
-    unknown = set(table.columns) - set(COLUMNS)
-    _refuse(missing, path, f"column {_listed(missing)} is missing; scene and path are required")
-    _refuse(unknown, path, f"column {_listed(unknown)} is unknown; allowed are {', '.join(COLUMNS)}")
-    _refuse(table.empty, path, "has no rows; add a scene")
-    table = table.assign(scene=table["scene"].fillna("").astype(str), path=table["path"].fillna("").astype(str))
-    for column in TEXTS:
-        table[column] = _texts(table, column)
-    table["body"], table["incidence"] = _integers_as_text(table, "body"), _numbers(table, "incidence", path)
-    table["bands"] = _bands(table, path)
-    _check_names(table, path)
-    _check_georef_methods(table, path)
-    table["path"] = [str(path.parent / image) for image in table["path"]]
-    table["kernels"] = _complete_paths(table["kernels"], path, lambda _: True)
-    table["corners"] = _complete_paths(table["corners"], path, is_points_file)
-    for scene, image in zip(table["scene"], table["path"], strict=True):
-        has_bad_letters = re.search(r"[{}\x00-\x1f]", image)
-        _refuse(has_bad_letters, path, f"scene {scene}: path {image!r} contains braces or line breaks; rename the file")
-    return table.sort_values("scene", ignore_index=True)[COLUMNS]
+    if not path.is_file():
+        raise OrbitileError(f"scenes: there is no scene table at {path}")
+    table = (read_user_table if path.suffix.lower() == ".parquet" else read_text_table)(path)
+    _check_columns(table)
+    cells = {name: _texts(table, name) for name in COLUMNS}
+    _check_names(table, cells)
+    _check_paths(table, cells)
+    _check_georef_methods(table, cells)
+    columns: dict[str, Sequence] = cells | dict(
+        incidence=_incidences(table, cells["incidence"]), bands=_bands(table, cells["bands"]),
+        path=[str(path.parent / image) for image in cells["path"] if image],
+        kernels=_complete_paths(cells["kernels"], path, lambda _: True),
+        corners=_complete_paths(cells["corners"], path, is_points_file),
+    )  # fmt: skip
+    frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in columns.items()})
+    return frame.astype(dict(scene=str, path=str)).sort_values("scene", ignore_index=True)[COLUMNS]
 
 
 def is_points_file(corners: str) -> bool:
@@ -68,86 +70,122 @@ def is_points_file(corners: str) -> bool:
     return corners.lower().endswith(".csv")
 
 
-def _complete_paths(column: pd.Series, table: Path, is_path: Callable[[str], bool]) -> pd.Series:
-    """A column whose paths count from the table's folder; as objects, because pandas makes NaN of None in texts."""
-    cells = [str(table.parent / cell) if cell and is_path(cell) else cell for cell in column]
-    return pd.Series(cells, dtype=object)
+def _check_columns(table: UserTable) -> None:
+    missing = {"scene", "path"} - set(table.columns)
+    unnamed = table.columns.pop("", None)
+    if unnamed is not None and any(cell and str(cell).strip() for cell in unnamed.to_pylist()):
+        raise OrbitileError(f"{table.path}: a column has no name; name it or remove it")
+    if missing:
+        raise OrbitileError(f"{table.path}: column {_listed(missing)} is missing; scene and path are required")
+    if unknown := [name for name in table.header if plain_name(name) in set(table.columns) - set(COLUMNS)]:
+        listed = shortened(", ".join(sorted(unknown)))
+        raise OrbitileError(f"{table.path}: column {listed} is unknown; allowed are {', '.join(COLUMNS)}")
+    if not len(table):
+        raise OrbitileError(f"{table.path}: has no rows; add a scene")
 
 
-def _texts(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column as text; None for empty cells."""
-    cells = table.get(column, [None] * len(table))
-    return pd.Series([str(cell).strip() or None if pd.notna(cell) else None for cell in cells], dtype=object)
+def _texts(table: UserTable, name: str) -> list[str | None]:
+    """A column as text, None for empty cells; scenes and images may have any name."""
+    if name not in table.columns:
+        return [None] * len(table)
+    texts = table.texts(name)
+    return [*texts] if name in ("scene", "path") else [None if is_empty_cell(text) else text for text in texts]
 
 
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """A column of numbers; None for empty cells."""
-    texts = _texts(table, column)
-    numbers = pd.to_numeric(texts, errors="coerce")
-    invalid = texts[numbers.isna() & texts.notna()].tolist()
-    _refuse(invalid, path, f"{column} {invalid[:1]} is not a number")
-    return pd.Series([None if pd.isna(number) else float(number) for number in numbers], dtype=object)
-
-
-def _bands(table: pd.DataFrame, path: Path) -> pd.Series:
-    """The column bands, as tuples of band numbers and names; None for empty cells."""
-    cells = []
-    for scene, text in zip(table["scene"], _integers_as_text(table, "bands"), strict=True):
-        try:
-            cells.append(tuple(parse_band(word) for word in re.split(r"[\s;,+]+", text) if word) if text else None)
-        except ValueError as error:
-            raise OrbitileError(f"{path}: scene {scene}: bands {text!r}: {error}") from error
-    return pd.Series([cell or None for cell in cells], dtype=object)
-
-
-def _check_georef_methods(table: pd.DataFrame, path: Path) -> None:
-    unknown = [method for method in table["georef_method"] if method not in (None, *GEOREF_METHODS)]
-    _refuse(
-        unknown,
-        path,
-        f"georef_method {unknown[:1]} is unknown; allowed are {', '.join(GEOREF_METHODS)}, or an empty cell for the "
-        "best that is possible",
+def _check_names(table: UserTable, cells: dict[str, list[str | None]]) -> None:
+    allowed = (
+        f"allowed are at most {LONGEST_NAME} letters, digits, '.', '_' and '-', no '..', no '.' or '-' at the start"
     )
-    ambiguous = sorted(set(table["mosaic"].dropna()) & set(table["scene"]))
-    _refuse(ambiguous, path, f"{ambiguous[:1]} is the name of a scene and of a mosaic; give the mosaic another name")
-    for mosaic, strips in table.groupby("mosaic"):
-        groups = set(strips["group"])
-        _refuse(len(groups) > 1, path, f"mosaic {mosaic}: its strips are in different groups; name the same for all")
-
-
-def _integers_as_text(table: pd.DataFrame, column: str) -> pd.Series:
-    """A column of names or whole numbers as text, None for empty cells; Parquet turns numbers into floats there."""
-    cells = table.get(column, [None] * len(table))
-    integers = [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in cells]
-    return pd.Series([str(cell) if pd.notna(cell) else None for cell in integers], dtype=object)
-
-
-def _load(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise OrbitileError(f"scenes: there is no scene table at {path}")
-    try:
-        read = pd.read_parquet if path.suffix == ".parquet" else _read_csv
-        return read(path)
-    except (ValueError, OSError) as error:
-        raise OrbitileError(f"{path}: is not a readable scene table ({first_line(error)})") from error
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str, comment="#", skipinitialspace=True)
-
-
-def _check_names(table: pd.DataFrame, path: Path) -> None:
     for column in ("scene", "group", "mosaic"):
-        invalid = [name for name in table[column] if name is not None and not is_plain_name(str(name))]
-        allowed = "allowed are letters, digits, '.', '_' and '-', but no '..', and no '.' or '-' at the beginning"
-        _refuse(invalid, path, f"{column} {invalid[:1]} is not a plain name; {allowed}")
-    repeated = table["scene"][table["scene"].duplicated()].tolist()
-    _refuse(repeated, path, f"scene {repeated[:1]} is listed more than once; give every row an id of its own")
+        _refuse_first(table, cells[column], is_plain_name, column, f"is not a plain name; {allowed}")
+        _check_cases(table, cells[column], column)
+    repeated = _marked_cells(pd.Series(cells["scene"]).duplicated(), cells["scene"])
+    _refuse_first(
+        table, repeated, lambda _: False, "scene", "is listed more than once; give every row an id of its own"
+    )
 
 
-def _refuse(fault: object, path: Path, message: str) -> None:
-    if fault:
-        raise OrbitileError(f"{path}: {message}")
+def _check_cases(table: UserTable, names: Sequence[str | None], column: str) -> None:
+    """OrbitileError for two names that many file systems take for one."""
+    by_folded: dict[str, str] = {}
+    for index, name in enumerate(names):
+        if name and (earlier := by_folded.setdefault(name.casefold(), name)) != name:
+            raise OrbitileError(
+                f"{table.place(index)}: {column} {shortened(name)!r} differs from {shortened(earlier)!r} only in upper "
+                "and lower case, and many file systems would take their files for one; rename one"
+            )
+
+
+def _check_paths(table: UserTable, cells: dict[str, list[str | None]]) -> None:
+    _refuse_first(table, cells["path"], bool, "path", "is empty; name the scene's image")
+    for index, (scene, image) in enumerate(zip(cells["scene"], cells["path"], strict=True)):
+        if re.search(r"[{}\x00-\x1f]", str(image)):
+            raise OrbitileError(
+                f"{table.place(index)}: scene {scene}: path {shortened(str(image))!r} contains braces or line breaks; "
+                "rename the file"
+            )
+    repeated = np.flatnonzero(pd.Series(cells["path"]).duplicated())
+    if len(repeated):
+        log.warning("%s: scene %s has the same image as an earlier one (%s)", table.place(int(repeated[0])),
+                    cells["scene"][repeated[0]], shortened(str(cells["path"][repeated[0]])))  # fmt: skip
+
+
+def _check_georef_methods(table: UserTable, cells: dict[str, list[str | None]]) -> None:
+    allowed = f"allowed are {', '.join(GEOREF_METHODS)}, or an empty cell for the best that is possible"
+    is_method = GEOREF_METHODS.__contains__
+    _refuse_first(table, cells["georef_method"], is_method, "georef_method", f"is unknown; {allowed}")
+    scenes = set(cells["scene"])
+    _refuse_first(
+        table, cells["mosaic"], lambda name: name not in scenes, "mosaic",
+        "is the name of a scene and of a mosaic; give the mosaic another name",
+    )  # fmt: skip
+    groups: dict[str, str | None] = {}
+    for mosaic, group in zip(cells["mosaic"], cells["group"], strict=True):
+        if mosaic and groups.setdefault(mosaic, group) != group:
+            raise OrbitileError(
+                f"{table.path}: mosaic {mosaic}: its strips are in different groups; name the same for all"
+            )
+
+
+def _incidences(table: UserTable, cells: Sequence[str | None]) -> list[float | None]:
+    """Incidence angles in degrees; None for empty cells."""
+    filled = np.array([cell is not None for cell in cells])
+    if not filled.any():
+        return [None] * len(cells)
+    angles = np.full(len(cells), 0.0)
+    angles[filled] = table.select(filled).numeric(["incidence"])[0]
+    is_off = (angles < 0) | (angles > MAX_INCIDENCE_DEG)
+    table.refuse(is_off, "incidence", f"; incidence angles lie in 0..{MAX_INCIDENCE_DEG} degrees")
+    return [float(angle) if is_filled else None for angle, is_filled in zip(angles, filled, strict=True)]
+
+
+def _bands(table: UserTable, cells: Sequence[str | None]) -> list[tuple[int | str, ...] | None]:
+    """The column bands, as tuples of band numbers and names; None for empty cells."""
+    bands = []
+    for index, text in enumerate(cells):
+        try:
+            bands.append(tuple(parse_band(word) for word in re.split(r"[\s;,+]+", text) if word) if text else None)
+        except ValueError as error:
+            raise OrbitileError(f"{table.place(index)}: bands {shortened(str(text))!r}: {error}") from error
+    return [numbers or None for numbers in bands]
+
+
+def _complete_paths(cells: Sequence[str | None], table: Path, is_path: Callable[[str], bool]) -> list[str | None]:
+    """A column whose paths count from the table's folder."""
+    return [str(table.parent / cell) if cell and is_path(cell) else cell for cell in cells]
+
+
+def _marked_cells(marks: pd.Series, cells: Sequence[str | None]) -> list[str | None]:
+    return [cell if mark else None for mark, cell in zip(marks, cells, strict=True)]
+
+
+def _refuse_first(
+    table: UserTable, cells: Sequence[str | None], is_right: Callable[[str], bool], column: str, message: str
+) -> None:
+    """Raise OrbitileError for the first cell, of those that are not None, that is not right."""
+    for index, cell in enumerate(cells):
+        if cell is not None and not is_right(cell):
+            raise OrbitileError(f"{table.place(index)}: {column} {shortened(cell)!r} {message}")
 
 
 def _listed(names: set[str]) -> str:

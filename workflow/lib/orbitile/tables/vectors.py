@@ -1,5 +1,6 @@
 """Vector files: GeoParquet, GeoPackage and Shapefile from one table."""
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -8,8 +9,10 @@ from pathlib import Path
 import geopandas
 import pandas as pd
 import pyogrio
+from pyproj import CRS
 
-from orbitile.base.files import atomic, write_text
+from orbitile.base.files import atomic, publish, write_text
+from orbitile.tables.parquet import explained_damage
 
 SHAPEFILE_NAMES = dict(
     diameter_km="diam_km", azimuth_deg="azimuth", width_max_m="width_max", probability="probabil",
@@ -49,10 +52,34 @@ def write_vectors(
     write_geoparquet(frame, f"{stem}.parquet", metadata)
     with atomic(f"{stem}.gpkg") as temporary:
         pyogrio.write_dataframe(
-            frame, temporary, driver="GPKG", layer=Path(stem).name, geometry_type=f"Multi{kind}", promote_to_multi=True,
+            _with_anonymous_crs(frame), temporary, driver="GPKG", layer=Path(stem).name,
+            geometry_type=f"Multi{kind}", promote_to_multi=True,
             dataset_metadata=metadata, dataset_options={"VERSION": "1.2"},  # read by older GDALs without a warning
         )  # fmt: skip
     _write_shapefile(frame, stem, kind)
+
+
+def _with_anonymous_crs(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+    """A frame whose coordinate reference system states its full definition, but no authority.
+
+    GDAL writes PROJ's IAU_2015 as the organisation IAU, and QGIS, which finds no such authority in PROJ, drops the
+    definition beside it: layers lie at (0, 0).
+    """
+    return frame.set_crs(_without_identifiers(CRS(frame.crs)), allow_override=True)
+
+
+def _without_identifiers(crs: CRS) -> CRS:
+    return CRS.from_json(json.dumps(json.loads(crs.to_json(), object_hook=_without_identifier)))
+
+
+def _without_identifier(part: dict) -> dict:
+    return {key: value for key, value in part.items() if key not in ("id", "ids")}
+
+
+def read_geoparquet(path: str | Path) -> geopandas.GeoDataFrame:
+    """Read GeoParquet of the run; OrbitileError for a file that is no readable table, which counts as missing then."""
+    with explained_damage(path):
+        return geopandas.read_parquet(path)
 
 
 def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path, metadata: dict[str, str] | None = None) -> None:
@@ -72,7 +99,6 @@ def _write_shapefile(frame: geopandas.GeoDataFrame, stem: str, kind: str) -> Non
         path = Path(folder) / "shapes.shp"
         pyogrio.write_dataframe(frame.rename(columns=SHAPEFILE_NAMES), path, driver="ESRI Shapefile", encoding="UTF-8",
                                 geometry_type=kind)  # fmt: skip
-        for part in SHAPEFILE_PARTS:
-            path.with_suffix(part).replace(f"{stem}{part}")
+        publish({path.with_suffix(part): Path(f"{stem}{part}") for part in SHAPEFILE_PARTS})
     aliases = [f"{SHAPEFILE_NAMES.get(name, name)},{name}" for name in frame.columns if name != "geometry"]
     write_text(f"{stem}.shp.names.csv", "\n".join(["field,column", *aliases, ""]))

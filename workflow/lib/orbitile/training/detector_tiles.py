@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import atomic, write_text
+from orbitile.base.files import sync_file_system, write_text
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import FILL
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
-from orbitile.tables.craters import Craters, read_craters
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
+from orbitile.tables.parquet import write_arrow
+from orbitile.tables.rasters import RasterRow, read_sealed_rasters
 from orbitile.training.bands import PICTURE_BANDS, band_channels, common_bands, read_band_labels
 from orbitile.training.split import SPLITS, split_of, window_outline
 
@@ -78,15 +78,27 @@ class DrawnTile:
         return dict(tile=self.name, split=self.split, craters=len(self.labels)) | place
 
 
-def draw_tiles(rasters: list[str], craters: str, drawing: TileDrawing, radius_m: float, folder: str, out: str) -> None:
+def draw_tiles(
+    rasters: list[str],
+    craters: CraterTable,
+    drawing: TileDrawing,
+    radius_m: float,
+    folder: str,
+    out: str,
+    unmapped_scenes: int = 0,
+) -> None:
     """Draw labelled tiles into `folder` (images/, labels/, dataset.yaml), their table (SCHEMA) into `out`.
 
-    Tiles have the bands of the scenes: PNG of one band or three, else TIFF with a page for each band. OrbitileError
-    where scenes differ in their number of bands, a table cannot be read, or a split gets no tile.
+    Tiles have the bands of the scenes: PNG of one band or three, else TIFF with a page for each band. In a run in pixel
+    coordinates, with so many `unmapped_scenes`, each is labelled with the craters of its scene. OrbitileError where
+    scenes differ in their number of bands, a table cannot be read, or a split gets no tile.
     """
-    rows = sorted((row for path in rasters for row in read_rasters(path)), key=lambda row: (row.scale_m, row.scene))
+    rows = sorted(
+        (row for path in rasters for row in read_sealed_rasters(path)), key=lambda row: (row.scale_m, row.scene)
+    )
     bands = common_bands(rows)
-    truth = read_craters(craters)
+    truth = read_craters_of_run(craters, PixelPlaces.of(rows, radius_m), unmapped_scenes)
+    check_scene_names(truth, {row.scene for row in rows}, craters.path)
     for name in ("images", "labels"):  # of an earlier drawing: its tiles would be learnt from, too
         shutil.rmtree(Path(folder) / name, ignore_errors=True)
     tiles = []
@@ -94,7 +106,7 @@ def draw_tiles(rasters: list[str], craters: str, drawing: TileDrawing, radius_m:
         at_scale = [row for row in rows if row.scale_m == scale_m]
         shares = _deal(count, [row.width * row.height for row in at_scale])
         for row, share in zip(at_scale, shares, strict=True):
-            tiles += _draw_from(row, share, truth, drawing, radius_m, Path(folder))
+            tiles += _draw_from(row, share, truth.of_scene(row.scene), drawing, radius_m, Path(folder))
     for split in SPLITS:
         log.info("%s: %d tiles", split, sum(tile["split"] == split for tile in tiles))
         if not any(tile["split"] == split for tile in tiles):
@@ -102,8 +114,8 @@ def draw_tiles(rasters: list[str], craters: str, drawing: TileDrawing, radius_m:
     write_text(
         Path(folder) / "dataset.yaml", _dataset_yaml(Path(folder), read_band_labels(rows[0].path) if bands > 1 else ())
     )
-    with atomic(out) as temporary:
-        pq.write_table(pa.Table.from_pylist(tiles, SCHEMA), temporary)
+    sync_file_system(Path(folder))  # all tiles at once, before the table says that they are there
+    write_arrow(pa.Table.from_pylist(tiles, SCHEMA), out)
 
 
 def yolo_labels(boxes: np.ndarray, tile_px: int, min_px: float, min_visible: float) -> np.ndarray:
@@ -171,15 +183,17 @@ def _padded(image: np.ndarray, side: int) -> np.ndarray:
 def _write_tile(tile: DrawnTile, folder: Path) -> None:
     bands = tile.image[None] if tile.image.ndim == 2 else tile.image
     images = folder / "images" / tile.split
+    labels = folder / "labels" / tile.split
+    for part in (images, labels):
+        part.mkdir(parents=True, exist_ok=True)
     if len(bands) in PICTURE_BANDS:
-        with atomic(images / f"{tile.name}.png") as temporary:
-            Image.fromarray(np.moveaxis(bands, 0, -1).squeeze()).save(temporary)
+        Image.fromarray(np.moveaxis(bands, 0, -1).squeeze()).save(images / f"{tile.name}.png")
     else:
-        with atomic(images / f"{tile.name}.tiff") as temporary:
-            first, *pages = map(Image.fromarray, bands)
-            first.save(temporary, save_all=True, append_images=pages, compression="tiff_deflate")
+        first, *pages = map(Image.fromarray, bands)
+        path = images / f"{tile.name}.tiff"
+        first.save(path, save_all=True, append_images=pages, compression="tiff_deflate")
     lines = ["0 " + " ".join(f"{value:.6f}" for value in label) + "\n" for label in tile.labels]
-    write_text(folder / "labels" / tile.split / f"{tile.name}.txt", "".join(lines))
+    (labels / f"{tile.name}.txt").write_text("".join(lines))
 
 
 def _dataset_yaml(folder: Path, bands: Sequence[str]) -> str:

@@ -16,12 +16,14 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 
 from orbitile.base.cores import core_count
 from orbitile.base.files import atomic, cache_key, sha256, write_json, write_text
+from orbitile.inference.models.detector_description import check_description
 from orbitile.inference.models.network_channels import COLOURS
 from orbitile.inference.models.ultralytics_offline import DetectionModel, torch_safe_load
 from orbitile.inference.models.weights import load_tensors, save_tensors
 from orbitile.training.bands import pixels_text
 from orbitile.training.brightness import use_band_brightness
 from orbitile.training.ellipses import use_ellipses
+from orbitile.training.epoch_state import EpochState
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +92,7 @@ def train_detector(folder: str, recipe: DetectorRecipe, weights: str, metrics: s
     """
     data = TrainingData.of(Path(folder))
     work = _work_folder(data, recipe)
-    if not _is_complete(work, recipe):
-        _fit(recipe, data.folder, work)
+    _fit(recipe, data.folder, work)
     history = pd.read_csv(work / "results.csv").rename(columns=str.strip)
     _export(work / "weights" / "best.pt", Path(weights), len(data.bands))
     write_json(metrics, _figures(history))
@@ -106,23 +107,19 @@ def _work_folder(data: TrainingData, recipe: DetectorRecipe) -> Path:
     return data.folder / f"attempt-{cache_key(recipe=recipe, tiles=sha256(data.folder / 'tiles.parquet'), **bands)}"
 
 
-def _is_complete(work: Path, recipe: DetectorRecipe) -> bool:
-    history = work / "results.csv"
-    return history.is_file() and len(pd.read_csv(history)) >= recipe.epochs
-
-
 def _fit(recipe: DetectorRecipe, folder: Path, work: Path) -> None:
     """Train, from the last finished epoch of an earlier attempt where there is one."""
-    last = work / "weights" / "last.pt"
-    if last.is_file():
-        log.info("resuming from %s", last)
-        trainer = CraterTrainer(overrides=dict(resume=str(last), model=str(last)))
-    else:
+    state = EpochState(work / "state.pt", recipe.seed)
+    if state.epochs < recipe.epochs:
+        if state.epochs:
+            log.info("resuming from %s, after epoch %d", work / "state.pt", state.epochs)
         trainer = CraterTrainer(overrides=_ultralytics_settings(recipe, folder, work))
         trainer.tensors = _tensors(recipe.start_from)
-    trainer.add_callback("on_train_start", _use_all_cores)
-    trainer.add_callback("on_fit_epoch_end", _log_epoch)
-    trainer.train()
+        trainer.add_callback("on_train_start", _use_all_cores)
+        state.attach(trainer)
+        trainer.add_callback("on_fit_epoch_end", _log_epoch)
+        trainer.train()
+    state.write_outcome(work / "weights" / "best.pt", work / "results.csv")
 
 
 def _ultralytics_settings(recipe: DetectorRecipe, folder: Path, work: Path) -> dict:
@@ -152,6 +149,7 @@ def _network(start_from: str, work: Path) -> str:
     if not start_from.endswith(".safetensors"):
         return start_from
     network = load_tensors(Path(start_from))[1]["network"]
+    check_description(network)
     path = work / f"yolo0{network.get('scale', '')}.yaml"  # ultralytics reads the scale off the name
     write_text(path, yaml.safe_dump(network))
     return str(path)

@@ -97,7 +97,7 @@ def _areas(
     """Areas in a grid's pixels (n), and their values (n), of the labels of a layer that may reach the grid."""
     half_width_by_class = np.array([(BUFFERS_PX | dict(buffers_px))[word] for word in WIDTH_CLASSES] + [0.0])
     half_width_px = half_width_by_class[layer.width_class] + layer.width_px / 2
-    is_near = _may_reach(layer, grid, radius_m, margin_px=half_width_px)
+    is_near = may_reach(layer.centre, layer.reach, grid, radius_m, half_width_px)
     shapes, owner = shapes_on_grid(layer.geometry[is_near], layer.crs_wkt, grid, radius_m)
     half_width_px = half_width_px[is_near][owner]
     is_line = half_width_px > 0
@@ -105,15 +105,20 @@ def _areas(
     return shapes, layer.class_[is_near][owner]
 
 
-def _may_reach(layer: LabelLayer, grid: Grid, radius_m: float, margin_px: np.ndarray) -> np.ndarray:
-    """Which labels of a layer (bool, n) may reach a grid; all of them on grids too large for a circle around them."""
+def may_reach(
+    centre: np.ndarray, reach: np.ndarray, grid: Grid, radius_m: float, margin_px: np.ndarray | float
+) -> np.ndarray:
+    """Which circles around shapes (bool, n) may reach a grid; all of them on grids too large for a circle around them.
+
+    `centre` (n, 3) holds unit vectors, `reach` (n) radians, `margin_px` how far shapes are widened.
+    """
     border = grid_outline(grid, Ground(grid.crs_wkt, radius_m))
-    centre = outline_centre(*border)
-    radius = _angle(unit_vectors(*border), centre).max()
+    middle = outline_centre(*border)
+    radius = _angle(unit_vectors(*border), middle).max()
     if radius > LARGE_CAP:
-        return np.ones(len(layer.geometry), bool)
+        return np.ones(len(centre), bool)
     margin_rad = 2 * margin_px * grid.gsd_m / radius_m  # doubled, because the map may shrink the ground
-    return _angle(layer.centre, centre) <= REACH_FACTOR * (radius + layer.reach) + margin_rad
+    return _angle(centre, middle) <= REACH_FACTOR * (radius + reach) + margin_rad
 
 
 def _angle(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -129,6 +134,7 @@ def shapes_on_grid(geometry: np.ndarray, crs_wkt: str, grid: Grid, radius_m: flo
     dense = shapely.segmentize(geometry, _vertex_spacing(geometry, crs_wkt, grid))
     points, owner = shapely.get_coordinates(dense, return_index=True)
     lon, lat = Ground(crs_wkt, radius_m).lonlat(*points.T)
+    lat = np.clip(lat, -90, 90)  # a drawing may end a rounding beyond a pole, where PROJ knows no place
     frame = _GridFrame(grid, radius_m)
     offset_deg = wrap_longitude(lon - frame.lon)
     shapes = frame.shapes(dense, offset_deg, lat)

@@ -8,18 +8,20 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pandas as pd
-import shapely
 
 from orbitile.base.errors import OrbitileError
 from orbitile.space.bodies import Body
-from orbitile.space.ground import Ground, unit_vectors
-from orbitile.tables.layers import check_map, read_layers
+from orbitile.space.ground import Ground
+from orbitile.tables.column_names import plain_name
+from orbitile.tables.layer_geometry import LINES, checked_geometry
+from orbitile.tables.layers import layer_map, read_layers
+from orbitile.tables.wide_shapes import bounding_circles
 
 log = logging.getLogger(__name__)
 
 WIDTH_CLASSES = ("tiny", "small", "medium", "large", "huge")
 """Classes of the width of a line: 0-5, 5-10, 10-20, 20-30 px, and 30 px or more."""
-LINES, POLYGONS = ("LineString", "MultiLineString"), ("Polygon", "MultiPolygon")
+MAX_WIDTH_PX = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class LabelFields:
     """Which columns hold a label's width and class.
 
     `width` is the column of a line's width: a word of WIDTH_CLASSES, or a number in pixels of the scenes; polygons need
-    none. `class_` is the column with the name of one of `classes`; it may be None where there is only one class.
+    none. `class_` is the column with the name of one of `classes`; it may be None where there is only one class. A run
+    in pixel coordinates has a number of `unmapped_scenes`; of more than one, labels name theirs in the column scene.
     """
 
     width_field: str = "width"
     class_field: str | None = None
     classes: tuple[str, ...] = ("fracture",)
+    unmapped_scenes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class LabelLayer:
 
     `width_class` (n) holds indices into WIDTH_CLASSES or -1, `width_px` (n) the width where there is no class: 0 for
     polygons. `class_` (n) counts from 1. All vertices of a label lie within `reach` (n, radians) of its unit vector
-    `centre` (n, 3).
+    `centre` (n, 3). `scene` (n) names the scene of each, where positions do not tell.
     """
 
     crs_wkt: str
@@ -51,6 +55,14 @@ class LabelLayer:
     class_: np.ndarray
     centre: np.ndarray
     reach: np.ndarray
+    scene: np.ndarray | None = None
+
+    def of_scene(self, scene: str) -> "LabelLayer":
+        """The labels of a scene; all of them where they name no scenes."""
+        if self.scene is None:
+            return self
+        arrays = {name: column[self.scene == scene] for name, column in vars(self).items() if name != "crs_wkt"}
+        return LabelLayer(self.crs_wkt, **arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +76,24 @@ class VectorLabels:
     def __len__(self) -> int:
         return sum(len(layer.geometry) for layer in self.layers)
 
+    def of_scene(self, scene: str) -> "VectorLabels":
+        """The labels of a scene; all of them where they name no scenes."""
+        return VectorLabels(self.classes, self.radius_m, tuple(layer.of_scene(scene) for layer in self.layers))
+
 
 def read_labels(
     paths: str | Path | Sequence[str | Path], body: Body, fields: LabelFields | None = None
 ) -> VectorLabels:
     """Read the labels of one vector file or several, all layers of each.
 
-    Anything GDAL reads (Shapefile, GeoPackage, GeoJSON, ...) or GeoParquet, in any map of the body. Labels without
-    geometry are skipped. OrbitileError for a file that cannot be read, has no coordinate reference system, or one of
-    another body; for files without labels; for lines without a width; for unknown widths and classes; for anything but
-    lines and polygons.
+    GeoPackage, Shapefile, GeoJSON, FlatGeobuf or GeoParquet, in any map of the body. Labels without geometry or extent
+    are skipped, self-crossing ones mended (see orbitile.tables.layer_geometry). OrbitileError for a file that cannot be
+    read, has no coordinate reference system, or one of another body; for files without labels; for lines without a
+    width; for unknown widths and classes; for anything but lines and polygons on the body.
     """
     fields = fields or LabelFields()
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    frames = [(path, frame) for path in map(Path, paths) for frame in _load(path)]
+    frames = [(path, frame) for path in map(Path, paths) for frame in _load(path, body)]
     layers = tuple(_layer(frame, path, body, fields) for path, frame in frames if len(frame))
     if not layers:
         path_list = ", ".join(map(str, paths))
@@ -85,39 +101,36 @@ def read_labels(
     return VectorLabels(fields.classes, body.radius_m, layers)
 
 
-def _load(path: Path) -> list[geopandas.GeoDataFrame]:
-    """The layers of a file, without rows that have no geometry."""
+def _load(path: Path, body: Body) -> list[geopandas.GeoDataFrame]:
+    """The layers of a file with their checked geometry; the index keeps the file's numbers of rows."""
     if not path.exists():
         raise OrbitileError(f"no labels at {path}; check the path")
-    return [_with_geometry(frame, path) for frame in read_layers(path).values()]
-
-
-def _with_geometry(frame: geopandas.GeoDataFrame, path: Path) -> geopandas.GeoDataFrame:
-    with_geometry = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
-    if len(with_geometry) < len(frame):
-        log.warning("%s: %d labels without geometry skipped", path, len(frame) - len(with_geometry))
-    return with_geometry
+    return [checked_geometry(frame, path, body) for frame in read_layers(path).values()]
 
 
 def _layer(frame: geopandas.GeoDataFrame, path: Path, body: Body, fields: LabelFields) -> LabelLayer:
-    """A layer's labels, checked. The frame keeps the file's numbers of rows as its index."""
-    crs_wkt = check_map(frame, path, body)
-    _check_geometry_types(frame, path)
-    geometry = shapely.force_2d(frame.geometry.to_numpy())
+    """A layer's labels, checked."""
+    crs_wkt, geometry = layer_map(frame, path, body), frame.geometry.to_numpy()
     return LabelLayer(
         crs_wkt, geometry, *_widths(frame, path, fields), _classes(frame, path, fields),
-        *_bounding_circles(geometry, Ground(crs_wkt, body.radius_m)),
+        *bounding_circles(geometry, Ground(crs_wkt, body.radius_m)), _scenes(frame, path, fields),
     )  # fmt: skip
 
 
-def _check_geometry_types(frame: geopandas.GeoDataFrame, path: Path) -> None:
-    types = frame.geom_type
-    unsupported = types[~types.isin(LINES + POLYGONS)]
-    if len(unsupported):
+def _scenes(frame: geopandas.GeoDataFrame, path: Path, fields: LabelFields) -> np.ndarray | None:
+    """The scenes of labels; None where a run has a map, or a single scene."""
+    name = next((column for column in frame.columns if plain_name(column) == "scene"), None)
+    if not fields.unmapped_scenes or (name is None and fields.unmapped_scenes == 1):
+        return None
+    if name is None:
         raise OrbitileError(
-            f"{path}: row {unsupported.index[0] + 1} is a {unsupported.iloc[0]}; labels are lines or polygons: "
-            "remove it"
+            f"{path}: has no column scene, but the {fields.unmapped_scenes} images of this run have no map and all lie "
+            "at one place; add the column scene with the name of the image that each label lies on"
         )
+    scenes = frame[name].astype("string").str.strip().fillna("")
+    if (scenes == "").any():
+        raise OrbitileError(f"{path}: row {scenes.index[scenes == ''][0] + 1}: {name} is empty; name the label's scene")
+    return scenes.to_numpy(object)
 
 
 def _widths(frame: geopandas.GeoDataFrame, path: Path, fields: LabelFields) -> tuple[np.ndarray, np.ndarray]:
@@ -129,11 +142,11 @@ def _widths(frame: geopandas.GeoDataFrame, path: Path, fields: LabelFields) -> t
     widths = _column(frame, fields.width_field, path, "the width of its lines")[is_line]
     class_numbers = _class_numbers(widths, WIDTH_CLASSES)
     widths_px = pd.to_numeric(widths, errors="coerce")
-    invalid = widths[class_numbers.isna() & ~((widths_px > 0) & np.isfinite(widths_px))]
+    invalid = widths[class_numbers.isna() & ~((widths_px > 0) & (widths_px <= MAX_WIDTH_PX))]
     if len(invalid):
         raise OrbitileError(
             f"{path}: row {invalid.index[0] + 1}: {fields.width_field} is {_value_text(invalid.iloc[0])}; "
-            f"allowed are {', '.join(WIDTH_CLASSES)}, or a width in pixels above 0"
+            f"allowed are {', '.join(WIDTH_CLASSES)}, or a width in pixels above 0, up to {MAX_WIDTH_PX}"
         )
     width_class[is_line] = class_numbers.fillna(-1).to_numpy(int)
     width_px[is_line] = np.where(class_numbers.isna(), widths_px, 0)
@@ -176,14 +189,3 @@ def _value_text(value: str | float | None) -> str:
     if pd.isna(value):
         return "empty"
     return repr(value) if isinstance(value, str) else str(value)
-
-
-def _bounding_circles(geometry: np.ndarray, ground: Ground) -> tuple[np.ndarray, np.ndarray]:
-    """Centres of shapes as unit vectors (n, 3), and the angles (n, radians) to their farthest vertices."""
-    places, owner = shapely.get_coordinates(geometry, return_index=True)
-    points = unit_vectors(*ground.lonlat(*places.T))
-    first = np.searchsorted(owner, np.arange(len(geometry)))
-    centre = np.add.reduceat(points, first, axis=0)
-    centre /= np.maximum(np.linalg.norm(centre, axis=1, keepdims=True), np.finfo(float).tiny)
-    chord = np.linalg.norm(points - centre[owner], axis=1)
-    return centre, 2 * np.arcsin(np.clip(np.maximum.reduceat(chord, first) / 2, 0, 1))

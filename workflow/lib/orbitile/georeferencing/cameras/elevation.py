@@ -9,7 +9,8 @@ from scipy.ndimage import map_coordinates
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.cameras.surfaces import Ellipsoid
-from orbitile.rasters.read import opened_raster, raster_grid, read_window
+from orbitile.rasters.band_selection import opened_values
+from orbitile.rasters.read import raster_grid, read_window
 from orbitile.space.bodies import Body, lies_on
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground, lonlat_of_points, unit_vectors
@@ -88,9 +89,10 @@ class ElevationSurface:
 def read_heights(path: Path, body: Body, lon: np.ndarray, lat: np.ndarray) -> ElevationSurface:
     """The part of an elevation model around a footprint (longitudes and latitudes, n, degrees).
 
+    Its values count in metres, once its scale and offset are applied; radii, as of LOLA, become heights.
     OrbitileError for a model of another body, without georeferencing, or that does not reach all around the footprint.
     """
-    with opened_raster(str(path)) as source:
+    with opened_values(str(path)) as (source, _):
         if source.crs is None:
             raise OrbitileError(f"{path}: the elevation model has no georeferencing; give one on a map of {body.name}")
         grid = raster_grid(source)
@@ -112,8 +114,10 @@ def read_heights(path: Path, body: Body, lon: np.ndarray, lat: np.ndarray) -> El
             f"{path}: the elevation model has no data around {lon[0]:.3f} E, {lat[0]:.3f} N; give one that has, or "
             "leave `elevation` out"
         )
-    heights = np.where(valid, pixels, np.nan).astype(np.float32)
-    return ElevationSurface(_window_grid(grid, window), heights, body.radius_m)
+    heights = np.where(valid, pixels, np.nan).astype(np.float64)
+    if np.nanmedian(heights) > body.radius_m / 2:
+        heights -= body.radius_m
+    return ElevationSurface(_window_grid(grid, window), heights.astype(np.float32), body.radius_m)
 
 
 def _footprint_window(grid: Grid, body: Body, lon: np.ndarray, lat: np.ndarray) -> Window | None:

@@ -13,7 +13,8 @@ import spiceypy
 from spiceypy.utils.exceptions import SpiceyError
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import KERNELS
+from orbitile.base.file_access import check_regular
+from orbitile.base.versions import KERNELS
 
 ORDER = KERNELS
 """Suffixes of kernels in the order in which a folder's are loaded, each kind by name: where two kernels hold the same
@@ -54,6 +55,23 @@ def loaded_kernels(kernels: Path) -> Iterator[None]:
             yield
         finally:
             spiceypy.kclear()
+
+
+def kernel_inputs(kernels: Path) -> list[str]:
+    """The files and folders that kernels or a camera model are: a folder, or a file and what it lists as meta-kernel.
+
+    OrbitileError for a meta-kernel that lists a file which is missing, and for pipes and devices.
+    """
+    if kernels.is_dir() or not kernels.exists() or kernels.suffix.lower() in (".json", *ORDER):
+        files = [kernels]
+    else:
+        check_regular(kernels)
+        with _pool, _errors_explained(kernels):
+            files = [kernels, *_listed_files(kernels)]
+    for file in files:
+        if file.exists() and not file.is_dir():
+            check_regular(file)
+    return list(map(str, files))
 
 
 def _load(path: Path) -> None:

@@ -52,7 +52,7 @@ def merge_strips(
     do not fit together.
     """
     path, strips = Path(path), _in_order(strips, path, options)
-    sources_path, seams_path = path.with_name(f"sources-{path.name}"), path.with_name(f"seams-{path.stem}.parquet")
+    sources_path, seams_path = mosaic_files(path)
     names = tuple(strip.name for strip in strips)
     with opened_strips(strips) as composition:
         levels = _levels(composition, names, options)
@@ -63,6 +63,11 @@ def merge_strips(
         blocks = composition.merged_blocks(dict(enumerate(levels)), composition.row_windows)
         write_cog(path, grid, composition.pixel_type, blocks, {**(tags or {}), **strip_tags})
     return MosaicResult(path, sources_path, seams_path, names, levels)
+
+
+def mosaic_files(path: Path) -> tuple[Path, Path]:
+    """The files beside a mosaic: the raster of its strips' numbers, and the seams between them."""
+    return path.with_name(f"sources-{path.name}"), path.with_name(f"seams-{path.stem}.parquet")
 
 
 def _in_order(strips: Sequence[Strip], path: Path, options: MergeOptions) -> list[Strip]:

@@ -1,12 +1,14 @@
 """Segmentation networks by name, with random weights: nothing is downloaded."""
 
 import difflib
+import re
 from collections.abc import Mapping
 
 import torch
 from torchvision.models import segmentation
 
 from orbitile.base.errors import OrbitileError, first_line
+from orbitile.base.messages import shortened
 from orbitile.inference.models.network_channels import COLOURS, GREY
 
 TORCHVISION = ("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large")
@@ -59,6 +61,8 @@ def _build_smp(network: str, channels: int, classes: int) -> torch.nn.Module:
     architecture, encoder = network.split(":", 1)
     if architecture not in _architectures():
         raise OrbitileError(f"unknown architecture in {network}; allowed are {', '.join(_architectures())}")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", encoder):
+        raise OrbitileError(f"{shortened(network)} names no encoder; allowed are letters, digits, _, . and -")
     encoders = smp.encoders.get_encoder_names()
     if encoder not in encoders and not encoder.startswith("tu-"):
         nearest = ", ".join(difflib.get_close_matches(encoder, encoders, 5, 0) or encoders[:5])

@@ -8,12 +8,16 @@ from pathlib import Path
 import torch
 
 from orbitile.base.errors import OrbitileError, first_line
-from orbitile.inference.models.weights import Tensors
+from orbitile.base.messages import shortened
+from orbitile.inference.models.weights import Tensors, check_archive, check_types
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")
 """Names under which checkpoints that hold more keep the network's state."""
 PREFIXES = ("module.", "model.", "_orig_mod.")
 """What torch's wrappers for several GPUs, Lightning and compiling put before the names of tensors."""
+DEEPEST_WRAPPING = 8
+"""Wrappings inside each other: a checkpoint may hold itself."""
+LONGEST_TENSOR_NAME = 1000
 AUXILIARY = "aux_classifier."
 """Prefix of a second head, which only helps to train."""
 COUNTERS = ".num_batches_tracked"
@@ -24,13 +28,17 @@ def read_checkpoint_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read the tensors of a network from a checkpoint, by the network's own names; OrbitileError where it has none."""
     if not path.is_file():
         raise OrbitileError("no such file")
+    check_archive(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _innermost_tensors(torch.load(path, map_location="cpu", weights_only=True))
+        check_types(content)
+    except OrbitileError:
+        raise
     except pickle.UnpicklingError as error:
         raise OrbitileError(_explain_refusal(str(error))) from error
     except Exception as error:
         raise OrbitileError(f"no readable checkpoint, {first_line(error)}; is it truncated?") from error
-    return _without_prefixes(_innermost_tensors(content))
+    return _without_prefixes(content)
 
 
 def load_into(model: torch.nn.Module, tensors: Tensors) -> torch.nn.Module:
@@ -39,6 +47,13 @@ def load_into(model: torch.nn.Module, tensors: Tensors) -> torch.nn.Module:
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(AUXILIARY)}
     _check_first_layer(model, tensors)
     _check_last_layer(expected, tensors)
+    check_tensors(expected, tensors)
+    model.load_state_dict(tensors, strict=False)
+    return model
+
+
+def check_tensors(expected: Tensors, tensors: Tensors) -> None:
+    """OrbitileError where tensors of a network are missing, left over or of another shape than expected."""
     missing = [name for name in expected if name not in tensors and not name.endswith(COUNTERS)]
     unknown = [name for name in tensors if name not in expected]
     shared = expected.keys() & tensors.keys()
@@ -50,9 +65,7 @@ def load_into(model: torch.nn.Module, tensors: Tensors) -> torch.nn.Module:
                                 f"{names[0]}; are these weights of another network?")  # fmt: skip
     if unknown:
         raise OrbitileError(f"{len(unknown)} of the file's {len(tensors)} tensors are not part of the network, first "
-                            f"{unknown[0]}; are these weights of another network?")  # fmt: skip
-    model.load_state_dict(tensors, strict=False)
-    return model
+                            f"{shortened(unknown[0])}; are these weights of another network?")  # fmt: skip
 
 
 def _explain_refusal(error: str) -> str:
@@ -65,7 +78,9 @@ def _explain_refusal(error: str) -> str:
 
 def _innermost_tensors(content: object) -> dict[str, torch.Tensor]:
     """The innermost state dict of a checkpoint."""
-    while isinstance(content, Mapping):
+    for _ in range(DEEPEST_WRAPPING):
+        if not isinstance(content, Mapping):
+            break
         inner = next((content[name] for name in WRAPPINGS if isinstance(content.get(name), Mapping)), None)
         if inner is None:
             break
@@ -74,6 +89,10 @@ def _innermost_tensors(content: object) -> dict[str, torch.Tensor]:
     tensors = {str(name): entry for name, entry in entries.items() if isinstance(entry, torch.Tensor)}
     if not tensors:
         raise OrbitileError("the file holds no tensors; save the network's state_dict()")
+    if longest := next((name for name in tensors if len(name) > LONGEST_TENSOR_NAME), None):
+        raise OrbitileError(
+            f"a tensor is called {shortened(longest)}; at most {LONGEST_TENSOR_NAME} characters are allowed"
+        )
     return tensors
 
 

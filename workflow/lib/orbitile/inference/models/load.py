@@ -3,14 +3,24 @@
 from importlib import import_module
 from pathlib import Path
 
+from orbitile.base.errors import OrbitileError
+from orbitile.base.versions import file_version
 from orbitile.inference.models.families import FAMILIES
 from orbitile.inference.models.network import ModelChoice, Network
 from orbitile.inference.models.weights import check_hash
 
 
 def load_network(choice: ModelChoice) -> Network:
-    """Load a network; OrbitileError where its weights do not have the hash of the settings, or are no such weights."""
-    check_hash(Path(choice.weights), choice.sha256)
+    """Load a network; OrbitileError where its weights do not have the hash of the settings, or are no such weights.
+
+    The file must be the same before its hash is taken and after it is loaded.
+    """
+    path = Path(choice.weights)
+    version = file_version(path)
+    check_hash(path, choice.sha256)
     module, name = FAMILIES[choice.family].adapter.split(":")
     adapter: type[Network] = getattr(import_module(module), name)
-    return adapter.load(choice)
+    network = adapter.load(choice)
+    if file_version(path) != version:
+        raise OrbitileError(f"{path}: changed while it was loaded, so that its hash says nothing; run again")
+    return network

@@ -12,6 +12,7 @@ from torch.fx.proxy import TraceError
 from torch.nn.functional import pad
 
 from orbitile.base.errors import OrbitileError, reason_of
+from orbitile.base.messages import shortened
 from orbitile.inference.models.architectures import build_network, first_layer_channels, input_stride, logits_of
 from orbitile.inference.models.checkpoints import load_into, read_checkpoint_tensors
 from orbitile.inference.models.devices import select_device, select_dtype
@@ -23,7 +24,14 @@ from orbitile.inference.models.network_channels import (
     check_bands,
     stated_channels,
 )
-from orbitile.inference.models.weights import load_tensors
+from orbitile.inference.models.weights import load_tensors, warn_of_non_finite
+from orbitile.inference.models.weights_header import (
+    MOST_CHANNELS,
+    MOST_CLASSES,
+    check_names,
+    checked_numbers,
+    checked_threshold,
+)
 
 BACKGROUND = "background"
 """Name of the class of all pixels that are in no other; it is not mapped."""
@@ -49,8 +57,9 @@ class NetworkDescription:
     """Numbers of the classes that are not background."""
 
     def __post_init__(self) -> None:
-        if self.channels < 1:
-            raise OrbitileError(f"channels is {self.channels}; the least is 1")
+        if not 1 <= self.channels <= MOST_CHANNELS:
+            raise OrbitileError(f"channels is {self.channels}; allowed are 1 to {MOST_CHANNELS}")
+        check_names([*self.names, self.network])
         _check_scaling(self.mean, self.std, first_layer_channels(self.network, self.channels))
         mapped = tuple(number for number, name in enumerate(self.names) if name != BACKGROUND)
         if not mapped:
@@ -66,9 +75,8 @@ class NetworkDescription:
         missing = [name for name in REQUIRED if name not in metadata]
         if missing:
             raise OrbitileError(f"the description in the file lacks {', '.join(missing)}")
-        mean, std = (tuple(map(float, metadata[name])) for name in ("mean", "std"))
-        network, threshold = str(metadata["network"]), metadata.get("threshold")
-        threshold = None if threshold is None else float(threshold)
+        mean, std = (checked_numbers(name, metadata[name]) for name in ("mean", "std"))
+        network, threshold = str(metadata["network"]), checked_threshold(metadata.get("threshold"))
         channels = int(metadata.get("channels", _unstated_channels(network, mean, bands)))
         return cls(network, _ordered_names(metadata["names"]), channels, mean, std, threshold)
 
@@ -130,9 +138,12 @@ class Segmenter:
         try:
             model, description = _load(path, choice)
         except Exception as error:
-            raise OrbitileError(f"{path}: not weights of a segmentation network ({reason_of(error)})") from error
+            raise OrbitileError(
+                f"{path}: not weights of a segmentation network ({shortened(reason_of(error), 400)})"
+            ) from error
         inputs = first_layer_channels(description.network, description.channels)
         check_bands(path, choice.bands, accepted_channels(stated_channels(choice), inputs))
+        warn_of_non_finite(path, model)
         return cls(model, description, choice)
 
     @torch.inference_mode()
@@ -189,13 +200,16 @@ def _fuse(model: torch.nn.Module) -> torch.nn.Module:
 def _ordered_names(names: dict[str, str]) -> tuple[str, ...]:
     """The names of classes in the order of their numbers, of which none may be missing."""
     numbered = {int(number): str(name) for number, name in names.items()}
+    if len(numbered) > MOST_CLASSES:
+        raise OrbitileError(f"it has {len(numbered)} classes; allowed are at most {MOST_CLASSES}")
     if not numbered or set(numbered) != set(range(len(numbered))):
-        raise OrbitileError(f"the numbers of its classes are {sorted(numbered)}, not 0, 1, 2 ...")
+        raise OrbitileError(f"the numbers of its classes are {shortened(str(sorted(numbered)))}, not 0, 1, 2 ...")
     return tuple(numbered[number] for number in range(len(numbered)))
 
 
 def _check_scaling(mean: tuple[float, ...], std: tuple[float, ...], channels: int) -> None:
     is_complete = len(mean) == len(std) == channels
     if not is_complete or not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
-        raise OrbitileError(f"mean is {list(mean)} and std is {list(std)}; each must have {channels} numbers, "
+        means, deviations = shortened(str(list(mean))), shortened(str(list(std)))
+        raise OrbitileError(f"mean is {means} and std is {deviations}; each must have {channels} numbers, "
                             "those of std above 0")  # fmt: skip

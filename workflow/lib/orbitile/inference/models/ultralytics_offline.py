@@ -16,7 +16,7 @@ os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(tempfile.gettempdir()) / f"orb
 
 from ultralytics.nn import tasks
 from ultralytics.nn.modules import OBB, Detect, Pose, RTDETRDecoder, Segment, WorldDetect, YOLOEDetect
-from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel, torch_safe_load
+from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel, parse_model, torch_safe_load
 from ultralytics.utils.tal import make_anchors
 
 logging.getLogger("ultralytics").setLevel(logging.WARNING)
@@ -34,5 +34,6 @@ __all__ = [
     "WorldDetect",
     "YOLOEDetect",
     "make_anchors",
+    "parse_model",
     "torch_safe_load",
 ]

@@ -1,10 +1,19 @@
 """What weights say of themselves, read from the header of .safetensors without the libraries that load them."""
 
 import json
+import re
+from collections.abc import Collection
 from pathlib import Path
 
-HEADER_LIMIT = 100 * 2**20
-"""Bytes that the format allows for a header; a file that claims a longer one is no .safetensors."""
+from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
+
+HEADER_LIMIT = 10 * 2**20
+"""Bytes of a header; a thousand tensors need 0.1 MB. A file that claims more is not read."""
+MOST_CLASSES, MOST_CHANNELS = 10_000, 1000
+LONGEST_NAME = 200
+"""Characters of the name of a class or a network."""
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def read_description(path: str | Path) -> dict[str, object]:
@@ -20,11 +29,42 @@ def read_description(path: str | Path) -> dict[str, object]:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length)) if length <= HEADER_LIMIT else {}
         return {name: json.loads(text) for name, text in header.get("__metadata__", {}).items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {}
 
 
 def stated_threshold(path: Path) -> float | None:
-    """The probability 0..1 from which on a pixel counts as of a class, if the weights state one."""
-    threshold = read_description(path).get("threshold")
-    return float(threshold) if isinstance(threshold, int | float) else None
+    """The probability from which on a pixel counts as of a class, if the weights state one.
+
+    OrbitileError for what is no probability above 0.
+    """
+    try:
+        return checked_threshold(read_description(path).get("threshold"))
+    except OrbitileError as error:
+        raise OrbitileError(f"{path}: {error}") from error
+
+
+def checked_threshold(threshold: object) -> float | None:
+    """A threshold as weights may state it: None, or above 0 and at most 1; OrbitileError for anything else."""
+    if threshold is None:
+        return None
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+        raise OrbitileError(f"its threshold is {shortened(repr(threshold))}; allowed are probabilities above 0 up to 1")
+    return float(threshold)
+
+
+def check_names(names: Collection[str]) -> None:
+    """OrbitileError for names of classes that are too many, too long, or hold characters that tables cannot."""
+    if len(names) > MOST_CLASSES:
+        raise OrbitileError(f"it has {len(names)} classes; allowed are at most {MOST_CLASSES}")
+    for name in names:
+        if len(name) > LONGEST_NAME or UNPRINTABLE.search(name):
+            raise OrbitileError(f"a class is called {shortened(name)}; allowed are {LONGEST_NAME} printable characters")
+
+
+def checked_numbers(name: str, values: object) -> tuple[float, ...]:
+    """The numbers in a list; TypeError for anything else."""
+    numbers = values if isinstance(values, list | tuple) else [None]
+    if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+        raise TypeError(f"{name} is {shortened(repr(values))}; allowed is a list of numbers")
+    return tuple(map(float, numbers))

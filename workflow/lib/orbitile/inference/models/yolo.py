@@ -11,6 +11,9 @@ from typing import Any, Self, cast
 import torch
 
 from orbitile.base.errors import OrbitileError, reason_of
+from orbitile.base.messages import shortened
+from orbitile.inference.models.checkpoints import check_tensors
+from orbitile.inference.models.detector_description import check_description, check_number, check_size
 from orbitile.inference.models.devices import select_device, select_dtype
 from orbitile.inference.models.network import BoxOutput, ModelChoice
 from orbitile.inference.models.network_channels import (
@@ -33,7 +36,8 @@ from orbitile.inference.models.ultralytics_offline import (
     make_anchors,
     torch_safe_load,
 )
-from orbitile.inference.models.weights import Tensors, load_tensors
+from orbitile.inference.models.weights import Tensors, check_archive, load_tensors, warn_of_non_finite
+from orbitile.inference.models.weights_header import MOST_CLASSES, check_names
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +85,8 @@ class Yolo:
                 f"{path}: its head, {type(head).__name__}, does not find upright boxes of classes it has learnt; "
                 "use weights of a detection or segmentation network"
             )
+        check_number(f"{path}: the number of classes", head.nc, 1, MOST_CLASSES)
+        warn_of_non_finite(path, model)
         model = model.float().fuse(verbose=False)
         _adapt_first_layers(path, model, choice)
         return cls(model, _all_names(names, head.nc), choice)
@@ -219,10 +225,13 @@ def _load_tensors_model(path: Path) -> tuple[DetectionModel, dict[int, str]]:
     tensors, description = load_tensors(path)
     try:
         network, names = description["network"], _numbered_names(description["names"])
+        check_description(network)
+        check_size(network, tensors)
         model = _build(network, tensors)
-        model.load_state_dict(tensors)
+        check_tensors(model.state_dict(), tensors)
+        model.load_state_dict(tensors, strict=False)
     except Exception as error:
-        raise OrbitileError(f"{path}: not weights of a YOLO network ({reason_of(error)})") from error
+        raise OrbitileError(f"{path}: not weights of a YOLO network ({shortened(reason_of(error), 400)})") from error
     return model, names
 
 
@@ -239,14 +248,25 @@ def _build(network: dict[str, Any], tensors: Tensors) -> DetectionModel:
 
 def _load_checkpoint(path: Path) -> tuple[DetectionModel, dict[int, str]]:
     try:
+        check_archive(path)
         checkpoint, _ = torch_safe_load(path, safe_only=True)
         model = checkpoint.get("ema") or checkpoint["model"]
+        _check_memory(path, model)
         return model, _numbered_names(model.names)
     except Exception as error:
-        raise OrbitileError(f"{path}: no ultralytics detection model ({reason_of(error)})") from error
+        raise OrbitileError(f"{path}: no ultralytics detection model ({shortened(reason_of(error), 400)})") from error
 
 
 def _numbered_names(names: dict | list) -> dict[int, str]:
     """Names of classes by number, as old checkpoints and JSON have them, too."""
     numbered = names.items() if isinstance(names, dict) else enumerate(names)
-    return {int(number): str(name) for number, name in numbered}
+    names = {int(number): str(name) for number, name in numbered}
+    check_names(names.values())
+    return names
+
+
+def _check_memory(path: Path, model: torch.nn.Module) -> None:
+    """OrbitileError where tensors claim more than the file holds: one number may stand for any number of them."""
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    if claimed > 2 * path.stat().st_size:
+        raise OrbitileError(f"its tensors claim {claimed} bytes, the file has {path.stat().st_size}")

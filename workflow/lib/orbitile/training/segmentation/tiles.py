@@ -11,7 +11,7 @@ import pyarrow as pa
 import rasterio
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, file_version, sha256
+from orbitile.base.files import cache_key, sha256
 from orbitile.detections.tiling import TileSize, scene_tiles, spans_of_scene
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.grids import Grid, Window
@@ -85,8 +85,9 @@ def cut_tiles(rows: Sequence[RasterRow], labels: Sequence[str], cut: TrainingTil
         if not has_features.any():
             raise OrbitileError(f"block_deg {cut.block_deg:g}: no {split} tile has features; try a smaller one, "
                                 "smaller tiles, or another seed")  # fmt: skip
-    versions = [(file_version(row.path), sha256(path)) for row, path in zip(rows, labels, strict=True)]
-    write_table(table, SCHEMA, out, dict(content=cache_key(versions=versions)))
+    # By content: a raster that was made again is the same, and a training goes on with it.
+    hashes = [(sha256(row.path), sha256(path)) for row, path in zip(rows, labels, strict=True)]
+    write_table(table, SCHEMA, out, dict(content=cache_key(hashes=hashes)))
 
 
 def tile_channels(table: pd.DataFrame) -> int:

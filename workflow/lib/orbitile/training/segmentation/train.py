@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,11 +14,12 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.utils.data import DataLoader
 
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, scratch, sha256, write_json, write_text
+from orbitile.base.files import atomic, cache_key, scratch, sha256, write_json, write_text
 from orbitile.inference.models.architectures import first_layer_channels, input_stride
 from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
 from orbitile.inference.models.weights import load_tensors, save_tensors
@@ -183,6 +184,15 @@ def _fit(module: SegmentationModule, data: Batches, recipe: SegmenterRecipe, wor
     return progress
 
 
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints completely or not at all, through a power cut too: the next attempt resumes from them."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
+        """Write a checkpoint."""
+        with atomic(path) as temporary:
+            super().save_checkpoint(checkpoint, temporary, storage_options)
+
+
 def _trainer(recipe: SegmenterRecipe, work: Path, progress: EpochProgress) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     callbacks: list[Callback] = [
@@ -194,7 +204,8 @@ def _trainer(recipe: SegmenterRecipe, work: Path, progress: EpochProgress) -> Tr
     return Trainer(
         accelerator="gpu" if _is_cuda(recipe.device) else "cpu", devices=_devices(recipe.device),
         precision=_precision(recipe), max_epochs=recipe.epochs, callbacks=callbacks, default_root_dir=work,
-        reload_dataloaders_every_n_epochs=1, plugins=[LightningEnvironment()],  # not Slurm's: a job is one process
+        plugins=[LightningEnvironment(), AtomicCheckpoints()],  # not Slurm's environment: a job is one process
+        reload_dataloaders_every_n_epochs=1,
         logger=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
 

@@ -1,0 +1,145 @@
+import csv
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from plan_rows import plan_row
+
+from orbitile.jobs.end import end_text
+from orbitile.jobs.records import FAILED
+from orbitile.jobs.status import status_text
+from orbitile.jobs.summary import read_summary
+from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
+from orbitile.tables.parquet import write_table
+from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
+
+SCENES = pa.schema([pa.field("scene", pa.string())])
+WARNED = pa.schema([pa.field("scene", pa.string()), pa.field("warnings", pa.list_(pa.string()))])
+
+
+@pytest.fixture
+def rows(run_folder):
+    """Writes a table with a row for each of the letters, which name scenes."""
+
+    def write(name, scenes):
+        write_table(pd.DataFrame(dict(scene=list(scenes)), dtype=str), SCENES, run_folder.path / name)
+
+    return write
+
+
+@pytest.fixture
+def warn(run_folder):
+    """Writes a group's georeferenced scenes with their warnings."""
+
+    def write(group, **texts):
+        table = pd.DataFrame(dict(scene=list(texts), warnings=list(texts.values())))
+        write_table(table, WARNED, run_folder.job("georeference", group).table)
+
+    return write
+
+
+def test_a_run_in_one_line(run_folder, rows):
+    run_folder.plan(dict(g="ab", h="c"))
+    rows("catalogue/craters.parquet", "aaabc")
+    assert end_text(run_folder.path) == "results/r: 3 scenes planned, 5 detections in 3 scenes"
+
+
+def test_a_run_that_has_not_begun(run_folder):
+    run_folder.plan(dict(g="ab"))
+    assert end_text(run_folder.path) == "results/r: 2 scenes planned, none searched yet"
+
+
+def test_a_run_that_is_not_done(run_folder, rows):
+    run_folder.plan(dict(g="ab", h="c"))
+    rows("suppressed/g.parquet", "aa")
+    assert end_text(run_folder.path).splitlines() == [
+        "results/r: 3 scenes planned, 2 detections in 1 scene of 2 searched so far",
+        "  nothing found in 1 scene: b",
+    ]
+
+
+@pytest.mark.parametrize(("chain", "setting"), [(DETECTION, "suppression.score_threshold"), (SEGMENTATION, "mapping")])
+def test_nothing_found_at_all_is_loud(run_folder, rows, chain, setting):
+    run_folder.plan(dict(g="ab"), chain=chain)
+    rows(GROUP_RESULTS[chain].format("g"), "")
+    rows(CHAIN_RESULTS[chain].table, "")
+    text = end_text(run_folder.path)
+    assert "NOTHING WAS FOUND in 2 scenes. Likely: " in text
+    assert all(word in text for word in (setting, "scales", "stretch", "body"))
+    assert "NOTHING WAS FOUND" in status_text(run_folder.path)
+
+
+def test_a_map_whose_polygons_were_all_dropped_is_loud(run_folder, rows):
+    run_folder.plan(dict(g="ab"), chain=SEGMENTATION)
+    rows("outlines/g.parquet", "ab")
+    rows("map/polygons.parquet", "")
+    assert "NOTHING WAS FOUND" in end_text(run_folder.path)
+
+
+def test_a_map_s_scenes_are_those_with_outlines(run_folder, rows):
+    """A polygon over several scenes bears the name of one."""
+    run_folder.plan(dict(g="ab"), chain=SEGMENTATION)
+    rows("outlines/g.parquet", "aab")
+    rows("map/polygons.parquet", "a")
+    assert end_text(run_folder.path) == "results/r: 2 scenes planned, 1 polygon in 2 scenes"
+
+
+def test_warnings_of_plan_and_pixels_are_counted_and_kept(run_folder, rows, warn):
+    groups = [PlanGroup(name, [], [], "version", 1.0) for name in "gh"]
+    plan_rows = [plan_row("a", "g", warnings=["far off"]), plan_row("b", "g"), plan_row("c", "h", warnings=["far off"])]
+    write_plan(plan_rows, groups, [], PlanOrigin("", "", ""), run_folder.path / "plan.parquet")
+    rows("catalogue/craters.parquet", "abc")
+    warn("g", a=["dark", "saturated"], b=None)
+    assert end_text(run_folder.path).splitlines()[1:] == [
+        "  warnings about 2 scenes:",
+        "    a: dark",
+        "    a: saturated",
+        "    a: far off",
+        "    and 1 more: results/r/warnings.csv",
+    ]
+    with open(run_folder.path / "warnings.csv", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["scene", "stage", "text"], ["a", "georeference", "dark"], ["a", "georeference", "saturated"],
+            ["a", "plan", "far off"], ["c", "plan", "far off"],
+        ]  # fmt: skip
+    assert "warnings about 2 scenes:" in status_text(run_folder.path)
+
+
+def test_warnings_that_are_gone_leave_no_file(run_folder, rows):
+    run_folder.plan(dict(g="a"))
+    (run_folder.path / "warnings.csv").touch()
+    end_text(run_folder.path)
+    assert not (run_folder.path / "warnings.csv").exists()
+
+
+def test_what_failed_is_said_with_the_way_out(run_folder):
+    run_folder.plan(dict(g="ab"), unplanned="xyz")
+    run_folder.attempts("tile", "g", FAILED, reason="a.tif: made up")
+    lines = end_text(run_folder.path).splitlines()
+    assert lines[1] == "  3 scenes more cannot be planned: x, y, z"
+    assert lines[2] == (
+        "  4 failures in scenes x, y, z, 3 of them left out of the result; `make failures RUN=r` shows all"
+    )
+    assert "  plan x: x.tif: made up" in lines[3]
+    assert lines[-1].endswith("-- results/r/suppressed/g.parquet")
+
+
+def test_long_lists_are_cut(run_folder, rows):
+    run_folder.plan(dict(g="abcdefghij"))
+    rows("catalogue/craters.parquet", "a")
+    assert "nothing found in 9 scenes: b, c, d, e, f and 4 more" in end_text(run_folder.path)
+
+
+def test_an_end_that_cannot_be_read_is_one_line(run_folder):
+    run_folder.path.mkdir(parents=True)
+    (run_folder.path / "plan.parquet").write_text("broken")
+    assert end_text(run_folder.path).startswith("results/r: what the run came to cannot be told: ")
+    assert "\n" not in end_text(run_folder.path)
+
+
+def test_of_many_scenes_only_a_few_tables_are_read(run_folder, rows):
+    """The catalogue stands for the tables of its groups."""
+    run_folder.plan(dict(g="ab"))
+    rows("catalogue/craters.parquet", "aab")
+    summary = read_summary(run_folder.path)
+    assert (summary.rows, summary.objects["a"], summary.empty) == (3, 2, [])

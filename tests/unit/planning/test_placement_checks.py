@@ -1,0 +1,125 @@
+"""Places that images claim: refused by name, or on the body; what is doubtful is noted."""
+
+import math
+
+import numpy as np
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import CRS
+
+from orbitile.base.errors import OrbitileError
+from orbitile.planning.placement_checks import (
+    MAX_PIXELS,
+    MAX_SIDE_PX,
+    PlaceLimits,
+    check_map,
+    check_placement,
+    placement_warnings,
+)
+from orbitile.planning.scene_rows import place_projected
+from orbitile.rasters.data_bands import DataBand
+from orbitile.space.bodies import find_body
+from orbitile.space.grids import Grid
+from orbitile.space.ground import Ground
+
+MOON = find_body("Moon")
+LIMITS = PlaceLimits(MOON, 100.0)
+MAPS = [CRS.from_authority("IAU_2015", code).to_wkt() for code in (30110, 30115, 30120, 30130, 30135, 30140, 30170)]
+BANDS = (DataBand(1, "uint8", None),)
+NUMBERS = st.one_of(
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(-200, 200),
+    st.floats(-6e6, 6e6),
+    st.sampled_from([0.0, 100.0, -100.0, 1e-300]),
+)
+TRANSFORMS = st.one_of(
+    st.builds(Affine, *[NUMBERS] * 6),
+    st.builds(Affine, *map(st.just, (100.0, 0.0)), NUMBERS, *map(st.just, (0.0, -100.0)), NUMBERS),
+)
+SIZES = st.one_of(st.integers(1, 5000), st.integers(1, 2**31 - 1))
+
+
+def place(grid, limits=LIMITS):
+    check_map(grid, limits)
+    placement = place_projected(grid, BANDS, limits.body)
+    check_placement(placement, limits)
+    return placement
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(wkt=st.sampled_from(MAPS), transform=TRANSFORMS, width=SIZES, height=SIZES)
+def test_a_grid_is_refused_by_name_or_lies_on_the_body(wkt, transform, width, height):
+    grid = Grid(wkt, transform, width, height)
+    try:
+        with np.errstate(all="ignore"):
+            placement = place(grid)
+    except OrbitileError as error:
+        assert "\n" not in str(error)
+        return
+    assert width * height <= MAX_PIXELS
+    assert max(width, height) <= MAX_SIDE_PX
+    assert 0 < placement.image_gsd_m <= 101
+    cols, rows = np.random.default_rng(0).random((2, 20)) * [[width], [height]]
+    lon, lat = Ground(wkt, MOON.radius_m).lonlat(*grid.to_map(cols, rows))
+    assert np.isfinite(lon).all()
+    assert np.abs(lat).max() <= 90.1
+
+
+@pytest.mark.parametrize("latitude", [89.9, 90.0, 90.003])
+def test_maps_may_end_at_the_pole_and_be_padded_by_a_pixel(latitude):
+    top = math.radians(latitude) * MOON.radius_m
+    place(Grid(MAPS[0], Affine(100, 0, 0, 0, -100, top), 500, 2000))
+
+
+@pytest.mark.parametrize("latitude", [90.02, 91, 1e6])
+def test_maps_beyond_the_pole_are_refused(latitude):
+    top = math.radians(latitude) * MOON.radius_m
+    with pytest.raises(OrbitileError, match="beyond the pole of Moon"):
+        place(Grid(MAPS[0], Affine(100, 0, 0, 0, -100, top), 500, 2000))
+
+
+@pytest.mark.parametrize(("start", "allowed"), [(-180, True), (0, True), (-360, True), (180, True), (200, False)])
+def test_maps_all_around_may_begin_anywhere_within_a_turn(start, allowed):
+    left = math.radians(start) * MOON.radius_m
+    width = round(2 * math.pi * MOON.radius_m / 100)
+    grid = Grid(MAPS[0], Affine(100, 0, left, 0, -100, 1e5), width, 100)
+    if allowed:
+        place(grid)
+        return
+    with pytest.raises(OrbitileError, match="more than once around Moon"):
+        place(grid)
+
+
+def test_the_far_side_of_a_polar_map_is_off_its_scale():
+    with pytest.raises(OrbitileError, match=r"square metres on the ground, but of 1e.04 on its map"):
+        place(Grid(MAPS[3], Affine(100, 0, 1e8, 0, -100, 1e8), 100, 100))
+
+
+def test_degrees_declared_as_metres_are_guessed():
+    with pytest.raises(OrbitileError, match="are its coordinates degrees, declared as metres"):
+        place(Grid(MAPS[0], Affine(1 / 64, 0, -180, 0, -1 / 64, 90), 23040, 11520))
+
+
+def test_oblong_pixels_are_noted_and_narrow_ones_refused():
+    oblong, narrow = (Grid(MAPS[0], Affine(100 / ratio, 0, 0, 0, -100, 0), 100, 100) for ratio in (3, 11))
+    assert placement_warnings(place(oblong), LIMITS) == ["its pixels are 3.0 times as long as wide; is that right?"]
+    with pytest.raises(OrbitileError, match="far from square"):
+        place(narrow)
+
+
+@pytest.mark.parametrize(
+    ("side", "words"), [(1000, None), (3000, "widths are up to 1% off at its lower end"), (28000, "reach around Moon")]
+)
+def test_images_in_pixels_are_small_against_the_body(side, words):
+    limits = PlaceLimits(MOON, 100.0, in_pixels=True)
+    placement = place_projected(Grid(MAPS[0], Affine(100, 0, 0, 0, -100, 0), side, side), BANDS, MOON)
+    if side == 28000:
+        with pytest.raises(OrbitileError, match=words):
+            check_placement(placement, limits)
+        return
+    check_placement(placement, limits)
+    notes = placement_warnings(placement, limits)
+    assert len(notes) == (words is not None)
+    assert all(words in note for note in notes)

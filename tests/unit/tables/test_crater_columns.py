@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from orbitile.base.errors import OrbitileError
+from orbitile.tables.column_names import plain_name
+from orbitile.tables.crater_columns import (
+    DIAMETER,
+    LAT,
+    LON,
+    CraterColumns,
+    ScaledColumn,
+    find_diameter,
+    find_pixels,
+    find_position,
+    find_scene,
+)
+
+PATH = Path("t.csv")
+
+
+def test_usual_names_are_plain():
+    assert all(name == plain_name(name) for name in (*LON, *LAT, *DIAMETER))
+
+
+def test_circles_go_before_ellipses():
+    header = ["LAT_ELLI_IMG", "LON_ELLI_IMG", "DIAM_ELLI_MAJOR_IMG", "LAT_CIRC_IMG", "LON_CIRC_IMG", "DIAM_CIRC_IMG"]
+    lon, lat = find_position(header, CraterColumns(), PATH)
+    assert (lon.name, lat.name) == ("lon_circ_img", "lat_circ_img")
+    assert find_diameter(header, CraterColumns(), PATH) == ScaledColumn("diam_circ_img", 1000)
+
+
+def test_named_columns_go_before_the_usual_ones():
+    header, columns = ["lon", "lat", "diameter_km", "X", "D", "Image"], CraterColumns("X", None, None, "D", "Image")
+    assert [column.name for column in find_position(header, columns, PATH)] == ["x", "lat"]
+    assert find_diameter(header, columns, PATH) == ScaledColumn("d", 1)
+    assert find_scene(header, columns, PATH) == "image"
+    assert columns.wanted >= {"x", "d", "image", "lon"}
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (["diameter"], "column diameter names no unit; call it diameter_km or diameter_m"),
+        (["lon"], "no column named diameter_km, diam_km or similar; it has lon; are its fields separated by"),
+    ],
+)
+def test_a_diameter_needs_a_unit(header, message):
+    with pytest.raises(OrbitileError, match=rf"t\.csv: {message}"):
+        find_diameter(header, CraterColumns(), PATH)
+
+
+def test_places_in_pixels():
+    assert find_pixels(["scene", "X_px", "Y_px", "Diam (px)"]) == ("x_px", "y_px", "diam_px")
+    assert find_pixels(["scene", "x_px", "y_px"]) is None

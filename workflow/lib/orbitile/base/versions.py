@@ -1,0 +1,147 @@
+"""Versions of files: texts that change with every byte that is read of a file, and of the files beside it."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key
+
+KERNELS = (".tls", ".tsc", ".tpc", ".tf", ".ti", ".bpc", ".bsp", ".bc")
+"""The suffixes of SPICE kernels, in the order in which a folder's kernels are loaded. Other files there, such as
+images or results, are not part of its version."""
+SMALL_BYTES = 1 << 14
+"""Files up to this size are known by their content: labels, VRTs, world files. To touch one changes nothing."""
+AFTER_NAME = (
+    ".aux.xml", ".msk", ".ovr", ".msk.ovr", ".msk.aux.xml", ".ovr.aux.xml", ".aux", ".hdr", "-wal", "-journal",
+)  # fmt: skip
+"""What GDAL appends to a file's name for the files that it reads with it (in small letters): statistics and nodata
+values, masks, overviews, headers, pages of a GeoPackage that are not yet in its file."""
+AFTER_STEM = (
+    ".aux", ".rrd", ".ige", ".hdr", ".lbl", ".xml", ".wld", ".prj", ".tab", ".clr", ".imd", ".rpb",
+    ".met", ".pvl", "_rpc.txt", ".shx", ".dbf", ".cpg", ".qpj", ".csvt",
+)  # fmt: skip
+"""The same, in place of the suffix: labels, world files, coordinate systems, parts of a shapefile. Indices of shapes
+are not among them: they speed up, but hold nothing."""
+OF_LABELS = (".img", ".dat", ".jp2", ".cub", ".tif", ".raw", ".qub")
+"""Images beside a label."""
+NOT_THERE = "missing"
+
+
+class FileVersions:
+    """The versions of files with all that is read together with them; each file and each folder is looked at once."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, str] = {}
+        self._names: dict[str, dict[str, list[str]]] = {}
+
+    def __call__(self, path: str | Path) -> str:
+        """The version of a file, which changes also with what is beside it; of a folder, that of its kernels."""
+        key = os.fspath(path)
+        if key not in self._versions:
+            companions = [(Path(file).name, file_version(file)) for file in self.companions(key)]
+            beside = f",{cache_key(companions=companions)}" if companions else ""
+            self._versions[key] = file_version(key) + beside
+        return self._versions[key]
+
+    def companions(self, path: str) -> list[str]:
+        """The existing files beside a file that GDAL, or this library, reads together with it; sorted."""
+        folder, name = os.path.split(path)
+        names = self._names_in(folder)
+        files = {file for lower in companion_names(name) for file in names.get(lower, ()) if file != name}
+        return sorted(os.path.join(folder, file) for file in files)  # noqa: PTH118 (pathlib takes ten times as long)
+
+    def _names_in(self, folder: str) -> dict[str, list[str]]:
+        """The names of a folder's entries by their small letters: GDAL takes X.MSK for a mask of x."""
+        if folder not in self._names:
+            names: dict[str, list[str]] = {}
+            for name in _entries(folder):
+                names.setdefault(name.lower(), []).append(name)
+            self._names[folder] = names
+        return self._names[folder]
+
+
+def companion_names(name: str) -> list[str]:
+    """The names, in small letters, that files read together with one of a name may have."""
+    stem, suffix = os.path.splitext(name.lower())  # noqa: PTH122
+    letters = suffix[1:]
+    worlds = (f"{stem}.{letters[0]}{letters[-1]}w", f"{stem}.{letters}w") if letters else ()
+    images = OF_LABELS if suffix in (".lbl", ".xml") else ()
+    after_name = [name.lower() + ending for ending in AFTER_NAME]
+    return after_name + [stem + ending for ending in AFTER_STEM + images] + [*worlds]
+
+
+def file_version(path: str | Path) -> str:
+    """A text that changes with a file alone, or "missing"; of a folder, with its kernels.
+
+    Small files are known by their content; of larger ones size, time, time of the last change of any kind, and inode
+    count: a file that replaces another of the same size and time has another inode.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116
+        if stat.S_ISDIR(status.st_mode):
+            return _kernels_version(Path(path))
+        if stat.S_ISREG(status.st_mode) and status.st_size <= SMALL_BYTES:
+            with open(path, "rb") as file:
+                return f"{status.st_size}-{hashlib.sha256(file.read()).hexdigest()[:16]}"
+    except (OSError, ValueError):  # a null character in a name
+        return NOT_THERE
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+
+
+def files_version(paths: Iterable[str | Path], version: Callable[[str | Path], str] | None = None) -> str:
+    """The versions of several files and folders with what is read together with them, one after another.
+
+    `version` may be a FileVersions that serves many images.
+    """
+    return "+".join(map(version or FileVersions(), paths))
+
+
+@contextmanager
+def unchanged_files(paths: Sequence[str], version: str, result: Path | None = None) -> Iterator[None]:
+    """Refuse files that have no longer the version that was planned with (of `files_version`), before and after.
+
+    OrbitileError names the file that has changed; a `result` made of it meanwhile is removed.
+    """
+    _refuse_changed(paths, version)
+    yield
+    try:
+        _refuse_changed(paths, version)
+    except OrbitileError:
+        if result is not None:
+            result.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def unchanged_user_files(versions: Mapping[str, str]) -> Iterator[None]:
+    """As `unchanged_files`, of files by their paths with the version of each."""
+    with unchanged_files(list(versions), "+".join(versions.values())):
+        yield
+
+
+def _refuse_changed(paths: Sequence[str], planned: str) -> None:
+    if not paths or files_version(paths) == planned:
+        return
+    pairs = zip(paths, planned.split("+"), strict=False)
+    current = FileVersions()
+    changed = next((path for path, version in pairs if current(path) != version), paths[0])
+    raise OrbitileError(
+        f"{changed}: changed since it was planned, it or a file that belongs to it (.aux.xml, .msk, label ...); leave "
+        "the files of a run alone, and run again"
+    )
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder or ".")  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def _kernels_version(folder: Path) -> str:
+    kernels = sorted(file for file in folder.rglob("*") if file.suffix.lower() in KERNELS)
+    return cache_key(files=[[str(kernel.relative_to(folder)), file_version(kernel)] for kernel in kernels])

@@ -1,0 +1,127 @@
+"""What a run came to, in a few lines for its end: scenes planned, with and without a result, failed and doubtful."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from orbitile.base.errors import first_line
+from orbitile.jobs.scene_warnings import SceneWarning, read_warnings
+from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
+from orbitile.tables.plan import Plan, read_plan
+
+NAMES_SHOWN, WARNINGS_SHOWN = 5, 3
+OBJECTS = {DETECTION: "detections", SEGMENTATION: "polygons"}
+"""What a chain finds."""
+LIKELY_REASONS = {
+    DETECTION: "scales at which objects have other sizes in pixels than the network learnt (scales), a stretch that "
+    "does not fit the pixels (stretch_percentiles, stretch_values), a threshold above all scores "
+    "(suppression.score_threshold), weights that learnt another body or other images (body, model.weights)",
+    SEGMENTATION: "a scale that the network did not learn (scales), a stretch that does not fit the pixels "
+    "(stretch_percentiles, stretch_values), a threshold above all probabilities or filters that drop everything "
+    "(mapping; map/summary.csv counts what was dropped), weights that learnt another body or other images (body, "
+    "model.weights)",
+}
+"""Why nothing may be found, with the settings to look at."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run came to so far.
+
+    `searched` are the scenes whose groups are done, `objects` counts what was found by scene; `rows` are those of the
+    catalogue or map, or of all groups where there is none yet.
+    """
+
+    plan: Plan
+    searched: frozenset[str]
+    objects: Counter[str]
+    rows: int
+    warnings: Sequence[SceneWarning]
+
+    @property
+    def empty(self) -> list[str]:
+        """Scenes in which nothing was found, sorted."""
+        return sorted(self.searched - set(self.objects))
+
+    @property
+    def alarm(self) -> str | None:
+        """A loud word where nothing was found in the whole run, with likely reasons; None elsewhere."""
+        if not self.searched or self.rows:
+            return None
+        return f"NOTHING WAS FOUND in {_count(len(self.searched), 'scenes')}. Likely: {LIKELY_REASONS[self.plan.chain]}"
+
+    @property
+    def doubtful(self) -> list[str]:
+        """Scenes with a warning, sorted."""
+        return sorted({warning.scene for warning in self.warnings})
+
+
+def read_summary(results: Path) -> RunSummary:
+    """What a run came to so far, from its tables."""
+    plan = read_plan(results / "plan.parquet")
+    table = results / CHAIN_RESULTS[plan.chain].table
+    warnings = read_warnings(results, plan)
+    if plan.chain == DETECTION and table.is_file():
+        objects = Counter(_scenes([table]))
+        return RunSummary(plan, frozenset(plan.names), objects, objects.total(), warnings)
+    paths = {group: results / GROUP_RESULTS[plan.chain].format(group) for group in plan.groups}
+    done = {group: path for group, path in paths.items() if path.is_file()}
+    searched = frozenset(scene for scene, group in plan.group_of_scene.items() if group in done)
+    objects = Counter(_scenes(done.values()))
+    rows = pq.read_metadata(table).num_rows if table.is_file() else objects.total()
+    return RunSummary(plan, searched, objects, rows, warnings)
+
+
+def summary_lines(summary: RunSummary, results: Path) -> list[str]:
+    """The summary, without what failed, as lines for the terminal; long lists are cut short."""
+    planned, unplanned = len(summary.plan.names), [scene.scene for scene in summary.plan.unplanned]
+    lines = [f"{results}: {_count(planned, 'scenes')} planned, {_objects_text(summary)}"]
+    if unplanned:
+        lines.append(f"  {_count(len(unplanned), 'scenes')} more cannot be planned: {shorten_names(unplanned)}")
+    if summary.alarm:
+        lines.append(f"  {summary.alarm}")
+    elif summary.empty:
+        lines.append(f"  nothing found in {_count(len(summary.empty), 'scenes')}: {shorten_names(summary.empty)}")
+    return [*lines, *_warning_lines(summary, results)]
+
+
+def shorten_names(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    names = list(names)
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun[:-1] if number == 1 else noun}"
+
+
+def _objects_text(summary: RunSummary) -> str:
+    if not summary.searched:
+        return "none searched yet"
+    searched = len(summary.searched)
+    of_which = "" if searched == len(summary.plan.names) else f" of {searched:,} searched so far"
+    scenes = _count(searched - len(summary.empty), "scenes")
+    return f"{_count(summary.rows, OBJECTS[summary.plan.chain])} in {scenes}{of_which}"
+
+
+def _warning_lines(summary: RunSummary, results: Path) -> list[str]:
+    if not summary.warnings:
+        return []
+    shown = summary.warnings[:WARNINGS_SHOWN]
+    more = len(summary.warnings) - len(shown)
+    return [
+        f"  warnings about {_count(len(summary.doubtful), 'scenes')}:",
+        *(f"    {warning.scene}: {first_line(warning.text)}" for warning in shown),
+        *([f"    and {more:,} more: {results / 'warnings.csv'}"] if more else []),
+    ]
+
+
+def _scenes(tables: Iterable[Path]) -> Iterable[str]:
+    """The scene of each row of tables."""
+    for path in tables:
+        with pq.ParquetFile(path) as file:
+            yield from file.read(columns=["scene"], use_threads=False)["scene"].to_pylist()

@@ -1,0 +1,52 @@
+"""Users' vector files, checked before a run starts: once for each version of them and of the plan."""
+
+import json
+from pathlib import Path
+
+from orbitile.base.files import cache_key, write_json
+from orbitile.base.versions import file_version, files_version
+from orbitile.pipeline import SEGMENTATION
+from orbitile.settings import Settings
+
+CHECKS_VERSION = 1
+"""Rises when the checks change."""
+
+
+def check_vector_files(settings: Settings, plan: Path) -> None:
+    """Check labels, true lines and polygons, and areas, against themselves and the scenes of a plan.
+
+    Libraries for vectors are imported only for files that have not been checked yet. OrbitileError names file and row.
+    """
+    files = vector_files(settings)
+    if not files:
+        return
+    record = plan.with_name("vector-files.json")
+    key = cache_key(
+        files=files, versions=files_version(files.values()), plan=file_version(plan), version=CHECKS_VERSION,
+        settings=[settings.body, settings.label_fields, settings.label_rasterisation, settings.finest_m],
+    )  # fmt: skip
+    if _checked(record) == key:
+        return
+    from orbitile.planning.vector_checks import check_vectors
+
+    check_vectors(settings, plan)
+    write_json(record, key)
+
+
+def vector_files(settings: Settings) -> dict[str, str]:
+    """The vector files that a run reads, by the keys of the settings; tables of craters are none."""
+    if settings.chain != SEGMENTATION:
+        return {}
+    files = {f"mapping.{key}": getattr(settings.mapping, key) for key in ("inside", "outside", "seams")}
+    files["evaluation.truth"] = settings.evaluation.truth
+    training = settings.segmentation_training
+    labels = {f"segmentation_training.labels.{n}": path for n, path in enumerate(training.labels if training else ())}
+    return {key: str(path) for key, path in (files | labels).items() if path is not None}
+
+
+def _checked(record: Path) -> str | None:
+    """The key of what was checked last."""
+    try:
+        return json.loads(record.read_text())
+    except (OSError, ValueError):
+        return None
