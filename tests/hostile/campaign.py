@@ -30,9 +30,9 @@ KINDS = ("settings_files", "tables", "headers", "pixels", "vectors", "strangers"
 ENDINGS = ("refused", "accepted")
 FAULTS = ("wrong", "traceback", "hang", "crash", "socket")
 TIME_LIMIT_S = 20
-START_LIMIT_S = 60
-"""What the first input of a process has more, for imports."""
-RESTART_AFTER = 200
+START_LIMIT_S = 120
+"""What the first input of a process has more, for imports of all kinds."""
+RESTART_AFTER = 1000
 """Inputs after which a process is replaced, so that what the library may leak does not add up."""
 
 
@@ -79,6 +79,8 @@ def check_input(case: Input, base: Path) -> Outcome:
 
 def work(connection: Connection, base: Path) -> None:
     """Check inputs until there are no more of them."""
+    for kind in KINDS:
+        importlib.import_module(f"hostile.{kind}")
     forbid_sockets()
     limit_memory()
     while (case := connection.recv()) is not None:

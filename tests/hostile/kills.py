@@ -2,7 +2,7 @@
 `python tests/hostile/kills.py --help`.
 
 A kill is SIGKILL to the workflow and all its jobs at once, after a random share of the time that the undisturbed run
-took. What is compared: every file in the run's folder but those that tell of the jobs themselves (TELLTALES).
+took. What is compared: every file in the run's folder but those that tell of the jobs and of users' files (TELLTALES).
 """
 
 import argparse
@@ -34,7 +34,10 @@ STARTUP_S = 3
 """Until a workflow runs its first job."""
 LONGEST_SHARE = 0.4
 """Of the undisturbed run's time, the longest until a kill: a run takes some eight kills until it is done."""
-TELLTALES = ("logs", "jobs", "benchmarks", "failures", "report", "crater-tables.json")
+TELLTALES = (
+    "logs", "jobs", "benchmarks", "failures", "report",
+    "crater-tables.json", "vector-files.json",  # versions of users' files, which each run has for itself
+)  # fmt: skip
 HOURS = re.compile(r'"(hours|time)": [0-9.e-]+|training took [0-9.]+ h|, [0-9.]+ h on')
 """What training took, which no two trainings share."""
 

@@ -18,9 +18,9 @@ MEMORY_LIMIT = 6 << 30
 SOCKET_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind")
 SYSTEM_FOLDERS = ("/usr", "/lib", "/proc", "/sys", "/dev", "/opt", "/run", "/var/lib", "/var/cache")
 """What interpreters and libraries read."""
-HOME_FOLDERS = (str(Path.home() / ".cache"), str(Path.home() / ".config"))
+HOME_FOLDERS = tuple(str(Path.home() / name) for name in (".cache", ".config", ".gitconfig"))
 SYSTEM_FILES = re.compile(
-    r"/etc/(ld\.so|localtime|timezone|nsswitch|magic|mime|ssl|fonts|python|debian_version|os-release|lsb-release|selinux)"
+    r"/etc/(ld\.so|localtime|timezone|nsswitch|magic|mime|ssl|fonts|python|debian_version|os-release|lsb-release|selinux|gitconfig)"
 )
 OPENED = re.compile(r'open(?:at)?\((?:AT_FDCWD, )?"(?P<path>[^"]+)", (?P<flags>[A-Z_|]+).*\) = \d+')
 CONNECTED = re.compile(r"connect\(.*AF_INET")

@@ -92,7 +92,10 @@ def slow(tmp_path, paths):
         def start(piece_s=0.1):
             command = [sys.executable, "-c", SLOW, str(paths.log), str(tmp_path), str(piece_s)]
             environment = os.environ | dict(PYTHONPATH=str(LIBRARY))
-            process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+            # Tests may run under nohup, and what it ignores is inherited.
+            process = subprocess.Popen(
+                ["env", "--default-signal=HUP", *command], env=environment, stderr=subprocess.PIPE, text=True
+            )
             stack.callback(process.communicate)
             stack.callback(process.kill)
             return process

@@ -276,7 +276,7 @@ def test_strips_that_do_not_fit_are_named_with_both_values(strip, merged, tmp_pa
         "has 2 x 2 pixels, but its grid has 3 x 2": Strip(
             "e", strip("e", np.ones((2, 2), np.uint8)).path, grid(3, 2), 1.0
         ),
-        "cannot be read as an image": Strip("f", str(tmp_path / "none.tif"), grid(3, 2), 1.0),
+        "cannot be read as a file": Strip("f", str(tmp_path / "none.tif"), grid(3, 2), 1.0),
     }
     for message, other in others.items():
         with pytest.raises(OrbitileError, match=f"^{other.path}: {message}") as error:
