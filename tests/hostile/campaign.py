@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -77,9 +77,9 @@ def check_input(case: Input, base: Path) -> Outcome:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def work(connection: Connection, base: Path) -> None:
-    """Check inputs until there are no more of them."""
-    for kind in KINDS:
+def work(connection: Connection, base: Path, kinds: Sequence[str]) -> None:
+    """Check inputs of some kinds until there are no more of them."""
+    for kind in kinds:
         importlib.import_module(f"hostile.{kind}")
     forbid_sockets()
     limit_memory()
@@ -90,14 +90,14 @@ def work(connection: Connection, base: Path) -> None:
 class Worker:
     """A watched process that checks one input after another."""
 
-    def __init__(self, base: Path) -> None:
-        self._base = base
+    def __init__(self, base: Path, kinds: Sequence[str]) -> None:
+        self._base, self._kinds = base, kinds
         self._start()
 
     def _start(self) -> None:
         context = get_context("spawn")
         self.connection, child = context.Pipe()
-        self._process = context.Process(target=work, args=(child, self._base), daemon=True)
+        self._process = context.Process(target=work, args=(child, self._base, self._kinds), daemon=True)
         self._process.start()
         child.close()
         self._checked = 0
@@ -141,7 +141,8 @@ class Worker:
 
 def outcomes(cases: list[Input], workers: int, base: Path) -> Iterator[Outcome]:
     """The outcomes of inputs, in the order in which they end."""
-    pool = [Worker(base) for _ in range(min(workers, len(cases)))]
+    kinds = sorted({case.kind for case in cases})
+    pool = [Worker(base, kinds) for _ in range(min(workers, len(cases)))]
     remaining = iter(cases)
     for worker in pool:
         worker.give(next(remaining))

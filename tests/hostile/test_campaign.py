@@ -9,7 +9,7 @@ from hostile.watch import forbidden_calls
 
 def test_planted_faults_are_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(campaign, "TIME_LIMIT_S", 2)
-    monkeypatch.setattr(campaign, "START_LIMIT_S", 5)
+    monkeypatch.setattr(campaign, "START_LIMIT_S", 20)
     cases = [Input("planted", number, "d") for number in range(24)]
     expected = Counter(case.random.choice(planted.FAULTS) for case in cases)
     assert set(expected) == set(planted.FAULTS)
