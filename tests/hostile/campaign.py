@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT / "workflow" / "lib"), str(ROOT / "tests")]
 
 from hostile.watch import Watch, forbid_sockets, limit_memory, under_strace  # noqa: E402 (needs the paths above)
 
-KINDS = ("settings_files", "tables", "headers", "pixels", "vectors", "strangers", "weights_files", "torn")
+KINDS = ("settings_files", "tables", "headers", "pixels", "vectors", "strangers", "weights_files")
 ENDINGS = ("refused", "accepted")
 FAULTS = ("wrong", "traceback", "hang", "crash", "socket")
 TIME_LIMIT_S = 20

@@ -17,6 +17,7 @@ from affine import Affine
 from images import planned_row
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.seals import SUFFIX
 from orbitile.detections.tiling import TileSize
 from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.inference.fragments import Fragments
@@ -97,8 +98,9 @@ class SmallRun:
                 step(str(self.table(stage)))
 
     def contents(self) -> dict[Path, bytes]:
-        """The content of all files of the run."""
-        return {path: path.read_bytes() for path in run_files(self.results)}
+        """The content of all files of the run; of seals without the blanks at their ends, which say nothing."""
+        contents = {path: path.read_bytes() for path in run_files(self.results)}
+        return {path: content.strip() if path.suffix == SUFFIX else content for path, content in contents.items()}
 
     def _georeference(self, out: str) -> None:
         target = GeoreferenceTarget(TargetGrid(find_body("Moon"), None, GSD_M), (0.5, 99.5))
