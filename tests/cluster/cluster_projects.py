@@ -43,9 +43,9 @@ def only_tiled(project: Project, *later: str) -> Project:
 
 
 def pieces(project: Project, stage: str = "work/infer") -> dict[str, int]:
-    """The finished pieces of a stage, and which file on the disk each is."""
-    found = project.result(stage).glob("*/[!.]*")
-    return {path.name: path.stat().st_ino for path in found}
+    """The finished pieces of a stage without their seals, and which file on the disk each is."""
+    files = project.result(stage).glob("*/[!.]*")
+    return {path.name: path.stat().st_ino for path in files if path.suffix != ".seal"}
 
 
 def infer_job(cluster: Cluster) -> str:

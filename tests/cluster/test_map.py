@@ -51,4 +51,4 @@ def test_a_cancelled_job(cluster: Cluster, local: Project, tiled: Project):
 
 def searched(project: Project) -> int:
     """How many tiles all fragments of a search hold, a row for each."""
-    return sum(pq.read_metadata(path).num_rows for path in project.result("work/infer").glob("*/[!.]*"))
+    return sum(pq.read_metadata(path).num_rows for path in project.result("work/infer").glob("*/[!.]*.parquet"))

@@ -770,7 +770,7 @@ def check_settings(config: dict, sources: Iterable[str | Path]) -> Settings:
         raise OrbitileError(f"{source}: {'; '.join(faults[:FAULTS_SHOWN] + more)}") from error
     for key, path in _files(settings).items():
         if path is not None and not path.is_file():
-            raise OrbitileError(f"{source}: {key}: no file at {path}")
+            raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")
     return settings
 
 

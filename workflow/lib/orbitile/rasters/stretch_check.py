@@ -82,12 +82,15 @@ def _is_hollow(histogram: Histogram, place: int, end: float) -> bool:
 
 
 def _has_spike(histogram: Histogram, percents: tuple[float, float]) -> bool:
-    """Whether many pixels have the lowest value and hardly any one a little higher."""
+    """Whether many pixels have the lowest value, and none the next higher ones or hardly any one a little higher."""
     others = histogram.trimmed(1, 0)
     if len(others.values) < LEAST_VALUES or histogram.counts[0] < LEAST_SPIKE * histogram.count:
         return False
     lowest, (low, high) = histogram.values[0], (others.percentile(percent) for percent in percents)
-    close = others.counts[others.values <= lowest + (max(high, low) - lowest) / 10].sum()
+    spread = max(high, low) - lowest
+    if others.values[0] - lowest >= spread / 16:
+        return True
+    close = others.counts[others.values <= lowest + spread / 10].sum()
     return bool(SPIKE_RATIO * close <= histogram.counts[0])
 
 

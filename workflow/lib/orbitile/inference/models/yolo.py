@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 HEADS = (Detect, RTDETRDecoder)
 REFUSED_HEADS = (OBB, WorldDetect, YOLOEDetect)
 """Kinds of Detect that want texts or find turned boxes."""
+TRIAL_SIDE = 256
+"""Pixels along an image that shows whether layers fit; RT-DETR needs more than 300 places in it."""
 
 
 class Yolo:
@@ -89,6 +91,7 @@ class Yolo:
         warn_of_non_finite(path, model)
         model = model.float().fuse(verbose=False)
         _adapt_first_layers(path, model, choice)
+        _check_layers(path, model, choice)
         return cls(model, _all_names(names, head.nc), choice)
 
     @torch.inference_mode()
@@ -197,6 +200,18 @@ def _adapt_first_layers(path: Path, model: DetectionModel, choice: ModelChoice) 
         if first.in_channels == COLOURS and choice.bands == GREY:
             first.weight = torch.nn.Parameter(first.weight.sum(dim=1, keepdim=True), requires_grad=False)
             first.in_channels = GREY
+
+
+@torch.inference_mode()
+def _check_layers(path: Path, model: DetectionModel, choice: ModelChoice) -> None:
+    """OrbitileError where the layers of a network do not fit each other, which an image through them shows."""
+    trial = copy.deepcopy(model).eval()  # heads keep what they compute for the size of an image
+    try:
+        trial(torch.zeros(1, choice.bands, TRIAL_SIDE, TRIAL_SIDE))
+    except Exception as error:
+        raise OrbitileError(
+            f"{path}: its layers do not fit each other ({reason_of(error)}); use other weights"
+        ) from error
 
 
 def _first_convolutions(model: DetectionModel) -> dict[str, torch.nn.Conv2d]:
