@@ -346,7 +346,7 @@ def no_system(drawing: Drawing) -> Expected:
 def other_system(drawing: Drawing) -> Expected:
     """Of another body, of no body, or one that refers to a file."""
     path = drawing.path(drawing.random.choice(["gpkg", "shp", "fgb", "parquet"]))
-    grids = CRS("+proj=longlat +R=1737400 +nadgrids=/etc/hostname").to_wkt()
+    grids = CRS("+proj=longlat +R=1737400 +nadgrids=/nowhere/grid").to_wkt()
     moon = 'GEOGCS["Moon",DATUM["Moon",SPHEROID["Moon",1737400,0]],PRIMEM["Reference Meridian",0],UNIT["{}",{}]]'
     crs = drawing.random.choice([
         "IAU_2015:49910", "EPSG:4326", "EPSG:4978", grids, 'LOCAL_CS["site",UNIT["metre",1]]',
