@@ -200,9 +200,10 @@ CORE_NUMBERS: dict[str, Callable[[str], Any]] = {
     r"[-+]?\d+": int,
     r"0o[0-7]+": lambda text: int(text, 8),
     r"0x[0-9a-fA-F]+": lambda text: int(text, 16),
-    r"[-+]?(\.\d+|\d+\.\d*)(e[-+]\d+)?|[-+]?\.?inf": lambda text: float(text.replace(".inf", "inf")),
+    r"(\.\d+|[-+]?\d+\.\d*)(e[-+]\d+)?|[-+]?\.?inf": lambda text: float(text.replace(".inf", "inf")),
 }
-"""Exponents without a dot or a sign are left out: they stay text, of which a key that wants a number makes one."""
+"""Exponents without a dot or a sign, and a sign before a dot, are left out: they stay text, of which a key that wants a
+number makes one."""
 
 
 def check(random: Random, folder: Path) -> str:

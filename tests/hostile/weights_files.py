@@ -105,7 +105,7 @@ def changed_tensors(random: Random, tensors: dict[str, torch.Tensor]) -> dict[st
     changes = [
         lambda: rest, lambda: tensors | {"extra": torch.zeros(3)}, lambda: rest | {name: tensor.double()},
         lambda: rest | {name: torch.cat([tensor.flatten(), tensor.flatten()])}, lambda: rest | {name: tensor.half()},
-        lambda: rest | {name: tensor.to(torch.complex64)}, lambda: rest | {name: torch.full_like(tensor, float("inf"))},
+        lambda: rest | {name: tensor.to(torch.complex64)}, lambda: rest | {name: torch.full_like(tensor, 30_000)},
         lambda: rest | {name: tensor * float("nan") if tensor.is_floating_point() else tensor}, lambda: {},
         lambda: rest | {name: tensor.to(torch.int8)}, lambda: rest | {name: tensor.new_zeros(0)},
     ]  # fmt: skip

@@ -1,6 +1,8 @@
 import geopandas
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -81,3 +83,10 @@ def test_where():
     craters = Craters(np.arange(3.0), np.arange(3.0) + 10, np.arange(3.0) + 20)
     assert craters.select(np.array([True, False, True])).lat.tolist() == [10, 12]
     assert craters.select(np.array([2, 0])).diameter_m.tolist() == [22, 20]
+
+
+def test_bytes_of_a_damaged_file_are_named(tmp_path):
+    lon = pa.array([b"3\xff.003"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table(dict(lon=lon, lat=[1.0], diam_km=[2.0])), tmp_path / "craters.parquet")
+    with pytest.raises(OrbitileError, match=r"craters\.parquet: column lon holds bytes that are no text"):
+        read_craters(tmp_path / "craters.parquet")

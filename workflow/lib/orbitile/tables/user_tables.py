@@ -83,7 +83,7 @@ class UserTable:
             return ["" if v is None or v != v else str(int(v) if v.is_integer() else v) for v in values]
         if not (_is_text(column.type) or pa.types.is_integer(column.type) or pa.types.is_null(column.type)):
             self._refuse_type(name, "texts and numbers")
-        return ["" if value is None else str(value).strip() for value in column.to_pylist()]
+        return ["" if value is None else str(value).strip() for value in self._values(name, column)]
 
     def _parsed(self, name: str) -> np.ndarray | list[str]:
         """A column as numbers where it is of such a type or all its texts are numbers with a point; else its texts."""
@@ -93,7 +93,7 @@ class UserTable:
             try:
                 return trimmed.cast(pa.float64()).to_numpy()
             except pa.ArrowInvalid:
-                return trimmed.fill_null("").to_pylist()
+                return self._values(name, trimmed.fill_null(""))
         kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
         if not any(is_kind(column.type) for is_kind in kinds):
             self._refuse_type(name, "numbers")
@@ -102,6 +102,15 @@ class UserTable:
     def _plain_column(self, name: str) -> pa.ChunkedArray:
         column = self.columns[name]
         return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+    def _values(self, name: str, column: pa.ChunkedArray) -> list:
+        """A column's values; OrbitileError for bytes that are no text, as of a damaged file."""
+        try:
+            return column.to_pylist()
+        except UnicodeDecodeError as error:
+            raise OrbitileError(
+                f"{self.path}: column {name} holds bytes that are no text; is the file damaged?"
+            ) from error
 
     def _refuse_type(self, name: str, allowed: str) -> None:
         column = self.columns[name]
