@@ -15,10 +15,11 @@ import secrets
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,12 +107,8 @@ class Campaign:
     def kill(self, seconds: float) -> bool:
         """Kill a run after some seconds, with all its jobs; False where it had ended before."""
         running = self.project.start(*self.targets)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if running.poll() is not None:
-                assert running.returncode == 0, self._driver_log()
-                return False
-            time.sleep(0.02)
+        if ends_within(seconds, running, self.project.folder / "driver.log"):
+            return False
         rules = working_rules(self.project.result("jobs")) or ["snakemake"]
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
@@ -137,8 +134,16 @@ class Campaign:
         assert done.returncode == 0, f"{occasion}: {done.stderr[-5000:]}"
         assert "Traceback" not in done.stderr, f"{occasion}: {done.stderr[-5000:]}"
 
-    def _driver_log(self) -> str:
-        return (self.project.folder / "driver.log").read_text()[-5000:]
+
+def ends_within(seconds: float, running: subprocess.Popen, log: Path) -> bool:
+    """Wait for the moment of a disturbance; True where the run ends before, with success, as its log tells."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if running.poll() is not None:
+            assert running.returncode == 0, log.read_text()[-5000:]
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def disturb(chain: Chain, folder: Path, kills: int, seed: str, is_warm: bool = False) -> Campaign:
@@ -209,28 +214,46 @@ def dump(path: Path) -> Iterator[str]:
                 yield f"{name}: {[value for n, value in enumerate(row) if n not in times]!r}"
 
 
+def disturb_chains(
+    count: int, seed: str, chains: Sequence[str], disturb_chain: Callable[[Chain, str, int, str], str]
+) -> int:
+    """Disturb runs of chains, each its share of `count`, and print what came of it; 1 where the results of one differ.
+
+    `disturb_chain` gets a chain, its name, how often, and a seed, and says in the end what was done.
+    """
+    print(f"seed {seed}", flush=True)
+    total, different = sum(CHAINS[name].share for name in chains), 0
+    for name in chains:
+        print(name, flush=True)
+        try:
+            done = disturb_chain(CHAINS[name], name, round(count * CHAINS[name].share / total), f"{seed}:{name}")
+            print(f"{name}: {done}", flush=True)
+        except AssertionError as error:
+            different = 1
+            print(f"{name}: {error}", flush=True)
+    return different
+
+
+def campaign_options(about: str | None, disturbance: str, count: int, chains: Sequence[str]) -> argparse.Namespace:
+    """The options of a campaign on the command line, whose `count` is named after the disturbance."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the runs go")
+    parser.add_argument(f"--{disturbance}", dest="count", type=int, default=count, help=f"in all; default: {count}")
+    parser.add_argument("--seed", default=secrets.token_hex(4), help="of the moments; default: a new one")
+    parser.add_argument("--chains", nargs="+", choices=list(CHAINS), default=list(chains))
+    return parser.parse_args()
+
+
 def main() -> int:
     """Kill runs of all chains, each its share; 1 where the results of one differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the runs go")
-    parser.add_argument("--kills", type=int, default=200, help="in all; default: 200")
-    parser.add_argument("--seed", default=secrets.token_hex(4), help="of the moments; default: a new one")
-    parser.add_argument("--chains", nargs="+", choices=list(CHAINS), default=list(CHAINS))
-    options = parser.parse_args()
-    total = sum(CHAINS[name].share for name in options.chains)
-    print(f"seed {options.seed}", flush=True)
-    different = 0
-    for name in options.chains:
-        print(name, flush=True)
-        kills = round(options.kills * CHAINS[name].share / total)
-        try:
-            campaign = disturb(CHAINS[name], options.folder / name, kills, f"{options.seed}:{name}")
-            print(f"{name}: {campaign.kills} kills in {campaign.runs} runs, the same results to the byte; jobs at "
-                  f"work when killed: {json.dumps(campaign.rules)}", flush=True)  # fmt: skip
-        except AssertionError as error:
-            different += 1
-            print(f"{name}: {error}", flush=True)
-    return min(different, 1)
+    options = campaign_options(__doc__, "kills", 200, list(CHAINS))
+
+    def kill_chain(chain: Chain, name: str, kills: int, seed: str) -> str:
+        campaign = disturb(chain, options.folder / name, kills, seed)
+        rules = json.dumps(campaign.rules)
+        return f"{kills} kills in {campaign.runs} runs, the same results to the byte; jobs at work when killed: {rules}"
+
+    return disturb_chains(options.count, options.seed, options.chains, kill_chain)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ nor written by the kernel meanwhile is lost, file by file, while names may remai
 order between content and names (data=writeback, noauto_da_alloc), as many file systems do.
 """
 
-import argparse
 import fcntl
 import os
 import random
-import secrets
 import shutil
 import signal
 import struct
@@ -27,7 +25,15 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow" / "lib"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from hostile.torn import SmallRun  # noqa: E402
-from kills import CHAINS, STARTUP_S, Chain, digests, working_rules  # noqa: E402 (needs the paths)
+from kills import (  # noqa: E402 (needs the paths)
+    STARTUP_S,
+    Chain,
+    campaign_options,
+    digests,
+    disturb_chains,
+    ends_within,
+    working_rules,
+)
 
 EXT4_IOC_SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2
 OPTIONS = "loop,data=writeback,noauto_da_alloc,commit=1"
@@ -204,12 +210,8 @@ def _cut(project, chain: Chain, disk: Disk, seconds: float) -> str | None:
             project.command(*chain.targets), stdout=sink, stderr=sink, start_new_session=True,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )  # fmt: skip
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if running.poll() is not None:
-            assert running.returncode == 0, log.read_text()[-5000:]
-            return None
-        time.sleep(0.02)
+    if ends_within(seconds, running, log):
+        return None
     rules = working_rules(project.result("jobs")) or ["snakemake"]
     disk.stop()
     os.killpg(running.pid, signal.SIGKILL)
@@ -221,25 +223,13 @@ def _cut(project, chain: Chain, disk: Disk, seconds: float) -> str | None:
 
 def main() -> int:
     """Cut the power of all chains, each its share; 1 where the results of one differ."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the runs go")
-    parser.add_argument("--cuts", type=int, default=50, help="in all; default: 50")
-    parser.add_argument("--seed", default=secrets.token_hex(4), help="of the moments; default: a new one")
-    parser.add_argument("--chains", nargs="+", choices=list(CHAINS), default=["detection", "mapping"])
-    options = parser.parse_args()
-    total = sum(CHAINS[name].share for name in options.chains)
-    print(f"seed {options.seed}", flush=True)
-    different = 0
-    for name in options.chains:
-        print(name, flush=True)
-        cuts = round(options.cuts * CHAINS[name].share / total)
-        try:
-            cut_run(CHAINS[name], options.folder / name, cuts, f"{options.seed}:{name}")
-            print(f"{name}: {cuts} power cuts, the same results to the byte", flush=True)
-        except AssertionError as error:
-            different += 1
-            print(f"{name}: {error}", flush=True)
-    return min(different, 1)
+    options = campaign_options(__doc__, "cuts", 50, ["detection", "mapping"])
+
+    def cut_chain(chain: Chain, name: str, cuts: int, seed: str) -> str:
+        cut_run(chain, options.folder / name, cuts, seed)
+        return f"{cuts} power cuts, the same results to the byte"
+
+    return disturb_chains(options.count, options.seed, options.chains, cut_chain)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from affine import Affine
 from orbitile.base.errors import OrbitileError
 from orbitile.base.file_access import FileAccess
 from orbitile.georeferencing.image_header import read_image_header
-from orbitile.planning.inputs import check_image_file
 from orbitile.rasters.band_selection import opened_values
 from orbitile.rasters.read import read_window
+from orbitile.rasters.references import image_files
 from orbitile.space.grids import Window
 
 SIDE = 16
@@ -342,7 +342,7 @@ MAKERS: tuple[Callable[[Random, Place], Path], ...] = (
 
 def read_image(path: str) -> tuple[list[str], np.ndarray]:
     """Plan an image and read it all, as a run does: its files, and its pixels."""
-    files = check_image_file(path, FileAccess())
+    files = image_files(path, FileAccess())
     header = read_image_header(path)
     with opened_values(path) as (image, channels):
         pixels, _ = read_window(image, Window(0, 0, *header.size), channels)

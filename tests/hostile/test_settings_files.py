@@ -1,12 +1,12 @@
 """A settings file is data: no code in it is run, and what is accepted means one thing."""
 
-import random
 import subprocess
 import sys
 
 import pytest
 import yaml
 from hostile import settings_files
+from hostile.many_inputs import endings_of
 from projects import ROOT, environment, make_project
 
 from orbitile.__main__ import check_settings_file
@@ -14,11 +14,7 @@ from orbitile.base.errors import OrbitileError
 
 
 def test_odd_settings_are_refused_in_a_line_or_mean_one_thing(tmp_path):
-    endings = []
-    for number in range(300):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        endings.append(settings_files.check(random.Random(f"settings {number}"), folder))
+    endings = endings_of(settings_files.check, tmp_path, "settings ", 300)
     assert endings.count("accepted") > 30 and endings.count("refused") > 100
 
 

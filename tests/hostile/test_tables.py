@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hostile import tables
+from hostile.many_inputs import endings_of
 from hostile.tables import VARIANTS, check, check_variant
 
 from orbitile.base.errors import OrbitileError
@@ -34,11 +35,7 @@ def test_each_variant(name, tmp_path):
 
 
 def test_at_random(tmp_path):
-    endings = []
-    for seed in range(200):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        endings.append(check(Random(f"tables:{seed}"), folder))
+    endings = endings_of(check, tmp_path, "tables:", 200)
     assert min(endings.count("accepted"), endings.count("refused")) > 50
 
 

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 import torch
 from hostile import weights_files
+from hostile.many_inputs import endings_of
 from hostile.weights_files import DETECTOR, SEGMENTER, Program, detector, segmenter
 from model_choices import on_the_cpu
 
@@ -21,11 +22,7 @@ from orbitile.inference.models.weights import load_tensors, save_tensors
 
 @pytest.mark.filterwarnings("ignore")
 def test_odd_weights_are_refused_in_a_line_or_look_at_tiles(tmp_path):
-    endings = []
-    for number in range(60):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        endings.append(weights_files.check(random.Random(f"weights {number}"), folder))
+    endings = endings_of(weights_files.check, tmp_path, "weights ", 60)
     assert endings.count("accepted") > 10 and endings.count("refused") > 20
 
 

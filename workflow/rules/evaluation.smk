@@ -21,7 +21,7 @@ rule evaluate:
         runtime=growing(60),
     params:
         code_version=code_version("evaluate"),
-        user_files=user_files(settings.evaluation.truth),
+        user_files=lambda wildcards: user_files(settings.evaluation.truth),
         truth_columns=settings.truth_columns,
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
@@ -54,7 +54,9 @@ rule annotate:
         runtime=growing(30),
     params:
         code_version=code_version("annotate"),
-        user_files=user_files(settings.annotation.craters, settings.evaluation.truth),
+        user_files=lambda wildcards: user_files(
+            settings.annotation.craters, settings.evaluation.truth
+        ),
         craters_columns=settings.annotation_columns,
         truth_columns=settings.truth_columns,
         unmapped_scenes=unmapped_scenes(),

@@ -82,7 +82,7 @@ rule assemble_map:
         runtime=growing(20, 2),
     params:
         code_version=code_version("assemble_map"),
-        user_files=user_files(*AREAS),
+        user_files=lambda wildcards: user_files(*AREAS),
         polygon_filters=settings.polygon_filters,
         body=settings.body,
         origin=settings.origin,
@@ -145,7 +145,7 @@ rule evaluate_map:
         runtime=growing(60, 20),
     params:
         code_version=code_version("evaluate_map"),
-        user_files=user_files(settings.evaluation.truth),
+        user_files=lambda wildcards: user_files(settings.evaluation.truth),
         unmapped_scenes=unmapped_scenes(),
         map_comparison=settings.map_comparison,
         body=settings.body,

@@ -17,7 +17,9 @@ rule detector_tiles:
         runtime=growing(240),
     params:
         code_version=code_version("detector_tiles"),
-        user_files=user_files(settings.training and settings.training.craters),
+        user_files=lambda wildcards: user_files(
+            settings.training and settings.training.craters
+        ),
         label_columns=settings.label_columns,
         unmapped_scenes=unmapped_scenes(),
         tile_drawing=settings.tile_drawing,
@@ -77,7 +79,7 @@ rule rasterise_labels:
         runtime=growing(60, 20),
     params:
         code_version=code_version("rasterise_labels"),
-        user_files=user_files(
+        user_files=lambda wildcards: user_files(
             *(
                 settings.segmentation_training.labels
                 if settings.segmentation_training

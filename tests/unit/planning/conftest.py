@@ -1,12 +1,14 @@
 """What tests of planning share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from orbitile.planning import headers
+from orbitile.settings import Settings
 
 
 @pytest.fixture
@@ -31,3 +33,17 @@ def opened(monkeypatch: pytest.MonkeyPatch, in_this_process: None) -> list[str]:
 
     monkeypatch.setattr(headers, "_place", spy)
     return names
+
+
+@pytest.fixture
+def settings_of_rows(tmp_path: Path) -> Callable[..., Settings]:
+    """Writes a scene table of some rows; the settings of a run of it at one scale in m/px."""
+
+    def write(*rows: str, columns: str, body: str, gsd_m: float, **change: object) -> Settings:
+        (tmp_path / "scenes.csv").write_text("\n".join([columns, *rows, ""]))
+        scale = dict(gsd_m=gsd_m, tile_px=32, overlap_px=16)
+        model = dict(weights="any.safetensors", sha256="0" * 64)
+        fixed = dict(run="r", body=body, scenes=tmp_path / "scenes.csv", scales=[scale], model=model)
+        return Settings(**fixed | change)
+
+    return write

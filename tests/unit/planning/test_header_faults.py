@@ -10,8 +10,7 @@ import pytest
 
 from orbitile.planning import headers, scene_rows
 from orbitile.planning.headers import read_headers
-from orbitile.settings import Settings
-from orbitile.tables.plan import PlanOrigin, read_scene_warnings, write_plan
+from orbitile.tables.plan import PlanOrigin, read_rows, write_plan
 
 GREY = np.ones((40, 60), np.uint8)
 CORNERS = '"0 1; 1 1; 1 0; 0 0"'
@@ -47,15 +46,11 @@ def hangs(scene, *arguments):
 
 
 @pytest.fixture
-def read(tmp_path):
+def read(settings_of_rows):
     """The rows and the refusals of a plan of some rows of a scene table."""
 
     def read_rows(*rows, columns="scene,path", **change):
-        (tmp_path / "scenes.csv").write_text("\n".join([columns, *rows, ""]))
-        scale = dict(gsd_m=1000, tile_px=32, overlap_px=16)
-        model = dict(weights="any.safetensors", sha256="0" * 64)
-        fixed = dict(run="r", body="Moon", scenes=tmp_path / "scenes.csv", scales=[scale], model=model)
-        return read_headers(Settings(**fixed | change), {})
+        return read_headers(settings_of_rows(*rows, columns=columns, gsd_m=1000, **dict(body="Moon") | change), {})
 
     return read_rows
 
@@ -116,7 +111,7 @@ def test_warnings_are_kept_in_the_plan_and_logged(read, geotiff, tmp_path, caplo
         f"c,{geotiff(GREY, 'c.tif', crs=None)},{CORNERS},m", columns="scene,path,corners,mosaic",
     )  # fmt: skip
     write_plan(rows, [], [], PlanOrigin("", "", ""), tmp_path / "plan.parquet")
-    kept = read_scene_warnings(tmp_path / "plan.parquet")
+    kept = {row.scene: row.warnings for row in read_rows(tmp_path / "plan.parquet") if row.warnings}
     assert list(kept) == ["a", "m"]
     assert kept["a"][0].startswith("placed by its corners or control points alone: positions may be ")
     assert kept["m"] == [f"strip c: {kept['a'][0]}"]

@@ -18,7 +18,6 @@ from orbitile.georeferencing.instruments.hirise import HIRISE as HIRISE_INSTRUME
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.planning import headers
 from orbitile.planning.plan import current_plan
-from orbitile.settings import Settings
 from orbitile.tables.plan import read_rows, read_unplanned
 
 CORNERS = "-156.80 -1.05; -156.70 -1.05; -156.70 -1.15; -156.80 -1.15"
@@ -46,15 +45,12 @@ def kernels(tmp_path):
 
 
 @pytest.fixture
-def planned(tmp_path):
+def planned(tmp_path, settings_of_rows):
     """The rows of the plan of some scenes, by their names."""
 
     def plan(*rows, columns="scene,path", **change):
-        (tmp_path / "scenes.csv").write_text("\n".join([columns, *rows, ""]))
-        scale = dict(gsd_m=100, tile_px=32, overlap_px=16)
-        model = dict(weights="any.safetensors", sha256="0" * 64)
-        fixed = dict(run="r", body="Mars", scenes=tmp_path / "scenes.csv", scales=[scale], model=model)
-        current_plan(Settings(**fixed | change), tmp_path / "plan.parquet")
+        settings = settings_of_rows(*rows, columns=columns, gsd_m=100, **dict(body="Mars") | change)
+        current_plan(settings, tmp_path / "plan.parquet")
         return {row.scene: row for row in read_rows(tmp_path / "plan.parquet")}
 
     return plan

@@ -16,10 +16,9 @@ from orbitile.space.bodies import Body, lies_on
 from orbitile.space.ground import Ground, wrap_longitude
 from orbitile.tables.column_names import listed_names
 from orbitile.tables.scenes import is_points_file
-from orbitile.tables.user_tables import read_text_table
+from orbitile.tables.user_tables import EAST_LIMIT, WEST_LIMIT, read_text_table
 
 COLUMNS = ["col", "row", "lon", "lat"]
-WEST_LIMIT, EAST_LIMIT = -360, 540
 LABEL_CORNERS = ("UPPER_LEFT", "UPPER_RIGHT", "LOWER_RIGHT", "LOWER_LEFT")
 Size = tuple[int, int]
 """Width and height of an image in pixels."""
@@ -71,10 +70,8 @@ def _read_points_file(path: Path) -> ControlPoints:
             f"{', '.join(COLUMNS)}, and has {listed_names(table.header)}"
         )
     col, row, lon, lat = table.numeric(COLUMNS)
-    table.refuse(np.abs(lat) > 90, "lat", "; latitudes lie in -90..90 degrees; are lon and lat swapped?")
-    is_off = (lon < WEST_LIMIT) | (lon > EAST_LIMIT)
-    table.refuse(is_off, "lon", f"; longitudes lie in {WEST_LIMIT}..{EAST_LIMIT} degrees")
-    return ControlPoints(col, row, wrap_longitude(lon), lat)
+    table.refuse_off_body(lon, lat, ("lon", "lat"))
+    return ControlPoints(col, row, wrap_longitude(lon), np.clip(lat, -90, 90))
 
 
 def points_of_image(header: ImageHeader, body: Body) -> ControlPoints | None:

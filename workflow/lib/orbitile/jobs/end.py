@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from orbitile.base.errors import OrbitileError, first_line, reason_of
+from orbitile.base.messages import shorten_names
 from orbitile.jobs.failures import read_failures, rerun_command, rerun_hint
 from orbitile.jobs.scene_warnings import write_warnings
-from orbitile.jobs.summary import read_summary, shorten_names, summary_lines
+from orbitile.jobs.summary import read_summary, summary_lines
 
 FAILURES_SHOWN = 3
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from orbitile.base.errors import first_line
+from orbitile.base.messages import shorten_names
 from orbitile.jobs.scene_warnings import SceneWarning, read_warnings
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
 from orbitile.tables.plan import Plan, read_plan
 
-NAMES_SHOWN, WARNINGS_SHOWN = 5, 3
+WARNINGS_SHOWN = 3
 OBJECTS = {DETECTION: "detections", SEGMENTATION: "polygons"}
 """What a chain finds."""
 LIKELY_REASONS = {
@@ -86,13 +87,6 @@ def summary_lines(summary: RunSummary, results: Path) -> list[str]:
     elif summary.empty:
         lines.append(f"  nothing found in {_count(len(summary.empty), 'scenes')}: {shorten_names(summary.empty)}")
     return [*lines, *_warning_lines(summary, results)]
-
-
-def shorten_names(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    names = list(names)
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,17 +1,14 @@
 """Users' crater tables, checked before a run starts: once for each version of them and of the plan's scenes."""
 
-import json
 from pathlib import Path
 
-from affine import Affine
-from pyproj import CRS
-
-from orbitile.base.files import cache_key, write_json
+from orbitile.base.files import cache_key
 from orbitile.base.versions import files_version
 from orbitile.pipeline import DETECTION
+from orbitile.planning.checks_record import check_once
 from orbitile.settings import Settings
 from orbitile.space.bodies import find_body
-from orbitile.space.grids import Grid
+from orbitile.space.pixel_grid import pixel_grid
 from orbitile.tables.plan import read_columns
 
 CHECKS_VERSION = 1
@@ -26,16 +23,13 @@ def check_crater_tables(settings: Settings, plan: Path) -> None:
     tables = crater_tables(settings)
     if not tables:
         return
-    record = plan.with_name("crater-tables.json")
     unmapped_scenes = len(read_columns(plan, ["scene"])["scene"]) if settings.pixel_coordinates else 0
     files = [path for path, _ in tables.values()]
     key = cache_key(
         tables=tables, versions=files_version(files), unmapped_scenes=unmapped_scenes, version=CHECKS_VERSION,
         body=settings.body, finest_m=settings.finest_m,
     )  # fmt: skip
-    if _checked(record) != key:
-        _check(tables, settings, unmapped_scenes)
-        write_json(record, key)
+    check_once(plan.with_name("crater-tables.json"), key, lambda: _check(tables, settings, unmapped_scenes))
 
 
 def crater_tables(settings: Settings) -> dict[str, tuple[str, dict]]:
@@ -54,16 +48,7 @@ def crater_tables(settings: Settings) -> dict[str, tuple[str, dict]]:
 def _check(tables: dict[str, tuple[str, dict]], settings: Settings, unmapped_scenes: int) -> None:
     from orbitile.tables.craters import CraterTable, PixelPlaces, read_craters_of_run
 
-    body, step = find_body(settings.body), settings.finest_m
-    wkt = CRS.from_authority("IAU_2015", body.code + 10).to_wkt()
-    pixels = PixelPlaces(Grid(wkt, Affine(step, 0, 0, 0, -step, 0), 1, 1), body.radius_m)
+    body = find_body(settings.body)
+    pixels = PixelPlaces(pixel_grid(body, settings.finest_m, 1, 1), body.radius_m)
     for path, columns in tables.values():
         read_craters_of_run(CraterTable.of(path, columns), pixels, unmapped_scenes)
-
-
-def _checked(record: Path) -> str | None:
-    """The key of what was checked last."""
-    try:
-        return json.loads(record.read_text())
-    except (OSError, ValueError):
-        return None

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from affine import Affine
-from pyproj import CRS
 from tqdm import tqdm
 
 from orbitile.base.cores import core_count
@@ -27,7 +25,7 @@ from orbitile.georeferencing.methods import choose_method
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.planning.band_choice import BandRules, check_stretch, choose_bands, network_bands, odd_band_counts
 from orbitile.planning.groups import SceneCentre, assign_groups
-from orbitile.planning.inputs import absence_of, check_image_file, geometry_files, inputs_of_refused
+from orbitile.planning.inputs import absence_of, geometry_files, inputs_of_refused
 from orbitile.planning.placement_checks import (
     MisplacedError,
     PlaceLimits,
@@ -48,11 +46,12 @@ from orbitile.planning.scene_rows import (
     place_projected,
     row_of_placement,
 )
+from orbitile.rasters.references import image_files
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, find_body
 from orbitile.space.footprints import close_pairs, outline_centre
-from orbitile.space.grids import Grid
 from orbitile.space.mosaics import LendingNeighbour, LendingRules, lending_neighbours
+from orbitile.space.pixel_grid import pixel_grid
 from orbitile.tables.georef_methods import CORNERS, ISIS, PROJECTED
 from orbitile.tables.plan import FOR_JOBS, PlanGroup, PlanRow, UnplannedScene, scene_images
 from orbitile.tables.scenes import SceneEntry, read_scene_table
@@ -338,7 +337,7 @@ def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context
 def _place(scene: str, request: GeorefRequest, run: PlanningContext, companions: Sequence[str]) -> ImagePlacement:
     """Read an image's header: how it is georeferenced, its grid and bands, and its outline on the body, all checked."""
     try:
-        files = check_image_file(request.path, run.access, companions)
+        files = image_files(request.path, run.access, companions)
         placement = _place_by_header(scene, request, run)
         check_placement(placement, run.limits)
         return replace(placement, inputs=tuple(dict.fromkeys([*files, *placement.inputs])))
@@ -361,9 +360,7 @@ def _place_by_header(scene: str, request: GeorefRequest, run: PlanningContext) -
 
 def _place_in_pixels(header: ImageHeader, settings: Settings, body: Body) -> ImagePlacement:
     """Of an image that is mapped in plain pixels."""
-    wkt = CRS.from_authority("IAU_2015", body.code + 10).to_wkt()
-    step = settings.finest_m
-    return place_projected(Grid(wkt, Affine(step, 0, 0, 0, -step, 0), *header.size), header.bands, body)
+    return place_projected(pixel_grid(body, settings.finest_m, *header.size), header.bands, body)
 
 
 def _place_on_own_map(scene: str, header: ImageHeader, limits: PlaceLimits) -> ImagePlacement:

@@ -1,6 +1,5 @@
 """The files that a scene is made of, each checked before anything reads it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
@@ -10,12 +9,6 @@ from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.rasters.references import image_files, named_files
-
-
-def check_image_file(path: str, access: FileAccess, companions: Sequence[str] | None = None) -> list[str]:
-    """The files that an image is made of (see `image_files`), itself first; OrbitileError as there."""
-    check_regular(path)
-    return image_files(path, access, companions)
 
 
 def geometry_files(request: GeorefRequest, header: ImageHeader, access: FileAccess) -> list[str]:
@@ -28,7 +21,7 @@ def geometry_files(request: GeorefRequest, header: ImageHeader, access: FileAcce
         access.around(Path(request.path)).check(header.product.path, header.product.label.path)
         files.append(str(header.product.path))
     if request.elevation:
-        files += check_image_file(request.elevation, access)
+        files += image_files(request.elevation, access)
     if request.kernels:
         files += kernel_inputs(Path(request.kernels))
     return files + [file for file in request.inputs if file not in files]

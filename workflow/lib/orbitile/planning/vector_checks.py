@@ -9,11 +9,12 @@ import numpy as np
 import shapely
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shorten_names
 from orbitile.features.filter import FilterArea, PolygonFilters
 from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, find_body
-from orbitile.space.footprints import outline_centre
+from orbitile.space.footprints import angles_between, outline_centre
 from orbitile.space.grids import crs_from_wkt
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.tables.plan import read_columns
@@ -41,18 +42,19 @@ class SceneCaps:
         centres = np.array([outline_centre(*outline) for outline in outlines]).reshape(-1, 3)
         borders = [unit_vectors(np.asarray(lon), np.asarray(lat)) for lon, lat in outlines]
         pairs = zip(borders, centres, strict=True)
-        return cls(columns["scene"], centres, np.array([_angles(border, centre).max() for border, centre in pairs]))
+        return cls(
+            columns["scene"], centres, np.array([angles_between(border, centre).max() for border, centre in pairs])
+        )
 
     def any_near(self, centres: np.ndarray, reach: np.ndarray) -> bool:
         """Whether circles of shapes (n, 3; n radians) overlap that of any scene, half as large again for its bulges."""
         caps = zip(self.centres, self.radii, strict=True)
-        return any((_angles(centres, centre) <= reach + 1.5 * radius).any() for centre, radius in caps)
+        return any((angles_between(centres, centre) <= reach + 1.5 * radius).any() for centre, radius in caps)
 
     @property
     def names(self) -> str:
         """The first scenes by name."""
-        more = len(self.scenes) - NAMED_SCENES
-        return ", ".join(self.scenes[:NAMED_SCENES]) + (f" and {more} more" if more > 0 else "")
+        return shorten_names(self.scenes, NAMED_SCENES)
 
 
 def check_vectors(settings: Settings, plan: Path) -> None:
@@ -130,8 +132,3 @@ def _refuse_degrees(geometry: np.ndarray, crs_wkt: str, path: str, is_near: bool
             f"{path}: its coordinates look like degrees, but its coordinate reference system {crs.name!r} is in "
             "metres; assign the right one (in QGIS: Set Layer CRS)"
         )
-
-
-def _angles(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Angles (n, radians) between unit vectors (n, 3) and one (3,)."""
-    return 2 * np.arcsin(np.clip(np.linalg.norm(points - centre, axis=-1) / 2, 0, 1))

@@ -1,11 +1,11 @@
 """Users' vector files, checked before a run starts: once for each version of them and of the plan."""
 
-import json
 from pathlib import Path
 
-from orbitile.base.files import cache_key, write_json
+from orbitile.base.files import cache_key
 from orbitile.base.versions import file_version, files_version
 from orbitile.pipeline import SEGMENTATION
+from orbitile.planning.checks_record import check_once
 from orbitile.settings import Settings
 
 CHECKS_VERSION = 1
@@ -20,17 +20,17 @@ def check_vector_files(settings: Settings, plan: Path) -> None:
     files = vector_files(settings)
     if not files:
         return
-    record = plan.with_name("vector-files.json")
     key = cache_key(
         files=files, versions=files_version(files.values()), plan=file_version(plan), version=CHECKS_VERSION,
         settings=[settings.body, settings.label_fields, settings.label_rasterisation, settings.finest_m],
     )  # fmt: skip
-    if _checked(record) == key:
-        return
+    check_once(plan.with_name("vector-files.json"), key, lambda: _check(settings, plan))
+
+
+def _check(settings: Settings, plan: Path) -> None:
     from orbitile.planning.vector_checks import check_vectors
 
     check_vectors(settings, plan)
-    write_json(record, key)
 
 
 def vector_files(settings: Settings) -> dict[str, str]:
@@ -42,11 +42,3 @@ def vector_files(settings: Settings) -> dict[str, str]:
     training = settings.segmentation_training
     labels = {f"segmentation_training.labels.{n}": path for n, path in enumerate(training.labels if training else ())}
     return {key: str(path) for key, path in (files | labels).items() if path is not None}
-
-
-def _checked(record: Path) -> str | None:
-    """The key of what was checked last."""
-    try:
-        return json.loads(record.read_text())
-    except (OSError, ValueError):
-        return None

@@ -98,7 +98,7 @@ def _closure(files: dict[str, None]) -> Iterator[str]:
 def _readable_references(path: Path) -> list[FileReference]:
     try:
         check_regular(path)
-        return list(references(path))
+        return list(references(path, read_head(path)))
     except OrbitileError:
         return []
 
@@ -126,7 +126,7 @@ class _Walk:
         self.files[name] = 0
         head = read_head(path)
         is_image = reference.is_image or is_virtual(head)
-        parts = self._parts(reference) if is_image else []
+        parts = self._parts(reference, head) if is_image else []
         count = 1 + sum(self.visit(part, path, level + 1) for part in parts)
         if count > MOST_FILES or level > MOST_LEVELS:
             raise OrbitileError(f"{source}: is made of more than {MOST_FILES} files, or {MOST_LEVELS} levels of them")
@@ -135,11 +135,11 @@ class _Walk:
             self._open(path, source)
         return count
 
-    def _parts(self, reference: FileReference) -> list[FileReference]:
-        """What a file names, and the files beside it."""
+    def _parts(self, reference: FileReference, head: bytes) -> list[FileReference]:
+        """What a file that begins with `head` names, and the files beside it."""
         name = str(reference.path)
         files = map(Path, self._companions_of(name) if reference.is_named else ())
-        return [*references(reference.path)] + [
+        return [*references(reference.path, head)] + [
             FileReference(file, file.suffix.lower() in IMAGES_BESIDE, False) for file in files if not file.is_dir()
         ]
 
@@ -160,9 +160,11 @@ class _Walk:
             self.files.setdefault(str(file), 1)
 
 
-def references(path: Path) -> Iterator[FileReference]:
-    """The files that a file names, by its kind; OrbitileError for XML that is neither a virtual raster nor a label."""
-    head = read_head(path)
+def references(path: Path, head: bytes) -> Iterator[FileReference]:
+    """The files that a file names, by its kind, which its first bytes `head` tell.
+
+    OrbitileError for XML that is neither a virtual raster nor a label.
+    """
     if head.startswith(TIFF_MARKS):
         return
     if is_virtual(head):

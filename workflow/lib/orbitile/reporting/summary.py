@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from orbitile.base.messages import shorten_names
 from orbitile.jobs.records import FAILED, LOST, STOPPED
-from orbitile.jobs.summary import shorten_names
 from orbitile.pipeline import CHAIN_RESULTS
 from orbitile.reporting.colours import UNFINISHED
 from orbitile.reporting.findings import RunFindings

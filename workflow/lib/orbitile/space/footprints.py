@@ -59,7 +59,7 @@ def close_pairs(outlines: Sequence[FootprintOutline], reach: float, groups: Sequ
     largest_chord = 2 * np.sin(min(2 * caps.max() + reach, np.pi) / 2) + 1e-9
     candidates = cKDTree(centres).query_pairs(largest_chord)
     apart = [(i, j) for i, j in candidates if groups[i] != groups[j]]
-    near = [(i, j) for i, j in apart if _angle(centres[i], centres[j]) <= caps[i] + caps[j] + reach]
+    near = [(i, j) for i, j in apart if angles_between(centres[i], centres[j]) <= caps[i] + caps[j] + reach]
     are_large = caps > LARGE_CAP
     return sorted((i, j) for i, j in near if are_large[i] or are_large[j] or _are_close(points[i], points[j], reach))
 
@@ -75,17 +75,17 @@ def least_distance(points: np.ndarray, outlines: Sequence[FootprintOutline]) -> 
     centres = np.array([_centre(border) for border in borders])
     cap = max(_caps(borders, centres) + [_sagitta(border) for border in borders])
     chord, _ = cKDTree(centres).query(points)
-    return _angle_of(chord) - (cap if cap <= LARGE_CAP else np.pi)
+    return angles_of_chords(chord) - (cap if cap <= LARGE_CAP else np.pi)
 
 
 def _caps(borders: list[np.ndarray], centres: np.ndarray) -> np.ndarray:
     """The radii in radians of the caps around centres (n, 3) that hold all points of their borders."""
-    return np.array([_angle(border, centre).max() for border, centre in zip(borders, centres, strict=True)])
+    return np.array([angles_between(border, centre).max() for border, centre in zip(borders, centres, strict=True)])
 
 
 def _sagitta(points: np.ndarray) -> float:
     """The largest distance (radians) by which a scene's border may bulge out between points (n, 3) of its outline."""
-    return float(_angle(points, np.roll(points, 1, axis=0)).max() ** 2)
+    return float(angles_between(points, np.roll(points, 1, axis=0)).max() ** 2)
 
 
 def _are_close(first: np.ndarray, second: np.ndarray, reach: float) -> bool:
@@ -99,7 +99,7 @@ def azimuthal(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Azimuthal equidistant coordinates (n, 2) in radians of unit vectors (n, 3) around a centre (3,)."""
     plane = points @ _axes(centre).T
     length = np.linalg.norm(plane, axis=1, keepdims=True)
-    return plane / np.maximum(length, 1e-15) * _angle(points, centre)[:, None]
+    return plane / np.maximum(length, 1e-15) * angles_between(points, centre)[:, None]
 
 
 def from_azimuthal(plane: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -115,13 +115,13 @@ def _axes(centre: np.ndarray) -> np.ndarray:
     return np.stack([first, np.cross(centre, first)])
 
 
-def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Angle in radians between unit vectors, exact for small ones."""
-    return _angle_of(np.linalg.norm(a - b, axis=-1))
+def angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angles (radians) between unit vectors (..., 3), exact for small ones."""
+    return angles_of_chords(np.linalg.norm(a - b, axis=-1))
 
 
-def _angle_of(chord: np.ndarray) -> np.ndarray:
-    """Angle in radians between unit vectors a chord apart."""
+def angles_of_chords(chord: np.ndarray) -> np.ndarray:
+    """Angles (radians) between unit vectors by the lengths of the chords between them."""
     return 2 * np.arcsin(np.clip(chord / 2, 0, 1))
 
 

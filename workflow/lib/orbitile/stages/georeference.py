@@ -43,27 +43,26 @@ class GeoreferenceTarget:
     stretch_values: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
     merge_options: MergeOptions = field(default_factory=MergeOptions)
 
-    def stretch(self, histograms: Sequence[Histogram]) -> Stretch:
+    def stretch(self, brightness: Sequence[Histogram]) -> Stretch:
         """The stretch of a scene whose bands have these histograms; OrbitileError if it is set for other bands."""
         if self.stretch_values is None:
-            brightness = [without_fill(histogram, self.stretch_percentiles) for histogram in histograms]
             pairs = [[band.percentile(percent) for percent in self.stretch_percentiles] for band in brightness]
         else:
             pairs = np.array(self.stretch_values, float).reshape(-1, 2).tolist()
-        if len(pairs) not in (1, len(histograms)):
+        if len(pairs) not in (1, len(brightness)):
             raise OrbitileError(
-                f"stretch_values lists {len(pairs)} pairs, but the scene has {len(histograms)} bands; give one pair "
+                f"stretch_values lists {len(pairs)} pairs, but the scene has {len(brightness)} bands; give one pair "
                 "for all bands, or one for each"
             )
-        low, high = zip(*(pairs if len(pairs) > 1 else pairs * len(histograms)), strict=True)
+        low, high = zip(*(pairs if len(pairs) > 1 else pairs * len(brightness)), strict=True)
         return Stretch(low, high)
 
-    def warnings(self, histograms: Sequence[Histogram], stretch: Stretch) -> list[str]:
-        """What the user should know of the stretch of a scene whose bands have these histograms, in one line each."""
-        percents = self.stretch_percentiles
+    def warnings(self, histograms: Sequence[Histogram], brightness: Sequence[Histogram], stretch: Stretch) -> list[str]:
+        """What the user should know of the stretch of a scene's bands, in one line each; without fill: `brightness`."""
+        is_set, pairs = self.stretch_values is not None, zip(stretch.low, stretch.high, strict=True)
         bands = [
-            CheckedBand(histogram, without_fill(histogram, percents), pair, percents, self.stretch_values is not None)
-            for histogram, pair in zip(histograms, zip(stretch.low, stretch.high, strict=True), strict=True)
+            CheckedBand(*band, self.stretch_percentiles, is_set)
+            for band in zip(histograms, brightness, pairs, strict=True)
         ]
         names = [f"band {number}: " if len(bands) > 1 else "" for number in range(1, len(bands) + 1)]
         return [f"{name}{text}" for name, band in zip(names, bands, strict=True) for text in band.warnings]
@@ -178,8 +177,9 @@ class GeoreferencedScene:
             grid = raster_grid(source)
             histograms = band_histograms(source, grid, self.target.stretch_percentiles)
         valid_share = histograms[0].count / (grid.width * grid.height)
-        stretch = self.target.stretch(histograms)
-        warnings = self.target.warnings(histograms, stretch)
+        brightness = [without_fill(histogram, self.target.stretch_percentiles) for histogram in histograms]
+        stretch = self.target.stretch(brightness)
+        warnings = self.target.warnings(histograms, brightness, stretch)
         for text in warnings:
             log.warning("scene %s: %s", self.name, text)
         return RasterRow(

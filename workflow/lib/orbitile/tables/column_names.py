@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.messages import shortened
+from orbitile.base.messages import shorten_names, shortened
 
 CYRILLIC = str.maketrans("авеікмнорстухѕј", "abeikmhopctyxsj")
 """Cyrillic letters that look like Latin ones."""
@@ -42,8 +42,7 @@ def column_places(names: Sequence[object], wanted: Collection[str] | None, place
 
 def listed_names(names: Sequence[object]) -> str:
     """The names of a table's columns for a message, not more than a dozen."""
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(shortened(str(name)) for name in names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return shorten_names((shortened(str(name)) for name in names), NAMES_SHOWN)
 
 
 def table_place(path: Path, unit: str, number: int) -> str:

@@ -26,8 +26,6 @@ from orbitile.tables.user_tables import UserTable, read_user_table
 
 log = logging.getLogger(__name__)
 
-WEST_LIMIT, EAST_LIMIT = -360, 540
-"""Longitudes are counted from -180, from 0, or westwards; a scene across 180 E may go on beyond."""
 LARGEST_KM = 12_000
 """No crater is larger; the largest basin that is discussed, of Mars, has 10,600 km."""
 
@@ -79,10 +77,9 @@ class PixelPlaces:
 
     @classmethod
     def of(cls, rasters: Sequence[RasterRow], radius_m: float) -> Self | None:
-        """That of the finest rasters; None where they lie on a map."""
+        """That of the finest rasters, for a run without a map; None where there are no rasters."""
         finest = min(rasters, key=lambda row: row.scale_m, default=None)
-        transform = finest and finest.grid.transform
-        return cls(finest.grid, radius_m) if finest and transform and transform.c == transform.f == 0 else None
+        return cls(finest.grid, radius_m) if finest else None
 
     def craters(self, col: np.ndarray, row: np.ndarray, diameter_px: np.ndarray) -> Craters:
         """Craters by columns and rows (n; pixels from the outer upper left corner) and diameters (n; pixels)."""
@@ -151,10 +148,7 @@ def _in_degrees(table: UserTable, columns: CraterColumns) -> Craters:
     lon_column, lat_column = find_position(table.header, columns, table.path)
     diameter_column = find_diameter(table.header, columns, table.path)
     lon, lat, diameter_m = _scaled(table, (lon_column, lat_column, diameter_column))
-    is_off = np.abs(lat) > 90 + 1e-9
-    table.refuse(is_off, lat_column.name, "; latitudes lie in -90..90 degrees; are longitude and latitude swapped?")
-    is_off = (lon < WEST_LIMIT) | (lon > EAST_LIMIT)
-    table.refuse(is_off, lon_column.name, f"; longitudes lie in {WEST_LIMIT}..{EAST_LIMIT} degrees")
+    table.refuse_off_body(lon, lat, (lon_column.name, lat_column.name))
     is_invalid = (diameter_m <= 0) | (diameter_m > LARGEST_KM * 1000)
     table.refuse(is_invalid, diameter_column.name, f"; diameters are above 0 and at most {LARGEST_KM} km")
     return Craters(wrap_longitude(lon), np.clip(lat, -90, 90), diameter_m)

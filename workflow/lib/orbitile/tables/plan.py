@@ -359,12 +359,6 @@ def read_georef_methods(path: Path) -> dict[str, dict[str, str | float | None]]:
     return {scene: dict(georef_method=method, error_m=error_m) for scene, method, error_m in rows}
 
 
-def read_scene_warnings(path: Path) -> dict[str, list[str]]:
-    """What is doubtful about where scenes lie, one line each, by scene; scenes without a doubt are left out."""
-    columns = read_columns(path, ["scene", "warnings"])
-    return {scene: texts for scene, texts in zip(columns["scene"], columns["warnings"], strict=True) if texts}
-
-
 def read_outlines(path: Path) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
     """The group of every scene, and longitudes and latitudes (n, degrees) along its border."""
     columns = read_columns(path, ["group", "outline_lon", "outline_lat"])

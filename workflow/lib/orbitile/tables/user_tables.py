@@ -20,6 +20,9 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+", re.ASCII)
 NO_NUMBER = ", not a number; write numbers with a decimal point, and units into the column's name"
+WEST_LIMIT, EAST_LIMIT = -360, 540
+"""Longitudes are counted from -180, from 0, or westwards; a scene across 180 E may go on beyond."""
+ROUNDING_DEG = 1e-9
 NO_VALUES = frozenset(
     ("", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "-nan", "1.#qnan", "-1.#ind", "1.#ind", "#na", "-1.#qnan")
 )
@@ -59,6 +62,13 @@ class UserTable:
         more = f" (and in {len(rows) - 1} more rows)" if len(rows) > 1 else ""
         cell = _cell_text(self.columns[name][int(rows[0])].as_py())
         raise OrbitileError(f"{self.place(int(rows[0]))}: column {name} is {cell}{more}{message}")
+
+    def refuse_off_body(self, lon: np.ndarray, lat: np.ndarray, names: tuple[str, str]) -> None:
+        """Raise OrbitileError for the first row whose longitude or latitude (n, degrees), by column name, cannot be."""
+        swapped = "; latitudes lie in -90..90 degrees; are longitude and latitude swapped?"
+        self.refuse(np.abs(lat) > 90 + ROUNDING_DEG, names[1], swapped)
+        is_off = (lon < WEST_LIMIT) | (lon > EAST_LIMIT)
+        self.refuse(is_off, names[0], f"; longitudes lie in {WEST_LIMIT}..{EAST_LIMIT} degrees")
 
     def numeric(self, names: Sequence[str]) -> list[np.ndarray]:
         """Columns of finite numbers, each (n). OrbitileError for the first cell that holds none.

@@ -4,6 +4,7 @@ import numpy as np
 import shapely
 from affine import Affine
 
+from orbitile.space.footprints import angles_of_chords
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, unit_vectors
 
@@ -24,7 +25,7 @@ def bounding_circles(geometry: np.ndarray, ground: Ground) -> tuple[np.ndarray, 
     centre = np.add.reduceat(points, first, axis=0)
     centre /= np.maximum(np.linalg.norm(centre, axis=1, keepdims=True), np.finfo(float).tiny)
     chord = np.linalg.norm(points - centre[owner], axis=1)
-    return centre, 2 * np.arcsin(np.clip(np.maximum.reduceat(chord, first) / 2, 0, 1))
+    return centre, angles_of_chords(np.maximum.reduceat(chord, first))
 
 
 def cut_wide_shapes(shapes: np.ndarray, ground: Ground) -> tuple[np.ndarray, np.ndarray]:

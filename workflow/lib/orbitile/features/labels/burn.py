@@ -12,7 +12,7 @@ from rasterio.features import rasterize
 from orbitile.features.labels.read import WIDTH_CLASSES, LabelLayer, VectorLabels
 from orbitile.rasters.read import opened_raster, read_window, row_windows
 from orbitile.rasters.write import Block, PixelType, write_cog
-from orbitile.space.footprints import LARGE_CAP, grid_outline, outline_centre
+from orbitile.space.footprints import LARGE_CAP, angles_between, grid_outline, outline_centre
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground, unit_vectors, wrap_longitude
 from orbitile.tables.rasters import RasterRow
@@ -114,15 +114,11 @@ def may_reach(
     """
     border = grid_outline(grid, Ground(grid.crs_wkt, radius_m))
     middle = outline_centre(*border)
-    radius = _angle(unit_vectors(*border), middle).max()
+    radius = angles_between(unit_vectors(*border), middle).max()
     if radius > LARGE_CAP:
         return np.ones(len(centre), bool)
     margin_rad = 2 * margin_px * grid.gsd_m / radius_m  # doubled, because the map may shrink the ground
-    return _angle(centre, middle) <= REACH_FACTOR * (radius + reach) + margin_rad
-
-
-def _angle(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    return 2 * np.arcsin(np.clip(np.linalg.norm(points - centre, axis=-1) / 2, 0, 1))
+    return angles_between(centre, middle) <= REACH_FACTOR * (radius + reach) + margin_rad
 
 
 def shapes_on_grid(geometry: np.ndarray, crs_wkt: str, grid: Grid, radius_m: float) -> tuple[np.ndarray, np.ndarray]:
