@@ -8,7 +8,7 @@ export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
-.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection
+.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world
 
 demo: setup
 	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
@@ -40,7 +40,8 @@ test-hostile: setup
 	pytest -n auto --dist loadfile tests/hostile
 	python tests/hostile/campaign.py --inputs $(INPUTS)
 
-# Opens results in the programs that users open them in, which it installs as Debian packages. Needs root.
+# Opens results in the programs that users open them in, which it installs as Debian packages. Needs root. The first
+# time takes 4 minutes more, and 2 GB in /var/cache for a newer QGIS.
 test-clients: setup
 	pytest tests/clients
 
@@ -120,6 +121,11 @@ benchmarks/.peers/current: benchmarks/requirements.lock | setup
 # A scene of 60,000 x 60,000 px on its way through the whole chain.
 bench-map: setup
 	@python benchmarks/large_map.py $(BENCH)
+
+# A made-up world, from its detections to its catalogue; BENCH=--quick to see whether it works, BENCH=--largest for 9 x
+# 10^7 survivors. With BENCH="--folder FOLDER" the worlds are kept for the next time.
+bench-world: setup
+	@python benchmarks/world.py $(BENCH)
 
 # How much maps change with the size and the place of tiles, and at coarser scales.
 bench-tiles: setup

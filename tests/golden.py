@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 """Largest relative difference of figures that are equal: more than processors do, less than a change of code."""
 RUNS = {
     "detection": [
-        "georeference", "downsample", "tile", "infer", "untile", "suppress", "vectorise", "catalogue", "detector_tiles",
+        "georeference", "downsample", "tile", "infer", "untile", "suppress", "catalogue", "detector_tiles",
     ],
     "segmentation": ["stitch", "outline", "assemble_map", "rasterise_labels"],
     "raw": ["georeference"],
@@ -75,7 +75,7 @@ def rule_figures(results: Path, rule: str) -> Figures:
     if rule in TABLE_FOLDERS:
         tables = sorted((results / TABLE_FOLDERS[rule]).glob("*.parquet"))
     else:
-        tables = [results / str(RULES[rule].target)]
+        tables = [(results / str(RULES[rule].target)).with_suffix(".parquet")]  # beside a manifest
     figures = {}
     for table in tables:
         figures |= {f"{table.stem} {name}": values for name, values in table_figures(table).items()}

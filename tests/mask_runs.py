@@ -28,6 +28,7 @@ from orbitile.stages.tile import tile_scenes
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.parquet import read_pieces
 from orbitile.tables.rasters import RasterRow, RasterTables, read_rasters, write_rasters
+from orbitile.tables.vectors import VECTOR_FORMATS
 
 MOON = find_body("Moon")
 EQUIRECTANGULAR = "IAU_2015:30110"
@@ -178,20 +179,30 @@ class MaskRun:
         """The rows of all groups' stitched rasters, by scene and scale."""
         return {(row.scene, row.scale_m): row for path in self.tables("stitched") for row in read_rasters(path)}
 
-    def united(self, tracing=TRACING, **filters) -> Map:
+    def united(self, tracing=TRACING, formats=VECTOR_FORMATS, rows_per_file=1000, **filters) -> Map:
         """Outlines all groups and assembles their map."""
         self.outlined(tracing)
         out = self.folder / "map"
         out.mkdir(exist_ok=True)
-        results = MapOutputs(*(str(out / name) for name in ("polygons", "lines", "summary.csv", "rose.png")))
+        paths = (str(out / name) for name in ("polygons", "lines", "summary.csv", "rose.png"))
+        results = MapOutputs(*paths, formats, rows_per_file)
         polygon_filters = replace(EVERYTHING, **filters)
         assemble_map(
             MapInputs(self.tables("outlines"), self.tables("stitched")), polygon_filters, MOON, dict(run="r"), results
         )
         proof = json.loads((out / "polygons.json").read_text())
-        stored_proof = pq.read_schema(out / "polygons.parquet").metadata[b"orbitile"]
-        assert json.loads(stored_proof) == proof
-        return Map(out, *(geopandas.read_parquet(out / f"{name}.parquet") for name in ("polygons", "lines")), proof)
+        for name in ("polygons", "lines"):
+            if (out / f"{name}.parquet").exists():
+                stored_proof = json.loads(pq.read_schema(out / f"{name}.parquet").metadata[b"orbitile"])
+                assert stored_proof == {key: proof[key] for key in proof if key not in ("parts", "files")}
+        return Map(out, *(_read_dataset(out / name) for name in ("polygons", "lines")), proof)
+
+
+def _read_dataset(folder: Path) -> geopandas.GeoDataFrame:
+    """All rows of polygons or lines: from the file of all, where there is one, else from the parts."""
+    if folder.with_suffix(".parquet").exists():
+        return geopandas.read_parquet(folder.with_suffix(".parquet"))
+    return pd.concat(map(geopandas.read_parquet, sorted(folder.glob("*.parquet"))))
 
 
 def lying(shape: tuple[int, int], *boxes: tuple[int, int, int, int], level: int = 200) -> np.ndarray:

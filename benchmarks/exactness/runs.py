@@ -75,7 +75,7 @@ class Run:
         """Run the workflow over a scene table, as a user would; returns the catalogue."""
         settings = self.folder / f"{self.name}.yaml"
         settings.write_text(yaml.safe_dump(self._settings | dict(scenes=str(scenes)), sort_keys=False))
-        target = f"results/{self.name}/catalogue/craters.parquet"
+        target = f"results/{self.name}/catalogue/craters.json"
         words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder,
                  "--profile", ROOT / "profiles" / "local", "--quiet", "all", "--configfile", settings,
                  "--", target]  # fmt: skip

@@ -1,7 +1,8 @@
 """Runs inside QGIS's own Python: `in_qgis.py LAYER WKT` prints, as JSON, what QGIS makes of a layer.
 
-Whether the layer and its coordinate reference system are valid; and for each feature the bounds of its
-geometry, and the point (lon, lat) of its columns, transformed from the layer's system to the one of the WKT.
+Whether the layer and its coordinate reference system are valid, and that system as PROJ writes it; and for each
+feature the bounds of its geometry, its scene, and the point (lon, lat) of its columns, transformed from the layer's
+system to the one of the WKT.
 """
 
 import json
@@ -24,6 +25,7 @@ def describe_layer(path: str, wkt: str) -> dict:
     return dict(
         valid=layer.isValid(),
         crs_valid=layer.crs().isValid(),
+        crs=layer.crs().toProj(),
         transform_valid=way.isValid(),
         features=[describe_feature(feature, way) for feature in layer.getFeatures()],
     )
@@ -33,6 +35,7 @@ def describe_feature(feature: QgsFeature, way: QgsCoordinateTransform) -> dict:
     bounds = feature.geometry().boundingBox()
     point = way.transform(QgsPointXY(feature["lon"], feature["lat"]))
     return dict(
+        scene=feature["scene"] if feature.fieldNameIndex("scene") >= 0 else None,
         bounds=[bounds.xMinimum(), bounds.yMinimum(), bounds.xMaximum(), bounds.yMaximum()],
         on_map=[point.x(), point.y()],
     )

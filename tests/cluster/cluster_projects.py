@@ -20,7 +20,7 @@ SMALL = ("--set-threads", "infer=2", "--retries", "0")
 
 RASTERS = 9
 """Three scenes at three scales: so many fragments `infer` leaves where nothing interrupts it."""
-CATALOGUE = "results/demo/catalogue/craters.parquet"
+CATALOGUE = "results/demo/catalogue/craters.json"
 
 
 def on(cluster: Cluster, project: Project) -> Project:

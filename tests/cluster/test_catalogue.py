@@ -11,7 +11,7 @@ from slurm import Cluster
 def local(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The demo's catalogue, made here in one group."""
     project = make_demo(tmp_path_factory.mktemp("local"), scenes_per_group=9)
-    done = project.run("results/demo/catalogue/craters.parquet")
+    done = project.run("results/demo/catalogue/craters.json")
     assert done.returncode == 0, done.stderr
     return project
 

@@ -100,7 +100,7 @@ def test_a_chain_is_in_the_order_in_which_its_rules_read_each_other(workflow, ch
 @pytest.mark.parametrize("chain", [DETECTION, SEGMENTATION])
 def test_the_result_of_a_chain_is_made_by_its_rule(workflow, chain):
     result = CHAIN_RESULTS[chain]
-    assert {result.table, result.manifest} <= paths(workflow(chain)[result.rule].output)
+    assert result.manifest in paths(workflow(chain)[result.rule].output)
     made = set().union(*(paths(workflow(chain)[name].output) for name in CHAINS[chain]))
     assert GROUP_RESULTS[chain].format("{group}") in made
 

@@ -70,6 +70,14 @@ def test_the_template_holds_no_choice_that_suits_the_demo_alone():
 
 
 @pytest.mark.parametrize(
+    ("formats", "expected"),
+    [([], ()), (["shp"], ("shp",)), (["parquet", "gpkg"], ("gpkg", "parquet")), (["shp", "shp"], ("shp",))],
+)
+def test_formats_of_vector_files_have_an_order(formats, expected):
+    assert checked(vectors=dict(formats=formats)).vectors.formats == expected
+
+
+@pytest.mark.parametrize(
     ("value", "name"),
     [("Moon", "Moon"), ("moon", "Moon"), (30100, "Moon"), ("IAU_2015:30115", "Moon"), (301, "Moon"), ("49900", "Mars")],
 )

@@ -1,34 +1,10 @@
-rule vectorise:
-    input:
-        f"{RESULTS}/suppressed/{{group}}.parquet",
-    output:
-        multiext(f"{RESULTS}/vectors/{{group}}", *VECTORS),
-    log:
-        f"{RESULTS}/logs/vectorise/{{group}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/vectorise/{{group}}.tsv"
-    conda:
-        "../../envs/rasters.yaml"
-    resources:
-        mem_mb=growing(1000, 500),
-        runtime=growing(10, 5),
-    params:
-        code_version=code_version("vectorise"),
-        vectors=settings.vectors.model_dump(),
-        body=settings.body,
-        plan=PLAN,
-    message:
-        "vectorise {wildcards.group}"
-    script:
-        "../scripts/vectorise.py"
-
-
 rule catalogue:
     input:
         suppressed=expand(f"{RESULTS}/suppressed/{{group}}.parquet", group=plan.groups),
         detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
     output:
-        multiext(f"{RESULTS}/catalogue/craters", *VECTORS, ".json"),
+        # Written last. It names all other files; MISSING_FILE in the Snakefile is about these.
+        f"{RESULTS}/catalogue/craters.json",
     log:
         f"{RESULTS}/logs/catalogue.log",
     benchmark:
@@ -37,7 +13,7 @@ rule catalogue:
         "../../envs/rasters.yaml"
     threads: 8
     resources:
-        mem_mb=growing(2000, 20),
+        mem_mb=growing(3000),
         runtime=growing(20, 1),
     params:
         code_version=code_version("catalogue"),
@@ -56,7 +32,7 @@ rule catalogue:
 
 rule overview:
     input:
-        craters=f"{RESULTS}/catalogue/craters.parquet",
+        catalogue=f"{RESULTS}/catalogue/craters.json",
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
         f"{RESULTS}/catalogue/craters.png",

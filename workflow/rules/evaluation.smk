@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        craters=f"{RESULTS}/catalogue/craters.parquet",
+        catalogue=f"{RESULTS}/catalogue/craters.json",
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth
@@ -35,10 +35,11 @@ rule evaluate:
 rule annotate:
     input:
         rasters=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
+        catalogue=(
+            [] if settings.annotation.craters else f"{RESULTS}/catalogue/craters.json"
+        ),
         craters=(
-            ancient(settings.annotation.craters)
-            if settings.annotation.craters
-            else f"{RESULTS}/catalogue/craters.parquet"
+            ancient(settings.annotation.craters) if settings.annotation.craters else []
         ),
         truth=ancient(settings.evaluation.truth) if settings.evaluation.truth else [],
     output:

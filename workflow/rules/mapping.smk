@@ -67,8 +67,8 @@ rule assemble_map:
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
         areas=[ancient(path) for path in AREAS],
     output:
-        polygons=multiext(f"{RESULTS}/map/polygons", *VECTORS, ".json"),
-        lines=multiext(f"{RESULTS}/map/lines", *VECTORS),
+        # Written last. It names all files of the map; MISSING_FILE in the Snakefile is about these.
+        manifest=f"{RESULTS}/map/polygons.json",
         summary=f"{RESULTS}/map/summary.csv",
         rose=f"{RESULTS}/map/rose.png",
     log:
@@ -78,12 +78,13 @@ rule assemble_map:
     conda:
         "../../envs/rasters.yaml"
     resources:
-        mem_mb=growing(3000, 100),
+        mem_mb=growing(3000, 10),
         runtime=growing(20, 2),
     params:
         code_version=code_version("assemble_map"),
         user_files=lambda wildcards: user_files(*AREAS),
         polygon_filters=settings.polygon_filters,
+        files=settings.vectors.model_dump(include={"formats", "rows_per_file"}),
         body=settings.body,
         origin=settings.origin,
         plan=PLAN,
@@ -97,8 +98,7 @@ rule assemble_map:
 
 rule overview_map:
     input:
-        polygons=f"{RESULTS}/map/polygons.parquet",
-        lines=f"{RESULTS}/map/lines.parquet",
+        manifest=f"{RESULTS}/map/polygons.json",
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
         f"{RESULTS}/map/map.png",
@@ -122,7 +122,7 @@ rule overview_map:
 
 rule evaluate_map:
     input:
-        lines=f"{RESULTS}/map/lines.parquet",
+        manifest=f"{RESULTS}/map/polygons.json",
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth
@@ -159,8 +159,7 @@ rule annotate_map:
     input:
         scaled=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
         stitched=lambda wildcards: f"{RESULTS}/stitched/{plan.group_of(wildcards.scene)}.parquet",
-        polygons=f"{RESULTS}/map/polygons.parquet",
-        lines=f"{RESULTS}/map/lines.parquet",
+        manifest=f"{RESULTS}/map/polygons.json",
     output:
         f"{RESULTS}/annotated/{{scene}}.png",
     log:

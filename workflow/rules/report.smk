@@ -1,7 +1,6 @@
 rule report:
     input:
-        table=f"{RESULTS}/{CHAIN_RESULTS[settings.chain].table}",
-        manifest=f"{RESULTS}/{CHAIN_RESULTS[settings.chain].manifest}",
+        MANIFEST,
     output:
         index=f"{RESULTS}/report/index.html",
         jobs=f"{RESULTS}/report/jobs.csv",

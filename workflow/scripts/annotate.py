@@ -9,11 +9,11 @@ if __name__ == "__main__":
         # Imported here, so that a job that is killed on the way is on record.
         from orbitile.detections.matching import MatchCriteria
         from orbitile.space.bodies import find_body
-        from orbitile.stages.annotate import annotate_craters
+        from orbitile.stages.annotate import DrawnCraters, annotate_craters
         from orbitile.tables.craters import CraterTable
 
         criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
         truth = CraterTable.of(files.truth, params.truth_columns) if files.truth else None
-        tables = CraterTable.of(files.craters, params.craters_columns), truth
+        detected = files.catalogue or CraterTable.of(files.craters, params.craters_columns)
         scene, unmapped = snakemake.wildcards.scene, params.unmapped_scenes
-        annotate_craters(files.rasters, scene, tables, criteria, snakemake.output[0], unmapped)
+        annotate_craters(files.rasters, scene, DrawnCraters(detected, truth), criteria, snakemake.output[0], unmapped)

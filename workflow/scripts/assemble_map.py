@@ -1,5 +1,7 @@
 """Run the stage assemble_map for the whole run."""
 
+from pathlib import Path
+
 from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
 
@@ -15,6 +17,7 @@ if __name__ == "__main__":
         body = find_body(params.body)
         filters = PolygonFilters.of(body, **params.polygon_filters)
         origin = params.origin | dict(exclusions=read_run_exclusions(params.plan, params.allow_failures))
-        polygons, lines = (path.removesuffix(".parquet") for path in (out.polygons[0], out.lines[0]))
-        outputs = MapOutputs(polygons, lines, out.summary, out.rose)
+        folder = Path(out.manifest).parent
+        stems = (str(folder / name) for name in ("polygons", "lines"))
+        outputs = MapOutputs(*stems, out.summary, out.rose, **params.files)
         assemble_map(MapInputs(files.outlines, files.stitched), filters, body, origin, outputs)

@@ -17,5 +17,5 @@ if __name__ == "__main__":
         settings = NmsSettings(**params.nms_settings, radius_m=body.radius_m)
         style = VectorStyle(**params.vectors, georef_methods=read_georef_methods(params.plan))
         origin = params.origin | dict(exclusions=read_run_exclusions(params.plan, params.allow_failures))
-        stem = snakemake.output[0].removesuffix(".parquet")
-        catalogue(CatalogueInputs(files.suppressed, files.detections), settings, body, style, origin, stem)
+        tables = CatalogueInputs(files.suppressed, files.detections)
+        catalogue(tables, settings, body, style, origin, snakemake.output[0])

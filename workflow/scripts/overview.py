@@ -9,4 +9,4 @@ if __name__ == "__main__":
         from orbitile.space.bodies import find_body
         from orbitile.stages.overview import overview
 
-        overview(files.craters, files.rasters, find_body(snakemake.params.body).radius_m, snakemake.output[0])
+        overview(files.catalogue, files.rasters, find_body(snakemake.params.body).radius_m, snakemake.output[0])

@@ -9,6 +9,5 @@ if __name__ == "__main__":
         from orbitile.space.bodies import find_body
         from orbitile.stages.overview_map import overview_map
 
-        overview_map(
-            files.polygons, files.lines, files.rasters, find_body(snakemake.params.body).radius_m, snakemake.output[0]
-        )
+        radius_m = find_body(snakemake.params.body).radius_m
+        overview_map(files.manifest, files.rasters, radius_m, snakemake.output[0])

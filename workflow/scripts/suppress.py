@@ -10,5 +10,6 @@ if __name__ == "__main__":
         from orbitile.space.bodies import find_body
         from orbitile.stages.suppress import DetectionTables, suppress
 
-        settings = NmsSettings(**params.nms_settings, radius_m=find_body(params.body).radius_m)
-        suppress(DetectionTables(files.group, files.rings), params.plan, settings, snakemake.output[0])
+        body = find_body(params.body)
+        settings = NmsSettings(**params.nms_settings, radius_m=body.radius_m)
+        suppress(DetectionTables(files.group, files.rings), params.plan, settings, body, snakemake.output[0])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbitile.detections.matching import match_craters, pair_greedily
+from orbitile.detections.matching import CraterMatcher, MatchCriteria, match_craters, pair_greedily
 from orbitile.tables.craters import Craters
 
 RADIUS_M = 1737400.0
@@ -65,15 +65,6 @@ def test_tables_have_kilometres():
     assert result.detected.iloc[0].to_dict() == dict(lon=1, lat=2, diameter_km=3, hit=True)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "n_detected", "n_truth"), [(0, 5, 1, 0), (5, 10, 0, 1), (10, 20, 1, 0), (0, 99, 2, 1)]
-)
-def test_between(low, high, n_detected, n_truth):
-    result = match_craters(craters((0, 0, 4), (9, 0, 10)), craters((0, 50, 5)), 0.3, 0, RADIUS_M)
-    part = result.between("diameter_km", low, high)
-    assert (len(part.detected), len(part.truth)) == (n_detected, n_truth)
-
-
 pairs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from([0.4, 0.5, 0.9])), max_size=20)
 
 
@@ -87,3 +78,48 @@ def test_pairing_agrees_with_a_loop(rows):
             used_i.add(a)
             used_j.add(b)
     assert list(zip(*(part.tolist() for part in pair_greedily(i, j, value)), strict=True)) == expected
+
+
+@st.composite
+def crowds(draw):
+    """True craters close to each other, beside 180 E or a pole or elsewhere, detected ones on them, and parts of these.
+
+    Positions and sizes are of a coarse raster, so that equal overlaps and equal craters are frequent.
+    """
+    lon, lat = draw(st.sampled_from([(0.0, 0.0), (180.0, 30.0), (20.0, 89.5), (-75.0, -90.0)]))
+    steps = st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.sampled_from([8, 10, 12.5]))
+
+    def crater(step):
+        return (lon + step[0] * 0.1 + 180) % 360 - 180, float(np.clip(lat + step[1] * 0.1, -90, 90)), step[2]
+
+    true, detected = (list(map(crater, draw(st.lists(steps, max_size=12)))) for _ in range(2))
+    return true, detected, [draw(st.integers(0, 3)) for _ in detected]
+
+
+@given(crowds())
+def test_matches_are_the_same_however_craters_are_parted(crowd):
+    """As of all craters at once, in the order of latitude, longitude and diameter."""
+    true, detected, part_of = crowd
+    criteria = MatchCriteria(0.3, 0, RADIUS_M)
+    matcher = CraterMatcher(craters(*true), criteria)
+    for part in sorted(set(part_of)):
+        members = [crater for crater, number in zip(detected, part_of, strict=True) if number == part]
+        matcher.feed(craters(*members), np.arange(len(true)))
+    matched, partners = matcher.matches()
+    ordered = sorted(detected, key=lambda crater: (crater[1], crater[0], crater[2]))
+    expected = match_craters(craters(*ordered), craters(*true), 0.3, 0, RADIUS_M)
+    hit = expected.detected[expected.detected["hit"]]
+    places = np.column_stack([matched.lat, matched.lon, matched.diameter_m / 1000])
+    assert sorted(map(tuple, places)) == sorted(map(tuple, hit[["lat", "lon", "diameter_km"]].to_numpy()))
+    assert sorted(partners.tolist()) == np.flatnonzero(expected.truth["hit"]).tolist()
+
+
+def test_only_candidates_are_matched():
+    matcher = CraterMatcher(craters((0, 0, 10), (0, 0, 10)), MatchCriteria(0.3, 0, RADIUS_M))
+    matcher.feed(craters((0, 0, 10), (0, 0, 10)), np.array([1]))
+    assert matcher.matches()[1].tolist() == [1]
+
+
+def test_nothing_was_fed():
+    matched, partners = CraterMatcher(craters((0, 0, 10)), MatchCriteria(0.3, 0, RADIUS_M)).matches()
+    assert (len(matched), len(partners)) == (0, 0)

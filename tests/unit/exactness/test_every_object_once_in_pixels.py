@@ -31,7 +31,7 @@ from orbitile.stages.georeference import GeoreferenceTarget, georeference
 from orbitile.stages.infer import infer
 from orbitile.stages.tile import tile_scenes
 from orbitile.stages.untile import UntileInputs, untile
-from orbitile.tables.parquet import read_table
+from orbitile.tables.crater_parts import read_survivors
 from orbitile.tables.plan import Plan, read_scenes
 from orbitile.tables.rasters import RasterTables
 
@@ -141,7 +141,7 @@ def catalogue(folder, picture, partition):
     for stage in (_georeference, _downsample, _tile, _infer, _untile, _suppress):
         for group in plan.groups:
             stage(Run(folder, settings, plan), group)
-    return pd.concat([read_table(folder / "suppressed" / f"{group}.parquet") for group in plan.groups])
+    return pd.concat([read_survivors(folder / "suppressed" / f"{group}.parquet") for group in plan.groups])
 
 
 @dataclass(frozen=True)

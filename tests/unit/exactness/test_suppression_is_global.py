@@ -37,8 +37,9 @@ from orbitile.settings import Settings
 from orbitile.space.footprints import close_pairs, grid_outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, wrap_longitude
+from orbitile.tables.crater_parts import read_survivors
 from orbitile.tables.detections import DETECTIONS, GEOLOCATED, ORDER
-from orbitile.tables.parquet import read_table, write_table
+from orbitile.tables.parquet import write_table
 from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
 
 THRESHOLD = 0.41370001
@@ -445,7 +446,7 @@ def united_survivors(folder, names, rules):
     """The survivors of all groups in one table."""
     for name in names:
         suppress_group(name, folder / "plan.parquet", rules, folder / "suppressed" / f"{name}.parquet")
-    return sorted_rows(pd.concat([read_table(folder / "suppressed" / f"{name}.parquet") for name in names]))
+    return sorted_rows(pd.concat([read_survivors(folder / "suppressed" / f"{name}.parquet") for name in names]))
 
 
 def global_survivors(table, rules):

@@ -121,13 +121,13 @@ def at(*degrees):
 
 @pytest.mark.parametrize(("tolerance_deg", "expected"), [(1, 1), (0.99999, 0), (1.00001, 1), (2, 1)])
 def test_the_tolerance_itself_is_near(tolerance_deg, expected):
-    assert at(10).share_near(at(11), tolerance_deg * DEGREE_M, R) == expected
+    assert at(10).are_near(at(11), tolerance_deg * DEGREE_M, R).tolist() == [bool(expected)]
 
 
 def test_lines_by_hand():
     """Of 4 km found 3 are within a degree of the truth; of 5 km of truth 2 are within a degree of what was found."""
     predicted, true = at(0, 0.5, 1, 50), at(0.2, 1.9, 20, 21, 22)
-    figures = line_metrics(predicted, true, DEGREE_M, R)
+    figures = line_metrics([predicted], true, DEGREE_M, R)
     assert figures == pytest.approx(
         dict(precision=0.75, recall=0.4, f1=0.6 / 1.15, found_km=4, true_km=5, tolerance_m=DEGREE_M)
     )
@@ -135,7 +135,7 @@ def test_lines_by_hand():
 
 @pytest.mark.parametrize(("predicted", "true"), [((), ()), ((1,), ()), ((), (1,))])
 def test_nothing_found_or_no_true_line(predicted, true):
-    figures = line_metrics(at(*predicted), at(*true), DEGREE_M, R)
+    figures = line_metrics([at(*predicted)], at(*true), DEGREE_M, R)
     assert [figures[name] for name in ("precision", "recall", "f1", "found_km", "true_km")] == [
         0, 0, 0, len(predicted), len(true)
     ]  # fmt: skip
@@ -146,10 +146,18 @@ def test_lines_in_tables_may_be_none():
     assert (none.points.shape, none.length_m.sum()) == ((0, 3), 0)
 
 
-@given(st.lists(st.floats(-3, 3), max_size=8), st.lists(st.floats(-3, 3), max_size=8), st.floats(0.01, 3))
-def test_shares_are_those_of_a_plain_loop(predicted, true, tolerance_deg):
-    apart = [min((abs(a - b) for b in true), default=9) for a in predicted]
-    if any(abs(gap - tolerance_deg) < 1e-6 for gap in apart):
+PLACES = st.lists(st.floats(-3, 3), max_size=8)
+
+
+@given(PLACES, PLACES, st.floats(0.01, 3), st.integers(0, 8))
+def test_shares_are_those_of_a_plain_loop(predicted, true, tolerance_deg, cut):
+    """Whether the predicted lines come at once or in two parts, of which either may be empty."""
+    apart = np.abs(np.subtract.outer(predicted, true))
+    if (np.abs(apart - tolerance_deg) < 1e-6).any():
         return
-    expected = sum(gap <= tolerance_deg for gap in apart) / len(predicted) if predicted and true else 0
-    assert at(*predicted).share_near(at(*true), tolerance_deg * DEGREE_M, R) == pytest.approx(expected)
+    near = apart <= tolerance_deg
+    precision, recall = (np.mean(near.any(axis=axis)) if near.size else 0 for axis in (1, 0))
+    for parts in ([predicted], [predicted[:cut], predicted[cut:]]):
+        figures = line_metrics((at(*part) for part in parts), at(*true), tolerance_deg * DEGREE_M, R)
+        assert (figures["precision"], figures["recall"]) == pytest.approx((precision, recall))
+        assert figures["found_km"] == len(predicted)

@@ -13,7 +13,10 @@ def test_figures_of_each_class_and_scale():
     """A ridge and a graben are left out at scales that keep something, a pit at one that keeps nothing."""
     polygons = pd.DataFrame({"class": ["ridge", "ridge", "graben"], "scale_m": 1.0, "area_m2": [10.0, 30.0, 5.0]})
     lines = pd.DataFrame({"class": ["ridge"] * 3, "scale_m": 1.0, "length_m": [1.0, 2.0, 6.0]})
-    dropped = pd.DataFrame({"class": ["ridge", "ridge", "pit"], "scale_m": [1.0, 1.0, 2.0], "reason": REASONS[:3]})
+    dropped = pd.DataFrame(
+        {"class": ["ridge", "ridge", "pit", "pit"], "scale_m": [1.0, 1.0, 2.0, 2.0],
+         "reason": [*REASONS[:3], REASONS[2]], "count": [1, 1, 2, 3]}
+    )  # fmt: skip
     table = summarise(polygons, lines, dropped).set_index(["class", "scale_m"])
     assert table.index.tolist() == [("graben", 1.0), ("pit", 2.0), ("ridge", 1.0)]
     ridge = table.loc[("ridge", 1.0)]
@@ -23,7 +26,7 @@ def test_figures_of_each_class_and_scale():
     assert ridge["std_area_m2"] == pytest.approx(200**0.5)
     counts = [f"dropped: {reason}" for reason in REASONS]
     assert table[["polygons", "lines", *counts]].to_numpy().tolist() == [
-        [1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0], [2, 3, 1, 1, 0, 0, 0]
+        [1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 5, 0, 0], [2, 3, 1, 1, 0, 0, 0]
     ]  # fmt: skip
 
 

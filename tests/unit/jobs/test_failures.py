@@ -170,19 +170,15 @@ def test_a_job_of_the_whole_run_is_done_again_by_its_call(run_folder):
     run_folder.plan(dict(g="a"))
     run_folder.attempts("catalogue", WHOLE_RUN, LOST)
     command = rerun_command(read_failures(run_folder.path), run_folder.path)
-    assert command == f"{CALLED} -- results/r/catalogue/craters.parquet"
+    assert command == f"{CALLED} -- results/r/catalogue/craters.json"
 
 
-@pytest.mark.parametrize(
-    ("rule", "group", "target"),
-    [("vectorise", "g", "results/r/vectors/g"), ("annotate", "a", "results/r/annotated/a")],
-)
-def test_the_target_needs_the_failed_job(run_folder, fail, rule, group, target):
-    """The survivors of a group do not need its shapes, and no group is named by a scene of many."""
+def test_the_target_needs_the_failed_job(run_folder, fail):
+    """No group is named by a scene of many."""
     run_folder.plan(dict(g="ab"))
-    fail(rule, group, "a")
+    fail("annotate", "a", "a")
     targets = shlex.split(rerun_command(read_failures(run_folder.path), run_folder.path).partition(" -- ")[2])
-    assert any(name == "all" or name.startswith(target) for name in targets)
+    assert any(name == "all" or name.startswith("results/r/annotated/a") for name in targets)
     assert "results/r/suppressed/a.parquet" not in targets
 
 

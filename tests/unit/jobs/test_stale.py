@@ -31,7 +31,6 @@ def finished(run_folder):
             for file in (run_folder.job(rule, group).log, run_folder.path / "benchmarks" / rule / f"{group}.tsv"):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.touch()
-        (run_folder.path / "vectors" / f"{group}.shp.names.csv").touch()
     return pieces
 
 
@@ -134,7 +133,7 @@ def test_groups_that_are_no_more_are_stale(run_folder, finished):
     assert {f"{TABLE_FOLDERS[rule]}/h.parquet" for rule in TABLE_FOLDERS} < {
         str(p.relative_to(run_folder.path)) for p in stale
     }
-    assert names(stale) == {"h.parquet", "h.json", "h.log", "h.tsv", "h.shp.names.csv"}
+    assert names(stale) == {"h.parquet", "h.json", "h.log", "h.tsv"}
     assert not set(stale) & set(finished)
 
 
@@ -155,15 +154,23 @@ def test_names_of_groups_may_hold_dots(run_folder):
 def test_jobs_of_scenes_and_of_the_whole_run_are_not_those_of_groups(run_folder, finished):
     run_folder.attempts("annotate", "a", DONE)
     run_folder.attempts("catalogue", WHOLE_RUN, DONE)
-    for name in ("logs/catalogue.log", "logs/annotate/a.log", "catalogue/craters.parquet", "annotated/a.png"):
+    for name in ("logs/catalogue.log", "logs/annotate/a.log", "catalogue/craters.json", "annotated/a.png"):
         (run_folder.path / name).parent.mkdir(parents=True, exist_ok=True)
         (run_folder.path / name).touch()
     assert stale_files(run_folder.path) == []
 
 
-@pytest.mark.parametrize("place", ["rasters/a/.100m-1.0123abcd.tif", "jobs/tile/.g.lock.0123abcd", ".plan.1.parquet"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "rasters/a/.100m-1.0123abcd.tif", "jobs/tile/.g.lock.0123abcd", ".plan.1.parquet",
+        "catalogue/.craters.0123abcd/g.parquet",
+    ],
+)  # fmt: skip
 def test_what_killed_jobs_left_half_done_is_stale(run_folder, finished, place):
+    """In temporary folders, too."""
     path = run_folder.path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     assert stale_files(run_folder.path) == [path]
 

@@ -2,13 +2,15 @@ import csv
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from plan_rows import plan_row
 
+from orbitile.base.files import write_json
 from orbitile.jobs.end import end_text
 from orbitile.jobs.records import FAILED
 from orbitile.jobs.status import status_text
-from orbitile.jobs.summary import read_summary
+from orbitile.jobs.summary import count_by_scene
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
 from orbitile.tables.parquet import write_table
 from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
@@ -28,6 +30,16 @@ def rows(run_folder):
 
 
 @pytest.fixture
+def manifest(run_folder):
+    """Writes the manifest of a chain's result of so many rows."""
+
+    def write(rows, chain=DETECTION):
+        write_json(run_folder.path / CHAIN_RESULTS[chain].manifest, dict(rows=rows, parts=[]))
+
+    return write
+
+
+@pytest.fixture
 def warn(run_folder):
     """Writes a group's georeferenced scenes with their warnings."""
 
@@ -38,9 +50,11 @@ def warn(run_folder):
     return write
 
 
-def test_a_run_in_one_line(run_folder, rows):
+def test_a_run_in_one_line(run_folder, rows, manifest):
     run_folder.plan(dict(g="ab", h="c"))
-    rows("catalogue/craters.parquet", "aaabc")
+    rows("suppressed/g.parquet", "aaab")
+    rows("suppressed/h.parquet", "c")
+    manifest(5)
     assert end_text(run_folder.path) == "results/r: 3 scenes planned, 5 detections in 3 scenes"
 
 
@@ -59,28 +73,28 @@ def test_a_run_that_is_not_done(run_folder, rows):
 
 
 @pytest.mark.parametrize(("chain", "setting"), [(DETECTION, "suppression.score_threshold"), (SEGMENTATION, "mapping")])
-def test_nothing_found_at_all_is_loud(run_folder, rows, chain, setting):
+def test_nothing_found_at_all_is_loud(run_folder, rows, manifest, chain, setting):
     run_folder.plan(dict(g="ab"), chain=chain)
     rows(GROUP_RESULTS[chain].format("g"), "")
-    rows(CHAIN_RESULTS[chain].table, "")
+    manifest(0, chain)
     text = end_text(run_folder.path)
     assert "NOTHING WAS FOUND in 2 scenes. Likely: " in text
     assert all(word in text for word in (setting, "scales", "stretch", "body"))
     assert "NOTHING WAS FOUND" in status_text(run_folder.path)
 
 
-def test_a_map_whose_polygons_were_all_dropped_is_loud(run_folder, rows):
+def test_a_map_whose_polygons_were_all_dropped_is_loud(run_folder, rows, manifest):
     run_folder.plan(dict(g="ab"), chain=SEGMENTATION)
     rows("outlines/g.parquet", "ab")
-    rows("map/polygons.parquet", "")
+    manifest(0, SEGMENTATION)
     assert "NOTHING WAS FOUND" in end_text(run_folder.path)
 
 
-def test_a_map_s_scenes_are_those_with_outlines(run_folder, rows):
+def test_a_map_s_scenes_are_those_with_outlines(run_folder, rows, manifest):
     """A polygon over several scenes bears the name of one."""
     run_folder.plan(dict(g="ab"), chain=SEGMENTATION)
     rows("outlines/g.parquet", "aab")
-    rows("map/polygons.parquet", "a")
+    manifest(1, SEGMENTATION)
     assert end_text(run_folder.path) == "results/r: 2 scenes planned, 1 polygon in 2 scenes"
 
 
@@ -88,7 +102,8 @@ def test_warnings_of_plan_and_pixels_are_counted_and_kept(run_folder, rows, warn
     groups = [PlanGroup(name, [], [], "version", 1.0) for name in "gh"]
     plan_rows = [plan_row("a", "g", warnings=["far off"]), plan_row("b", "g"), plan_row("c", "h", warnings=["far off"])]
     write_plan(plan_rows, groups, [], PlanOrigin("", "", ""), run_folder.path / "plan.parquet")
-    rows("catalogue/craters.parquet", "abc")
+    rows("suppressed/g.parquet", "ab")
+    rows("suppressed/h.parquet", "c")
     warn("g", a=["dark", "saturated"], b=None)
     assert end_text(run_folder.path).splitlines()[1:] == [
         "  warnings about 2 scenes:",
@@ -126,7 +141,7 @@ def test_what_failed_is_said_with_the_way_out(run_folder):
 
 def test_long_lists_are_cut(run_folder, rows):
     run_folder.plan(dict(g="abcdefghij"))
-    rows("catalogue/craters.parquet", "a")
+    rows("suppressed/g.parquet", "a")
     assert "nothing found in 9 scenes: b, c, d, e, f and 4 more" in end_text(run_folder.path)
 
 
@@ -137,9 +152,14 @@ def test_an_end_that_cannot_be_read_is_one_line(run_folder):
     assert "\n" not in end_text(run_folder.path)
 
 
-def test_of_many_scenes_only_a_few_tables_are_read(run_folder, rows):
-    """The catalogue stands for the tables of its groups."""
-    run_folder.plan(dict(g="ab"))
-    rows("catalogue/craters.parquet", "aab")
-    summary = read_summary(run_folder.path)
-    assert (summary.rows, summary.objects["a"], summary.empty) == (3, 2, [])
+def test_scenes_are_counted_row_group_by_row_group(tmp_path):
+    """Whether the column is one of texts or of numbers of texts, and whatever a row group begins with."""
+    names = ["a"] * 3 + ["c"] * 2 + ["b", "a"]
+    plain = pa.table(dict(scene=pa.array(names)))
+    pq.write_table(plain, tmp_path / "plain.parquet", row_group_size=2)
+    pq.write_table(
+        pa.table(dict(scene=plain["scene"].dictionary_encode())), tmp_path / "codes.parquet", row_group_size=3
+    )
+    pq.write_table(plain[:0], tmp_path / "none.parquet")
+    counts = count_by_scene([tmp_path / f"{name}.parquet" for name in ("plain", "codes", "none")])
+    assert counts == dict(a=8, b=2, c=4)

@@ -1,11 +1,16 @@
 """Pictures of made-up scenes of one band and of several."""
 
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
+from orbitile.pictures import scene_picture
 from orbitile.pictures.scene_picture import HEADING_PX, RunPicture, ScenePicture, rows_of_scene
 from orbitile.tables.rasters import write_rasters
 
@@ -79,3 +84,36 @@ def test_a_scene_that_failed_has_no_picture(raster, tmp_path):
     write_rasters([raster(COLOURS)], tmp_path / "rasters.parquet")
     with pytest.raises(OrbitileError, match="scene b was left out of the run because it failed"):
         rows_of_scene(str(tmp_path / "rasters.parquet"), "b")
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:30110", "IAU_2015:30130", "IAU_2015:30120"])
+@pytest.mark.parametrize("frame_crs", ["IAU_2015:30110", "IAU_2015:30135", "IAU_2015:30115"])
+def test_the_frame_is_that_of_the_warped_scenes(raster, crs, frame_crs):
+    """As GDAL warps them when they are drawn."""
+    row = raster(COLOURS, crs=crs, scale_m=5000.0, left=123_000, top=456_000)
+    wkt = CRS.from_user_input(frame_crs).to_wkt()
+    with scene_picture._view(row, wkt) as view:
+        assert scene_picture._warped_bounds(row, wkt) == pytest.approx(tuple(view.bounds), rel=1e-9)
+
+
+def test_a_run_is_drawn_on_the_map_that_most_scenes_have(raster, tmp_path):
+    polar = raster(COLOURS, "a", crs="IAU_2015:30130")
+    rows = [polar, raster(COLOURS, "b"), raster(COLOURS, "c", left=10_000)]
+    write_rasters(rows, tmp_path / "rasters.parquet")
+    assert RunPicture.of([str(tmp_path / "rasters.parquet")]).frame.crs_wkt == rows[1].crs_wkt
+    write_rasters(rows[:2], tmp_path / "rasters.parquet")
+    assert RunPicture.of([str(tmp_path / "rasters.parquet")]).frame.crs_wkt == polar.crs_wkt
+
+
+def test_scenes_are_open_one_at_a_time(raster, tmp_path, monkeypatch):
+    """A run of thousands would not get as many open files."""
+    rows = [raster(COLOURS, f"s{number}", left=6000.0 * number) for number in range(30)]
+    write_rasters(rows, tmp_path / "rasters.parquet")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    in_use = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(scene_picture, "LONGER_SIDE_PX", 400)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 12, hard))
+    try:
+        assert RunPicture.of([str(tmp_path / "rasters.parquet")]).scenes == 30
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -169,6 +169,21 @@ def test_destination(start, east, north, end):
     assert distance(lon, lat, *end) == pytest.approx(0, abs=1e-9)
 
 
+@given(st.floats(-180, 180), st.floats(-90, 90), st.integers(1, 40), st.integers(0, 9))
+def test_destinations_are_those_computed_with_vectors(lon, lat, count, seed):
+    """To the last bit: sizes and shapes of catalogues stay what they are."""
+    east, north = np.random.default_rng(seed).normal(0, 1e5, (2, count))
+    up = unit_vectors(lon, lat)
+    eastward = np.array([-np.sin(np.radians(lon)), np.cos(np.radians(lon)), 0])
+    vector = east[:, None] * eastward + north[:, None] * np.cross(up, eastward)
+    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    end = up * np.cos(length / MOON_M) + vector / np.maximum(length, np.finfo(float).tiny) * np.sin(length / MOON_M)
+    end_lon, end_lat = lonlat_of_points(end)
+    new_lon, new_lat = destination(lon, lat, east, north, MOON_M)
+    assert np.array_equal(new_lat, end_lat)
+    assert np.array_equal(new_lon, lon + wrap_longitude(end_lon - lon))
+
+
 def test_destination_is_unwrapped_around_the_start():
     assert destination(170, 0, 20 * DEGREE_M, 0, MOON_M)[0] == pytest.approx(190)
 

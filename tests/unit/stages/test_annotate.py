@@ -1,12 +1,16 @@
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
+from small_catalogues import write_small_catalogue
 
 from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
 from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX
-from orbitile.stages.annotate import COLOURS, annotate_craters
+from orbitile.stages import annotate
+from orbitile.stages.annotate import COLOURS, DrawnCraters, annotate_craters
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.rasters import write_rasters
 
@@ -22,12 +26,11 @@ def drawn(tmp_path):
 
     def run(rasters, detected, truth=None):
         write_rasters(rasters, tmp_path / "rasters.parquet")
-        paths = []
-        for name, rows in (("found", detected), ("truth", truth)):
-            path = tmp_path / f"{name}.csv"
-            path.write_text("\n".join(["lon,lat,diam_km", *(",".join(map(str, row)) for row in rows or [])]))
-            paths.append(None if rows is None else CraterTable(str(path)))
-        annotate_craters(str(tmp_path / "rasters.parquet"), "a", tuple(paths), CRITERIA, str(tmp_path / "a.png"))
+        manifest = write_small_catalogue(tmp_path, detected, part_of=[number % 2 for number in range(len(detected))])
+        lines = ["lon,lat,diam_km", *(",".join(map(str, row)) for row in truth or [])]
+        (tmp_path / "truth.csv").write_text("\n".join(lines))
+        drawing = DrawnCraters(manifest, None if truth is None else CraterTable(str(tmp_path / "truth.csv")))
+        annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"))
         return np.array(Image.open(tmp_path / "a.png").convert("RGB"))
 
     return run
@@ -80,10 +83,44 @@ def test_without_a_map_only_the_craters_of_the_scene_are_drawn(raster, tmp_path)
     x = [k * 4000 / DEGREE_M for k in (1, 4)]
     path, place = tmp_path / "craters.csv", -5000 / DEGREE_M
     path.write_text(f"scene,lon,lat,diam_km\na,{x[0]},{place},3\nb,{x[1]},{place},3\n")
-    tables = CraterTable(str(path)), None
+    tables = DrawnCraters(CraterTable(str(path)))
     annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
     image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
     assert places(image, "found")[1].mean() == pytest.approx(40, abs=3)
     path.write_text(f"lon,lat,diam_km\n{x[0]},{place},3\n")
     with pytest.raises(OrbitileError, match=r"craters\.csv: has no column scene"):
         annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
+
+
+def test_without_a_map_a_catalogue_is_read_by_scene(raster, tmp_path):
+    write_rasters([raster(GREY, crs="IAU_2015:30110")], tmp_path / "rasters.parquet")
+    craters = [(k * 4000 / DEGREE_M, -5000 / DEGREE_M, 3) for k in (1, 4)]
+    drawing = DrawnCraters(write_small_catalogue(tmp_path, craters, ["a", "b"]))
+    annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"), 2)
+    image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert places(image, "found")[1].mean() == pytest.approx(40, abs=3)
+
+
+@pytest.mark.parametrize("left_deg", [0, 179.7, -180.3])
+def test_what_is_read_around_a_scene_decides_as_the_whole_world_does(raster, drawn, tmp_path, left_deg):
+    """Chains of rivals that begin in the scene and end outside; over 180 E too."""
+    random = np.random.default_rng(3)
+    row = raster(GREY, left=left_deg * DEGREE_M)
+    lon = left_deg + random.uniform(-0.5, 1.2, 300)
+    places = np.column_stack([(lon + 180) % 360 - 180, random.uniform(-0.8, 0.5, 300), random.uniform(1, 9, 300)])
+    detected, truth = places[:150].tolist(), places[150:].tolist()
+    image = drawn([row], detected, truth)
+    (tmp_path / "all.csv").write_text("\n".join(["lon,lat,diam_km", *(",".join(map(str, row)) for row in detected)]))
+    tables = DrawnCraters(CraterTable(str(tmp_path / "all.csv")), CraterTable(str(tmp_path / "truth.csv")))
+    with patch.object(annotate, "LINKS", 1000):
+        annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "all.png"))
+    everything = np.array(Image.open(tmp_path / "all.png").convert("RGB"))
+    assert np.abs(image.astype(int) - everything).max() <= 2
+
+
+def test_rivals_outside_of_the_scene_have_a_say(raster, drawn):
+    """The detected crater in the scene, 20 km wide, is false: the true one there is another's, which lies outside."""
+    west, edge = -300 / DEGREE_M, -5000 / DEGREE_M
+    image = drawn([raster(GREY)], [(300 / DEGREE_M, edge, 3), (west, edge, 3)], [(west, edge, 3)])
+    assert len(places(image, "false")[0]) > 0
+    assert len(places(image, "right")[0]) == 0

@@ -1,5 +1,6 @@
 """Pictures of made-up scenes with lacking was made of them."""
 
+import geopandas
 import numpy as np
 import pytest
 import shapely
@@ -10,6 +11,7 @@ from PIL import Image
 from orbitile.pictures import scene_picture as pictures
 from orbitile.pictures.scene_picture import HEADING_PX, RunPicture
 from orbitile.space.grids import Window
+from orbitile.stages import overview_map as charting
 from orbitile.stages.annotate_map import COLOURS, MapDrawing, annotate_map, picture_outlines
 from orbitile.stages.overview_map import overview_map
 from orbitile.tables.rasters import write_rasters
@@ -28,17 +30,19 @@ def mapped(tmp_path):
     return make
 
 
+def manifest(run):
+    return str(run.folder / "map" / "polygons.json")
+
+
 def picture(run, scene="a"):
     """The overlay of a scene, without its heading."""
     tables = run.table("scaled", scene), run.table("stitched", scene)
-    paths = (str(run.folder / "map" / f"{kind}.parquet") for kind in ("polygons", "lines"))
-    annotate_map(MapDrawing(*tables, *paths), scene, MOON.radius_m, str(run.folder / "o.png"))
+    annotate_map(MapDrawing(*tables, manifest(run)), scene, MOON.radius_m, str(run.folder / "o.png"))
     return np.array(Image.open(run.folder / "o.png").convert("RGB"))[HEADING_PX:]
 
 
 def charted(run):
-    paths = (str(run.folder / "map" / f"{kind}.parquet") for kind in ("polygons", "lines"))
-    overview_map(*paths, run.tables("scaled"), MOON.radius_m, str(run.folder / "c.png"))
+    overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(run.folder / "c.png"))
     return np.array(Image.open(run.folder / "c.png").convert("RGB"))[HEADING_PX:]
 
 
@@ -111,3 +115,34 @@ def test_a_picture_counts_its_scenes_at_the_coarsest_scale(tmp_path):
     assert frame.size_px == (1600, 1600)
     run_picture.save("made up", tmp_path / "p.png")
     assert Image.open(tmp_path / "p.png").size == (1600, 1600 + HEADING_PX)
+
+
+def test_very_many_outlines_are_drawn_as_their_density(mapped, monkeypatch, tmp_path):
+    """Where the grooves lie the picture is coloured, denser ones brighter; elsewhere it is the scene's grey."""
+    run = mapped((10, 20, 50, 24), (10, 30, 50, 34), (10, 40, 50, 44), (150, 80, 190, 84), cut=pieces(200, 120, [80]))
+    headings = []
+    monkeypatch.setattr(charting.RunPicture, "save", lambda self, heading, out: headings.append((self, heading)))
+    monkeypatch.setattr(charting, "CELL_PX", 400)
+    monkeypatch.setattr(charting, "MOST_OUTLINES", 7)
+    overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"))
+    ((chart, heading),) = headings
+    density = chart.axes.images[-1].get_array()
+    shape, cell_km2 = density.shape, (20_000 / 4) * (12_000 / 2) / 1e6
+    assert shape == (2, 4)
+    assert density.mask.tolist() == [[True, True, True, False], [False, True, True, True]]  # rows from the south on
+    lines = geopandas.read_parquet(run.folder / "map" / "lines.parquet")
+    west = lines["length_m"][lines["lat"] > lines["lat"].min()].sum() / 1000
+    assert float(density[1, 0]) ** 2 * 1000 == pytest.approx(west / cell_km2, rel=0.01)
+    assert f"up to {west / cell_km2:.2g}" in heading
+    assert "4 polygons and 4 lines in 2 scenes; colours: density of lines" in heading
+
+
+def test_density_of_polygons_without_lines(mapped, monkeypatch, tmp_path):
+    """A pixel alone has no line; its share of the only cell is its area."""
+    run = mapped((10, 20, 11, 21))
+    headings = []
+    monkeypatch.setattr(charting.RunPicture, "save", lambda self, heading, out: headings.append(heading))
+    monkeypatch.setattr(charting, "CELL_PX", 2000)
+    monkeypatch.setattr(charting, "MOST_OUTLINES", 0)
+    overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"))
+    assert headings == [f"1 polygons and 0 lines in 1 scenes; colours: density of polygons, up to {1 / 24_000:.3g}"]

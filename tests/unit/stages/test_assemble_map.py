@@ -7,11 +7,13 @@ import pyogrio
 import pytest
 import shapely
 from mask_runs import MOON, Lattice, MaskRun, lying, pieces
+from plain_map import plain_rows
 from pyproj import CRS
 
 from orbitile.features.filter import FilterArea
 from orbitile.space.bodies import lies_on
 from orbitile.space.ground import Ground, distance
+from orbitile.stages import assemble_map as assembling
 from orbitile.tables.features import LINES, ORDER, POLYGONS
 from orbitile.tables.rasters import read_rasters, write_rasters
 from orbitile.tables.vectors import GEOREF_COLUMNS
@@ -140,3 +142,68 @@ def test_a_groove_has_its_size_on_the_ground(tmp_path, crs, lon, lat):
     assert polygon["length_m"] == line["length_m"]
     assert line["length_m"] == pytest.approx(2 * np.pi * radius_m * np.sin(15_000 / radius_m), rel=0.01)
     assert line["width_m"] == pytest.approx(1000, rel=0.01)
+
+
+def test_the_dataset_holds_the_rows_of_the_files(grooves):
+    """A part for each group, with the features whose largest part lies in it; the manifest names all files."""
+    run, found = grooves
+    assert [(part["kind"], part["group"], part["rows"]) for part in found.proof["parts"]] == [
+        ("polygons", "a", 1), ("polygons", "b", 1), ("lines", "a", 1), ("lines", "b", 1)
+    ]  # fmt: skip
+    for described in (*found.proof["parts"], *found.proof["files"]):
+        path = run.folder / "map" / described["path"]
+        assert path.is_file()
+        assert path.suffix == ".shp" or path.stat().st_size == described["bytes"]
+    assert {file["path"] for file in found.proof["files"]} == {
+        f"{kind}.{suffix}" for kind in ("polygons", "lines") for suffix in ("gpkg", "shp", "parquet")
+    }
+    for kind in ("polygons", "lines"):
+        parts = [geopandas.read_parquet(path) for path in sorted((run.folder / "map" / kind).glob("*.parquet"))]
+        rows = pd.concat(parts).sort_values("feature", ignore_index=True)
+        texts = dict.fromkeys(("class", "scene", "georef_method"), object)
+        assert plain_rows(rows.astype(texts)) == plain_rows(getattr(found, kind))
+
+
+def test_a_map_of_more_rows_than_a_file_may_hold_is_in_several(tmp_path, monkeypatch):
+    """The earlier files, which held it in one, are gone; a smaller map then removes the folder of files."""
+    boxes = [(5 + 12 * n, 40, 15 + 12 * n, 46) for n in range(5)]
+    run = MaskRun(tmp_path).stitched(lying(SHAPE, *boxes), pieces(100, 60, [50]))
+    monkeypatch.setattr(assembling, "ROWS_AT_ONCE", 3)
+    alone = run.united()
+    assert alone.polygons["feature"].tolist() == [1, 2, 3, 4, 5]
+    parted = run.united(rows_per_file=2).proof
+    folder = run.folder / "map"
+    assert not list(folder.glob("polygons.gpkg")) + list(folder.glob("lines.shp")) + list(folder.glob("*.names.csv"))
+    assert parted["sha256"] == alone.proof["sha256"]
+    for kind in ("polygons", "lines"):
+        for suffix in ("gpkg", "shp"):
+            paths = [
+                folder / file["path"] for file in parted["files"] if file["path"].startswith(f"{kind}_files/{kind}-")
+            ]
+            tables = [pyogrio.read_dataframe(path) for path in paths if path.suffix == f".{suffix}"]
+            assert list(map(len, tables)) == [2, 2, 1]
+            assert all(lies_on(table.crs, MOON) for table in tables)
+            rows = pd.concat(tables).sort_values("feature", ignore_index=True)
+            expected = getattr(alone, kind)
+            assert rows["lat"].tolist() == pytest.approx(expected["lat"].tolist())
+            assert shapely.equals(rows.geometry.to_numpy(), expected.geometry.to_numpy()).all()
+        assert pyogrio.read_info(folder / f"{kind}_files" / "all.vrt")["features"] == 5
+    assert run.united(formats=["gpkg"]).proof["files"] == [
+        dict(path=f"{kind}.gpkg", rows=5, bytes=(folder / f"{kind}.gpkg").stat().st_size)
+        for kind in ("polygons", "lines")
+    ]
+    assert not list(folder.glob("*_files"))
+
+
+def test_without_a_manifest_there_is_no_map(tmp_path, monkeypatch):
+    """A job that dies while it writes leaves no manifest, not even the one of before, and the next one tidies up."""
+    run = MaskRun(tmp_path).stitched(lying(SHAPE, (5, 40, 45, 46)), pieces(100, 60))
+    before = run.united().proof
+    with monkeypatch.context() as patched:
+        patched.setattr(assembling, "draw_rose", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run.united()
+    assert not (run.folder / "map" / "polygons.json").exists()
+    (run.folder / "map" / ".features-killed").mkdir()
+    assert run.united().proof == before
+    assert not list((run.folder / "map").glob(".*"))

@@ -1,12 +1,16 @@
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from small_catalogues import write_small_catalogue
 
 from orbitile.base.errors import OrbitileError
-from orbitile.detections.matching import MatchCriteria
-from orbitile.stages.evaluate import evaluate_catalogue
+from orbitile.detections.matching import MatchCriteria, match_craters
+from orbitile.stages.evaluate import DIAMETERS_KM, LATITUDES, JudgedGround, count_matches, evaluate_catalogue
 from orbitile.tables.coverage import lies_on_data
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.rasters import write_rasters
@@ -21,14 +25,14 @@ HEADER = "lon,lat,diam_km"
 def judged(raster, tmp_path):
     """Judges found against true craters (lon, lat, diameter in km) of a made-up scene of 8 x 4 degrees."""
 
-    def run(detected, truth, **position):
+    def run(detected, truth, part_of=None, **position):
         position = dict(left=0, top=2 * DEGREE_M) | position
         write_rasters(
             [raster(np.ones((40, 80), np.uint8), scale_m=DEGREE_M / 10, **position)], tmp_path / "rasters.parquet"
         )
-        for name, rows in (("found", detected), ("truth", truth)):
-            (tmp_path / f"{name}.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in rows)]))
-        tables = [str(tmp_path / "found.csv"), CraterTable(str(tmp_path / "truth.csv"))]
+        (tmp_path / "truth.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in truth)]))
+        manifest = write_small_catalogue(tmp_path, detected, part_of=part_of)
+        tables = [manifest, CraterTable(str(tmp_path / "truth.csv"))]
         outputs = str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")
         evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
         return json.loads((tmp_path / "metrics.json").read_text())
@@ -118,13 +122,13 @@ def test_the_far_side_is_not_covered(raster):
 def judged_in_pixels(raster, tmp_path):
     """Judges craters of the scenes a and b in pixel coordinates, each of 100 x 100 pixels of 100 m."""
 
-    def run(truth, detected="scene,lon,lat,diam_km\n", scenes="ab"):
+    def run(truth, detected="", scenes="ab"):
         rows = [raster(np.ones((100, 100), np.uint8), name, crs="IAU_2015:30110") for name in scenes]
         write_rasters(rows, tmp_path / "rasters.parquet")
-        for name, text in (("found", detected), ("truth", truth)):
-            (tmp_path / f"{name}.csv").write_text(text)
+        (tmp_path / "truth.csv").write_text(truth)
         evaluate_catalogue(
-            str(tmp_path / "found.csv"), CraterTable(str(tmp_path / "truth.csv")), [str(tmp_path / "rasters.parquet")],
+            write_small_catalogue(tmp_path, [PLACE] * len(detected), detected),
+            CraterTable(str(tmp_path / "truth.csv")), [str(tmp_path / "rasters.parquet")],
             CRITERIA, str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"), unmapped_scenes=len(scenes),
         )  # fmt: skip
         return json.loads((tmp_path / "metrics.json").read_text())
@@ -132,23 +136,24 @@ def judged_in_pixels(raster, tmp_path):
     return run
 
 
-PLACE = f"{5000 / DEGREE_M},{-5000 / DEGREE_M},2"
+PLACE = (5000 / DEGREE_M, -5000 / DEGREE_M, 2)
+TEXT = ",".join(map(str, PLACE))
 IN_PIXELS = "50,50,20"
 
 
 @pytest.mark.parametrize(
     ("truth", "hits"),
     [
-        (f"scene,lon,lat,diam_km\na,{PLACE}\n", 1),
-        (f"scene,lon,lat,diam_km\nb,{PLACE}\n", 0),
-        (f"lon,lat,diam_km,scene\n{PLACE},a\n{PLACE},b\n", 1),
+        (f"scene,lon,lat,diam_km\na,{TEXT}\n", 1),
+        (f"scene,lon,lat,diam_km\nb,{TEXT}\n", 0),
+        (f"lon,lat,diam_km,scene\n{TEXT},a\n{TEXT},b\n", 1),
         (f"scene,col_px,row_px,diameter_px\na,{IN_PIXELS}\n", 1),
         (f"scene,x_px,y_px,diam_px\nb,{IN_PIXELS}\n", 0),
     ],
 )
 def test_without_a_map_craters_belong_to_their_scene(judged_in_pixels, truth, hits):
     """The only detection lies on the scene a; a crater at the same place of b is another."""
-    metrics = judged_in_pixels(truth, f"scene,lon,lat,diam_km\na,{PLACE}\n")
+    metrics = judged_in_pixels(truth, "a")
     assert (metrics["n_found"], metrics["n_matched"]) == (1, hits)
     assert metrics["n_truth"] == truth.count("\n") - 1
 
@@ -156,9 +161,9 @@ def test_without_a_map_craters_belong_to_their_scene(judged_in_pixels, truth, hi
 @pytest.mark.parametrize(
     ("truth", "message"),
     [
-        (f"lon,lat,diam_km\n{PLACE}\n", r"truth\.csv: has no column scene, but the 2 images of this run have no map"),
-        (f"scene,lon,lat,diam_km\na.tif,{PLACE}\n", "column scene names no scene of this run, but a.tif"),
-        (f"scene,lon,lat,diam_km\na,{PLACE}\n,{PLACE}\n", "line 3: column scene is empty; name the scene"),
+        (f"lon,lat,diam_km\n{TEXT}\n", r"truth\.csv: has no column scene, but the 2 images of this run have no map"),
+        (f"scene,lon,lat,diam_km\na.tif,{TEXT}\n", "column scene names no scene of this run, but a.tif"),
+        (f"scene,lon,lat,diam_km\na,{TEXT}\n,{TEXT}\n", "line 3: column scene is empty; name the scene"),
     ],
 )
 def test_without_a_map_each_crater_needs_its_scene(judged_in_pixels, truth, message):
@@ -167,9 +172,8 @@ def test_without_a_map_each_crater_needs_its_scene(judged_in_pixels, truth, mess
 
 
 def test_a_lone_scene_needs_no_column(judged_in_pixels):
-    detected = f"scene,lon,lat,diam_km\na,{PLACE}\n"
-    assert judged_in_pixels(f"lon,lat,diam_km\n{PLACE}\n", detected, "a")["n_matched"] == 1
-    assert judged_in_pixels(f"scene,lon,lat,diam_km\na,{PLACE}\nb,{PLACE}\n", detected, "a")["n_truth"] == 1
+    assert judged_in_pixels(f"lon,lat,diam_km\n{TEXT}\n", "a", "a")["n_matched"] == 1
+    assert judged_in_pixels(f"scene,lon,lat,diam_km\na,{TEXT}\nb,{TEXT}\n", "a", "a")["n_truth"] == 1
 
 
 def test_on_a_map_the_position_decides(judged, tmp_path):
@@ -179,5 +183,60 @@ def test_on_a_map_the_position_decides(judged, tmp_path):
         CraterTable(str(tmp_path / "truth.csv")),
         (str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")),
     )
-    evaluate_catalogue(str(tmp_path / "found.csv"), truth, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
+    evaluate_catalogue(str(tmp_path / "craters.json"), truth, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
     assert json.loads((tmp_path / "metrics.json").read_text())["n_matched"] == 1
+
+
+def test_truth_on_other_scenes_is_no_match_in_pixels(judged_in_pixels):
+    """Of a catalogue of two scenes at one place; each crater belongs to its own."""
+    metrics = judged_in_pixels(f"scene,lon,lat,diam_km\na,{TEXT}\nb,{TEXT}\n", "ab")
+    assert (metrics["n_found"], metrics["n_matched"]) == (2, 2)
+    assert judged_in_pixels(f"scene,lon,lat,diam_km\na,{TEXT}\n", "bb")["n_matched"] == 0
+
+
+def test_the_file_is_the_same_however_the_catalogue_is_parted(judged, tmp_path):
+    random = np.random.default_rng(7)
+    detected = [(*place, 5 + random.random()) for place in random.uniform((0, -2), (8, 2), (40, 2))]
+    truth = [(lon + 0.02, lat, size) for lon, lat, size in detected[::2]]
+    files = []
+    for parts in (1, 2, 5, 40):
+        judged(detected, truth, part_of=[number % parts for number in range(40)])
+        files.append((tmp_path / "metrics.json").read_bytes())
+    assert len(set(files)) == 1
+
+
+class Everywhere:
+    """A coverage without any gap."""
+
+    def holds(self, lon, lat):
+        return np.ones(len(lon), bool)
+
+
+places = st.tuples(st.integers(0, 6), st.integers(0, 6), st.sampled_from([0.8, 1.0, 1.3, 5.0]))
+
+
+def made_up(rows):
+    """Craters 0.02 degrees apart, across 0 N, from rows of steps and diameters in kilometres."""
+    lon, lat, diameter_km = np.array(rows, float).reshape(-1, 3).T
+    return Craters(lon * 0.02, lat * 0.02 - 0.06, diameter_km * 1000)
+
+
+@given(
+    st.lists(places, max_size=25), st.lists(places, max_size=25), st.lists(st.integers(0, 4), min_size=25, max_size=25)
+)
+def test_counts_are_those_of_one_table_however_craters_are_parted(detected, truth, part_of):
+    """By the plain way: all craters in one table in the catalogue's order."""
+    parts = [
+        made_up([row for row, part in zip(detected, part_of, strict=False) if part == number]) for number in range(5)
+    ]
+    ground = JudgedGround({"map": Everywhere()})
+    counts = count_matches(parts, made_up(truth), ground, CRITERIA)
+    ordered = sorted(detected, key=lambda row: (row[1], row[0], row[2]))
+    matches = match_craters(made_up(ordered), made_up(truth), 0.3, CRITERIA.min_diameter_m, MOON_M)
+    for column, members in enumerate((matches.detected, matches.truth)):
+        every, hits = counts[2 * column], counts[2 * column + 1]
+        hit = members[members["hit"]]
+        for numbers, table in ((every, members), (hits, hit)):
+            for offset, edges, name in ((0, DIAMETERS_KM, "diameter_km"), (len(DIAMETERS_KM) - 1, LATITUDES, "lat")):
+                expected = [int(((table[name] >= low) & (table[name] < high)).sum()) for low, high in pairwise(edges)]
+                assert numbers[offset : offset + len(expected)].tolist() == expected

@@ -31,7 +31,7 @@ def judged(tmp_path, monkeypatch):
         labels = dict(width_field="width", class_field=None, buffers_px={})
         comparison = MapComparison.of(MOON, 150.0, labels, dict(threshold=None, spur_px=8, edge_px=3, model=None))
         results = MapResults(
-            str(mask_run.folder / "map" / "lines.parquet"), mask_run.tables("scaled"), mask_run.tables("stitched")
+            str(mask_run.folder / "map" / "polygons.json"), mask_run.tables("scaled"), mask_run.tables("stitched")
         )
         evaluate_map(
             results, str(tmp_path / "truth.gpkg"), comparison, str(tmp_path / "m.json"), str(tmp_path / "m.png")
@@ -79,6 +79,16 @@ def test_lines_by_their_length(mapped, judged, row, expected):
     assert lines["recall"] == pytest.approx(0.77 * expected, abs=0.02)
     assert lines["precision"] == pytest.approx(0.5 * expected, abs=0.02)
     assert lines["tolerance_m"] == 150
+
+
+def test_lines_in_several_parts_of_the_map_count_as_in_one(mapped, judged):
+    """Three grooves, found in three groups, of which two are true."""
+    boxes = [(5, 20, 55, 26), (65, 60, 125, 66), (140, 90, 190, 96)]
+    truth = shapely.LineString([(0, 23), (60, 23)]), shapely.LineString([(70, 64), (190, 64)])
+    (at_once,), (in_parts,) = (judged(mapped(*boxes, cut=pieces(200, 120, cols)), *truth) for cols in ([], [60, 130]))
+    assert in_parts["lines"] == pytest.approx(at_once["lines"], rel=1e-9)
+    assert 0.6 < in_parts["lines"]["precision"] < 0.75
+    assert 0.5 < in_parts["lines"]["recall"] < 0.7
 
 
 @pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
+from small_catalogues import write_small_catalogue
 
 from orbitile.pictures.scene_picture import HEADING_PX, LONGER_SIDE_PX
+from orbitile.stages import overview as stage
 from orbitile.stages.overview import overview
 from orbitile.tables.rasters import write_rasters
 
@@ -21,9 +23,7 @@ def drawn(raster, tmp_path):
         paths = [str(tmp_path / f"{row.scene}.parquet") for row in rows]
         for row, path in zip(rows, paths, strict=True):
             write_rasters([row], path)
-        lines = ["lon,lat,diam_km", *(",".join(map(str, crater)) for crater in craters)]
-        (tmp_path / "craters.csv").write_text("\n".join(lines))
-        overview(str(tmp_path / "craters.csv"), paths, MOON_M, str(tmp_path / "overview.png"))
+        overview(write_small_catalogue(tmp_path, craters), paths, MOON_M, str(tmp_path / "overview.png"))
         return np.array(Image.open(tmp_path / "overview.png").convert("RGB"))[HEADING_PX:]
 
     return run
@@ -49,3 +49,22 @@ def test_a_run_without_craters(drawn):
     image = drawn([0], [])
     assert len(rings(image)[0]) == 0
     assert image.std() > 5
+
+
+@pytest.mark.parametrize("limits", [dict(MOST_RINGS=30, MOST_SMALL_RINGS=0), dict(MOST_SMALL_RINGS=30)])
+def test_where_rings_would_be_a_blot_density_is_drawn(drawn, monkeypatch, limits):
+    """Made-up craters of 100 m, all in the middle of the scene, and a large one, which still has its ring."""
+    for name, number in limits.items():
+        monkeypatch.setattr(stage, name, number)
+    monkeypatch.setattr(stage, "LARGEST", 1)
+    image = drawn([0], [(5, -2.5, 0.1)] * 40 + [(2, -2.5, DEGREE_M / 1000)]).astype(int)
+    _, columns = rings(image)
+    assert (columns.min(), columns.max()) == pytest.approx((1.5 * 160, 2.5 * 160), abs=3)
+    assert np.ptp(image[396:404, 796:804], axis=2).max() > 20
+    beside = image[200:600, 850:1400]
+    assert np.ptp(beside, axis=2).max() == 0
+
+
+def test_a_few_small_rings_are_rings(drawn):
+    image = drawn([0], [(5, -2.5, 20)] * 3)
+    assert 0 < len(rings(image)[0]) < 2000

@@ -5,14 +5,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from suppressed_groups import suppress_group
+from suppressed_groups import sorted_survivors, suppress_group
 
 from orbitile.base.errors import OrbitileError
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.stages.suppress import DetectionTables, suppress
 from orbitile.tables.detections import DETECTIONS
-from orbitile.tables.parquet import read_table
 
 MOON_M = 1737400.0
 SETTINGS = NmsSettings(
@@ -38,7 +37,7 @@ def suppressed(planned_groups, tmp_path):
         everyone = {one: [other for other in tables if other != one] for one in tables}
         plan = planned_groups(tmp_path, tables, everyone if neighbours is None else neighbours, footprints)
         suppress_group(name, plan, settings, tmp_path / "out.parquet")
-        return read_table(tmp_path / "out.parquet")
+        return sorted_survivors(tmp_path / "out.parquet")
 
     return run
 
@@ -50,11 +49,6 @@ def test_neighbours_compete_but_stay_theirs(detections, suppressed, other_score,
     found = suppressed("own", dict(own=own, other=other))
     assert len(found) == kept
     assert set(found["scene"]) == {"own"}
-
-
-def test_survivors_are_sorted_by_place(detections, suppressed):
-    own = detections([3, 1, 2], [0, 0, -1], 1000, [0.9, 0.8, 0.7])
-    assert suppressed("own", dict(own=own))["lon"].tolist() == [2, 1, 3]
 
 
 def test_groups_without_detections(detections, suppressed):
@@ -129,18 +123,18 @@ def test_rings_that_are_not_needed_are_not_read(detections, planned_groups, tmp_
     assert "1 of 1 detections survive, longest chain 2" in caplog.text
 
 
-def test_detections_are_read_from_the_tables_handed_over(detections, planned_groups, tmp_path):
+def test_detections_are_read_from_the_tables_handed_over(moon, detections, planned_groups, tmp_path):
     """Wherever they lie: the plan's folder says nothing of detections."""
     tables, neighbours = row_of_groups(detections, [0.7, 0.8, 0.9])
     plan = planned_groups(tmp_path, tables, neighbours)
     folder = (tmp_path / "detections").rename(tmp_path / "elsewhere")
     inputs = DetectionTables(str(folder / "a.parquet"), [str(folder / f"{name}.parquet") for name in "cb"])
-    suppress(inputs, plan, changed(**NARROW), str(tmp_path / "out.parquet"))
-    assert len(read_table(tmp_path / "out.parquet")) == 1
+    suppress(inputs, plan, changed(**NARROW), moon, str(tmp_path / "out.parquet"))
+    assert len(sorted_survivors(tmp_path / "out.parquet")) == 1
 
 
 @pytest.mark.parametrize(("rings", "lacking"), [("", "b"), ("b", "c"), ("c", "b")])
-def test_a_ring_whose_table_is_not_handed_over(detections, planned_groups, tmp_path, rings, lacking):
+def test_a_ring_whose_table_is_not_handed_over(moon, detections, planned_groups, tmp_path, rings, lacking):
     """Even where it lies next to the plan."""
     tables, neighbours = row_of_groups(detections, [0.7, 0.8, 0.9])
     plan = planned_groups(tmp_path, tables, neighbours)
@@ -149,7 +143,7 @@ def test_a_ring_whose_table_is_not_handed_over(detections, planned_groups, tmp_p
     with pytest.raises(
         OrbitileError, match=rf"group {lacking} is in a ring around a, but its detections are not among"
     ):
-        suppress(inputs, plan, changed(**NARROW), str(tmp_path / "out.parquet"))
+        suppress(inputs, plan, changed(**NARROW), moon, str(tmp_path / "out.parquet"))
 
 
 def test_a_second_ring_is_logged(detections, suppressed, caplog):
@@ -190,7 +184,7 @@ def test_wider_views_give_the_global_answer(detections, planned_groups, tmp_path
     found = []
     for name in tables:
         suppress_group(name, plan, nms, folder / "out.parquet")
-        found += read_table(folder / "out.parquet")["lon"].tolist()
+        found += sorted_survivors(folder / "out.parquet")["lon"].tolist()
     assert found == whole["lon"][survives(whole, nms)].tolist()
     for name, table in tables.items():
         try:
@@ -199,7 +193,7 @@ def test_wider_views_give_the_global_answer(detections, planned_groups, tmp_path
             assert "raise suppression.rings" in str(error)
         else:
             expected = table["lon"][np.isin(table["lon"], found)].tolist()
-            assert read_table(folder / "out.parquet")["lon"].tolist() == expected
+            assert sorted_survivors(folder / "out.parquet")["lon"].tolist() == expected
 
 
 def test_a_field_of_nine_groups(detections, planned_groups, tmp_path):
@@ -226,7 +220,7 @@ def test_a_field_of_nine_groups(detections, planned_groups, tmp_path):
                 assert rings == 1
             else:
                 sure += rings == 1
-                found = read_table(tmp_path / "out.parquet")
+                found = sorted_survivors(tmp_path / "out.parquet")
                 assert sorted(found["lon"]) == sorted(whole["lon"][expected])
     assert 0 < sure < 9
     assert 80 < len(survivors) < 180

@@ -51,7 +51,7 @@ def test_a_table_stays_where_the_disk_is_at_fault(path, monkeypatch):
     def fail(*_, **__):
         raise OSError(errno.ESTALE, "Stale file handle")
 
-    monkeypatch.setattr(pq, "read_table", fail)
+    monkeypatch.setattr(pq, "ParquetFile", fail)
     with pytest.raises(OrbitileError, match="Stale file handle"):
         read_arrow(path)
     assert path.exists()

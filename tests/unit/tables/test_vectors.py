@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from contextlib import closing
 
@@ -8,12 +9,15 @@ import pyogrio
 import pytest
 import shapely
 
+from orbitile.base.errors import OrbitileError
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.space.bodies import lies_on
+from orbitile.tables import vector_writers
 from orbitile.tables.detections import DETECTIONS
 from orbitile.tables.features import LINES, POLYGONS
 from orbitile.tables.layers import layer_map, read_layers
-from orbitile.tables.vectors import GEOREF_COLUMNS, SHAPEFILE_NAMES, write_vectors
+from orbitile.tables.vector_writers import SHAPEFILE_NAMES
+from orbitile.tables.vectors import GEOREF_COLUMNS, write_vectors
 
 
 @pytest.fixture
@@ -106,3 +110,68 @@ def test_files_are_replaced_and_nothing_else_is_left(frame, tmp_path):
         write_vectors(frame[:count], tmp_path / "craters")
     assert {len(read_back(tmp_path / "craters", suffix)) for suffix in ("parquet", "gpkg", "shp")} == {2}
     assert [p.name for p in tmp_path.iterdir() if not p.name.startswith("craters.")] == []
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "gpkg", "shp"])
+def test_batches_give_the_same_rows_as_a_single_frame(frame, tmp_path, suffix):
+    """Also categories, and batches without rows."""
+    categories = frame.astype({"scene": "category", "class": "category"})
+    batches = [categories[:0], categories[:2], categories[2:2], categories[2:]]
+    for name in ("single", "batches"):
+        (tmp_path / name).mkdir()
+    write_vectors(frame, tmp_path / "single" / "craters")
+    files = write_vectors(iter(batches), tmp_path / "batches" / "craters")
+    single, batched = (read_back(tmp_path / name / "craters", suffix) for name in ("single", "batches"))
+    assert batched.equals(single)
+    assert batched.dtypes.tolist() == single.dtypes.tolist()
+    assert [file.rows for file in files] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("formats", [["gpkg"], ["shp", "parquet"], []])
+def test_only_the_formats_that_are_asked_for(frame, tmp_path, formats):
+    files = write_vectors(frame, tmp_path / "craters", formats=formats)
+    assert [file.path.suffix[1:] for file in files] == formats
+    suffixes = {path.suffix[1:] for path in tmp_path.iterdir()} - {"shx", "dbf", "prj", "cpg", "csv"}
+    assert suffixes == set(formats)
+    sizes = {path.suffix[1:]: path.stat().st_size for path in tmp_path.iterdir() if path.suffix != ".csv"}
+    assert sum(file.bytes for file in files) == sum(sizes.values())
+
+
+def test_a_fault_on_the_way_leaves_what_was_there(frame, tmp_path):
+    write_vectors(frame, tmp_path / "craters")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def batches():
+        yield frame[:1]
+        raise OSError("a fault on the way")
+
+    with pytest.raises(OSError, match="a fault on the way"):
+        write_vectors(batches(), tmp_path / "craters")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_shapefile_too_large_for_programs_is_refused(frame, tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_writers, "SHAPEFILE_BYTES", 5000)
+    with pytest.raises(OrbitileError, match=r"craters\.shp: .* 2 GB .*vectors\.rows_per_file"):
+        write_vectors([frame[:2], frame[2:]], tmp_path / "craters")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_a_driver_lost_are_noticed(frame, tmp_path, monkeypatch):
+    write = vector_writers.pyogrio.write_dataframe
+    monkeypatch.setattr(vector_writers.pyogrio, "write_dataframe", lambda frame, *a, **k: write(frame[1:], *a, **k))
+    with pytest.raises(RuntimeError, match="GDAL wrote 2 of 3 rows"):
+        write_vectors(frame, tmp_path / "craters", formats=["gpkg"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_geoparquet_says_what_geopandas_would(frame, tmp_path):
+    """But for the bounds, which the first batch does not know."""
+    write_vectors(frame, tmp_path / "craters")
+    frame.to_parquet(tmp_path / "plain.parquet", index=False)
+    batched, plain = (pq.read_schema(tmp_path / f"{name}.parquet") for name in ("craters", "plain"))
+    assert batched.equals(plain)
+    geo, expected = (json.loads(schema.metadata[b"geo"]) for schema in (batched, plain))
+    column, expected_column = (metadata["columns"].pop("geometry") for metadata in (geo, expected))
+    assert geo == expected
+    assert column == {key: value for key, value in expected_column.items() if key != "bbox"}

@@ -1,4 +1,7 @@
-"""Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file."""
+"""Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file.
+
+`export` takes the folder of a catalogue and the path of a file.
+"""
 
 import argparse
 import sys
@@ -15,6 +18,18 @@ def check_settings_file(path: Path) -> Settings:
     return check_settings(read_settings_file(path), [path])
 
 
+def export(arguments: argparse.Namespace) -> None:
+    """Write what the arguments select of a catalogue to a file, and print how much it is."""
+    from orbitile.catalogue import open as open_catalogue
+    from orbitile.jobs.export import export_craters  # brings GeoPandas, which the other commands need not wait for
+
+    selection = open_catalogue(arguments.path).select(
+        arguments.box, arguments.diameter_km, arguments.score, arguments.scenes
+    )
+    rows = export_craters(selection, arguments.out, arguments.shape)
+    print(f"{arguments.out}: {rows} craters")
+
+
 COMMANDS = {
     "status": ("how far the run is", show_status),
     "failures": ("what failed, and how to run it again", show_failures),
@@ -24,16 +39,36 @@ COMMANDS = {
 }
 
 
-def main() -> int:
-    """Run the command of the command line; 0, or 1 after an error that is printed in one line."""
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("export", help="write part of a catalogue to a file")
+    parser.add_argument("path", type=Path, help="results/<run>/catalogue")
+    parser.add_argument("out", type=Path, help="the file to write: .gpkg, .shp, .parquet, .fgb or .csv")
+    parser.add_argument("--box", nargs=4, type=float, metavar=("WEST", "SOUTH", "EAST", "NORTH"),
+                        help="degrees; from 170 to -170 over 180")  # fmt: skip
+    parser.add_argument("--diameter-km", nargs=2, type=float, metavar=("MIN", "MAX"), help="MAX may be inf")
+    parser.add_argument("--score", nargs=2, type=float, metavar=("MIN", "MAX"))
+    parser.add_argument("--scenes", nargs="+", metavar="SCENE")
+    parser.add_argument("--shape", choices=["point", "ellipse", "circle", "box"], default="point")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="orbitile", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
     for name, (description, _) in COMMANDS.items():
         argument = "settings file" if name == "check" else "results/<run>"
         commands.add_parser(name, help=description).add_argument("path", type=Path, help=argument)
-    arguments = parser.parse_args()
+    _add_export(commands)
+    return parser
+
+
+def main() -> int:
+    """Run the command of the command line; 0, or 1 after an error that is printed in one line."""
+    arguments = _parser().parse_args()
     try:
-        COMMANDS[arguments.command][1](arguments.path)
+        if arguments.command == "export":
+            export(arguments)
+        else:
+            COMMANDS[arguments.command][1](arguments.path)
     except (OrbitileError, OSError) as error:
         print(reason_of(error), file=sys.stderr)
         return 1

@@ -38,16 +38,15 @@ _RULES = (
     Rule("tile", None, BOTH_CHAINS, "tiles", "work/tile", code_version=2),
     Rule("infer", None, BOTH_CHAINS, "predictions", "work/infer", code_version=3),
     Rule("untile", None, (DETECTION,), "detections"),
-    Rule("suppress", None, (DETECTION,), "suppressed"),
-    Rule("vectorise", "vectors/{}.parquet", (DETECTION,), "vectors", code_version=2),
+    Rule("suppress", None, (DETECTION,), "suppressed", code_version=2),
     Rule("stitch", None, (SEGMENTATION,), "stitched", "probability", code_version=2),
     Rule("outline", None, (SEGMENTATION,), "outlines", "work/outline", code_version=3),
-    Rule("catalogue", "catalogue/craters.parquet", code_version=2),
-    Rule("overview", "catalogue/craters.png"),
+    Rule("catalogue", "catalogue/craters.json", code_version=3),
+    Rule("overview", "catalogue/craters.png", code_version=2),
     Rule("evaluate", "evaluation/metrics.json", code_version=2),
     Rule("annotate", "annotated/{}.png", code_version=2),
-    Rule("assemble_map", "map/polygons.parquet", code_version=2),
-    Rule("overview_map", "map/map.png"),
+    Rule("assemble_map", "map/polygons.json", code_version=3),
+    Rule("overview_map", "map/map.png", code_version=2),
     Rule("evaluate_map", "evaluation/metrics.json", code_version=2),
     Rule("annotate_map", "annotated/{}.png"),
     Rule("detector_tiles", "training/tiles.parquet", code_version=2),
@@ -74,17 +73,16 @@ OPTIONAL_RULES = tuple(rule for rule in TABLE_FOLDERS if not RULES[rule].chains)
 
 
 class ChainResult(NamedTuple):
-    """The rule at the end of a chain, its table of the whole run, the table's manifest (JSON), and a noun for it."""
+    """The rule at the end of a chain, the manifest of what it makes of the whole run (JSON), and a noun for that."""
 
     rule: str
-    table: str
     manifest: str
     noun: str
 
 
 CHAIN_RESULTS = {
-    DETECTION: ChainResult("catalogue", "catalogue/craters.parquet", "catalogue/craters.json", "catalogue"),
-    SEGMENTATION: ChainResult("assemble_map", "map/polygons.parquet", "map/polygons.json", "map"),
+    DETECTION: ChainResult("catalogue", "catalogue/craters.json", "catalogue"),
+    SEGMENTATION: ChainResult("assemble_map", "map/polygons.json", "map"),
 }
 """The result of a run of each chain."""
 GROUP_RESULTS = {DETECTION: "suppressed/{}.parquet", SEGMENTATION: "outlines/{}.parquet"}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +30,7 @@ T = TypeVar("T")
 Fault = Mapping[str, Any]
 Margin = Literal["auto", "never", "always"]
 Shape = Literal["box", "circle"]
+VectorFormat = Literal["gpkg", "shp", "parquet"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 SELF_CHECKED = ("body", "bands")
@@ -279,12 +280,29 @@ class LabelSettings(Section):
 
 
 class VectorSettings(Section):
-    """How the detections of the catalogue become shapes."""
+    """How the detections of the catalogue become shapes, and in which files."""
 
     shape: Literal["ellipse", "circle", "box"] = Field(
         default="ellipse", description="ellipse, circle or box on the ground."
     )
     vertices: int = Field(default=128, ge=100, le=1000, description="Vertices of a circle or an ellipse.")
+    formats: tuple[VectorFormat, ...] = Field(
+        default=("gpkg", "shp", "parquet"),
+        max_length=3,
+        description="Which files stand beside the dataset: GeoPackage, Shapefile, GeoParquet; [] for none.",
+    )
+    rows_per_file: int = Field(
+        default=500_000,
+        ge=100,
+        le=100_000_000,
+        description="Rows of a file. A catalogue with more of them is written as points, in parts.",
+    )
+
+    @field_validator("formats")
+    @classmethod
+    def _each_once_in_order(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        """Jobs do not run again for another order."""
+        return tuple(suffix for suffix in get_args(VectorFormat) if suffix in formats)
 
 
 class CraterColumnSettings(Section):

@@ -1,6 +1,5 @@
 """Which detected crater is which true one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,8 @@ import pandas as pd
 
 from orbitile.detections.nms.boxes import GroundBoxes
 from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
+from orbitile.space.caps import Caps
+from orbitile.space.ground import unit_vectors
 from orbitile.tables.craters import Craters
 
 
@@ -26,16 +27,6 @@ class CraterMatches:
 
     detected: pd.DataFrame
     truth: pd.DataFrame
-
-    @classmethod
-    def joined(cls, parts: Sequence["CraterMatches"]) -> "CraterMatches":
-        """Those of several sets of scenes, of which there must be at least one."""
-        tables = zip(*((part.detected, part.truth) for part in parts), strict=True)
-        return cls(*(pd.concat(part, ignore_index=True) for part in tables))
-
-    def between(self, column: str, low: float, high: float) -> "CraterMatches":
-        """The craters whose value in a column lies in low..high (high excluded)."""
-        return CraterMatches(*(t[(t[column] >= low) & (t[column] < high)] for t in (self.detected, self.truth)))
 
 
 def match_craters(
@@ -58,6 +49,43 @@ def match_craters(
     return CraterMatches(_table(detected, detected_hit)[counts], _table(truth, truth_hit)[is_large])
 
 
+class CraterMatcher:
+    """Matches detected craters that come in batches with true ones, one to one, the largest IoU first.
+
+    Only pairs that overlap are kept. The matches are those of all batches together, whatever their order: ties go to
+    the detected crater that comes first by latitude, longitude and diameter (two that are the same in all three are
+    the same to every figure), then to the first true one.
+    """
+
+    def __init__(self, truth: Craters, criteria: MatchCriteria) -> None:
+        self.truth = truth
+        self._criterion, self._radius_m = OverlapCriterion(criteria.iou_threshold), criteria.radius_m
+        self._points = unit_vectors(truth.lon, truth.lat)
+        self._reach = self._criterion.reach(truth.diameter_m / criteria.radius_m)
+        self._pairs = [_pairs(truth.select(np.zeros(0, int)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
+        self._fed = 0
+
+    def feed(self, detected: Craters, candidates: np.ndarray) -> None:
+        """Take a batch of detected craters, and the indices (n) of the true ones that they may match."""
+        if not len(detected):
+            return
+        cap = Caps.around(unit_vectors(detected.lon, detected.lat))
+        near = candidates[cap.gaps_to(self._points[candidates]) <= self._reach[candidates]]
+        if len(near):
+            boxes, true_boxes = (_boxes(craters, self._radius_m) for craters in (detected, self.truth.select(near)))
+            i, j, iou = find_overlaps_between(boxes, true_boxes, self._criterion)
+            self._pairs.append(_pairs(detected.select(i), self._fed + i, near[j], iou))
+        self._fed += len(detected)
+
+    def matches(self) -> tuple[Craters, np.ndarray]:
+        """Detected craters (n) with a match, and the indices (n) of the true ones that they match."""
+        pairs = pd.concat(self._pairs, ignore_index=True).sort_values(["lat", "lon", "diameter_m", "number"])
+        rank = pd.factorize(pairs["number"])[0]
+        chosen, truth = pair_greedily(rank, pairs["truth"].to_numpy(), pairs["iou"].to_numpy())
+        columns = pairs.iloc[np.unique(rank, return_index=True)[1][chosen]]
+        return Craters(*(columns[name].to_numpy() for name in ("lon", "lat", "diameter_m"))), truth
+
+
 def pair_greedily(i: np.ndarray, j: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Greedy pairing of i (n) with j (n) by descending value (n), each used once; ties go to the lower indices."""
     used_i, used_j, chosen = set(), set(), []
@@ -72,6 +100,12 @@ def pair_greedily(i: np.ndarray, j: np.ndarray, value: np.ndarray) -> tuple[np.n
 def _boxes(craters: Craters, radius_m: float) -> GroundBoxes:
     side = craters.diameter_m / radius_m
     return GroundBoxes(craters.lon, craters.lat, side, side)
+
+
+def _pairs(detected: Craters, number: np.ndarray, truth: np.ndarray, iou: np.ndarray) -> pd.DataFrame:
+    """Pairs (n) of detected craters, which have numbers, and true ones, by their indices."""
+    columns = dict(lon=detected.lon, lat=detected.lat, diameter_m=detected.diameter_m)
+    return pd.DataFrame(columns | dict(number=number, truth=truth, iou=iou))
 
 
 def _table(craters: Craters, hit: np.ndarray) -> pd.DataFrame:

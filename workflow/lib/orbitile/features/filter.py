@@ -72,9 +72,12 @@ class FilterArea:
         return _covered_shares(layer, self.shapes_on_lattice(layer, radius_m, reach_px))
 
     def shapes_on_lattice(self, layer: FeatureLayer, radius_m: float, reach_px: float = 0) -> np.ndarray:
-        """The area's shapes (m) in columns and rows of a layer's lattice, buffered by `reach_px` pixels."""
+        """The area's shapes (m) near a layer's polygons, in columns and rows of its lattice, `reach_px` pixels wider.
+
+        Which of them are near depends on the polygons at hand; what each of them becomes only on the layer's grid.
+        """
         circles = bounding_circles(self.geometry, Ground(self.crs_wkt, radius_m))
-        is_near = may_reach(*circles, layer.grid, radius_m, reach_px)
+        is_near = may_reach(*circles, layer.extent, radius_m, reach_px)
         shapes, _ = shapes_on_grid(self.geometry[is_near], self.crs_wkt, layer.grid, radius_m)
         if reach_px:
             shapes = shapely.buffer(shapes, reach_px)
@@ -111,7 +114,8 @@ def _covered_shares(layer: FeatureLayer, shapes: np.ndarray) -> np.ndarray:
     """Share (n) of each polygon of a layer that shapes of its lattice cover together."""
     tree, shares = shapely.STRtree(shapes), np.zeros(len(layer.polygons))
     for polygon, indices in _group_by_first(*tree.query(layer.polygons, predicate="intersects")):
-        covered = shapely.intersection(layer.polygons[polygon], shapely.union_all(shapes[indices]))
+        covering = shapely.union_all(shapes[np.sort(indices)])  # in one order, whatever shapes the tree holds
+        covered = shapely.intersection(layer.polygons[polygon], covering)
         shares[polygon] = covered.area / layer.polygons[polygon].area
     return shares
 

@@ -8,12 +8,13 @@ import shapely
 from orbitile.features.join import FeatureLayer
 from orbitile.features.shapes.ground import Lattice, areas_m2, azimuths_deg, lengths_m, widths_m
 from orbitile.features.shapes.on_body import lines_on_body, polygons_on_body
+from orbitile.features.shapes.polygons import topmost_corners
 from orbitile.space.bodies import Body
-from orbitile.tables.features import LINES, POLYGONS
+from orbitile.tables.features import LINES, POLYGONS, TIES
 
 
 def measure_features(layer: FeatureLayer, body: Body) -> tuple[geopandas.GeoDataFrame, geopandas.GeoDataFrame]:
-    """A layer's polygons and lines with their measures (columns: see orbitile.tables.features).
+    """A layer's polygons and lines with their measures (columns: see orbitile.tables.features), and with their TIES.
 
     `feature` counts from 0 within the layer.
     """
@@ -35,7 +36,9 @@ def _lines(layer: FeatureLayer, lattice: Lattice, body: Body) -> geopandas.GeoDa
         )
         | dict(width_m=width, width_max_m=largest, azimuth_deg=azimuths_deg(on_ground), lon=lon, lat=lat)
     )
-    return geopandas.GeoDataFrame(table[LINES], geometry=lines_on_body(on_ground), crs=body.crs)
+    begins = shapely.get_coordinates(shapely.get_point(layer.lines, 0))
+    table[TIES] = begins[:, ::-1]
+    return geopandas.GeoDataFrame(table[[*LINES, *TIES]], geometry=lines_on_body(on_ground), crs=body.crs)
 
 
 def _polygons(layer: FeatureLayer, lattice: Lattice, lines: pd.DataFrame, body: Body) -> geopandas.GeoDataFrame:
@@ -53,7 +56,8 @@ def _polygons(layer: FeatureLayer, lattice: Lattice, lines: pd.DataFrame, body: 
         | dict(probability=summed / pixels / 255, lon=lon, lat=lat)
         | line_measures
     )
-    return geopandas.GeoDataFrame(table[POLYGONS], geometry=polygons_on_body(on_ground), crs=body.crs)
+    table[TIES] = topmost_corners(layer.polygons)
+    return geopandas.GeoDataFrame(table[[*POLYGONS, *TIES]], geometry=polygons_on_body(on_ground), crs=body.crs)
 
 
 def _line_measures(lines: pd.DataFrame, count: int) -> dict[str, np.ndarray]:

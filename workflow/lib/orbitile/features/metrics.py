@@ -1,7 +1,8 @@
 """Measures of maps and of networks against the truth: of pixels, and of lines with a tolerance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -126,23 +127,49 @@ class LinePoints:
         """The points that a boolean or index array chooses."""
         return type(self)(self.points[chosen], self.length_m[chosen])
 
-    def share_near(self, reference: Self, tolerance_m: float, radius_m: float) -> float:
-        """Share of the length, 0..1, that lies within a tolerance of other lines; 0 where either have no length."""
+    @cached_property
+    def tree(self) -> cKDTree:
+        """The points as a tree, by which near ones are found."""
+        return cKDTree(self.points)
+
+    def are_near(self, reference: Self, tolerance_m: float, radius_m: float) -> np.ndarray:
+        """Which points (n, bool) lie within a tolerance of other lines."""
         if not len(self.points) or not len(reference.points):
-            return 0.0
-        chord = 2 * np.sin(tolerance_m / radius_m / 2)
-        distance, _ = cKDTree(reference.points).query(self.points, distance_upper_bound=chord * (1 + 1e-12))
-        return float(self.length_m[np.isfinite(distance)].sum() / self.length_m.sum())
+            return np.zeros(len(self.points), bool)
+        distance, _ = reference.tree.query(self.points, distance_upper_bound=_chord(tolerance_m, radius_m))
+        return np.isfinite(distance)
+
+    def indices_around(self, points: np.ndarray, tolerance_m: float, radius_m: float) -> np.ndarray:
+        """Indices of those points that may lie within a tolerance of others (m, 3; at least one), and of some more."""
+        middle = points.mean(axis=0)
+        reach = np.linalg.norm(points - middle, axis=1).max() + _chord(tolerance_m, radius_m)
+        return np.array(self.tree.query_ball_point(middle, reach), int)
 
 
-def line_metrics(predicted: LinePoints, true: LinePoints, tolerance_m: float, radius_m: float) -> dict[str, float]:
+def _chord(tolerance_m: float, radius_m: float) -> float:
+    """The largest distance of unit vectors within a tolerance on the ground."""
+    return 2 * np.sin(tolerance_m / radius_m / 2) * (1 + 1e-12)
+
+
+def line_metrics(
+    predicted: Iterable[LinePoints], true: LinePoints, tolerance_m: float, radius_m: float
+) -> dict[str, float]:
     """Precision, recall and F1 of lines by their length, within a tolerance, and both lengths in kilometres.
 
     Precision is the share of the predicted length that lies near true lines, recall the share of the true length that
-    lies near predicted ones.
+    lies near predicted ones; 0 where either have no length. The predicted lines come in parts, of which only one is in
+    memory at a time.
     """
-    precision = predicted.share_near(true, tolerance_m, radius_m)
-    recall = true.share_near(predicted, tolerance_m, radius_m)
-    return harmonic_metrics(precision, recall) | dict(
-        found_km=predicted.length_m.sum() / 1000, true_km=true.length_m.sum() / 1000, tolerance_m=tolerance_m
+    total_m, near_m, true_is_near = 0.0, 0.0, np.zeros(len(true.points), bool)
+    for part in predicted:
+        total_m += part.length_m.sum()
+        near_m += part.length_m[part.are_near(true, tolerance_m, radius_m)].sum()
+        if len(part.points) and len(true.points):
+            around = true.indices_around(part.points, tolerance_m, radius_m)
+            true_is_near[around] |= true.select(around).are_near(part, tolerance_m, radius_m)
+    true_m = true.length_m.sum()
+    precision = near_m / total_m if total_m else 0.0
+    recall = true.length_m[true_is_near].sum() / true_m if true_m else 0.0
+    return harmonic_metrics(float(precision), float(recall)) | dict(
+        found_km=total_m / 1000, true_km=true_m / 1000, tolerance_m=tolerance_m
     )

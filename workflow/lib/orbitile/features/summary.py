@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import cast
 
-import geopandas
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -20,14 +19,14 @@ SECTOR_DEG = 10
 def summarise(polygons: pd.DataFrame, lines: pd.DataFrame, dropped: pd.DataFrame) -> pd.DataFrame:
     """Counts, areas (m2) and lengths (m) for each class and scale, and how many polygons were dropped, by reason.
 
-    `dropped` has a row for each dropped polygon, with class, scale_m and reason.
+    `dropped` has class, scale_m and reason of dropped polygons, and their `count`, in any number of rows.
     """
     keys = ["class", "scale_m"]
     areas = polygons.groupby(keys)["area_m2"].agg(["size", "sum", "mean", "std"])
     areas.columns = ["polygons", "area_m2", "mean_area_m2", "std_area_m2"]
     lengths = lines.groupby(keys)["length_m"].agg(["size", "sum", "mean"])
     lengths.columns = ["lines", "length_m", "mean_length_m"]
-    counts = dropped.groupby([*keys, "reason"]).size().unstack().reindex(columns=list(REASONS))
+    counts = dropped.groupby([*keys, "reason"])["count"].sum().unstack().reindex(columns=list(REASONS))
     figures = pd.concat([areas, lengths, counts.add_prefix("dropped: ")], axis=1)
     count_columns = ["polygons", "lines", *(f"dropped: {reason}" for reason in REASONS)]
     figures[count_columns] = figures[count_columns].fillna(0).astype(int)
@@ -45,18 +44,19 @@ def sectors_m(lines: np.ndarray, radius_m: float) -> np.ndarray:
     return np.bincount((azimuth[has_azimuth] // SECTOR_DEG).astype(int), length[has_azimuth], 180 // SECTOR_DEG)
 
 
-def draw_rose(lines: geopandas.GeoDataFrame, radius_m: float, path: str | Path) -> None:
-    """Draw a rose diagram of lengths by direction; every direction appears on both sides."""
-    length_km = np.tile(sectors_m(lines.geometry.to_numpy(), radius_m), 2) / 1000
+def draw_rose(sectors: np.ndarray, lines: int, path: str | Path) -> None:
+    """Draw a rose diagram of lengths by direction (18, see `sectors_m`); every direction appears on both sides.
+
+    `lines` is the number of lines.
+    """
+    length_km = np.tile(sectors, 2) / 1000
     middle = np.radians(np.arange(0, 360, SECTOR_DEG) + SECTOR_DEG / 2)
     figure = plt.figure(figsize=(6, 6.4), layout="constrained")
     axes = cast(PolarAxes, figure.add_subplot(projection="polar"))
     axes.bar(middle, length_km, width=np.radians(SECTOR_DEG), color="#cc6677", edgecolor="#661122", linewidth=0.6)
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
-    axes.set_title(
-        f"Directions of {len(lines):,} lines, km in each {SECTOR_DEG} degrees ({length_km.sum() / 2:,.0f} km)"
-    )
+    axes.set_title(f"Directions of {lines:,} lines, km in each {SECTOR_DEG} degrees ({length_km.sum() / 2:,.0f} km)")
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)

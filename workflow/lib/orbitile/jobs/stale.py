@@ -66,8 +66,10 @@ def _unfinished_scenes(results: Path, plan: Plan, stage: str) -> set[str]:
 
 
 def _temporary_files(results: Path) -> Iterator[Path]:
-    """Temporary files of jobs that were killed."""
-    return (path for path in results.rglob(".*") if path.is_file())
+    """Temporary files of jobs that were killed, and those in temporary folders."""
+    hidden = list(results.rglob(".*"))
+    in_folders = (path for folder in hidden if folder.is_dir() for path in folder.rglob("*"))
+    return (path for path in (*hidden, *in_folders) if path.is_file())
 
 
 def _files_of_former_groups(results: Path, plan: Plan) -> list[Path]:

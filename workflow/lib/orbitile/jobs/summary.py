@@ -5,9 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbitile.base.errors import first_line
+from orbitile.base.manifests import read_manifest
 from orbitile.base.messages import shorten_names
 from orbitile.jobs.scene_warnings import SceneWarning, read_warnings
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
@@ -33,7 +36,7 @@ class RunSummary:
     """What a run came to so far.
 
     `searched` are the scenes whose groups are done, `objects` counts what was found by scene; `rows` are those of the
-    catalogue or map, or of all groups where there is none yet.
+    catalogue or map, by its manifest, or of all groups where there is none yet.
     """
 
     plan: Plan
@@ -63,17 +66,13 @@ class RunSummary:
 def read_summary(results: Path) -> RunSummary:
     """What a run came to so far, from its tables."""
     plan = read_plan(results / "plan.parquet")
-    table = results / CHAIN_RESULTS[plan.chain].table
-    warnings = read_warnings(results, plan)
-    if plan.chain == DETECTION and table.is_file():
-        objects = Counter(_scenes([table]))
-        return RunSummary(plan, frozenset(plan.names), objects, objects.total(), warnings)
+    manifest = results / CHAIN_RESULTS[plan.chain].manifest
     paths = {group: results / GROUP_RESULTS[plan.chain].format(group) for group in plan.groups}
     done = {group: path for group, path in paths.items() if path.is_file()}
     searched = frozenset(scene for scene, group in plan.group_of_scene.items() if group in done)
-    objects = Counter(_scenes(done.values()))
-    rows = pq.read_metadata(table).num_rows if table.is_file() else objects.total()
-    return RunSummary(plan, searched, objects, rows, warnings)
+    objects = count_by_scene(done.values())
+    rows = read_manifest(manifest)["rows"] if manifest.is_file() else objects.total()
+    return RunSummary(plan, searched, objects, rows, read_warnings(results, plan))
 
 
 def summary_lines(summary: RunSummary, results: Path) -> list[str]:
@@ -114,8 +113,16 @@ def _warning_lines(summary: RunSummary, results: Path) -> list[str]:
     ]
 
 
-def _scenes(tables: Iterable[Path]) -> Iterable[str]:
-    """The scene of each row of tables."""
+def count_by_scene(tables: Iterable[Path]) -> Counter[str]:
+    """The number of rows of each scene in tables; only one row group's column of scenes is in memory at a time."""
+    counts: Counter[str] = Counter()
     for path in tables:
-        with pq.ParquetFile(path) as file:
-            yield from file.read(columns=["scene"], use_threads=False)["scene"].to_pylist()
+        with pq.ParquetFile(path, read_dictionary=["scene"]) as file:
+            for batch in file.iter_batches(columns=["scene"], use_threads=False):
+                counts += _count_codes(batch["scene"])
+    return counts
+
+
+def _count_codes(scenes: pa.DictionaryArray) -> Counter[str]:
+    numbers = np.bincount(scenes.indices.to_numpy(), minlength=len(scenes.dictionary))
+    return Counter(dict(zip(scenes.dictionary.to_pylist(), numbers.tolist(), strict=True)))

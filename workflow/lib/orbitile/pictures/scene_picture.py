@@ -1,19 +1,23 @@
 """Pictures to draw on: one of all scenes of a run, and one of a single scene in its own pixels."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from rasterio import DatasetReader
 from rasterio.enums import MaskFlags, Resampling
+from rasterio.transform import array_bounds
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import calculate_default_transform
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
@@ -33,13 +37,18 @@ COLOUR_BANDS = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class Frame:
-    """The picture's frame on the first scene's map: bounds in map units."""
+    """The picture's frame on a map: bounds in map units."""
 
     crs_wkt: str
     west: float
     south: float
     east: float
     north: float
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Map coordinates (x, y) of the middle."""
+        return (self.west + self.east) / 2, (self.south + self.north) / 2
 
     @property
     def px_per_unit(self) -> float:
@@ -54,7 +63,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class RunPicture:
-    """All scenes at their coarsest scale on the first one's map, to be drawn on."""
+    """All scenes at their coarsest scale on the map that most of them have, to be drawn on."""
 
     frame: Frame
     figure: Figure
@@ -63,22 +72,16 @@ class RunPicture:
 
     @classmethod
     def of(cls, rasters: list[str]) -> "RunPicture":
-        """Draw the scenes of groups' tables of rasters."""
+        """Draw the scenes of groups' tables of rasters, one after another: only one is in memory at a time."""
         scenes = coarsest([row for path in rasters for row in read_rasters(path)])
-        with ExitStack() as stack:
-            views = [stack.enter_context(_view(scene, scenes[0].crs_wkt)) for scene in scenes]
-            frame = _frame(views, scenes[0].crs_wkt)
-            figure, axes = _canvas(*frame.size_px)
-            for scene, view in zip(scenes, views, strict=True):
-                bounds = view.bounds
-                extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
-                axes.imshow(_warped_image(scene, view, frame), extent=extent, cmap="gray", vmin=0, vmax=255)
+        frame = _frame(scenes)
+        figure, axes = _canvas(*frame.size_px)
+        axes.set(xlim=(frame.west, frame.east), ylim=(frame.south, frame.north), autoscale_on=False)
+        figure.figimage(_paint(scenes, frame, figure, axes), zorder=-1)
         return cls(frame, figure, axes, len(scenes))
 
     def save(self, heading: str, out: str | Path) -> None:
         """Write it, with a line above, as a PNG."""
-        frame = self.frame
-        self.axes.set(xlim=(frame.west, frame.east), ylim=(frame.south, frame.north))
         self.figure.text(0.01, 0.99, heading, va="top", fontsize=14)
         _save(self.figure, out)
 
@@ -154,9 +157,33 @@ def _view(scene: RasterRow, crs_wkt: str) -> Iterator[WarpedVRT]:
             yield view
 
 
-def _frame(views: list[WarpedVRT], crs_wkt: str) -> Frame:
-    bounds = np.array([view.bounds for view in views])
+def _frame(scenes: Sequence[RasterRow]) -> Frame:
+    """The frame around scenes on the map that most of them have, the first of several."""
+    crs_wkt = Counter(scene.crs_wkt for scene in scenes).most_common(1)[0][0]
+    bounds = np.array([_warped_bounds(scene, crs_wkt) for scene in scenes])
     return Frame(crs_wkt, *bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0))
+
+
+def _warped_bounds(scene: RasterRow, crs_wkt: str) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of a scene warped to a map, as GDAL would warp it."""
+    bounds = array_bounds(scene.height, scene.width, scene.grid.transform)
+    transform, width, height = calculate_default_transform(scene.crs_wkt, crs_wkt, scene.width, scene.height, *bounds)
+    return array_bounds(height, width, transform)
+
+
+def _paint(scenes: Sequence[RasterRow], frame: Frame, figure: Figure, axes: Axes) -> np.ndarray:
+    """The pixels (rows, columns, 4: red, green, blue, opacity) of a figure with all scenes in its axes."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.patch.draw(renderer)
+    axes.apply_aspect()
+    for scene in scenes:
+        with _view(scene, frame.crs_wkt) as view:
+            bounds = view.bounds
+            extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
+            image = axes.imshow(_warped_image(scene, view, frame), extent=extent, cmap="gray", vmin=0, vmax=255)
+        image.draw(renderer)
+        image.remove()
+    return np.array(renderer.buffer_rgba())
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

@@ -47,7 +47,7 @@ def execution_graph(results: Path, plan: Plan, jobs: pd.DataFrame) -> ExecutionG
         for group in plan.groups
         for rule in stages
     }
-    states[result.rule, WHOLE_RUN] = _state_without_record(results / result.table)
+    states[result.rule, WHOLE_RUN] = _state_without_record(results / result.manifest)
     for job in jobs.groupby(["rule", "group"], sort=False).tail(1).to_dict("records"):
         if job["rule"] in (*stages, result.rule):
             is_incomplete = job["state"] == DONE and job["pieces_failed"]

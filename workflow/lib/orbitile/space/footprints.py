@@ -71,9 +71,15 @@ def _centre(points: np.ndarray) -> np.ndarray:
 
 def least_distance(points: np.ndarray, outlines: Sequence[FootprintOutline]) -> np.ndarray:
     """A lower bound of the distances (n, radians) of unit vectors (n, 3) to the nearest of the footprints."""
-    borders = [unit_vectors(lon, lat) for lon, lat in outlines]
-    centres = np.array([_centre(border) for border in borders])
-    cap = max(_caps(borders, centres) + [_sagitta(border) for border in borders])
+    lengths = np.array([len(lon) for lon, _ in outlines])
+    begin = np.cumsum(lengths) - lengths
+    borders = unit_vectors(*map(np.concatenate, zip(*outlines, strict=True)))
+    centres = _normalised_rows(np.add.reduceat(borders, begin))
+    before = np.arange(len(borders)) - 1
+    before[begin] = begin + lengths - 1  # an outline closes
+    caps = np.maximum.reduceat(angles_between(borders, np.repeat(centres, lengths, axis=0)), begin)
+    sagittas = np.maximum.reduceat(angles_between(borders, borders[before]), begin) ** 2
+    cap = (caps + sagittas).max()
     chord, _ = cKDTree(centres).query(points)
     return angles_of_chords(chord) - (cap if cap <= LARGE_CAP else np.pi)
 
@@ -123,6 +129,10 @@ def angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def angles_of_chords(chord: np.ndarray) -> np.ndarray:
     """Angles (radians) between unit vectors by the lengths of the chords between them."""
     return 2 * np.arcsin(np.clip(chord / 2, 0, 1))
+
+
+def _normalised_rows(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-15)
 
 
 def _normalised(vector: np.ndarray) -> np.ndarray:

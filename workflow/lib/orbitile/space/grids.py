@@ -166,11 +166,15 @@ class Grid:
 def grid_around_grids(grids: Sequence[Grid]) -> Grid:
     """The smallest grid around grids of one lattice, of which there must be at least one."""
     window = bounding_window(Window(*grid.index, grid.width, grid.height) for grid in grids)
-    first = grids[0]
-    (col, row), t = first.index, first.transform
-    left, top = first.to_map(window.col - col, window.row - row)
+    return grid_of_window(grids[0], window)
+
+
+def grid_of_window(grid: Grid, window: Window) -> Grid:
+    """The grid of a window of the lattice that a grid lies on."""
+    (col, row), t = grid.index, grid.transform
+    left, top = grid.to_map(window.col - col, window.row - row)
     transform = Affine(t.a, t.b, left, t.d, t.e, top)
-    return replace(first, transform=transform, width=window.width, height=window.height)
+    return replace(grid, transform=transform, width=window.width, height=window.height)
 
 
 @lru_cache(maxsize=256)

@@ -243,7 +243,10 @@ def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 
 def lonlat_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Longitudes (east, -180..180) and planetocentric latitudes in degrees of points (..., 3), however far out."""
-    x, y, z = np.moveaxis(points, -1, 0)
+    return _lonlat(*np.moveaxis(points, -1, 0))
+
+
+def _lonlat(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
@@ -269,12 +272,14 @@ def destination(
     Computed with vectors, which are regular at the poles. The longitudes are within 180 degrees of `lon`.
     """
     lon = np.asarray(lon)
-    start, east, north = _compass(lon, np.asarray(lat))
-    vector = np.asarray(east_m)[..., None] * east + np.asarray(north_m)[..., None] * north
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    # x, y and z each in an array by itself: twice as fast as along a last axis of three, bit for bit the same.
+    start, east, north = (np.moveaxis(vectors, -1, 0) for vectors in _compass(lon, np.asarray(lat)))
+    x, y, z = (np.asarray(east_m) * e + np.asarray(north_m) * n for e, n in zip(east, north, strict=True))
+    length = np.sqrt(x * x + y * y + z * z)
     angle = length / radius_m
-    end = start * np.cos(angle) + vector / np.maximum(length, TINY) * np.sin(angle)
-    new_lon, new_lat = lonlat_of_points(end)
+    along_start, along_vector, length = np.cos(angle), np.sin(angle), np.maximum(length, TINY)
+    ends = [s * along_start + v / length * along_vector for s, v in zip(start, (x, y, z), strict=True)]
+    new_lon, new_lat = _lonlat(*ends)
     return lon + wrap_longitude(new_lon - lon), new_lat
 
 

@@ -1,48 +1,124 @@
 """annotate: an image of a scene with the craters of any table drawn on it."""
 
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
+from orbitile import catalogue
 from orbitile.detections.matching import MatchCriteria, match_craters
+from orbitile.detections.nms.find_overlaps import OverlapCriterion
 from orbitile.pictures.scene_picture import LARGEST_PX, ScenePicture, rows_of_scene
-from orbitile.space.ground import Ground, ground_ellipses
+from orbitile.space.caps import Caps
+from orbitile.space.ground import Ground, ground_ellipses, unit_vectors
+from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
+from orbitile.tables.coverage import scene_cap
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.rasters import RasterRow
 
 COLOURS = {"found": "#00e5ff", "right": "#39ff14", "false": "#ff3b30", "missed": "#ffd60a"}
+LINKS = 3
+"""The match of a crater depends on its rivals, on theirs, and on theirs again; what lies farther off has no say."""
+SIZES_KM = [0.0, *2.0 ** np.arange(-7, 14)]
+"""Limits of diameters: smaller craters are looked for in smaller surroundings."""
+
+
+class DrawnCraters(NamedTuple):
+    """The craters to draw, of a catalogue (its manifest) or of a table, and the true ones, if any."""
+
+    detected: str | CraterTable
+    truth: CraterTable | None = None
 
 
 def annotate_craters(
-    rasters: str,
-    scene: str,
-    tables: tuple[CraterTable, CraterTable | None],
-    criteria: MatchCriteria,
-    out: str,
-    unmapped_scenes: int = 0,
+    rasters: str, scene: str, drawn: DrawnCraters, criteria: MatchCriteria, out: str, unmapped_scenes: int = 0
 ) -> None:
     """Draw a scene's craters as a PNG; with a truth, right, false and missed ones in their colours.
 
-    `rasters` is the group's table of scenes, `tables` are those of craters and of true ones. Of a run in pixel
-    coordinates with so many `unmapped_scenes` only the scene's craters are drawn. OrbitileError where the scene failed,
-    or a table lacks a column.
+    `rasters` is the group's table of scenes. Of a run in pixel coordinates with so many `unmapped_scenes` only the
+    scene's craters are drawn. OrbitileError where the scene failed, or a table lacks a column.
     """
     rows = rows_of_scene(rasters, scene)
     raster = next((row for row in rows if max(row.width, row.height) <= LARGEST_PX), rows[-1])
-    detected, true = tables
-    craters = _craters_on(scene, detected, rows, criteria, unmapped_scenes)
-    truth = _craters_on(scene, true, rows, criteria, unmapped_scenes) if true else None
-    kinds = _kinds(craters, truth, criteria)
+    around = Neighbourhood(scene_cap(raster.grid, criteria.radius_m), LINKS if drawn.truth else 0, criteria)
+    place = CratersOnScene(rows, around, unmapped_scenes)
+    kinds = _kinds(place.read(drawn.detected), place.read(drawn.truth) if drawn.truth else None, criteria)
     picture = ScenePicture.of(raster)
     for kind, members in kinds.items():
         picture.outline(kind, _rings(members, raster, criteria.radius_m), COLOURS[kind], 1.2)
     picture.save(out, legend_columns=4)
 
 
-def _craters_on(
-    scene: str, table: CraterTable, rows: list[RasterRow], criteria: MatchCriteria, unmapped_scenes: int
-) -> Craters:
-    pixels = PixelPlaces.of(rows, criteria.radius_m)
-    return read_craters_of_run(table, pixels, unmapped_scenes).of_scene(scene)
+@dataclass(frozen=True)
+class Neighbourhood:
+    """A scene's cap and what lies around it, as far as `links` times what overlapping craters can be apart."""
+
+    cap: Caps
+    links: int
+    criteria: MatchCriteria
+
+    def select(self, craters: Craters) -> Craters:
+        """The craters of a table that lie in it."""
+        gaps = self.cap.gaps_to(unit_vectors(craters.lon, craters.lat))
+        return craters.select(gaps <= self._reach(craters.diameter_m))
+
+    def read(self, craters: catalogue.Catalogue) -> Craters:
+        """The craters of a catalogue that lie in it."""
+        parts = [
+            _read(craters.select(self._box(limit), diameter_km=(least, float(np.nextafter(limit, 0)))))
+            for least, limit in pairwise(SIZES_KM if self.links else [0.0, SIZES_KM[-1]])
+        ]
+        return self.select(_sorted(parts))
+
+    def _box(self, diameter_km: float) -> LonLatBox:
+        """A box around all of it that counts for craters up to a diameter; over 180 E its west is east of its east."""
+        radius = float(self.cap.radii[0] + self._reach(np.array(1000 * diameter_km)))
+        boxes = [EVERYWHERE] if radius > np.pi / 2 else boxes_around_circle(self.cap.centres[0], radius)
+        return boxes[0][0], boxes[0][1], boxes[-1][2], boxes[0][3]
+
+    def _reach(self, diameter_m: np.ndarray) -> np.ndarray:
+        """How far outside of the scene, in radians, craters count."""
+        reach = OverlapCriterion(self.criteria.iou_threshold).reach(diameter_m / self.criteria.radius_m)
+        return self.links * np.minimum(reach, np.pi)
+
+
+@dataclass(frozen=True)
+class CratersOnScene:
+    """A scene's rows of the table of rasters, and its neighbourhood; `unmapped_scenes` in pixel coordinates."""
+
+    rows: list[RasterRow]
+    around: Neighbourhood
+    unmapped_scenes: int
+
+    def read(self, source: str | CraterTable) -> Craters:
+        """What counts of a catalogue, by its manifest, or of a table; in pixel coordinates that of the scene alone."""
+        if isinstance(source, str):
+            return self._of_catalogue(catalogue.open(source))
+        pixels = PixelPlaces.of(self.rows, self.around.criteria.radius_m)
+        craters = read_craters_of_run(source, pixels, self.unmapped_scenes)
+        return craters.of_scene(self.rows[0].scene) if self.unmapped_scenes else self.around.select(craters)
+
+    def _of_catalogue(self, craters: catalogue.Catalogue) -> Craters:
+        if not self.unmapped_scenes:
+            return self.around.read(craters)
+        return _sorted([_read(craters.select(scenes=[self.rows[0].scene]))])
+
+
+def _read(craters: catalogue.Catalogue) -> Craters:
+    return Craters.of_catalogue(craters.table(["lon", "lat", "diameter_km"]))
+
+
+def _sorted(parts: list[Craters]) -> Craters:
+    """The craters of several parts, by latitude, longitude and diameter."""
+    lon, lat, diameter_m = (np.concatenate(columns) for columns in zip(*map(_columns, parts), strict=True))
+    order = np.lexsort([diameter_m, lon, lat])
+    return Craters(lon[order], lat[order], diameter_m[order])
+
+
+def _columns(craters: Craters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return craters.lon, craters.lat, craters.diameter_m
 
 
 def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria) -> dict[str, Craters]:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 from matplotlib.colors import LinearSegmentedColormap
 
 from orbitile.features.shapes.on_body import drawing_points
@@ -10,8 +11,9 @@ from orbitile.pictures.scene_picture import ScenePicture, rows_of_scene
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
+from orbitile.space.lonlat_boxes import boxes_around_grid
+from orbitile.tables.feature_parts import read_features
 from orbitile.tables.rasters import RasterRow, read_rasters
-from orbitile.tables.vectors import read_geoparquet
 
 GLOW = LinearSegmentedColormap.from_list("glow", [(1, 0.85, 0, 0), (1, 0.25, 0, 0.55)])
 """Probability as a layer that is clear where it is 0."""
@@ -19,12 +21,11 @@ COLOURS = dict(polygons="#00e5ff", lines="#39ff14")
 
 
 class MapDrawing(NamedTuple):
-    """A group's tables of scenes and of their probabilities, the map's polygons and its lines."""
+    """A group's tables of scenes and of their probabilities, and the map's manifest."""
 
     scaled: str
     stitched: str
-    polygons: str
-    lines: str
+    manifest: str
 
 
 def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> None:
@@ -38,15 +39,21 @@ def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> N
     for row in glow:
         picture.lay_over(_probability(row, picture.shape), GLOW)
     for kind, colour in COLOURS.items():
-        picture.outline(kind, rings_in_raster(getattr(tables, kind), raster, radius_m), colour, 0.8)
+        picture.outline(kind, rings_in_raster(tables.manifest, kind, raster, radius_m), colour, 0.8)
     picture.save(out, legend_columns=2)
 
 
-def rings_in_raster(path: str, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
-    """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it."""
-    features = read_geoparquet(path)
-    features = features[features["scale_m"] == raster.scale_m]
-    return picture_outlines(features.geometry.to_numpy(), raster.grid, radius_m)
+def rings_in_raster(manifest: str, kind: str, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
+    """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it.
+
+    `manifest` is the map's, `kind` polygons or lines. Only what lies around the raster is read.
+    """
+    around = boxes_around_grid(raster.grid, radius_m)
+    rings = []
+    for table in read_features(manifest, kind, ["scale_m", "geometry"], around):
+        shapes = shapely.from_wkb(table["geometry"].to_numpy())[table["scale_m"].to_numpy() == raster.scale_m]
+        rings += picture_outlines(shapes, raster.grid, radius_m)
+    return rings
 
 
 def picture_outlines(shapes: np.ndarray, grid: Grid, radius_m: float) -> list[np.ndarray]:

@@ -1,121 +1,218 @@
 """assemble_map: the polygons and lines of all scenes as one map."""
 
-import hashlib
 import json
 import logging
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import geopandas
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import shapely
 
-from orbitile.base.files import atomic, write_json
+from orbitile.base.files import atomic, make_folder, write_json
 from orbitile.base.provenance import provenance
+from orbitile.features.feature_store import FeatureStore, NumberedFeatures
 from orbitile.features.filter import PolygonFilters
-from orbitile.features.join import FeatureLayer, feature_layers
-from orbitile.features.measure import measure_features
-from orbitile.features.summary import draw_rose, summarise
+from orbitile.features.join import PLACES, MapFrames
+from orbitile.features.map_features import FilteredFeatures, MapFeatures
+from orbitile.features.summary import SECTOR_DEG, draw_rose, sectors_m, summarise
 from orbitile.space.bodies import Body
-from orbitile.tables.features import LINES, ORDER, POLYGONS, TYPES
+from orbitile.tables.content_hash import ContentHash, content_hash
+from orbitile.tables.datasets import describe_part, published_folder
+from orbitile.tables.feature_parts import (
+    CONTENT,
+    part_schema,
+    read_part_bounds,
+    read_part_rows,
+    with_multiple_parts,
+    write_features,
+)
+from orbitile.tables.features import KINDS
 from orbitile.tables.masks import OUTLINES
-from orbitile.tables.parquet import read_pieces
+from orbitile.tables.parquet import read_arrow, read_table
 from orbitile.tables.rasters import read_rasters
-from orbitile.tables.vectors import add_georef_methods, count_georef_methods, write_vectors
+from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
+from orbitile.tables.vector_writers import VectorLayer
+from orbitile.tables.vectors import VECTOR_FORMATS, add_georef_methods, count_georef_methods
 
 log = logging.getLogger(__name__)
 
+SHAPES = dict(polygons="Polygon", lines="LineString")
+ROWS_AT_ONCE = 50_000
+"""Rows that are in memory as shapes while files are written."""
+SCRATCH = ".features-"
+"""What the names of folders begin with that hold features while the map is made."""
+
 
 class MapInputs(NamedTuple):
-    """The groups' tables of outlines, and of the rasters that these are outlines of."""
+    """The groups' tables of outlines, each with its group's name, and of the rasters that these are outlines of."""
 
     outlines: Sequence[str]
     stitched: Sequence[str]
 
 
 class MapOutputs(NamedTuple):
-    """Paths to write: polygons and lines (several formats, by their stem), the table of figures, the rose diagram."""
+    """Paths to write: polygons and lines (several formats, by their stem), the table of figures, the rose diagram.
+
+    `formats` (gpkg, shp, parquet) are those of the files beside the datasets, with at most `rows_per_file` rows each.
+    """
 
     polygons: str
     lines: str
     summary: str
     rose: str
+    formats: Sequence[str] = VECTOR_FORMATS
+    rows_per_file: int = 500_000
 
 
-class FilteredFeatures(NamedTuple):
-    """Polygons and lines that stay, and the dropped polygons with class, scale_m and reason."""
+@dataclass
+class MapFigures:
+    """Figures of a map that are summed up while it is made."""
 
-    polygons: geopandas.GeoDataFrame
-    lines: geopandas.GeoDataFrame
-    dropped: pd.DataFrame
+    dropped: list[pd.DataFrame] = field(default_factory=list)
+    sectors: np.ndarray = field(default_factory=lambda: np.zeros(180 // SECTOR_DEG))
+
+    def add(self, features: FilteredFeatures, radius_m: float) -> None:
+        """Count the dropped polygons, and add the lines to the metres in each direction."""
+        self.dropped.append(features.dropped)
+        self.sectors += sectors_m(features.lines.geometry.to_numpy(), radius_m)
+
+    @property
+    def dropped_by_reason(self) -> dict[str, int]:
+        """How many polygons were dropped, by reason, from the most frequent one on."""
+        counts = pd.concat(self.dropped).groupby("reason")["count"].sum().sort_values(ascending=False, kind="stable")
+        return {str(reason): int(count) for reason, count in counts.items()}
 
 
 def assemble_map(inputs: MapInputs, filters: PolygonFilters, body: Body, origin: dict, outputs: MapOutputs) -> None:
     """Join the groups' outlines over all borders, measure and filter them, and write the map.
 
+    The map is a dataset: a folder for polygons and one for lines, with a part for each group. Beside them stand files
+    of their names; beyond `rows_per_file` rows these are folders with several files, polygons_files and lines_files.
+    The manifest, polygons.json, comes last. Only the features of one group are in memory at a time, with those that
+    cross borders of groups.
+
     Seams of scenes that were merged from strips, which the rasters' tables name, count as those of the filters.
     `origin` says what the map was made from; it becomes part of the metadata.
     """
     rasters = {(row.scene, row.scale_m): row for path in inputs.stitched for row in read_rasters(path)}
-    filters = filters.with_seams({row.scene: row.seams for row in rasters.values() if row.seams}, body)
-    outlines = read_pieces(inputs.outlines, OUTLINES)
-    layers = [_filtered(layer, filters, body) for layer in feature_layers(outlines, rasters, body.radius_m)]
-    polygons, lines, dropped = _numbered(layers, body)
     methods = {row.scene: dict(georef_method=row.georef_method, error_m=row.error_m) for row in rasters.values()}
-    metadata = dict(
-        rows=len(polygons), what="polygons on the map", lines=len(lines), area_m2=float(polygons["area_m2"].sum()),
-        length_m=float(lines["length_m"].sum()), dropped=dropped["reason"].value_counts().to_dict(),
-        sha256=_hash(polygons, lines), georef_methods=count_georef_methods(methods), **origin, **provenance(),
-    )  # fmt: skip
-    in_files = {"orbitile": json.dumps(metadata, sort_keys=True)}
-    with atomic(outputs.summary) as temporary:
-        summarise(polygons, lines, dropped).to_csv(temporary, index=False)
-    draw_rose(lines, body.radius_m, outputs.rose)
-    write_vectors(add_georef_methods(polygons, methods), outputs.polygons, in_files)
-    write_vectors(add_georef_methods(lines, methods), outputs.lines, in_files, "LineString")
-    write_json(f"{outputs.polygons}.json", metadata)
+    Path(f"{outputs.polygons}.json").unlink(missing_ok=True)
+    for kind in KINDS:
+        remove_standalone_files(getattr(outputs, kind))  # should this fail, nothing earlier is taken for the new map
+    with _scratch_folder(Path(outputs.polygons).parent) as folder:
+        features = MapFeatures(MapFrames.of(_places(inputs.outlines), rasters), rasters, filters, body)
+        store, figures = FeatureStore(folder, features.layers), MapFigures()
+        for group, part in _features(inputs.outlines, features):
+            store.add(group, part)
+            figures.add(part, body.radius_m)
+        numbered = store.numbered()
+        parts = [PublishedFeatures.of(numbered, kind, getattr(outputs, kind), methods, body) for kind in KINDS]
+        totals = _write_figures(numbered, figures, outputs)
+        content = ContentHash.joined(part.content for part in parts).text
+        metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance())
+        files = [file for part in parts for file in part.write_files(numbered, outputs, metadata)]
+    described = dict(parts=[described for part in parts for described in part.parts], files=files)
+    write_json(f"{outputs.polygons}.json", metadata | described)
     log.info(
-        "%d polygons, %d lines; %d polygons dropped: %s", len(polygons), len(lines), len(dropped), metadata["dropped"]
+        "%d polygons, %d lines; polygons dropped: %s", totals["rows"], totals["lines"], totals["dropped"] or "none"
     )
 
 
-def _filtered(layer: FeatureLayer, filters: PolygonFilters, body: Body) -> FilteredFeatures:
-    polygons, lines = measure_features(layer, body)
-    reason = filters.reasons(layer, polygons["area_m2"].to_numpy(), body.radius_m)
-    stays = reason.isna().to_numpy()
-    dropped = polygons.loc[~stays, ["class", "scale_m"]].assign(reason=reason[~stays])
-    return FilteredFeatures(polygons[stays], lines[stays[lines["feature"].to_numpy(int)]], dropped)
+@contextmanager
+def _scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder in another for what is not finished; those that a killed job left behind are removed."""
+    make_folder(folder)
+    for remainder in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(remainder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
+        yield Path(scratch)
 
 
-def _empty_features(body: Body) -> FilteredFeatures:
-    """Tables without rows."""
-    polygons, lines = (
-        geopandas.GeoDataFrame({name: pd.Series(dtype=TYPES[name]) for name in names}, geometry=[], crs=body.crs)
-        for names in (POLYGONS, LINES)
-    )
-    return FilteredFeatures(polygons, lines, pd.DataFrame(columns=["class", "scale_m", "reason"]))
+def _places(paths: Sequence[str]) -> pd.DataFrame:
+    """The scenes, scales and classes with outlines."""
+    places = OUTLINES.empty_table().select(PLACES).to_pandas()
+    return pd.concat([places, *(read_arrow(path, PLACES).group_by(PLACES).aggregate([]).to_pandas() for path in paths)])
 
 
-def _numbered(layers: Sequence[FilteredFeatures], body: Body) -> FilteredFeatures:
-    """All layers as one, polygons numbered in their order from 1 and lines by their polygons."""
-    parts = [[table.assign(layer=n) for table in layer] for n, layer in enumerate(layers)]
-    if not parts:
-        return _empty_features(body)
-    polygons, lines, dropped = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
-    polygons = polygons.sort_values(ORDER, ignore_index=True, kind="stable")
-    numbers = polygons[["layer", "feature"]].assign(number=np.arange(1, len(polygons) + 1))
-    number_of_line = lines[["layer", "feature"]].merge(numbers, on=["layer", "feature"], how="left")["number"]
-    lines = lines.assign(feature=number_of_line.to_numpy(int)).sort_values(ORDER, ignore_index=True, kind="stable")
-    polygons = polygons.assign(feature=numbers["number"])
-    return FilteredFeatures(polygons[[*POLYGONS, "geometry"]], lines[[*LINES, "geometry"]], dropped)
+def _features(paths: Sequence[str], features: MapFeatures) -> Iterator[tuple[str, FilteredFeatures]]:
+    """The groups' features, then those that may cross borders of groups, by group."""
+    for path in paths:
+        yield Path(path).stem, features.of_group(Path(path).stem, read_table(path))
+    yield from features.across_groups()
 
 
-def _hash(*frames: geopandas.GeoDataFrame) -> str:
-    """SHA-256 of all rows in their order, whatever the file format."""
-    digest = hashlib.sha256()
-    for frame in frames:
-        plain = pd.DataFrame(frame.drop(columns="geometry"))
-        digest.update(plain.to_json(orient="split", double_precision=15).encode())
-        for shape in frame.geometry.to_wkb():
-            digest.update(shape)
-    return digest.hexdigest()
+def _write_figures(numbered: NumberedFeatures, figures: MapFigures, outputs: MapOutputs) -> dict:
+    """Write the table of figures and the rose diagram; returns the map's totals."""
+    polygons, lines = (numbered.figures(kind) for kind in KINDS)
+    with atomic(outputs.summary) as temporary:
+        summarise(polygons, lines, pd.concat(figures.dropped)).to_csv(temporary, index=False)
+    draw_rose(figures.sectors, len(lines), outputs.rose)
+    return dict(
+        rows=len(polygons), what="polygons on the map", lines=len(lines), area_m2=float(polygons["area_m2"].sum()),
+        length_m=float(lines["length_m"].sum()), dropped=figures.dropped_by_reason,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PublishedFeatures:
+    """The polygons or the lines of a map as a dataset: its parts as the manifest describes them, and its hash."""
+
+    kind: str
+    stem: str
+    methods: Mapping[str, Mapping]
+    body: Body
+    parts: list[dict]
+    content: ContentHash
+
+    @classmethod
+    def of(
+        cls, numbered: NumberedFeatures, kind: str, stem: str, methods: Mapping[str, Mapping], body: Body
+    ) -> "PublishedFeatures":
+        """Write the dataset into a folder of the name of `stem`, in place of what is there."""
+        hashes = []
+        with published_folder(Path(stem)) as folder:
+            for group in sorted(numbered.groups):
+                rows = pa.concat_tables([table for table, _ in numbered.rows(kind, group)])
+                hashes.append(content_hash(rows, CONTENT[kind]))
+                write_features(rows, kind, methods, body, folder / f"{group}.parquet")
+        parts = [_describe(Path(stem) / f"{group}.parquet", kind) for group in sorted(numbered.groups)]
+        return cls(kind, stem, methods, body, parts, ContentHash.joined(hashes))
+
+    def write_files(self, numbered: NumberedFeatures, outputs: MapOutputs, metadata: dict) -> list[dict]:
+        """Write the files beside the dataset, in place of earlier ones; returns what the manifest says of them."""
+        in_files = {"orbitile": json.dumps(metadata, sort_keys=True)}
+        layer = VectorLayer(self.stem, SHAPES[self.kind], self.body.crs, in_files)
+        if numbered.count(self.kind) > outputs.rows_per_file:
+            return write_several_files(self._batches(), layer, outputs.formats, outputs.rows_per_file)
+        return write_single_files(self._frames(numbered) if outputs.formats else [], layer, outputs.formats)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, with shapes of one type."""
+        columns = part_schema(self.kind).names
+        for part in self.parts:
+            for table in read_part_rows(Path(self.stem) / f"{part['group']}.parquet", columns):
+                yield from with_multiple_parts(table).to_batches()
+
+    def _frames(self, numbered: NumberedFeatures) -> Iterator[geopandas.GeoDataFrame]:
+        """All rows in the order of the map, some at a time."""
+        batches = [batch for group in numbered.groups for batch in numbered.rows(self.kind, group)]
+        table = pa.concat_tables([CONTENT[self.kind].empty_table(), *(rows for rows, _ in batches)])
+        order = np.argsort(np.concatenate([np.zeros(0, int), *(ranks for _, ranks in batches)]))
+        for first in range(0, max(len(order), 1), ROWS_AT_ONCE):
+            rows = table.take(order[first : first + ROWS_AT_ONCE]).to_pandas()
+            shapes = shapely.from_wkb(rows["geometry"].to_numpy(object))
+            frame = geopandas.GeoDataFrame(rows.drop(columns="geometry"), geometry=shapes, crs=self.body.crs)
+            yield add_georef_methods(frame, self.methods)
+
+
+def _describe(part: Path, kind: str) -> dict:
+    path = f"{part.parent.name}/{part.name}"
+    return dict(kind=kind, group=part.stem, path=path, **describe_part(part), bounds=read_part_bounds(part))

@@ -1,93 +1,115 @@
-"""catalogue: all groups' survivors in one table, checked against one suppression over all detections."""
+"""catalogue: the survivors of all groups as a dataset, checked against one suppression over all detections."""
 
-import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
+import geopandas
 import pandas as pd
 import pyarrow as pa
 
-from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_json
 from orbitile.base.provenance import provenance
-from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
+from orbitile.detections.nms.catalogue_nms import catalogue_nms
 from orbitile.detections.nms.settings import NmsSettings
+from orbitile.detections.proof import GroupProof, GroupTables, prove
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.space.bodies import Body
-from orbitile.tables.detections import DETECTIONS, GEOLOCATED, ORDER
-from orbitile.tables.parquet import read_pieces
-from orbitile.tables.vectors import count_georef_methods, write_vectors
+from orbitile.tables.content_hash import ContentHash
+from orbitile.tables.crater_parts import CRATERS, read_geo_metadata, read_longest_chain, read_part
+from orbitile.tables.datasets import describe_part, published_parts
+from orbitile.tables.detections import DETECTIONS, ORDER
+from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
+from orbitile.tables.vector_parts import rows_that_fit
+from orbitile.tables.vector_writers import VectorLayer
+from orbitile.tables.vectors import GEOREF_COLUMNS, count_georef_methods
 
 log = logging.getLogger(__name__)
 
 
+ROWS_AT_ONCE = 50_000
+"""How many polygons are in memory at a time."""
+
+
 class CatalogueInputs(NamedTuple):
-    """The groups' tables of survivors, and of all their detections."""
+    """The groups' tables of survivors, and of all their detections; each has its group's name."""
 
     suppressed: Sequence[str]
     detections: Sequence[str]
 
 
 def catalogue(
-    tables: CatalogueInputs, settings: NmsSettings, body: Body, style: VectorStyle, origin: dict, stem: str
+    tables: CatalogueInputs, settings: NmsSettings, body: Body, style: VectorStyle, origin: dict, manifest: str
 ) -> None:
-    """Join the groups' survivors and write stem.parquet, .gpkg, .shp and the metadata as stem.json.
+    """Check the groups' survivors and publish them: the dataset, the same in formats that stand alone, the manifest.
 
-    `origin` says what the catalogue was made from; it becomes part of the metadata. OrbitileError where one
-    suppression over the detections of all groups would give another catalogue.
+    The dataset is a folder beside the manifest, with its name, which holds a part for each group. `origin` says what
+    the catalogue was made from; it becomes part of the manifest. OrbitileError where one suppression over the
+    detections of all groups would give another catalogue.
     """
-    survivors = _sorted_rows(tables.suppressed, DETECTIONS)
-    detections = _sorted_rows(tables.detections, GEOLOCATED)
-    candidates = select_candidates(detections, settings)
-    result = catalogue_nms(candidates, settings)
-    _check_global(survivors, candidates[result.alive][DETECTIONS.names].reset_index(drop=True))
+    folder = Path(manifest).with_suffix("")
+    remove_standalone_files(str(folder))  # should this fail, nothing of an earlier catalogue is taken for the new one
+    detections = {Path(path).stem: path for path in tables.detections}
+    with published_parts({Path(path).stem: path for path in tables.suppressed}, folder) as parts:
+        proof = prove({group: GroupTables(part, detections[group]) for group, part in parts.items()}, settings)
+        chain = max(map(read_longest_chain, parts.values()), default=0)
+    counts = proof.groups.values()
     metadata = dict(
-        rows=len(survivors), detections=len(detections), sha256=content_hash(survivors),
-        suppressed_globally_alike=True, longest_chain=result.longest_chain,
-        out_of_reach=_out_of_reach(detections, settings), georef_methods=count_georef_methods(style.georef_methods),
-        **origin, **provenance(),
+        rows=sum(group.rows for group in counts), detections=sum(group.detections for group in counts),
+        sha256=ContentHash.joined(group.content for group in counts).text,
+        suppressed_globally_alike=True, longest_chain=chain,
+        out_of_reach=_out_of_reach(proof.out_of_reach, settings),
+        georef_methods=count_georef_methods(style.georef_methods), **origin, **provenance(),
     )  # fmt: skip
-    shapes = detection_shapes(survivors, style, body)
-    write_vectors(shapes, stem, {"orbitile": json.dumps(metadata, sort_keys=True)})
-    write_json(f"{stem}.json", metadata)
-    log.info("%d rows, SHA-256 %s", len(survivors), metadata["sha256"])
+    layer = VectorLayer(str(folder), "Polygon", body.crs, {"orbitile": json.dumps(metadata, sort_keys=True)})
+    paths = [folder / f"{group}.parquet" for group in proof.groups]
+    files = _write_files(metadata["rows"], paths, layer, style, body)
+    described = [_describe(folder / f"{group}.parquet", proof.groups[group]) for group in sorted(proof.groups)]
+    write_json(manifest, metadata | dict(files=files, parts=described))
+    log.info("%d rows, SHA-256 %s", metadata["rows"], metadata["sha256"])
 
 
-def _out_of_reach(detections: pd.DataFrame, settings: NmsSettings) -> list[dict]:
+def _write_files(
+    rows: int, parts: Sequence[Path], layer: VectorLayer, style: VectorStyle, body: Body
+) -> list[dict[str, object]]:
+    """Write polygons to a file for each format or, where there are too many rows for that, points to several files."""
+    if rows <= rows_that_fit(style.rows_per_file, style.formats, CRATERS, style.vertices):
+        return write_single_files(_shapes(parts, style, body) if style.formats else [], layer, style.formats)
+    most_rows = rows_that_fit(style.rows_per_file, style.formats, CRATERS)
+    return write_several_files(_batches(parts), replace(layer, kind="Point"), style.formats, most_rows)
+
+
+def _shapes(parts: Sequence[Path], style: VectorStyle, body: Body) -> Iterator[geopandas.GeoDataFrame]:
+    """The polygons of all rows, sorted by ORDER, some at a time."""
+    table = pa.concat_tables([read_part(part, [*DETECTIONS.names, *GEOREF_COLUMNS]) for part in parts])
+    rows, plain_style = (
+        table.to_pandas().sort_values(ORDER, ignore_index=True),
+        VectorStyle(style.shape, style.vertices),
+    )
+    for first in range(0, max(len(rows), 1), ROWS_AT_ONCE):
+        yield detection_shapes(rows[first : first + ROWS_AT_ONCE].reset_index(drop=True), plain_style, body)
+
+
+def _batches(parts: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    for part in parts:
+        yield from read_part(part, CRATERS.names).to_batches()
+
+
+def _describe(part: Path, proof: GroupProof) -> dict[str, object]:
+    path = f"{part.parent.name}/{part.name}"
+    bounds = read_geo_metadata(part).get("bbox")
+    return dict(group=part.stem, path=path, **describe_part(part), bounds=bounds, sha256=proof.content.text)
+
+
+def _out_of_reach(candidates: pd.DataFrame, settings: NmsSettings) -> list[dict]:
     """Objects too large for any scale, each once; whether any tile saw such an object completely is chance."""
-    candidates = select_candidates(detections, settings, out_of_reach=True)
+    candidates = candidates.sort_values(ORDER, ignore_index=True)
     survivors = candidates[catalogue_nms(candidates, settings).alive]
     if len(survivors):
         log.warning("%d objects are larger than the largest size of the coarsest scale and are left out; they are "
                     "listed as out_of_reach in the catalogue's .json; add a coarser scale to include them",
                     len(survivors))  # fmt: skip
     return json.loads(survivors[["scene", "score", "lon", "lat", "diameter_km"]].to_json(orient="records"))
-
-
-def content_hash(table: pd.DataFrame) -> str:
-    """SHA-256 of a catalogue's rows in their order, whatever the file format."""
-    arrow = pa.Table.from_pandas(table[DETECTIONS.names], DETECTIONS, preserve_index=False).combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, arrow.schema) as writer:
-        writer.write_table(arrow)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
-
-
-def _sorted_rows(paths: Sequence[str], schema: pa.Schema) -> pd.DataFrame:
-    """The rows of all tables, sorted by ORDER."""
-    return read_pieces(paths, schema).sort_values(ORDER, ignore_index=True)
-
-
-def _check_global(survivors: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Raise OrbitileError for a catalogue that suppression over all groups at once would not give."""
-    if survivors.equals(expected):
-        return
-    merged = survivors.merge(expected, how="outer", indicator=True)
-    first = merged.sort_values("_merge", key=lambda side: side == "both").iloc[0]
-    raise OrbitileError(
-        f"catalogue: suppression group by group leaves {len(survivors)} detections, one suppression over all groups "
-        f"leaves {len(expected)}; the first difference is in scene {first['scene']} "
-        f"at {first['lon']:.4f} E, {first['lat']:.4f} N ({first['diameter_km']:.2f} km)"
-    )

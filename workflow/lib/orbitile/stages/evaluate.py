@@ -1,17 +1,22 @@
 """evaluate: a catalogue of craters compared with a table of true ones."""
 
 import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
+from orbitile import catalogue
 from orbitile.base.files import atomic, write_json
-from orbitile.detections.matching import CraterMatches, MatchCriteria, match_craters
+from orbitile.detections.matching import CraterMatcher, MatchCriteria
 from orbitile.features.metrics import harmonic_metrics
-from orbitile.tables.coverage import lies_on_data
+from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
 from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
@@ -22,7 +27,7 @@ LATITUDES = [-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90.0001]
 
 
 def evaluate_catalogue(
-    craters: str,
+    manifest: str,
     truth: CraterTable,
     rasters: list[str],
     criteria: MatchCriteria,
@@ -32,56 +37,108 @@ def evaluate_catalogue(
 ) -> None:
     """Write precision, recall and F1, overall and by diameter and latitude, as JSON and as a plot.
 
-    `craters` and `truth` are crater tables, `rasters` the groups' tables of scenes. Only craters whose centre lies on
-    valid pixels of a scene are judged; the `unmapped_scenes` of a run in pixel coordinates are judged one by one.
-    OrbitileError where a table lacks a column or one of its numbers.
+    `manifest` is that of a catalogue, which is read part by part, `truth` a table of true craters, `rasters` are the
+    groups' tables of scenes. Only craters whose centre lies on valid pixels of a scene are judged; the
+    `unmapped_scenes` of a run in pixel coordinates are judged one by one. OrbitileError where a table lacks a column or
+    one of its numbers.
     """
     rows = [row for path in rasters for row in read_rasters(path)]
-    pixels = PixelPlaces.of(rows, criteria.radius_m)
-    detected, true = (read_craters_of_run(table, pixels, unmapped_scenes) for table in (CraterTable(craters), truth))
+    true = read_craters_of_run(truth, PixelPlaces.of(rows, criteria.radius_m), unmapped_scenes)
     check_scene_names(true, {row.scene for row in rows}, truth.path)
-    scenes = coarsest(rows)
-    parts = [_match_scene(detected, true, scene, criteria) for scene in scenes] if unmapped_scenes else []
-    matches = CraterMatches.joined(parts) if parts else _match(detected, true, scenes, criteria)
-    figures = _figures(matches) | dict(
+    ground = JudgedGround.of(coarsest(rows), criteria.radius_m, unmapped=unmapped_scenes > 0)
+    counts = count_matches(_parts(catalogue.open(manifest), unmapped_scenes > 0), true, ground, criteria)
+    by_diameter, by_latitude = np.split(counts, [len(DIAMETERS_KM) - 1], axis=1)
+    figures = _figures(*by_diameter.sum(axis=1).tolist()) | dict(
         iou=criteria.iou_threshold, min_diameter_km=criteria.min_diameter_m / 1000,
-        by_diameter_km=_by(matches, "diameter_km", DIAMETERS_KM), by_latitude=_by(matches, "lat", LATITUDES),
+        by_diameter_km=_in_bins(by_diameter, DIAMETERS_KM), by_latitude=_in_bins(by_latitude, LATITUDES),
     )  # fmt: skip
     write_json(metrics, figures)
     _plot(figures, plot)
     log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
 
 
-def _match_scene(detected: Craters, true: Craters, scene: RasterRow, criteria: MatchCriteria) -> CraterMatches:
-    """The matches on a scene in pixel coordinates."""
-    return _match(detected.of_scene(scene.scene), true.of_scene(scene.scene), [scene], criteria)
+@dataclass(frozen=True)
+class JudgedGround:
+    """Where craters count: on valid pixels of any scene of a map, or of their own scene in pixel coordinates.
+
+    `coverages` are those of the scenes by name, or a single one of all scenes.
+    """
+
+    coverages: dict[str, Coverage]
+
+    @classmethod
+    def of(cls, scenes: list[RasterRow], radius_m: float, unmapped: bool) -> Self:
+        """That of scenes with a map, or of `unmapped` ones."""
+        parts = {scene.scene: [scene] for scene in scenes} if unmapped else {"map": scenes}
+        return cls({name: Coverage.of(part, radius_m) for name, part in parts.items()})
+
+    def split(self, craters: Craters) -> Iterator[tuple[str, np.ndarray]]:
+        """The indices of the craters that count, by the coverage that they lie on."""
+        for name, members in self._members(craters).items():
+            on_data = self.coverages[name].holds(craters.lon[members], craters.lat[members])
+            yield name, members[on_data]
+
+    def _members(self, craters: Craters) -> dict[str, np.ndarray]:
+        if craters.scene is None:  # all on a map, or on the only scene
+            return {name: np.arange(len(craters)) for name in self.coverages}
+        members = pd.Series(craters.scene).groupby(craters.scene).indices
+        return {str(name): np.asarray(indices) for name, indices in members.items() if name in self.coverages}
 
 
-def _match(detected: Craters, true: Craters, scenes: list[RasterRow], criteria: MatchCriteria) -> CraterMatches:
-    """The matches among craters that lie on valid pixels of scenes."""
-    detected, true = (
-        craters.select(lies_on_data(craters.lon, craters.lat, scenes, criteria.radius_m))
-        for craters in (detected, true)
-    )
-    return match_craters(detected, true, criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m)
+def count_matches(parts: Iterable[Craters], true: Craters, ground: JudgedGround, criteria: MatchCriteria) -> np.ndarray:
+    """Count craters in the bins (n) of diameter, then in those of latitude.
+
+    Returns an array (4, n) of detected ones, of those with a match, of true ones, and of those with a match. As in
+    orbitile.detections.matching.match_craters, the least diameter judges the true crater of a match. `parts` are the
+    detected craters; the result is the same however they are parted.
+    """
+    least_m = criteria.min_diameter_m
+    judged, matcher = dict(ground.split(true)), CraterMatcher(true, criteria)
+    detected = _count(true.select(np.zeros(0, int)))
+    for craters in parts:
+        for name, members in ground.split(craters):
+            matcher.feed(craters.select(members), judged.get(name, np.zeros(0, int)))
+            detected += _count(_large(craters.select(members), least_m))
+    matched, partners = matcher.matches()
+    is_judged = true.diameter_m[partners] >= least_m
+    right, found = _count(matched.select(is_judged)), _count(true.select(partners[is_judged]))
+    of_truth = true.select(np.concatenate([*judged.values(), np.zeros(0, int)]))
+    detected += right - _count(_large(matched, least_m))
+    return np.stack([detected, right, _count(_large(of_truth, least_m)), found])
 
 
-def _figures(matches: CraterMatches) -> dict:
-    """Precision, recall and F1 of a set of matches, with the counts behind them."""
-    n_truth, n_found, hits = len(matches.truth), len(matches.detected), int(matches.truth["hit"].sum())
-    precision = int(matches.detected["hit"].sum()) / n_found if n_found else 0.0
-    recall = hits / n_truth if n_truth else 0.0
-    return harmonic_metrics(precision, recall) | dict(n_truth=n_truth, n_found=n_found, n_matched=hits)
+def _parts(craters: catalogue.Catalogue, with_scene: bool) -> Iterator[Craters]:
+    """The craters of a catalogue, group by group."""
+    columns = ["lon", "lat", "diameter_km", *(["scene"] if with_scene else [])]
+    for fragment in craters.dataset.get_fragments():
+        table = fragment.to_table(schema=craters.dataset.schema, columns=columns)
+        yield Craters.of_catalogue(table)
 
 
-def _by(matches: CraterMatches, column: str, edges: list[float]) -> list[dict]:
-    """The figures in bins of a column, each from its lower edge up to its upper one; without bins that are empty."""
-    rows = []
-    for low, high in pairwise(edges):
-        in_bin = matches.between(column, low, high)
-        if len(in_bin.truth) or len(in_bin.detected):
-            rows.append({"from": low, "to": None if np.isinf(high) else high} | _figures(in_bin))
-    return rows
+def _large(craters: Craters, least_m: float) -> Craters:
+    return craters.select(craters.diameter_m >= least_m)
+
+
+def _count(craters: Craters) -> np.ndarray:
+    """How many craters lie in the bins of diameter, then in those of latitude; lower edges belong to a bin."""
+    by_axis = ((craters.diameter_m / 1000, DIAMETERS_KM), (craters.lat, LATITUDES))
+    bins = [(np.searchsorted(edges, values, "right") - 1, len(edges) - 1) for values, edges in by_axis]
+    return np.concatenate([np.bincount(numbers, minlength=count) for numbers, count in bins])
+
+
+def _figures(detected: int, right: int, true: int, found: int) -> dict:
+    """Precision, recall and F1, with the counts behind them."""
+    precision, recall = right / detected if detected else 0.0, found / true if true else 0.0
+    return harmonic_metrics(precision, recall) | dict(n_truth=true, n_found=detected, n_matched=found)
+
+
+def _in_bins(counts: np.ndarray, edges: list[float]) -> list[dict]:
+    """The figures in bins, each from its lower edge up to its upper one; without bins that are empty."""
+    return [
+        {"from": low, "to": None if np.isinf(high) else high} | _figures(*numbers)
+        for numbers, (low, high) in zip(counts.T.tolist(), pairwise(edges), strict=True)
+        if numbers[0] or numbers[2]
+    ]
 
 
 def _plot(figures: dict, path: str | Path) -> None:

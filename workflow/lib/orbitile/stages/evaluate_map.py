@@ -19,10 +19,11 @@ from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
 from orbitile.space.ground import Ground, lonlat_of_points
+from orbitile.space.lonlat_boxes import boxes_around_grid
 from orbitile.tables.coverage import lies_on_data
+from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
 from orbitile.tables.rasters import RasterRow, read_rasters
-from orbitile.tables.vectors import read_geoparquet
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,9 @@ STEP_PX = 0.5
 
 
 class MapResults(NamedTuple):
-    """The map's lines, and the groups' tables of scenes and of their probabilities."""
+    """The map's manifest, and the groups' tables of scenes and of their probabilities."""
 
-    lines: str
+    manifest: str
     scaled: Sequence[str]
     stitched: Sequence[str]
 
@@ -82,12 +83,17 @@ class MapTruth(NamedTuple):
 
 @dataclass(frozen=True)
 class MapScale:
-    """A run's scenes at one scale, the rasters of their probabilities, and the map's lines in degrees."""
+    """A run's scenes at one scale, the rasters of their probabilities, and the manifest of the map with its lines."""
 
     scale_m: float
     scenes: list[RasterRow]
     rasters: list[RasterRow]
-    lines: np.ndarray
+    manifest: str
+
+    def lines(self) -> Iterator[np.ndarray]:
+        """The map's lines in degrees, in parts of near ones."""
+        for table in read_features(self.manifest, "lines", ["scale_m", "geometry"]):
+            yield shapely.from_wkb(table["geometry"].to_numpy())[table["scale_m"].to_numpy() == self.scale_m]
 
 
 def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, metrics: str, plot: str) -> None:
@@ -108,13 +114,12 @@ def _scales(results: MapResults) -> list[MapScale]:
     """What there is to be judged, from the finest scale on."""
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     scenes = [row for path in results.scaled for row in read_rasters(path)]
-    lines = read_geoparquet(results.lines)
     return [
         MapScale(
             scale_m,
             scenes=[row for row in scenes if row.scale_m == scale_m],
             rasters=[row for row in rasters if row.scale_m == scale_m],
-            lines=lines.loc[lines["scale_m"] == scale_m].geometry.to_numpy(),
+            manifest=results.manifest,
         )
         for scale_m in sorted({row.scale_m for row in scenes})
     ]
@@ -140,12 +145,13 @@ def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -
     if comparison.unmapped_scenes > 1:
         log.warning("in pixel coordinates lines of several scenes lie at one place and are not compared, only pixels")
         return None
-    radius_m = comparison.body.radius_m
-    mapped, true = (LinePoints.of(lines, STEP_PX * scale.scale_m, radius_m) for lines in (scale.lines, truth.lines))
+    radius_m, step_m = comparison.body.radius_m, STEP_PX * scale.scale_m
+    true = LinePoints.of(truth.lines, step_m, radius_m)
     if not len(true.points):
         return None
-    mapped, true = (_on_scenes(points, scale.scenes, comparison.body) for points in (mapped, true))
-    return line_metrics(mapped, true, comparison.tolerance_m, radius_m)
+    scenes = PlacedScenes.of(scale.scenes, radius_m)
+    mapped = (scenes.select(LinePoints.of(lines, step_m, radius_m)) for lines in scale.lines())
+    return line_metrics(mapped, scenes.select(true), comparison.tolerance_m, radius_m)
 
 
 def _pixel_figures(rasters: list[RasterRow], labels: VectorLabels, comparison: MapComparison) -> dict[str, dict]:
@@ -186,10 +192,31 @@ def _lines_in_degrees(layer: LabelLayer, labels: VectorLabels) -> np.ndarray:
     return shapely.transform(lines, lambda xy: np.column_stack(ground.lonlat(*xy.T)))
 
 
-def _on_scenes(points: LinePoints, scenes: list[RasterRow], body: Body) -> LinePoints:
-    """The points of lines that lie on valid pixels of a scene."""
-    lon, lat = lonlat_of_points(points.points)
-    return points.select(lies_on_data(lon, lat, scenes, body.radius_m))
+@dataclass(frozen=True)
+class PlacedScenes:
+    """Scenes, and the boxes around them (n, 4: west, south, east, north) with the index of each one's scene (n)."""
+
+    scenes: list[RasterRow]
+    boxes: np.ndarray
+    scene_of_box: np.ndarray
+    radius_m: float
+
+    @classmethod
+    def of(cls, scenes: list[RasterRow], radius_m: float) -> Self:
+        """The scenes with their boxes."""
+        boxes = [boxes_around_grid(scene.grid, radius_m) for scene in scenes]
+        scene_of_box = np.repeat(np.arange(len(scenes)), list(map(len, boxes)))
+        return cls(scenes, np.array([box for around in boxes for box in around]).reshape(-1, 4), scene_of_box, radius_m)
+
+    def select(self, points: LinePoints) -> LinePoints:
+        """The points of lines that lie on valid pixels of a scene."""
+        lon, lat = lonlat_of_points(points.points)
+        on_data = np.zeros(len(lon), bool)
+        for (west, south, east, north), index in zip(self.boxes, self.scene_of_box, strict=True):
+            around = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north) & ~on_data)
+            if len(around):
+                on_data[around] = lies_on_data(lon[around], lat[around], [self.scenes[index]], self.radius_m)
+        return points.select(on_data)
 
 
 def _log(by_scale: list[dict]) -> None:

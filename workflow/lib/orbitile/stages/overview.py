@@ -3,17 +3,70 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from orbitile import catalogue
+from orbitile.pictures.density import DensityGrid, draw_density
 from orbitile.pictures.scene_picture import Frame, RunPicture
 from orbitile.space.ground import Ground, ground_ellipses
-from orbitile.tables.craters import Craters, read_craters
+from orbitile.tables.craters import Craters
+
+COLUMNS = ["lon", "lat", "diameter_km"]
+MOST_RINGS = 20_000
+"""More rings than these would be a blot."""
+MOST_SMALL_RINGS, SMALL_RING_PX = 2_000, 3
+"""As would more than these of such a diameter, in the middle of all."""
+LARGEST = 200
+"""How many craters still have rings where the others are drawn as a density."""
 
 
-def overview(craters: str, rasters: list[str], radius_m: float, out: str) -> None:
-    """Draw all scenes at their coarsest scale on the first scene's map, and the craters over them, as a PNG."""
-    picture, catalogue = RunPicture.of(rasters), read_craters(craters)
-    rings = _rings(catalogue, picture.frame, radius_m)
+def overview(manifest: str, rasters: list[str], radius_m: float, out: str) -> None:
+    """Draw all scenes at their coarsest scale on a common map, and the craters over them, as a PNG.
+
+    `manifest` is that of a catalogue. Craters are rings; where these could not be told apart, colours show how many
+    there are where, and only the largest craters have rings.
+    """
+    picture, craters = RunPicture.of(rasters), catalogue.open(manifest)
+    grid = DensityGrid(picture.frame, radius_m)
+    if _are_legible(craters, grid):
+        rows = craters.table(COLUMNS).sort_by([(name, "ascending") for name in ("lat", "lon")])
+        _draw_rings(picture, Craters.of_catalogue(rows), radius_m)
+        heading = f"{len(craters)} craters in {picture.scenes} scenes"
+    else:
+        largest = _count_craters(craters, grid)
+        draw_density(picture, grid, "craters")
+        _draw_rings(picture, largest, radius_m)
+        heading = f"{len(craters):,} craters in {picture.scenes:,} scenes; rings: the {LARGEST} largest"
+    picture.save(heading, out)
+
+
+def _are_legible(craters: catalogue.Catalogue, grid: DensityGrid) -> bool:
+    """Whether rings of all craters can be told apart."""
+    if not MOST_SMALL_RINGS < len(craters) <= MOST_RINGS:
+        return len(craters) <= MOST_SMALL_RINGS
+    diameters_m = craters.table(["diameter_km"])["diameter_km"].to_numpy() * 1000
+    return float(np.median(diameters_m)) >= SMALL_RING_PX * grid.pixel_m
+
+
+def _count_craters(craters: catalogue.Catalogue, grid: DensityGrid) -> Craters:
+    """Count all craters, batch by batch; returns the largest of them."""
+    largest: list[Craters] = []
+    for batch in craters.batches(COLUMNS):
+        members = Craters.of_catalogue(batch)
+        grid.add(members.lon, members.lat)
+        largest = [_largest([*largest, members])]
+    return largest[0]
+
+
+def _largest(parts: list[Craters]) -> Craters:
+    lon, lat, diameter_m = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("lon", "lat", "diameter_m")
+    )
+    chosen = np.argsort(-diameter_m, kind="stable")[:LARGEST]
+    return Craters(lon[chosen], lat[chosen], diameter_m[chosen])
+
+
+def _draw_rings(picture: RunPicture, craters: Craters, radius_m: float) -> None:
+    rings = _rings(craters, picture.frame, radius_m)
     picture.axes.add_collection(LineCollection(rings, colors="#00e5ff", linewidths=0.6))
-    picture.save(f"{len(catalogue)} craters in {picture.scenes} scenes", out)
 
 
 def _rings(craters: Craters, frame: Frame, radius_m: float) -> list[np.ndarray]:
@@ -21,6 +74,5 @@ def _rings(craters: Craters, frame: Frame, radius_m: float) -> list[np.ndarray]:
     if not len(craters):
         return []
     lon, lat = ground_ellipses(craters.lon, craters.lat, craters.diameter_m, craters.diameter_m, radius_m, vertices=48)
-    middle = (frame.west + frame.east) / 2, (frame.south + frame.north) / 2
-    rings = np.stack(Ground(frame.crs_wkt, radius_m).xy(lon, lat, *middle), axis=-1)
+    rings = np.stack(Ground(frame.crs_wkt, radius_m).xy(lon, lat, *frame.middle), axis=-1)
     return list(np.concatenate([rings, rings[:, :1]], axis=1))

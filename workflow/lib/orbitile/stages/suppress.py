@@ -14,11 +14,12 @@ from orbitile.base.errors import OrbitileError
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
 from orbitile.detections.nms.greedy import NmsResult
 from orbitile.detections.nms.settings import NmsSettings
+from orbitile.space.bodies import Body
 from orbitile.space.footprints import least_distance
 from orbitile.space.ground import unit_vectors
-from orbitile.tables.detections import DETECTIONS, ORDER
-from orbitile.tables.parquet import read_table, write_table
-from orbitile.tables.plan import Plan, read_outlines, read_plan
+from orbitile.tables.crater_parts import write_part
+from orbitile.tables.parquet import read_table
+from orbitile.tables.plan import Plan, read_georef_methods, read_outlines, read_plan
 
 log = logging.getLogger(__name__)
 
@@ -61,16 +62,16 @@ class GroupNeighbourhood:
         return select_candidates(read_table(self._ring_tables[name]), settings)
 
 
-def suppress(tables: DetectionTables, plan: str, settings: NmsSettings, out: str) -> None:
+def suppress(tables: DetectionTables, plan: str, settings: NmsSettings, body: Body, out: str) -> None:
     """Write the survivors among a group's detections; those of its neighbours compete, but are not written.
 
-    Tables of farther rings are read only where a chain of overlaps leads to them. OrbitileError where a chain goes
-    beyond the last ring.
+    They are written as they will stand in the catalogue (see orbitile.tables.crater_parts). Tables of farther rings are
+    read only where a chain of overlaps leads to them. OrbitileError where a chain goes beyond the last ring.
     """
     candidates, result = _group_survivors(GroupNeighbourhood(tables, Path(plan)), settings)
-    survivors = candidates[result.alive[: len(candidates)]].sort_values(ORDER, ignore_index=True)
+    survivors = candidates[result.alive[: len(candidates)]]
     log.info("%d of %d detections survive, longest chain %d", len(survivors), len(candidates), result.longest_chain)
-    write_table(survivors, DETECTIONS, out)
+    write_part(survivors, read_georef_methods(Path(plan)), body, result.longest_chain, out)
 
 
 def _group_survivors(neighbourhood: GroupNeighbourhood, settings: NmsSettings) -> tuple[pd.DataFrame, NmsResult]:

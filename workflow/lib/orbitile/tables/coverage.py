@@ -1,30 +1,104 @@
 """Where scenes have data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from orbitile.rasters.gdal import raster_window
 from orbitile.rasters.read import opened_raster, row_windows
-from orbitile.space.ground import Ground
+from orbitile.space.caps import Caps
+from orbitile.space.footprints import angles_between
+from orbitile.space.grids import Grid
+from orbitile.space.ground import Ground, unit_vectors
 from orbitile.tables.rasters import RasterRow
+
+LATTICE = 9
+"""Points along each side of a scene, and inside of it, that its cap is put around."""
+ROUNDING = 1e-12
+"""Of cosines and sines of angles."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Scenes (n) and the caps of the body that they lie in, by which the few scenes around a place are known."""
+
+    scenes: Sequence[RasterRow]
+    caps: Caps
+    radius_m: float
+
+    @classmethod
+    def of(cls, scenes: Sequence[RasterRow], radius_m: float) -> Self:
+        """The coverage of scenes on a sphere of a radius in metres."""
+        return cls(scenes, Caps.joined([scene_cap(scene.grid, radius_m) for scene in scenes]), radius_m)
+
+    def holds(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """Which places (n, bool), by longitude and latitude (n, degrees), lie on a valid pixel of one of the scenes."""
+        inside = np.zeros(len(lon), bool)
+        for scene, around in self._places_around(unit_vectors(lon, lat)):
+            candidates = around[~inside[around]]
+            inside[candidates] = _lie_on_scene(lon[candidates], lat[candidates], scene, self.radius_m)
+        return inside
+
+    def _places_around(self, points: np.ndarray) -> Iterator[tuple[RasterRow, np.ndarray]]:
+        """The scenes near points (n, 3: unit vectors), each with the indices of the points in its cap."""
+        if not len(points):
+            return
+        order = np.argsort(points[:, 2])
+        ordered = points[order]
+        for number in np.flatnonzero(self.caps.gaps(Caps.around(points))[:, 0] <= 0):
+            centre, radius = self.caps.centres[number], self.caps.radii[number]
+            first, last = np.searchsorted(ordered[:, 2], _sines(centre, radius))
+            in_cap = ordered[first:last] @ centre >= np.cos(min(radius, np.pi)) - ROUNDING
+            if in_cap.any():
+                yield self.scenes[int(number)], order[first:last][in_cap]
 
 
 def lies_on_data(lon: np.ndarray, lat: np.ndarray, scenes: Sequence[RasterRow], radius_m: float) -> np.ndarray:
     """Which places (n, bool), by longitude and latitude (n, degrees), lie on a valid pixel of one of the scenes."""
-    inside = np.zeros(len(lon), bool)
-    for scene in scenes:
-        grid = scene.grid
-        x, y = Ground(scene.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
-        col, row = (np.floor(np.nan_to_num(v, nan=-1, posinf=-1, neginf=-1)).astype(int) for v in grid.to_pixel(x, y))
-        candidates = np.flatnonzero((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height) & ~inside)
-        inside[candidates] = _are_valid(scene, col[candidates], row[candidates])
-    return inside
+    return Coverage.of(scenes, radius_m).holds(lon, lat)
+
+
+def scene_cap(grid: Grid, radius_m: float) -> Caps:
+    """The cap that holds all of a grid: the places of a lattice on it, and what lies between them."""
+    across, down = np.meshgrid(np.linspace(0, grid.width, LATTICE), np.linspace(0, grid.height, LATTICE))
+    points = unit_vectors(*Ground(grid.crs_wkt, radius_m).lonlat(*grid.to_map(across, down)))
+    if not np.isfinite(points).all():  # a corner beyond the body's limb
+        return Caps(np.array([[0.0, 0.0, 1.0]]), np.array([np.pi]))
+    cap = Caps.around(points.reshape(-1, 3))
+    return Caps(cap.centres, cap.radii + _longest_diagonal(points))
+
+
+def _longest_diagonal(points: np.ndarray) -> float:
+    """Of the meshes of a lattice (rows, columns, 3), in radians."""
+    diagonals = angles_between(points[1:, 1:], points[:-1, :-1]), angles_between(points[1:, :-1], points[:-1, 1:])
+    return float(np.max(diagonals))
+
+
+def _sines(centre: np.ndarray, radius: float) -> tuple[float, float]:
+    """Sines of the lowest and highest latitude of a cap."""
+    lat = np.arcsin(np.clip(centre[2], -1, 1))
+    south, north = np.clip([lat - radius, lat + radius], -np.pi / 2, np.pi / 2)
+    return np.sin(south) - ROUNDING, np.sin(north) + ROUNDING
+
+
+def _lie_on_scene(lon: np.ndarray, lat: np.ndarray, scene: RasterRow, radius_m: float) -> np.ndarray:
+    """Which places (n, bool) lie on a valid pixel of a scene."""
+    grid = scene.grid
+    x, y = Ground(scene.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
+    col, row = (np.floor(np.nan_to_num(v, nan=-1, posinf=-1, neginf=-1)).astype(int) for v in grid.to_pixel(x, y))
+    within = np.flatnonzero((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
+    valid = np.zeros(len(lon), bool)
+    valid[within] = _are_valid(scene, col[within], row[within])
+    return valid
 
 
 def _are_valid(scene: RasterRow, col: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Which pixels (n, bool) of a scene are valid in all bands, read window by window."""
     valid = np.zeros(len(col), bool)
+    if not len(col):
+        return valid
     bands = list(range(1, scene.bands + 1))
     with opened_raster(scene.path) as source:
         for window in row_windows(scene.grid):

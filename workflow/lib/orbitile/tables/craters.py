@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
@@ -41,6 +42,13 @@ class Craters:
     lat: np.ndarray
     diameter_m: np.ndarray
     scene: np.ndarray | None = None
+
+    @classmethod
+    def of_catalogue(cls, rows: pa.Table | pa.RecordBatch) -> Self:
+        """Rows of a catalogue with the columns lon, lat, diameter_km, perhaps scene."""
+        lon, lat, diameter_km = (rows[name].to_numpy(zero_copy_only=False) for name in ("lon", "lat", "diameter_km"))
+        scene = rows["scene"].cast(pa.string()).to_numpy(zero_copy_only=False) if "scene" in rows.schema.names else None
+        return cls(wrap_longitude(lon), lat, diameter_km * 1000, scene)
 
     def __len__(self) -> int:
         return len(self.lon)

@@ -19,5 +19,11 @@ LINES = [
 ]  # fmt: skip
 ORDER = ["lat", "lon", "scale_m", "class", "length_m"]
 """Columns that sort both tables."""
+TIES = ["row", "col"]
+"""While features are not numbered yet: a place on the lattice, in pixels, that sorts what is equal in ORDER."""
 TYPES = dict.fromkeys(POLYGONS, float) | dict(feature=int, scenes=int, scene=object) | {"class": object}
 """Types of the columns, for tables without rows."""
+NAMES = ["class", "scene", "georef_method"]
+"""Columns of few different texts, in the parts of a map."""
+KINDS = dict(polygons=POLYGONS, lines=LINES)
+"""What a map holds, and the columns of each."""

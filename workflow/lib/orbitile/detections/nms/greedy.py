@@ -55,6 +55,18 @@ def greedy_nms(overlaps: Overlaps, complete: np.ndarray | None) -> NmsResult:
     return NmsResult(state == compiled_loops.ALIVE, state == compiled_loops.UNDECIDED, int(longest))
 
 
+def overlapped_by(overlaps: Overlaps, alive: np.ndarray) -> np.ndarray:
+    """Which boxes (n, bool) overlap a better one among those that are alive (n, bool), in the order of input."""
+    order, pairs = overlaps
+    alive_in_order, overlapping_in_order = alive[order], np.zeros(len(order), bool)
+    for batch in pairs:
+        later, earlier = batch[::2], batch[1::2]
+        overlapping_in_order[later[alive_in_order[earlier]]] = True
+    overlapping = np.empty_like(overlapping_in_order)
+    overlapping[order] = overlapping_in_order
+    return overlapping
+
+
 def _rivals(count: int, pairs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Where the rivals of each box end, and the better rivals of all boxes, box by box."""
     next_free = np.zeros(count + 1, np.uint32 if sum(map(len, pairs)) < 2**32 else np.int64)

@@ -1,15 +1,19 @@
 """Detections as shapes on the body, for vector files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import geopandas
+import numpy as np
 import pandas as pd
 
-from orbitile.features.shapes.on_body import ring_polygon
+from orbitile.features.shapes.on_body import ring_polygons
 from orbitile.space.bodies import Body
 from orbitile.space.ground import ground_boxes, ground_ellipses
-from orbitile.tables.vectors import add_georef_methods
+from orbitile.tables.vectors import VECTOR_FORMATS, add_georef_methods
+
+POINTS_PER_BLOCK = 65_536
+"""Points of rings that are computed at once: arrays that stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -17,22 +21,32 @@ class VectorStyle:
     """How detections are drawn in vector files: as ellipse, circle or box on the ground, with so many vertices.
 
     `georef_methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods);
-    without it, the files have no such columns.
+    without it, the files have no such columns. `formats` and `rows_per_file` say which files are written (see
+    orbitile.tables.vector_parts).
     """
 
     shape: str
     vertices: int
     georef_methods: Mapping[str, Mapping] = field(default_factory=dict)
+    rows_per_file: int = 500_000
+    formats: Sequence[str] = VECTOR_FORMATS
 
 
 def detection_shapes(detections: pd.DataFrame, style: VectorStyle, body: Body) -> geopandas.GeoDataFrame:
     """Detections (lon, lat in degrees; width_m, height_m) with their outlines as geometry, in degrees on the body."""
-    lon, lat = detections["lon"].to_numpy(float), detections["lat"].to_numpy(float)
-    width, height = detections["width_m"].to_numpy(float), detections["height_m"].to_numpy(float)
-    if style.shape == "circle":
-        width = height = (width + height) / 2
-    ring = ground_boxes if style.shape == "box" else ground_ellipses
-    ring_lon, ring_lat = ring(lon, lat, width, height, body.radius_m, style.vertices)
-    geometry = [ring_polygon(*points) for points in zip(ring_lon, ring_lat, strict=True)]
+    geometry = np.empty(len(detections), dtype=object)
+    rows_per_block = max(POINTS_PER_BLOCK // style.vertices, 1)
+    for first in range(0, len(detections), rows_per_block):
+        block = slice(first, first + rows_per_block)
+        geometry[block] = ring_polygons(*_rings(detections[block], style, body))
     frame = geopandas.GeoDataFrame(detections, geometry=geometry, crs=body.crs)
     return add_georef_methods(frame, style.georef_methods) if style.georef_methods else frame
+
+
+def _rings(detections: pd.DataFrame, style: VectorStyle, body: Body) -> tuple[np.ndarray, np.ndarray]:
+    """Longitudes and latitudes (n, vertices) of the outlines."""
+    lon, lat, width, height = (detections[name].to_numpy(float) for name in ("lon", "lat", "width_m", "height_m"))
+    if style.shape == "circle":
+        width = height = (width + height) / 2
+    rings = ground_boxes if style.shape == "box" else ground_ellipses
+    return rings(lon, lat, width, height, body.radius_m, style.vertices)

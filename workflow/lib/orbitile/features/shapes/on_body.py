@@ -18,6 +18,18 @@ def lines_on_body(lines: np.ndarray) -> np.ndarray:
     return _repaired(lines, _line)
 
 
+def ring_polygons(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """The polygons (n) of rings (n, vertices: longitudes and latitudes in degrees), as `ring_polygon` makes them."""
+    west, east = lon.min(axis=1), lon.max(axis=1)
+    # A ring around a pole, or one that jumps at 180 E, is wider than this.
+    is_plain = (west >= -180) & (east <= 180) & (east - west < 180)
+    polygons = np.empty(len(lon), dtype=object)
+    polygons[is_plain] = shapely.polygons(shapely.linearrings(np.stack([lon[is_plain], lat[is_plain]], axis=-1)))
+    for i in np.flatnonzero(~is_plain).tolist():
+        polygons[i] = ring_polygon(lon[i], lat[i])
+    return polygons
+
+
 def ring_polygon(lon: np.ndarray, lat: np.ndarray) -> shapely.Geometry:
     """The polygon of a ring (n longitudes and latitudes in degrees), inside -180..180.
 

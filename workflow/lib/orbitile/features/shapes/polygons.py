@@ -159,10 +159,10 @@ def join_features(
     if not n:
         return polygons, np.zeros(0, np.int64)
     candidates = np.arange(n) if at_edge is None else np.flatnonzero(at_edge)
-    touching = _touching(polygons, candidates)
-    solid = _components(touching, n)
+    touching = touching_pairs(polygons, candidates)
+    solid = component_numbers(touching, n)
     links = touching if contacts is None else np.concatenate([touching, contacts])
-    feature = _components(links, n)
+    feature = component_numbers(links, n)
     parts, part_of = _unions(polygons, solid)
     features = _assemble(_without_collinear(parts), _value_by_group(solid, feature)[part_of])
     order = np.argsort(_topmost(features))
@@ -171,15 +171,15 @@ def join_features(
     return features[order], rank[feature]
 
 
-def _touching(polygons: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def touching_pairs(polygons: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """Pairs (m, 2) among the candidates (indices) that share at least a point."""
     tree = shapely.STRtree(polygons[candidates])
     i, j = tree.query(polygons[candidates], predicate="intersects")
     return candidates[np.column_stack([i, j])[i < j]]
 
 
-def _components(pairs: np.ndarray, n: int) -> np.ndarray:
-    """Number of the connected component of each of n nodes."""
+def component_numbers(pairs: np.ndarray, n: int) -> np.ndarray:
+    """The number of the connected component of each of n nodes; `pairs` (m, 2) are linked."""
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return connected_components(links, directed=False)[1].astype(np.int64)
 
@@ -229,7 +229,15 @@ def _assemble(parts: np.ndarray, feature: np.ndarray) -> np.ndarray:
 
 def _topmost(features: np.ndarray) -> np.ndarray:
     """A number for each feature that grows with row, then column of its topmost, leftmost corner."""
-    coords, index = shapely.get_coordinates(features, return_index=True)
-    low = coords.min(axis=0)
-    key = (coords[:, 1] - low[1]) * (np.ptp(coords[:, 0]) + 1) + coords[:, 0] - low[0]
-    return np.minimum.reduceat(key, np.flatnonzero(np.diff(index, prepend=-1)))
+    corners = topmost_corners(features)
+    low = corners.min(axis=0)
+    return (corners[:, 0] - low[0]) * (np.ptp(corners[:, 1]) + 1) + corners[:, 1] - low[1]
+
+
+def topmost_corners(features: np.ndarray) -> np.ndarray:
+    """Row and column (n, 2) of the topmost corner of each feature, of several the leftmost."""
+    (cols, rows), index = (part.T for part in shapely.get_coordinates(features, return_index=True))
+    starts = np.flatnonzero(np.diff(index, prepend=-1))
+    top = np.minimum.reduceat(rows, starts) if len(starts) else np.zeros(0)
+    left = np.minimum.reduceat(np.where(rows == top[index], cols, np.inf), starts) if len(starts) else np.zeros(0)
+    return np.column_stack([top, left])

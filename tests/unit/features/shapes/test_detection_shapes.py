@@ -1,15 +1,17 @@
+"""Detections as polygons on the body: their areas, the antimeridian, the poles, and the plain way ring by ring."""
+
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from orbitile.features.shapes import detection_shapes as module
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.features.shapes.on_body import ring_polygon as polygon
-from orbitile.space.ground import ground_ellipses
-from orbitile.stages.vectorise import vectorise
-from orbitile.tables.detections import DETECTIONS
-from orbitile.tables.parquet import write_table
+from orbitile.space.bodies import find_body
+from orbitile.space.ground import ground_boxes, ground_ellipses
 
 MOON_M = 1737400.0
 
@@ -109,20 +111,64 @@ def test_no_shapes(detections, moon):
     assert len(detection_shapes(detections([], [], 1000, []), VectorStyle("ellipse", 128), moon)) == 0
 
 
-@pytest.mark.parametrize("count", [0, 3])
-def test_vectorise(detections, moon, tmp_path, count):
-    table = detections(np.arange(count), np.arange(count), 1000, np.full(count, 0.9))
-    write_table(table, DETECTIONS, tmp_path / "survivors.parquet")
-    vectorise(str(tmp_path / "survivors.parquet"), VectorStyle("ellipse", 128), moon, str(tmp_path / "group"))
-    assert {p.suffix for p in tmp_path.glob("group*")} == {
-        ".parquet", ".gpkg", ".shp", ".shx", ".dbf", ".prj", ".cpg", ".csv"
-    }  # fmt: skip
-
-
 def test_files_tell_how_scenes_came_onto_the_map(detections, moon):
-    ways = {"a": dict(georef_method="spice", error_m=25.0), "b": dict(georef_method="projected", error_m=None)}
+    methods = {"a": dict(georef_method="spice", error_m=25.0), "b": dict(georef_method="projected", error_m=None)}
     table = detections([0, 1], [0, 1], 1000, [0.9, 0.8]).assign(scene=["b", "a"])
-    frame = detection_shapes(table, VectorStyle("ellipse", 128, ways), moon)
+    frame = detection_shapes(table, VectorStyle("ellipse", 128, methods), moon)
     assert frame["georef_method"].tolist() == ["projected", "spice"]
     assert np.isnan(frame["error_m"][0])
     assert frame["error_m"][1] == 25
+
+
+def plain_shapes(table, style, body):
+    """Ring by ring."""
+    lon, lat, width, height = (table[name].to_numpy(float) for name in ("lon", "lat", "width_m", "height_m"))
+    if style.shape == "circle":
+        width = height = (width + height) / 2
+    rings = ground_boxes if style.shape == "box" else ground_ellipses
+    rings = rings(lon, lat, width, height, body.radius_m, style.vertices)
+    return [polygon(*ring) for ring in zip(*rings, strict=True)]
+
+
+PLACES = st.tuples(
+    st.one_of(st.floats(-180, 180), st.sampled_from([-180.0, 180.0, 179.999, -179.999, 0.0])),
+    st.one_of(st.floats(-90, 90), st.sampled_from([-90.0, 90.0, 89.999, -89.9, 85.0])),
+    st.floats(1, 1e6),
+    st.floats(0.2, 3),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(PLACES, max_size=30), st.sampled_from(["ellipse", "circle", "box"]), st.integers(3, 200),
+    st.integers(1, 2000),
+)  # fmt: skip
+@example([(0.0, 90.0, 1e5, 1.0), (180.0, 0.0, 1e5, 1.0), (10.0, 10.0, 1e5, 1.0)], "ellipse", 128, 256)
+def test_shapes_are_exactly_those_made_ring_by_ring(places, shape, vertices, points_per_block):
+    body, style = find_body("Moon"), VectorStyle(shape, vertices)
+    lon, lat, width, ratio = np.array(places, float).reshape(-1, 4).T
+    table = pd.DataFrame(dict(lon=lon, lat=lat, width_m=width, height_m=width * ratio))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "POINTS_PER_BLOCK", points_per_block)
+        frame = detection_shapes(table, style, body)
+    assert frame.geometry.to_wkb().tolist() == shapely.to_wkb(plain_shapes(table, style, body)).tolist()
+
+
+def test_few_shapes_go_ring_by_ring(detections, moon, monkeypatch):
+    """Those that cross 180 E or hold a pole."""
+    calls = []
+    monkeypatch.setattr("orbitile.features.shapes.on_body.ring_polygon", lambda *ring: calls.append(polygon(*ring)))
+    places = [(0, 0), (179.99, 0), (-179.99, 40), (50, 90), (50, -89.99), (170, 20), (-20, 85)]
+    detection_shapes(detections(*np.transpose(places), 5000, np.full(7, 0.9)), VectorStyle("ellipse", 128), moon)
+    assert len(calls) == 4
+
+
+def test_georeferencing_is_that_of_each_row_s_scene(detections, moon):
+    """Also of scenes as categories, with any index."""
+    methods = {name: dict(georef_method=f"by {name}", error_m=n) for n, name in enumerate("abc")}
+    table = detections(np.arange(5), np.arange(5), 1000, np.full(5, 0.9)).assign(scene=list("cabca"))
+    table = table.astype(dict(scene="category")).set_index([[9, 7, 5, 3, 3]])
+    frame = detection_shapes(table, VectorStyle("ellipse", 128, methods), moon)
+    assert frame["georef_method"].tolist() == ["by c", "by a", "by b", "by c", "by a"]
+    assert frame["error_m"].tolist() == [2, 0, 1, 2, 0]
+    assert frame.index.tolist() == [9, 7, 5, 3, 3]

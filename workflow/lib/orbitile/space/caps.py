@@ -1,0 +1,61 @@
+"""Caps of a sphere that hold points: what lies in two of them is not nearer than their borders."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from orbitile.space.footprints import angles_between
+
+ROUNDING = 1e-9
+"""Radians added to every cap, for the rounding of unit vectors."""
+
+
+@dataclass(frozen=True)
+class Caps:
+    """Caps: unit vectors of their centres (n, 3) and their radii (n, radians)."""
+
+    centres: np.ndarray
+    radii: np.ndarray
+
+    @classmethod
+    def around(cls, points: np.ndarray) -> Self:
+        """The single cap around points (m, 3: unit vectors; at least one)."""
+        return cls.around_each(points, np.zeros(len(points), int))[1]
+
+    @classmethod
+    def around_each(cls, points: np.ndarray, key: np.ndarray) -> tuple[np.ndarray, Self]:
+        """The cap around all points (m, 3: unit vectors) of each key (m), and these keys (n), sorted."""
+        order = np.argsort(key, kind="stable")
+        sorted_points, sorted_key = points[order], key[order]
+        starts = np.flatnonzero(np.diff(sorted_key, prepend=sorted_key[:1] - 1))
+        if not len(starts):
+            return sorted_key, cls(np.zeros((0, 3)), np.zeros(0))
+        totals = np.add.reduceat(sorted_points, starts)
+        length = np.linalg.norm(totals, axis=1, keepdims=True)
+        is_around_body = length[:, 0] < ROUNDING
+        centres = np.where(is_around_body[:, None], [0.0, 0.0, 1.0], totals / np.maximum(length, ROUNDING))
+        counts = np.diff(starts, append=len(sorted_key))
+        angles = angles_between(sorted_points, np.repeat(centres, counts, axis=0))
+        radii = np.where(is_around_body, np.pi, np.maximum.reduceat(angles, starts) + ROUNDING)
+        return sorted_key[starts], cls(centres, radii)
+
+    @classmethod
+    def joined(cls, parts: list["Caps"]) -> Self:
+        """All caps of several sets."""
+        return cls(
+            np.concatenate([np.zeros((0, 3)), *(part.centres for part in parts)]),
+            np.concatenate([np.zeros(0), *(part.radii for part in parts)]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.radii)
+
+    def gaps(self, other: "Caps") -> np.ndarray:
+        """How far (n, m; radians) points in each of these caps and in each of others are apart at least."""
+        apart = angles_between(self.centres[:, None], other.centres[None])
+        return np.maximum(apart - self.radii[:, None] - other.radii[None], 0)
+
+    def gaps_to(self, points: np.ndarray) -> np.ndarray:
+        """How far (m, radians) points (m, 3) lie outside of the first of the caps."""
+        return np.maximum(angles_between(points, self.centres[0]) - self.radii[0], 0)
