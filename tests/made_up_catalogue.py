@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from orbitile.space.bodies import find_body
-from orbitile.tables.crater_parts import read_geo_metadata, write_part
+from orbitile.tables.crater_parts import write_part
 from orbitile.tables.datasets import describe_part
 
 MARS = find_body("Mars")
@@ -40,8 +40,7 @@ def write_group(folder: Path, group: str, craters: int, bounds: Bounds) -> dict:
     frame = made_up_craters(group, craters, bounds)
     methods = {scene: dict(georef_method="projected", error_m=12.0) for scene in frame["scene"].unique()}
     write_part(frame, methods, MARS, 1, path)
-    extent = read_geo_metadata(path).get("bbox")
-    return dict(group=group, path=f"craters/{path.name}", bounds=extent, **describe_part(path))
+    return describe_part(path)
 
 
 def bounds_of_cell(cell: tuple[int, int], columns: int, rows: int) -> Bounds:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from orbitile.base.files import write_json
 from orbitile.space.bodies import find_body
-from orbitile.tables.crater_parts import read_geo_metadata, write_part
+from orbitile.tables.crater_parts import write_part
 from orbitile.tables.datasets import describe_part
 
 Crater = tuple[float, float, float]
@@ -37,5 +37,4 @@ def _rows(craters: Sequence[Crater], scenes: Sequence[str]) -> pd.DataFrame:
 def _write(rows: pd.DataFrame, path: Path) -> dict:
     methods = {scene: dict(georef_method="projected", error_m=None) for scene in rows["scene"].unique()}
     write_part(rows, methods, find_body("Moon"), 1, path)
-    bounds = read_geo_metadata(path).get("bbox")
-    return dict(group=path.stem, path=f"craters/{path.name}", bounds=bounds, **describe_part(path))
+    return describe_part(path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import orbitile.catalogue
 from orbitile.base.errors import OrbitileError
 from orbitile.space.bodies import find_body
-from orbitile.tables.crater_parts import read_geo_metadata, write_part
+from orbitile.tables.crater_parts import write_part
 from orbitile.tables.datasets import describe_part
 
 METHODS = {name: dict(georef_method="projected", error_m=None) for name in "abc"}
@@ -42,8 +42,7 @@ def folder(rows, tmp_path_factory):
 
 def part_of(rows, path):
     write_part(rows, METHODS, find_body("Moon"), 1, path)
-    bounds = read_geo_metadata(path).get("bbox")
-    return dict(group=path.stem, path=f"craters/{path.name}", bounds=bounds, **describe_part(path))
+    return describe_part(path)
 
 
 @pytest.fixture

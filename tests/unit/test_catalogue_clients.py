@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -24,7 +25,7 @@ BOX = (10.0, 5.0, 30.0, 25.0)
 def folder(tmp_path_factory):
     """The parts of a catalogue, with many small groups of rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crater_parts, "ROWS_PER_GROUP", 250)
+        patch.setattr(crater_parts, "LAYOUT", replace(crater_parts.LAYOUT, rows_per_group=250))
         return write_catalogue(tmp_path_factory.mktemp("catalogue"), 2, 2, 20_000) / "craters"
 
 

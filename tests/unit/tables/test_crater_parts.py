@@ -12,14 +12,14 @@ from orbitile.base.provenance import provenance
 from orbitile.space.hilbert import hilbert_numbers
 from orbitile.tables.crater_parts import (
     CRATERS,
-    ROWS_PER_GROUP,
-    read_geo_metadata,
+    LAYOUT,
     read_longest_chain,
     read_part,
     read_survivors,
     write_part,
 )
 from orbitile.tables.detections import DETECTIONS, ORDER
+from orbitile.tables.geoparquet import read_geo_metadata
 
 METHODS = {"a": dict(georef_method="spice", error_m=25.0), "b": dict(georef_method="projected", error_m=None)}
 
@@ -66,7 +66,7 @@ def test_only_row_groups_in_a_box_are_read(part):
     found = geopandas.read_parquet(path, bbox=(10, 10, 20, 20))
     assert len(found) == ((lon >= 10) & (lon <= 20) & (lat >= 10) & (lat <= 20)).sum() > 0
     metadata = pq.read_metadata(path)
-    assert metadata.num_row_groups == -(-len(lon) // ROWS_PER_GROUP)
+    assert metadata.num_row_groups == -(-len(lon) // LAYOUT.rows_per_group)
     column = CRATERS.names.index("lon")
     widths = [(group.column(column).statistics.max - group.column(column).statistics.min)
               for group in map(metadata.row_group, range(metadata.num_row_groups))]  # fmt: skip

@@ -29,7 +29,6 @@ from orbitile.tables.datasets import describe_part, published_folder
 from orbitile.tables.feature_parts import (
     CONTENT,
     part_schema,
-    read_part_bounds,
     read_part_rows,
     with_multiple_parts,
     write_features,
@@ -183,7 +182,7 @@ class PublishedFeatures:
                 rows = pa.concat_tables([table for table, _ in numbered.rows(kind, group)])
                 hashes.append(content_hash(rows, CONTENT[kind]))
                 write_features(rows, kind, methods, body, folder / f"{group}.parquet")
-        parts = [_describe(Path(stem) / f"{group}.parquet", kind) for group in sorted(numbered.groups)]
+        parts = [dict(kind=kind, **describe_part(Path(stem) / f"{group}.parquet")) for group in sorted(numbered.groups)]
         return cls(kind, stem, methods, body, parts, ContentHash.joined(hashes))
 
     def write_files(self, numbered: NumberedFeatures, outputs: MapOutputs, metadata: dict) -> list[dict]:
@@ -211,8 +210,3 @@ class PublishedFeatures:
             shapes = shapely.from_wkb(rows["geometry"].to_numpy(object))
             frame = geopandas.GeoDataFrame(rows.drop(columns="geometry"), geometry=shapes, crs=self.body.crs)
             yield add_georef_methods(frame, self.methods)
-
-
-def _describe(part: Path, kind: str) -> dict:
-    path = f"{part.parent.name}/{part.name}"
-    return dict(kind=kind, group=part.stem, path=path, **describe_part(part), bounds=read_part_bounds(part))

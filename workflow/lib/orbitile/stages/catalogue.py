@@ -15,11 +15,11 @@ from orbitile.base.files import write_json
 from orbitile.base.provenance import provenance
 from orbitile.detections.nms.catalogue_nms import catalogue_nms
 from orbitile.detections.nms.settings import NmsSettings
-from orbitile.detections.proof import GroupProof, GroupTables, prove
+from orbitile.detections.proof import GroupTables, prove
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.space.bodies import Body
 from orbitile.tables.content_hash import ContentHash
-from orbitile.tables.crater_parts import CRATERS, read_geo_metadata, read_longest_chain, read_part
+from orbitile.tables.crater_parts import CRATERS, read_longest_chain, read_part
 from orbitile.tables.datasets import describe_part, published_parts
 from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
@@ -67,7 +67,10 @@ def catalogue(
     layer = VectorLayer(str(folder), "Polygon", body.crs, {"orbitile": json.dumps(metadata, sort_keys=True)})
     paths = [folder / f"{group}.parquet" for group in proof.groups]
     files = _write_files(metadata["rows"], paths, layer, style, body)
-    described = [_describe(folder / f"{group}.parquet", proof.groups[group]) for group in sorted(proof.groups)]
+    described = [
+        dict(**describe_part(folder / f"{group}.parquet"), sha256=proof.groups[group].content.text)
+        for group in sorted(proof.groups)
+    ]
     write_json(manifest, metadata | dict(files=files, parts=described))
     log.info("%d rows, SHA-256 %s", metadata["rows"], metadata["sha256"])
 
@@ -96,12 +99,6 @@ def _shapes(parts: Sequence[Path], style: VectorStyle, body: Body) -> Iterator[g
 def _batches(parts: Sequence[Path]) -> Iterator[pa.RecordBatch]:
     for part in parts:
         yield from read_part(part, CRATERS.names).to_batches()
-
-
-def _describe(part: Path, proof: GroupProof) -> dict[str, object]:
-    path = f"{part.parent.name}/{part.name}"
-    bounds = read_geo_metadata(part).get("bbox")
-    return dict(group=part.stem, path=path, **describe_part(part), bounds=bounds, sha256=proof.content.text)
 
 
 def _out_of_reach(candidates: pd.DataFrame, settings: NmsSettings) -> list[dict]:

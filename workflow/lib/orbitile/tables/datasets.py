@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from orbitile.base.files import make_folder, sync, sync_folder
+from orbitile.tables.geoparquet import read_geo_metadata
 from orbitile.tables.parquet import explained_damage
 
 
@@ -42,10 +43,16 @@ def published_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def describe_part(path: Path) -> dict[str, int]:
-    """Rows and bytes of a part."""
+def describe_part(path: Path) -> dict[str, object]:
+    """A part as a manifest beside its folder names it: group, path, rows, bytes, and the bounds of its geometry.
+
+    These are west, south, east and north in degrees, None without rows.
+    """
     with explained_damage(path):
-        return dict(rows=pq.read_metadata(path).num_rows, bytes=path.stat().st_size)
+        rows = pq.read_metadata(path).num_rows
+    bounds = read_geo_metadata(path).get("bbox")
+    name = f"{path.parent.name}/{path.name}"
+    return dict(group=path.stem, path=name, rows=rows, bytes=path.stat().st_size, bounds=bounds)
 
 
 def _link(table: Path, part: Path) -> None:

@@ -1,6 +1,5 @@
 """Parts of a map: the polygons or the lines of a group, as GeoParquet 1.1, near ones near each other."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,14 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
-from orbitile.base.files import atomic
 from orbitile.base.manifests import read_manifest
-from orbitile.base.provenance import provenance
 from orbitile.space.bodies import Body
 from orbitile.space.hilbert import hilbert_numbers
 from orbitile.space.lonlat_boxes import LonLatBox
-from orbitile.tables.crater_parts import BBOX, NAME
 from orbitile.tables.features import ABOUT, KINDS, NAMES, TYPES
+from orbitile.tables.geoparquet import BBOX, NAME, PartLayout, georef_columns, write_geoparquet_part
 from orbitile.tables.parquet import explained_damage
 from orbitile.tables.vectors import GEOREF_COLUMNS
 
@@ -54,57 +51,28 @@ def write_features(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], bo
     """
     numbers = hilbert_numbers(rows["lon"].to_numpy(), rows["lat"].to_numpy())
     table = _final_form(rows.take(np.lexsort([rows["feature"].to_numpy(), numbers])), kind, methods)
-    described = {b"geo": json.dumps(_geo_metadata(table, kind, body)).encode()}
-    described |= {name.encode(): text.encode() for name, text in provenance().items()}
-    with atomic(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(described), temporary, row_group_size=ROWS_PER_GROUP, compression="zstd",
-            write_page_checksum=True,
-        )  # fmt: skip
+    floats = [field.name for field in table.schema if pa.types.is_floating(field.type) and field.name != "scale_m"]
+    layout = PartLayout(
+        GEOMETRY_TYPES[kind],
+        rows_per_group=ROWS_PER_GROUP,
+        conditions=["scene", "lon", "lat", "length_m"],
+        numbers=floats,
+    )
+    write_geoparquet_part(table, layout, body, path)
 
 
 def _final_form(rows: pa.Table, kind: str, methods: Mapping[str, Mapping]) -> pa.Table:
-    rows = rows.combine_chunks()
-    scenes = rows["scene"].combine_chunks().dictionary_encode()
-    of_scenes = [methods[scene] for scene in scenes.dictionary.to_pylist()]
-    schema = part_schema(kind)
-    columns = {name: rows[name] for name in rows.column_names} | {"bbox": _boxes(rows["geometry"])}
-    for name in GEOREF_COLUMNS:
-        value_type = pa.float64() if name == "error_m" else pa.string()
-        columns[name] = pa.array([method[name] for method in of_scenes], value_type).take(scenes.indices)
-    encoded = {name: pc.dictionary_encode(column) if name in NAMES else column for name, column in columns.items()}
-    return pa.table([encoded[name] for name in schema.names], schema=schema)
+    schema, rows = part_schema(kind), rows.combine_chunks()
+    columns = {name: rows[name] for name in rows.column_names}
+    columns |= {name: pc.dictionary_encode(column) for name, column in columns.items() if name in NAMES}
+    columns |= georef_columns(columns["scene"].combine_chunks(), methods) | dict(bbox=_boxes(rows["geometry"]))
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def _boxes(geometry: pa.ChunkedArray) -> pa.Array:
     """The bounds of shapes (n) in WKB."""
     bounds = shapely.bounds(shapely.from_wkb(geometry.to_numpy())).reshape(-1, len(BBOX))
     return pa.StructArray.from_arrays([pa.array(side) for side in bounds.T], fields=list(BBOX))
-
-
-def _geo_metadata(table: pa.Table, kind: str, body: Body) -> dict:
-    """The metadata "geo" of GeoParquet 1.1 (https://geoparquet.org/releases/v1.1.0/)."""
-    column = dict(
-        encoding="WKB", geometry_types=GEOMETRY_TYPES[kind], crs=body.crs.to_json_dict(), edges="planar",
-        covering={"bbox": {field.name: ["bbox", field.name] for field in BBOX}},
-    )  # fmt: skip
-    if len(table):
-        column["bbox"] = bounds_of(table)
-    return dict(version="1.1.0", primary_column="geometry", columns={"geometry": column})
-
-
-def bounds_of(table: pa.Table) -> list[float]:
-    """West, south, east and north of the rows of a part, of which there must be at least one."""
-    sides = table["bbox"].combine_chunks().flatten()
-    west, south, east, north = (pc.min_max(side) for side in sides)
-    return [west["min"].as_py(), south["min"].as_py(), east["max"].as_py(), north["max"].as_py()]
-
-
-def read_part_bounds(path: str | Path) -> list[float] | None:
-    """West, south, east and north of a part; None for one without rows."""
-    with explained_damage(path):
-        geo = json.loads(pq.read_schema(path).metadata[b"geo"])
-    return geo["columns"]["geometry"].get("bbox")
 
 
 def read_features(

@@ -19,7 +19,7 @@ from orbitile.detections.nms.settings import NmsSettings
 from orbitile.space.caps import Caps
 from orbitile.space.ground import lonlat_of_points, unit_vectors
 from orbitile.space.hilbert import hilbert_numbers
-from orbitile.tables.crater_parts import PLAIN, read_part, read_survivors
+from orbitile.tables.crater_parts import STORED, read_part, read_survivors
 from orbitile.tables.detections import ORDER
 
 LARGE_ROWS = 2_000_000
@@ -203,7 +203,7 @@ def _numbered(tables: Sequence[pa.Table], first: int) -> tuple[pa.Table, np.ndar
     return pa.concat_tables(tables), np.repeat(np.arange(first, first + len(tables)), list(map(len, tables)))
 
 
-_EMPTY = PLAIN.empty_table().select(COLUMNS)
+_EMPTY = STORED.empty_table().select(COLUMNS)
 
 
 def _levels_apart(criterion: OverlapCriterion) -> float:
