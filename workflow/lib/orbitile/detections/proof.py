@@ -128,7 +128,7 @@ class _BatchRows:
 
 def _joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pd.DataFrame:
     """All rows, in the columns of a schema and with the numbers of their tables."""
-    frame = pa.concat_tables([table.cast(schema) for table in tables]).to_pandas()
+    frame = pa.concat_tables([table.cast(schema) for table in tables]).to_pandas(split_blocks=True)
     return frame.assign(**{GROUP: np.repeat(np.arange(len(tables)), [len(table) for table in tables])})
 
 
@@ -162,17 +162,15 @@ def _find_faults(rows: _BatchRows, index: SurvivorIndex, settings: NmsSettings) 
 
 
 def _rows_of_survivors(candidates: pd.DataFrame, survivors: pd.DataFrame) -> np.ndarray:
-    """The row (m) of each survivor among the candidates: the same in all columns, and each row once; -1 without any."""
+    """The row (m) of each survivor among the candidates: the same in all columns, and each row once; -1 without any.
+
+    Rows are told apart by hashes of 64 bits: among a million candidates a wrong row goes unnoticed once in 10^13 times.
+    """
     hashes, wanted = (_row_hashes(table) for table in (candidates, survivors))
     order = np.argsort(hashes, kind="stable")
     position = np.searchsorted(hashes[order], wanted) + pd.Series(wanted).groupby(wanted).cumcount().to_numpy()
     rows = np.append(order, -1)[np.minimum(position, len(order))]
-    matched, same = np.flatnonzero(rows >= 0), rows >= 0
-    left, right = candidates.take(rows[matched]), survivors.take(matched)
-    same[matched] = np.logical_and.reduce(
-        [(left[name].array == right[name].array) for name in [*DETECTIONS.names, GROUP]]
-    )
-    return np.where(same, rows, -1)
+    return np.where((rows >= 0) & (np.append(hashes, 0)[rows] == wanted), rows, -1)
 
 
 def _row_hashes(table: pd.DataFrame) -> np.ndarray:

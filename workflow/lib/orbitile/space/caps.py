@@ -7,8 +7,8 @@ import numpy as np
 
 from orbitile.space.footprints import angles_between
 
-ROUNDING = 1e-9
-"""Radians added to every cap, for the rounding of unit vectors."""
+ROUNDING = 1e-7
+"""Radians added to every cap, for the rounding of products of unit vectors: the root of that of numbers near 1."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Caps:
         is_around_body = length[:, 0] < ROUNDING
         centres = np.where(is_around_body[:, None], [0.0, 0.0, 1.0], totals / np.maximum(length, ROUNDING))
         counts = np.diff(starts, append=len(sorted_key))
-        angles = angles_between(sorted_points, np.repeat(centres, counts, axis=0))
-        radii = np.where(is_around_body, np.pi, np.maximum.reduceat(angles, starts) + ROUNDING)
+        cosines = np.einsum("ij,ij->i", sorted_points, np.repeat(centres, counts, axis=0))
+        widest = np.arccos(np.clip(np.minimum.reduceat(cosines, starts), -1, 1))
+        radii = np.where(is_around_body, np.pi, widest + ROUNDING)
         return sorted_key[starts], cls(centres, radii)
 
     @classmethod
@@ -58,4 +59,5 @@ class Caps:
 
     def gaps_to(self, points: np.ndarray) -> np.ndarray:
         """How far (m, radians) points (m, 3) lie outside of the first of the caps."""
-        return np.maximum(angles_between(points, self.centres[0]) - self.radii[0], 0)
+        angles = np.arccos(np.clip(points @ self.centres[0], -1, 1))
+        return np.maximum(angles - self.radii[0] - ROUNDING, 0)
