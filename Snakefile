@@ -9,7 +9,7 @@ min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/workflow/lib")
 
 from orbitile.base.errors import OrbitileError, reason_of
-from orbitile.base.manifests import missing_file
+from orbitile.base.manifests import withdraw_manifest
 from orbitile.base.names import NAME_PATTERN
 from orbitile.base.settings_text import CODE_KEY, check_overrides, check_settings_files
 from orbitile.jobs.call import call_of
@@ -78,12 +78,11 @@ onerror:
 
 
 # A result is many files, of which Snakemake knows the manifest alone. Where another one is gone, the
-# result is made again.
+# manifest is withdrawn, so that the result is made again.
 MANIFEST = f"{RESULTS}/{CHAIN_RESULTS[settings.chain].manifest}"
-MISSING_FILE = missing_file(Path(MANIFEST)) if workflow.is_main_process else None
+MISSING_FILE = withdraw_manifest(Path(MANIFEST)) if workflow.is_main_process else None
 if MISSING_FILE:
     logger.warning(f"{MISSING_FILE} is gone; the result is made again")
-    workflow.dag_settings.forcerun = {*workflow.dag_settings.forcerun, MANIFEST}
 
 
 wildcard_constraints:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.manifests import changed_part, missing_file, read_manifest
+from orbitile.base.manifests import changed_part, read_manifest, withdraw_manifest
 
 
 @pytest.fixture
@@ -26,25 +26,28 @@ def change(manifest):
 
 def test_all_is_there(manifest):
     assert read_manifest(manifest)["rows"] == 2
-    assert missing_file(manifest) is None
+    assert withdraw_manifest(manifest) is None
     assert change(manifest) is None
 
 
 @pytest.mark.parametrize("name", ["craters/b.parquet", "craters.gpkg"])
 def test_a_file_is_gone(manifest, name):
     (manifest.parent / name).unlink()
-    assert missing_file(manifest) == manifest.parent / name
+    content = manifest.read_text()
+    assert withdraw_manifest(manifest) == manifest.parent / name
+    assert not manifest.exists() and manifest.with_suffix(".withdrawn.json").read_text() == content
+    assert withdraw_manifest(manifest) is None
 
 
 def test_without_a_manifest_nothing_is_missing(tmp_path):
     """For then all of it is made."""
-    assert missing_file(tmp_path / "craters.json") is None
+    assert withdraw_manifest(tmp_path / "craters.json") is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"parts": [1]}', '{"parts": [{}]}'])
 def test_an_unreadable_manifest_is_missing_itself(manifest, text):
     manifest.write_text(text)
-    assert missing_file(manifest) == manifest
+    assert withdraw_manifest(manifest) == manifest
 
 
 def test_a_part_of_another_length(manifest):
@@ -63,7 +66,7 @@ def test_a_part_of_another_partition(manifest):
 def test_a_file_that_its_program_has_changed_is_no_fault(manifest):
     """As when QGIS saves a style in a GeoPackage."""
     (manifest.parent / "craters.gpkg").write_bytes(b"with a style")
-    assert missing_file(manifest) is None and change(manifest) is None
+    assert withdraw_manifest(manifest) is None and change(manifest) is None
 
 
 def test_no_manifest(tmp_path):

@@ -10,6 +10,9 @@ from typing import Any
 
 from orbitile.base.errors import OrbitileError
 
+WITHDRAWN = ".withdrawn.json"
+"""In place of the suffix of a manifest that does not count any more."""
+
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """What a manifest says; OrbitileError where there is none, or none that can be read."""
@@ -21,8 +24,19 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OrbitileError(f"{path}: not a readable manifest ({error}); run again") from error
 
 
-def missing_file(path: Path) -> Path | None:
-    """The first of the files that a manifest names that is not there; None where all are, or there is no manifest."""
+def withdraw_manifest(path: Path) -> Path | None:
+    """Rename a manifest that names a file that is not there: what is left is not the result that it describes.
+
+    Returns the first such file; None where all are there, or there is no manifest. An unreadable manifest counts as
+    such a file itself.
+    """
+    missing = _missing_file(path)
+    if missing:
+        path.replace(path.with_suffix(WITHDRAWN))
+    return missing
+
+
+def _missing_file(path: Path) -> Path | None:
     try:
         manifest = json.loads(path.read_text())
         files = [path.parent / file["path"] for kind in ("parts", "files") for file in manifest.get(kind, [])]
