@@ -60,7 +60,7 @@ def test_a_grid_is_refused_by_name_or_lies_on_the_body(wkt, transform, width, he
         return
     assert width * height <= MAX_PIXELS
     assert max(width, height) <= MAX_SIDE_PX
-    assert 0 < placement.image_gsd_m <= 101
+    assert placement.image_gsd_m > 0  # how coarse a scene may be, its row is asked later
     cols, rows = np.random.default_rng(0).random((2, 20)) * [[width], [height]]
     lon, lat = Ground(wkt, MOON.radius_m).lonlat(*grid.to_map(cols, rows))
     assert np.isfinite(lon).all()
