@@ -112,12 +112,11 @@ def catalogue(world: World, limit: float, formats: list[str] | None) -> machine.
     from orbitile.space.bodies import find_body
     from orbitile.stages.catalogue import CatalogueInputs
     from orbitile.stages.catalogue import catalogue as write_catalogue
-    from orbitile.tables.plan import read_georef_methods
 
     body, manifest = find_body(made_up_world.BODY), world.folder / "catalogue" / "craters.json"
     settings = NmsSettings(**world.settings.nms_settings, radius_m=body.radius_m)
     vectors = world.settings.vectors.model_dump() | ({} if formats is None else dict(formats=formats))
-    style = VectorStyle(**vectors, georef_methods=read_georef_methods(world.plan_path))
+    style = VectorStyle(**vectors)
     names = [group.name for group in read_groups(world)]
     inputs = CatalogueInputs(*(_paths(world, folder, names) for folder in ("suppressed", "detections")))
     _load_compiled(settings)

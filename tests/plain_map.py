@@ -1,6 +1,6 @@
 """The map of all outlines at once, in memory: what joining group by group must give, row for row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import geopandas
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from orbitile.features.filter import PolygonFilters
-from orbitile.features.join import FeatureLayer, feature_layers
+from orbitile.features.join import FeatureLayer, MapFrames
 from orbitile.features.measure import measure_features
 from orbitile.space.bodies import Body
 from orbitile.tables.features import KINDS, LINES, ORDER, POLYGONS
@@ -22,6 +22,11 @@ def plain_map(outlines: pd.DataFrame, rasters: Mapping, filters: PolygonFilters,
     with_seams = filters.with_seams(seams, body)
     layers = [_filtered(layer, with_seams, body) for layer in feature_layers(outlines, rasters, body.radius_m)]
     return _numbered(layers) if layers else {kind: geopandas.GeoDataFrame() for kind in KINDS}
+
+
+def feature_layers(outlines: pd.DataFrame, rasters: Mapping, radius_m: float) -> Iterator[FeatureLayer]:
+    """The layers of a table of all outlines (see orbitile.tables.masks.OUTLINES); `rasters` are by scene and scale."""
+    return MapFrames.of(outlines, rasters).join(outlines, radius_m)
 
 
 def _filtered(layer: FeatureLayer, filters: PolygonFilters, body: Body) -> Sequence[pd.DataFrame]:

@@ -40,7 +40,7 @@ survivors, detections = (
     [f"{folder}/{name}/{group}.parquet" for group in methods] for name in ("suppressed", "detections")
 )
 tables = CatalogueInputs(survivors, detections)
-style = VectorStyle("ellipse", 100, methods, rows_per_file=rows_per_file)
+style = VectorStyle("ellipse", 100, rows_per_file=rows_per_file)
 print("it begins", flush=True)
 catalogue(tables, NmsSettings(**nms), find_body("Moon"), style, dict(body="Moon"), f"{folder}/catalogue/craters.json")
 """

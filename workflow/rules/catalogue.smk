@@ -4,7 +4,7 @@ rule catalogue:
         detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
     output:
         # Written last. It names all other files; MISSING_FILE in the Snakefile is about these.
-        f"{RESULTS}/catalogue/craters.json",
+        MANIFEST,
     log:
         f"{RESULTS}/logs/catalogue.log",
     benchmark:
@@ -32,7 +32,7 @@ rule catalogue:
 
 rule overview:
     input:
-        catalogue=f"{RESULTS}/catalogue/craters.json",
+        catalogue=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
         f"{RESULTS}/catalogue/craters.png",

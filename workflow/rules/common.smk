@@ -4,16 +4,6 @@ from itertools import chain
 from orbitile.base.versions import FileVersions
 
 USER_FILES = FileVersions()
-VECTORS = [
-    ".parquet",
-    ".gpkg",
-    ".shp",
-    ".shx",
-    ".dbf",
-    ".prj",
-    ".cpg",
-    ".shp.names.csv",
-]
 
 
 def is_run():

@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        catalogue=f"{RESULTS}/catalogue/craters.json",
+        catalogue=MANIFEST,
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth
@@ -35,9 +35,7 @@ rule evaluate:
 rule annotate:
     input:
         rasters=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
-        catalogue=(
-            [] if settings.annotation.craters else f"{RESULTS}/catalogue/craters.json"
-        ),
+        catalogue=([] if settings.annotation.craters else MANIFEST),
         craters=(
             ancient(settings.annotation.craters) if settings.annotation.craters else []
         ),

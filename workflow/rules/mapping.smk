@@ -68,7 +68,7 @@ rule assemble_map:
         areas=[ancient(path) for path in AREAS],
     output:
         # Written last. It names all files of the map; MISSING_FILE in the Snakefile is about these.
-        manifest=f"{RESULTS}/map/polygons.json",
+        manifest=MANIFEST,
         summary=f"{RESULTS}/map/summary.csv",
         rose=f"{RESULTS}/map/rose.png",
     log:
@@ -98,7 +98,7 @@ rule assemble_map:
 
 rule overview_map:
     input:
-        manifest=f"{RESULTS}/map/polygons.json",
+        manifest=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
         f"{RESULTS}/map/map.png",
@@ -122,7 +122,7 @@ rule overview_map:
 
 rule evaluate_map:
     input:
-        manifest=f"{RESULTS}/map/polygons.json",
+        manifest=MANIFEST,
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth
@@ -159,7 +159,7 @@ rule annotate_map:
     input:
         scaled=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
         stitched=lambda wildcards: f"{RESULTS}/stitched/{plan.group_of(wildcards.scene)}.parquet",
-        manifest=f"{RESULTS}/map/polygons.json",
+        manifest=MANIFEST,
     output:
         f"{RESULTS}/annotated/{{scene}}.png",
     log:

@@ -12,10 +12,12 @@ if __name__ == "__main__":
         from orbitile.space.bodies import find_body
         from orbitile.stages.catalogue import CatalogueInputs, catalogue
         from orbitile.tables.plan import read_georef_methods
+        from orbitile.tables.vectors import count_georef_methods
 
         body = find_body(params.body)
         settings = NmsSettings(**params.nms_settings, radius_m=body.radius_m)
-        style = VectorStyle(**params.vectors, georef_methods=read_georef_methods(params.plan))
-        origin = params.origin | dict(exclusions=read_run_exclusions(params.plan, params.allow_failures))
+        style, methods = VectorStyle(**params.vectors), count_georef_methods(read_georef_methods(params.plan))
+        exclusions = read_run_exclusions(params.plan, params.allow_failures)
+        origin = dict(georef_methods=methods) | params.origin | dict(exclusions=exclusions)
         tables = CatalogueInputs(files.suppressed, files.detections)
         catalogue(tables, settings, body, style, origin, snakemake.output[0])

@@ -9,11 +9,11 @@ import pyogrio
 import pytest
 import shapely
 from mask_runs import MOON, MaskRun, lying, pieces
+from plain_map import feature_layers
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.filter import REASONS, FilterArea, PolygonFilters
-from orbitile.features.join import feature_layers
 
 MAP, DEGREES, POLAR = "IAU_2015:30110", "IAU_2015:30100", "IAU_2015:30130"
 PX_M2 = 1e4

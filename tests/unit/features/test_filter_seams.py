@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import shapely
 from mask_runs import MOON, MaskRun, lying, pieces
+from plain_map import feature_layers
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.filter import FilterArea, PolygonFilters
-from orbitile.features.join import feature_layers
 from orbitile.georeferencing.mosaicking.seams import Seams, write_seams
 from orbitile.tables.rasters import read_rasters, write_rasters
 

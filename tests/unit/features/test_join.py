@@ -6,9 +6,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mask_runs import Lattice, MaskRun, lying, pieces
+from plain_map import feature_layers
 from scipy import ndimage
 
-from orbitile.features.join import feature_layers
 from orbitile.space.grids import Window
 
 SHAPE = (60, 100)

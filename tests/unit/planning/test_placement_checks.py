@@ -1,12 +1,14 @@
 """Places that images claim: refused by name, or on the body; what is doubtful is noted."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plan_rows import plan_row
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
@@ -14,6 +16,7 @@ from orbitile.planning.placement_checks import (
     MAX_PIXELS,
     MAX_SIDE_PX,
     PlaceLimits,
+    check_fit,
     check_map,
     check_placement,
     placement_warnings,
@@ -45,6 +48,8 @@ def place(grid, limits=LIMITS):
     check_map(grid, limits)
     placement = place_projected(grid, BANDS, limits.body)
     check_placement(placement, limits)
+    place_on_map = dict(crs_wkt=grid.crs_wkt, transform=list(grid.transform[:6]), image_gsd_m=placement.image_gsd_m)
+    check_fit(plan_row("a", "g", **place_on_map), SimpleNamespace(crs=None, body="Moon", finest_m=limits.finest_m))
     return placement
 
 
@@ -60,7 +65,7 @@ def test_a_grid_is_refused_by_name_or_lies_on_the_body(wkt, transform, width, he
         return
     assert width * height <= MAX_PIXELS
     assert max(width, height) <= MAX_SIDE_PX
-    assert placement.image_gsd_m > 0  # how coarse a scene may be, its row is asked later
+    assert 0 < placement.image_gsd_m <= 101
     cols, rows = np.random.default_rng(0).random((2, 20)) * [[width], [height]]
     lon, lat = Ground(wkt, MOON.radius_m).lonlat(*grid.to_map(cols, rows))
     assert np.isfinite(lon).all()

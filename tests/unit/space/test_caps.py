@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbitile.space.caps import Caps
-from orbitile.space.footprints import angles_between
-from orbitile.space.ground import unit_vectors
+from orbitile.space.ground import angles_between, unit_vectors
 
 
 def crowd(seed, spread):

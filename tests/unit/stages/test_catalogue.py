@@ -14,7 +14,6 @@ from orbitile.features.shapes.detection_shapes import VectorStyle
 from orbitile.stages.catalogue import CatalogueInputs, catalogue
 from orbitile.tables.craters import read_craters
 from orbitile.tables.detections import DETECTIONS, ORDER
-from orbitile.tables.plan import read_georef_methods
 
 SETTINGS = NmsSettings(
     0.4, 0.25, True, "box", rings=2, scenes_apart=False, reach_m=10_000, slack_m=400, radius_m=1737400
@@ -48,8 +47,7 @@ class Run:
         inputs = CatalogueInputs(
             [self.table(name) for name in names], [self.table(name, "detections") for name in names]
         )
-        style = VectorStyle("ellipse", 128, read_georef_methods(self.folder / "plan.parquet"))
-        catalogue(inputs, SETTINGS, self.body, style, ORIGIN, str(self.manifest))
+        catalogue(inputs, SETTINGS, self.body, VectorStyle("ellipse", 128), ORIGIN, str(self.manifest))
         return self
 
     @property

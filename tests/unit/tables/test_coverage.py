@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
+from orbitile.space.caps import grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.tables import coverage
 from orbitile.tables.coverage import Coverage, lies_on_data
@@ -91,5 +92,5 @@ def test_a_cap_holds_the_scene(scene):
     col, row = np.meshgrid(np.linspace(0, grid.width, 40), np.linspace(0, grid.height, 40))
     lon, lat = Ground(grid.crs_wkt, RADIUS_M).lonlat(*grid.to_map(col, row))
     finite = np.isfinite(lon) & np.isfinite(lat)
-    gaps = coverage.scene_cap(grid, RADIUS_M).gaps_to(unit_vectors(lon[finite], lat[finite]))
+    gaps = grid_cap(grid, RADIUS_M).gaps_to(unit_vectors(lon[finite], lat[finite]))
     assert gaps.max(initial=0) == 0

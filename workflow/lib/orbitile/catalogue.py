@@ -36,6 +36,8 @@ Range = tuple[float | None, float | None]
 Box = tuple[float, float, float, float]
 EVERYTHING = pc.scalar(True)
 FULL_TURN = 360.0
+ATTRIBUTES = [name for name in CRATERS.names if name not in ("geometry", "bbox")]
+"""All columns but shapes."""
 PARQUET = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=DICTIONARIES))
 
 
@@ -111,26 +113,35 @@ class Catalogue:
             )
             yield from (batch for batch in batches if len(batch))
 
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """What is selected, a table for each part, in the order of the groups' names."""
+        for fragment in self.dataset.get_fragments(self.condition):
+            yield fragment.to_table(schema=self.dataset.schema, columns=_listed(columns), filter=self.condition)
+
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """What is selected, in memory."""
         return self.dataset.to_table(columns=_listed(columns), filter=self.condition)
 
     def geodataframe(self, shape: str | None = None, vertices: int = 128) -> "geopandas.GeoDataFrame":
         """What is selected, in memory: as points, or with polygons of so many vertices as ellipse, circle or box."""
-        import geopandas
-
-        from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
-
-        rows = self.table([name for name in CRATERS.names if name not in ("geometry", "bbox")]).to_pandas()
-        if shape is not None:
-            return detection_shapes(rows, VectorStyle(shape, vertices), self.body)
-        points = geopandas.points_from_xy(rows["lon"], rows["lat"])
-        return geopandas.GeoDataFrame(rows, geometry=points, crs=self.body.crs)
+        return with_shapes(self.table(ATTRIBUTES), shape, vertices, self.body)
 
     @property
     def body(self) -> Body:
         """The body that the craters lie on."""
         return find_body(self.metadata["body"])
+
+
+def with_shapes(rows: pa.Table, shape: str | None, vertices: int, body: Body) -> "geopandas.GeoDataFrame":
+    """Rows (columns ATTRIBUTES) with points, or with polygons of so many vertices as ellipse, circle or box."""
+    import geopandas
+
+    from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
+
+    frame = rows.to_pandas()
+    if shape is not None:
+        return detection_shapes(frame, VectorStyle(shape, vertices), body)
+    return geopandas.GeoDataFrame(frame, geometry=geopandas.points_from_xy(frame["lon"], frame["lat"]), crs=body.crs)
 
 
 def _listed(columns: Sequence[str] | None) -> list[str] | None:

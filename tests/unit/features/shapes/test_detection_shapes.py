@@ -12,6 +12,7 @@ from orbitile.features.shapes.detection_shapes import VectorStyle, detection_sha
 from orbitile.features.shapes.on_body import ring_polygon as polygon
 from orbitile.space.bodies import find_body
 from orbitile.space.ground import ground_boxes, ground_ellipses
+from orbitile.tables.vectors import add_georef_methods
 
 MOON_M = 1737400.0
 
@@ -114,7 +115,7 @@ def test_no_shapes(detections, moon):
 def test_files_tell_how_scenes_came_onto_the_map(detections, moon):
     methods = {"a": dict(georef_method="spice", error_m=25.0), "b": dict(georef_method="projected", error_m=None)}
     table = detections([0, 1], [0, 1], 1000, [0.9, 0.8]).assign(scene=["b", "a"])
-    frame = detection_shapes(table, VectorStyle("ellipse", 128, methods), moon)
+    frame = add_georef_methods(detection_shapes(table, VectorStyle("ellipse", 128), moon), methods)
     assert frame["georef_method"].tolist() == ["projected", "spice"]
     assert np.isnan(frame["error_m"][0])
     assert frame["error_m"][1] == 25
@@ -168,7 +169,7 @@ def test_georeferencing_is_that_of_each_row_s_scene(detections, moon):
     methods = {name: dict(georef_method=f"by {name}", error_m=n) for n, name in enumerate("abc")}
     table = detections(np.arange(5), np.arange(5), 1000, np.full(5, 0.9)).assign(scene=list("cabca"))
     table = table.astype(dict(scene="category")).set_index([[9, 7, 5, 3, 3]])
-    frame = detection_shapes(table, VectorStyle("ellipse", 128, methods), moon)
+    frame = add_georef_methods(detection_shapes(table, VectorStyle("ellipse", 128), moon), methods)
     assert frame["georef_method"].tolist() == ["by c", "by a", "by b", "by c", "by a"]
     assert frame["error_m"].tolist() == [2, 0, 1, 2, 0]
     assert frame.index.tolist() == [9, 7, 5, 3, 3]

@@ -22,9 +22,9 @@ from orbitile.detections.nms.catalogue_nms import overlaps_better, select_candid
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.nms.survivor_index import COLUMNS, LARGE_ROWS, SurvivorIndex
 from orbitile.tables.content_hash import ContentHash, content_hash
-from orbitile.tables.crater_parts import count_rows, read_part
+from orbitile.tables.crater_parts import read_part
 from orbitile.tables.detections import DETECTIONS, GEOLOCATED
-from orbitile.tables.parquet import read_arrow
+from orbitile.tables.parquet import count_rows, read_arrow
 
 log = logging.getLogger(__name__)
 

@@ -126,13 +126,6 @@ class MapFrames:
             yield _layer(rows, key, self.layers[key], radius_m)
 
 
-def feature_layers(
-    outlines: pd.DataFrame, rasters: Mapping[tuple[str, float], RasterRow], radius_m: float
-) -> Iterator[FeatureLayer]:
-    """The layers of a table of all outlines (see orbitile.tables.masks.OUTLINES); `rasters` are by scene and scale."""
-    return MapFrames.of(outlines, rasters).join(outlines, radius_m)
-
-
 def _lattice_text(raster: RasterRow) -> str:
     """What rasters have in common whose features are joined."""
     return f"{grid_lattice(raster.grid)}{'' if raster.in_mosaic else raster.scene}"

@@ -16,10 +16,8 @@ from tqdm import tqdm
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
-from orbitile.catalogue import Catalogue
-from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
-from orbitile.space.bodies import Body
-from orbitile.tables.crater_parts import CRATERS
+from orbitile.catalogue import ATTRIBUTES, Catalogue, with_shapes
+from orbitile.tables.crater_parts import STORED
 from orbitile.tables.vector_parts import rows_that_fit
 from orbitile.tables.vectors import write_vectors
 
@@ -27,7 +25,7 @@ SHAPES = ("point", "ellipse", "circle", "box")
 VERTICES = 128
 ROWS_PER_BATCH = 20_000
 """Rows that are in memory at once: polygons take some 5 kB each."""
-COLUMNS = [name for name in CRATERS.names if name not in ("geometry", "bbox")]
+SCHEMA = pa.schema([STORED.field(name) for name in ATTRIBUTES])
 Frames = Iterable[geopandas.GeoDataFrame]
 
 
@@ -61,30 +59,18 @@ def _explained_failure(path: Path) -> Iterator[None]:
 def _frames(catalogue: Catalogue, shape: str) -> Iterator[geopandas.GeoDataFrame]:
     """The rows in frames of bounded size, at least one; names are texts."""
     for rows in _tables(catalogue):
-        yield _with_shapes(rows, shape, catalogue.body)
+        yield with_shapes(rows, None if shape == "point" else shape, VERTICES, catalogue.body)
 
 
 def _tables(catalogue: Catalogue) -> Iterator[pa.Table]:
     """All rows in tables of ROWS_PER_BATCH, the last one smaller, maybe without any."""
-    plain = pa.schema([_as_text(CRATERS.field(name)) for name in COLUMNS])
-    waiting = plain.empty_table()
-    for batch in catalogue.batches(COLUMNS):
-        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(plain)])
+    waiting = SCHEMA.empty_table()
+    for batch in catalogue.batches(ATTRIBUTES):
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(SCHEMA)])
         while len(waiting) > ROWS_PER_BATCH:
             yield waiting.slice(0, ROWS_PER_BATCH)
             waiting = waiting.slice(ROWS_PER_BATCH)
     yield waiting
-
-
-def _as_text(field: pa.Field) -> pa.Field:
-    return pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
-
-
-def _with_shapes(rows: pa.Table, shape: str, body: Body) -> geopandas.GeoDataFrame:
-    table = rows.to_pandas()
-    if shape != "point":
-        return detection_shapes(table, VectorStyle(shape, VERTICES), body)
-    return geopandas.GeoDataFrame(table, geometry=geopandas.points_from_xy(table["lon"], table["lat"]), crs=body.crs)
 
 
 def _counted(frames: Frames, bar: tqdm) -> Iterator[geopandas.GeoDataFrame]:
@@ -129,10 +115,9 @@ class _Counter:
 
 
 def _write_csv(frames: Frames, path: Path, shape: str) -> None:
-    schema = pa.schema([_as_text(CRATERS.field(name)) for name in COLUMNS])
-    with atomic(path) as temporary, csv.CSVWriter(temporary, schema) as file:
+    with atomic(path) as temporary, csv.CSVWriter(temporary, SCHEMA) as file:
         for frame in frames:
-            file.write_table(pa.Table.from_pandas(frame[COLUMNS], schema, preserve_index=False))
+            file.write_table(pa.Table.from_pandas(frame[ATTRIBUTES], SCHEMA, preserve_index=False))
 
 
 WRITERS: dict[str, Callable[[Frames, Path, str], None]] = {
@@ -156,8 +141,7 @@ def _check_place(path: Path, catalogue: Catalogue) -> None:
 
 
 def _check_shapefile(path: Path, rows: int, shape: str) -> None:
-    columns = pa.schema([CRATERS.field(name) for name in COLUMNS])
-    most = rows_that_fit(rows, ["shp"], columns, 0 if shape == "point" else VERTICES)
+    most = rows_that_fit(rows, ["shp"], SCHEMA, 0 if shape == "point" else VERTICES)
     if rows > most:
         raise OrbitileError(
             f"{path}: {rows} craters do not surely fit into the 2 GB that programs read of a Shapefile, but {most}; "

@@ -23,24 +23,28 @@ LEAST_RANGE = 10
 
 
 class DensityGrid:
-    """Counts of objects, which come in batches, in the cells of a frame."""
+    """Counts of objects, which come in batches, in the cells of a frame, or sums of what they weigh."""
 
     def __init__(self, frame: Frame, radius_m: float) -> None:
         self.frame = frame
         self._ground = Ground(frame.crs_wkt, radius_m)
         width, height = frame.size_px
         self.columns, self.rows = (max(1, round(side / CELL_PX)) for side in (width, height))
-        self.counts = np.zeros((self.rows, self.columns), np.int64)
+        self.counts = np.zeros((self.rows, self.columns))
 
-    def add(self, lon: np.ndarray, lat: np.ndarray) -> None:
-        """Count objects at longitudes and latitudes (n, degrees); those outside of the frame do not count."""
+    def add(self, lon: np.ndarray, lat: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Count objects at longitudes and latitudes (n, degrees), or sum up their weights (n).
+
+        Those outside of the frame do not count.
+        """
         frame = self.frame
         x, y = self._ground.xy(lon, lat, *frame.middle)
         column = (x - frame.west) * (self.columns / (frame.east - frame.west))
         row = (y - frame.south) * (self.rows / (frame.north - frame.south))
         inside = (column >= 0) & (column < self.columns) & (row >= 0) & (row < self.rows)
         cells = row[inside].astype(np.int64) * self.columns + column[inside].astype(np.int64)
-        self.counts += np.bincount(cells, minlength=self.counts.size).reshape(self.counts.shape)
+        inside_weights = None if weights is None else weights[inside]
+        self.counts += np.bincount(cells, inside_weights, self.counts.size).reshape(self.counts.shape)
 
     @property
     def areas_km2(self) -> np.ndarray:

@@ -14,9 +14,9 @@ from orbitile.features.filter import FilterArea, PolygonFilters
 from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, find_body
-from orbitile.space.footprints import angles_between, outline_centre
+from orbitile.space.footprints import outline_centre
 from orbitile.space.grids import crs_from_wkt
-from orbitile.space.ground import Ground, unit_vectors
+from orbitile.space.ground import Ground, angles_between, unit_vectors
 from orbitile.tables.plan import read_columns
 from orbitile.tables.wide_shapes import bounding_circles
 

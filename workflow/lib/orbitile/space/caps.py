@@ -5,10 +5,13 @@ from typing import Self
 
 import numpy as np
 
-from orbitile.space.footprints import angles_between
+from orbitile.space.grids import Grid
+from orbitile.space.ground import Ground, angles_between, unit_vectors
 
 ROUNDING = 1e-7
 """Radians added to every cap, for the rounding of products of unit vectors: the root of that of numbers near 1."""
+LATTICE = 9
+"""Points along each side of a grid, and inside of it, that its cap is put around."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +64,19 @@ class Caps:
         """How far (m, radians) points (m, 3) lie outside of the first of the caps."""
         angles = np.arccos(np.clip(points @ self.centres[0], -1, 1))
         return np.maximum(angles - self.radii[0] - ROUNDING, 0)
+
+
+def grid_cap(grid: Grid, radius_m: float) -> Caps:
+    """The cap that holds all of a grid: the places of a lattice on it, and what lies between them."""
+    across, down = np.meshgrid(np.linspace(0, grid.width, LATTICE), np.linspace(0, grid.height, LATTICE))
+    points = unit_vectors(*Ground(grid.crs_wkt, radius_m).lonlat(*grid.to_map(across, down)))
+    if not np.isfinite(points).all():  # a corner beyond the body's limb
+        return Caps(np.array([[0.0, 0.0, 1.0]]), np.array([np.pi]))
+    cap = Caps.around(points.reshape(-1, 3))
+    return Caps(cap.centres, cap.radii + _longest_diagonal(points))
+
+
+def _longest_diagonal(points: np.ndarray) -> float:
+    """Of the meshes of a lattice (rows, columns, 3), in radians."""
+    diagonals = angles_between(points[1:, 1:], points[:-1, :-1]), angles_between(points[1:, :-1], points[:-1, 1:])
+    return float(np.max(diagonals))

@@ -7,8 +7,9 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
+from orbitile.space.caps import Caps
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground, unit_vectors
+from orbitile.space.ground import Ground, angles_between, angles_of_chords, unit_vectors
 
 POINTS_PER_SIDE = 8
 LARGE_CAP = np.radians(25)
@@ -74,13 +75,12 @@ def least_distance(points: np.ndarray, outlines: Sequence[FootprintOutline]) -> 
     lengths = np.array([len(lon) for lon, _ in outlines])
     begin = np.cumsum(lengths) - lengths
     borders = unit_vectors(*map(np.concatenate, zip(*outlines, strict=True)))
-    centres = _normalised_rows(np.add.reduceat(borders, begin))
+    _, caps = Caps.around_each(borders, np.repeat(np.arange(len(outlines)), lengths))
     before = np.arange(len(borders)) - 1
     before[begin] = begin + lengths - 1  # an outline closes
-    caps = np.maximum.reduceat(angles_between(borders, np.repeat(centres, lengths, axis=0)), begin)
     sagittas = np.maximum.reduceat(angles_between(borders, borders[before]), begin) ** 2
-    cap = (caps + sagittas).max()
-    chord, _ = cKDTree(centres).query(points)
+    cap = (caps.radii + sagittas).max()
+    chord, _ = cKDTree(caps.centres).query(points)
     return angles_of_chords(chord) - (cap if cap <= LARGE_CAP else np.pi)
 
 
@@ -119,20 +119,6 @@ def _axes(centre: np.ndarray) -> np.ndarray:
     helper = np.eye(3)[np.argmin(np.abs(centre))]
     first = _normalised(np.cross(helper, centre))
     return np.stack([first, np.cross(centre, first)])
-
-
-def angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Angles (radians) between unit vectors (..., 3), exact for small ones."""
-    return angles_of_chords(np.linalg.norm(a - b, axis=-1))
-
-
-def angles_of_chords(chord: np.ndarray) -> np.ndarray:
-    """Angles (radians) between unit vectors by the lengths of the chords between them."""
-    return 2 * np.arcsin(np.clip(chord / 2, 0, 1))
-
-
-def _normalised_rows(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-15)
 
 
 def _normalised(vector: np.ndarray) -> np.ndarray:

@@ -241,6 +241,16 @@ def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
+def angles_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angles (radians) between unit vectors (..., 3), exact for small ones."""
+    return angles_of_chords(np.linalg.norm(a - b, axis=-1))
+
+
+def angles_of_chords(chord: np.ndarray) -> np.ndarray:
+    """Angles (radians) between unit vectors by the lengths of the chords between them."""
+    return 2 * np.arcsin(np.clip(chord / 2, 0, 1))
+
+
 def lonlat_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Longitudes (east, -180..180) and planetocentric latitudes in degrees of points (..., 3), however far out."""
     return _lonlat(*np.moveaxis(points, -1, 0))

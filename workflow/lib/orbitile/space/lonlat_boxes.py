@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from orbitile.space.footprints import LARGE_CAP, angles_between, grid_outline, outline_centre
+from orbitile.space.caps import grid_cap
+from orbitile.space.footprints import LARGE_CAP
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground, unit_vectors
 
 LonLatBox = tuple[float, float, float, float]
 """West, south, east, north in degrees, inside -180..180 and -90..90, west never east of east."""
 EVERYWHERE: LonLatBox = (-180.0, -90.0, 180.0, 90.0)
-MARGIN = 1.25
-"""The border of a grid may bulge out of the circle around points on it."""
 
 
 def boxes_around_grid(grid: Grid, radius_m: float) -> list[LonLatBox]:
@@ -18,12 +16,9 @@ def boxes_around_grid(grid: Grid, radius_m: float) -> list[LonLatBox]:
 
     They are those around a circle: its longitudes reach asin(sin radius / cos latitude) from its middle.
     """
-    border = grid_outline(grid, Ground(grid.crs_wkt, radius_m))
-    if not np.isfinite(border).all():
-        return [EVERYWHERE]
-    middle = outline_centre(*border)
-    radius = MARGIN * float(angles_between(unit_vectors(*border), middle).max())
-    return [EVERYWHERE] if radius > LARGE_CAP else boxes_around_circle(middle, radius)
+    cap = grid_cap(grid, radius_m)
+    radius = float(cap.radii[0])
+    return [EVERYWHERE] if radius > LARGE_CAP else boxes_around_circle(cap.centres[0], radius)
 
 
 def boxes_around_circle(middle: np.ndarray, radius: float) -> list[LonLatBox]:

@@ -11,10 +11,9 @@ from orbitile import catalogue
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.nms.find_overlaps import OverlapCriterion
 from orbitile.pictures.scene_picture import LARGEST_PX, ScenePicture, rows_of_scene
-from orbitile.space.caps import Caps
+from orbitile.space.caps import Caps, grid_cap
 from orbitile.space.ground import Ground, ground_ellipses, unit_vectors
 from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
-from orbitile.tables.coverage import scene_cap
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.rasters import RasterRow
 
@@ -42,7 +41,7 @@ def annotate_craters(
     """
     rows = rows_of_scene(rasters, scene)
     raster = next((row for row in rows if max(row.width, row.height) <= LARGEST_PX), rows[-1])
-    around = Neighbourhood(scene_cap(raster.grid, criteria.radius_m), LINKS if drawn.truth else 0, criteria)
+    around = Neighbourhood(grid_cap(raster.grid, criteria.radius_m), LINKS if drawn.truth else 0, criteria)
     place = CratersOnScene(rows, around, unmapped_scenes)
     kinds = _kinds(place.read(drawn.detected), place.read(drawn.truth) if drawn.truth else None, criteria)
     picture = ScenePicture.of(raster)
@@ -112,13 +111,8 @@ def _read(craters: catalogue.Catalogue) -> Craters:
 
 def _sorted(parts: list[Craters]) -> Craters:
     """The craters of several parts, by latitude, longitude and diameter."""
-    lon, lat, diameter_m = (np.concatenate(columns) for columns in zip(*map(_columns, parts), strict=True))
-    order = np.lexsort([diameter_m, lon, lat])
-    return Craters(lon[order], lat[order], diameter_m[order])
-
-
-def _columns(craters: Craters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return craters.lon, craters.lat, craters.diameter_m
+    craters = Craters.joined(parts)
+    return craters.select(np.lexsort([craters.diameter_m, craters.lon, craters.lat]))
 
 
 def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria) -> dict[str, Craters]:

@@ -25,10 +25,9 @@ from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
 from orbitile.tables.vector_parts import rows_that_fit
 from orbitile.tables.vector_writers import VectorLayer
-from orbitile.tables.vectors import GEOREF_COLUMNS, count_georef_methods
+from orbitile.tables.vectors import GEOREF_COLUMNS
 
 log = logging.getLogger(__name__)
-
 
 ROWS_AT_ONCE = 50_000
 """How many polygons are in memory at a time."""
@@ -62,7 +61,7 @@ def catalogue(
         sha256=ContentHash.joined(group.content for group in counts).text,
         suppressed_globally_alike=True, longest_chain=chain,
         out_of_reach=_out_of_reach(proof.out_of_reach, settings),
-        georef_methods=count_georef_methods(style.georef_methods), **origin, **provenance(),
+        **origin, **provenance(),
     )  # fmt: skip
     layer = VectorLayer(str(folder), "Polygon", body.crs, {"orbitile": json.dumps(metadata, sort_keys=True)})
     paths = [folder / f"{group}.parquet" for group in proof.groups]
@@ -88,12 +87,9 @@ def _write_files(
 def _shapes(parts: Sequence[Path], style: VectorStyle, body: Body) -> Iterator[geopandas.GeoDataFrame]:
     """The polygons of all rows, sorted by ORDER, some at a time."""
     table = pa.concat_tables([read_part(part, [*DETECTIONS.names, *GEOREF_COLUMNS]) for part in parts])
-    rows, plain_style = (
-        table.to_pandas().sort_values(ORDER, ignore_index=True),
-        VectorStyle(style.shape, style.vertices),
-    )
+    rows = table.to_pandas().sort_values(ORDER, ignore_index=True)
     for first in range(0, max(len(rows), 1), ROWS_AT_ONCE):
-        yield detection_shapes(rows[first : first + ROWS_AT_ONCE].reset_index(drop=True), plain_style, body)
+        yield detection_shapes(rows[first : first + ROWS_AT_ONCE].reset_index(drop=True), style, body)
 
 
 def _batches(parts: Sequence[Path]) -> Iterator[pa.RecordBatch]:

@@ -110,9 +110,7 @@ def count_matches(parts: Iterable[Craters], true: Craters, ground: JudgedGround,
 def _parts(craters: catalogue.Catalogue, with_scene: bool) -> Iterator[Craters]:
     """The craters of a catalogue, group by group."""
     columns = ["lon", "lat", "diameter_km", *(["scene"] if with_scene else [])]
-    for fragment in craters.dataset.get_fragments():
-        table = fragment.to_table(schema=craters.dataset.schema, columns=columns)
-        yield Craters.of_catalogue(table)
+    return map(Craters.of_catalogue, craters.tables(columns))
 
 
 def _large(craters: Craters, least_m: float) -> Craters:

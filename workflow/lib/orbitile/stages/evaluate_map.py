@@ -19,8 +19,7 @@ from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
 from orbitile.space.ground import Ground, lonlat_of_points
-from orbitile.space.lonlat_boxes import boxes_around_grid
-from orbitile.tables.coverage import lies_on_data
+from orbitile.tables.coverage import Coverage
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
 from orbitile.tables.rasters import RasterRow, read_rasters
@@ -149,9 +148,9 @@ def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -
     true = LinePoints.of(truth.lines, step_m, radius_m)
     if not len(true.points):
         return None
-    scenes = PlacedScenes.of(scale.scenes, radius_m)
-    mapped = (scenes.select(LinePoints.of(lines, step_m, radius_m)) for lines in scale.lines())
-    return line_metrics(mapped, scenes.select(true), comparison.tolerance_m, radius_m)
+    coverage = Coverage.of(scale.scenes, radius_m)
+    mapped = (_on_data(LinePoints.of(lines, step_m, radius_m), coverage) for lines in scale.lines())
+    return line_metrics(mapped, _on_data(true, coverage), comparison.tolerance_m, radius_m)
 
 
 def _pixel_figures(rasters: list[RasterRow], labels: VectorLabels, comparison: MapComparison) -> dict[str, dict]:
@@ -192,31 +191,9 @@ def _lines_in_degrees(layer: LabelLayer, labels: VectorLabels) -> np.ndarray:
     return shapely.transform(lines, lambda xy: np.column_stack(ground.lonlat(*xy.T)))
 
 
-@dataclass(frozen=True)
-class PlacedScenes:
-    """Scenes, and the boxes around them (n, 4: west, south, east, north) with the index of each one's scene (n)."""
-
-    scenes: list[RasterRow]
-    boxes: np.ndarray
-    scene_of_box: np.ndarray
-    radius_m: float
-
-    @classmethod
-    def of(cls, scenes: list[RasterRow], radius_m: float) -> Self:
-        """The scenes with their boxes."""
-        boxes = [boxes_around_grid(scene.grid, radius_m) for scene in scenes]
-        scene_of_box = np.repeat(np.arange(len(scenes)), list(map(len, boxes)))
-        return cls(scenes, np.array([box for around in boxes for box in around]).reshape(-1, 4), scene_of_box, radius_m)
-
-    def select(self, points: LinePoints) -> LinePoints:
-        """The points of lines that lie on valid pixels of a scene."""
-        lon, lat = lonlat_of_points(points.points)
-        on_data = np.zeros(len(lon), bool)
-        for (west, south, east, north), index in zip(self.boxes, self.scene_of_box, strict=True):
-            around = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north) & ~on_data)
-            if len(around):
-                on_data[around] = lies_on_data(lon[around], lat[around], [self.scenes[index]], self.radius_m)
-        return points.select(on_data)
+def _on_data(points: LinePoints, coverage: Coverage) -> LinePoints:
+    """The points of lines that lie on valid pixels of a scene."""
+    return points.select(coverage.holds(*lonlat_of_points(points.points)))
 
 
 def _log(by_scale: list[dict]) -> None:

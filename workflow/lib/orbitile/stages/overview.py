@@ -57,11 +57,8 @@ def _count_craters(craters: catalogue.Catalogue, grid: DensityGrid) -> Craters:
 
 
 def _largest(parts: list[Craters]) -> Craters:
-    lon, lat, diameter_m = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("lon", "lat", "diameter_m")
-    )
-    chosen = np.argsort(-diameter_m, kind="stable")[:LARGEST]
-    return Craters(lon[chosen], lat[chosen], diameter_m[chosen])
+    craters = Craters.joined(parts)
+    return craters.select(np.argsort(-craters.diameter_m, kind="stable")[:LARGEST])
 
 
 def _draw_rings(picture: RunPicture, craters: Craters, radius_m: float) -> None:

@@ -8,14 +8,10 @@ import numpy as np
 
 from orbitile.rasters.gdal import raster_window
 from orbitile.rasters.read import opened_raster, row_windows
-from orbitile.space.caps import Caps
-from orbitile.space.footprints import angles_between
-from orbitile.space.grids import Grid
+from orbitile.space.caps import Caps, grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.tables.rasters import RasterRow
 
-LATTICE = 9
-"""Points along each side of a scene, and inside of it, that its cap is put around."""
 ROUNDING = 1e-12
 """Of cosines and sines of angles."""
 
@@ -31,7 +27,7 @@ class Coverage:
     @classmethod
     def of(cls, scenes: Sequence[RasterRow], radius_m: float) -> Self:
         """The coverage of scenes on a sphere of a radius in metres."""
-        return cls(scenes, Caps.joined([scene_cap(scene.grid, radius_m) for scene in scenes]), radius_m)
+        return cls(scenes, Caps.joined([grid_cap(scene.grid, radius_m) for scene in scenes]), radius_m)
 
     def holds(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """Which places (n, bool), by longitude and latitude (n, degrees), lie on a valid pixel of one of the scenes."""
@@ -58,22 +54,6 @@ class Coverage:
 def lies_on_data(lon: np.ndarray, lat: np.ndarray, scenes: Sequence[RasterRow], radius_m: float) -> np.ndarray:
     """Which places (n, bool), by longitude and latitude (n, degrees), lie on a valid pixel of one of the scenes."""
     return Coverage.of(scenes, radius_m).holds(lon, lat)
-
-
-def scene_cap(grid: Grid, radius_m: float) -> Caps:
-    """The cap that holds all of a grid: the places of a lattice on it, and what lies between them."""
-    across, down = np.meshgrid(np.linspace(0, grid.width, LATTICE), np.linspace(0, grid.height, LATTICE))
-    points = unit_vectors(*Ground(grid.crs_wkt, radius_m).lonlat(*grid.to_map(across, down)))
-    if not np.isfinite(points).all():  # a corner beyond the body's limb
-        return Caps(np.array([[0.0, 0.0, 1.0]]), np.array([np.pi]))
-    cap = Caps.around(points.reshape(-1, 3))
-    return Caps(cap.centres, cap.radii + _longest_diagonal(points))
-
-
-def _longest_diagonal(points: np.ndarray) -> float:
-    """Of the meshes of a lattice (rows, columns, 3), in radians."""
-    diagonals = angles_between(points[1:, 1:], points[:-1, :-1]), angles_between(points[1:, :-1], points[:-1, 1:])
-    return float(np.max(diagonals))
 
 
 def _sines(centre: np.ndarray, radius: float) -> tuple[float, float]:

@@ -74,12 +74,6 @@ def read_part(path: str | Path, columns: Sequence[str] = tuple(DETECTIONS.names)
         return file.read(columns=list(columns), use_threads=False).select(columns).cast(stored)
 
 
-def count_rows(path: str | Path) -> int:
-    """The number of rows of a table, from its metadata; OrbitileError as of `read_part`."""
-    with explained_damage(path):
-        return pq.read_metadata(path).num_rows
-
-
 def read_survivors(path: str | Path, columns: Sequence[str] = tuple(DETECTIONS.names)) -> pd.DataFrame:
     """Read columns of a part as a data frame, with names as texts; OrbitileError as of `read_part`."""
     return read_part(path, columns).to_pandas()

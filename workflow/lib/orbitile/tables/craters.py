@@ -58,6 +58,12 @@ class Craters:
         scene = None if self.scene is None else self.scene[chosen]
         return Craters(self.lon[chosen], self.lat[chosen], self.diameter_m[chosen], scene)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Craters"]) -> Self:
+        """The craters of several tables, at least one, without their scenes."""
+        columns = zip(*((part.lon, part.lat, part.diameter_m) for part in parts), strict=True)
+        return cls(*map(np.concatenate, columns))
+
     def of_scene(self, scene: str) -> "Craters":
         """The craters of a scene; all of them where the table names no scenes."""
         return self if self.scene is None else self.select(self.scene == scene)

@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from orbitile.base.files import make_folder, sync, sync_folder
 from orbitile.tables.geoparquet import read_geo_metadata
-from orbitile.tables.parquet import explained_damage
+from orbitile.tables.parquet import count_rows
 
 
 @contextmanager
@@ -48,11 +46,9 @@ def describe_part(path: Path) -> dict[str, object]:
 
     These are west, south, east and north in degrees, None without rows.
     """
-    with explained_damage(path):
-        rows = pq.read_metadata(path).num_rows
     bounds = read_geo_metadata(path).get("bbox")
     name = f"{path.parent.name}/{path.name}"
-    return dict(group=path.stem, path=name, rows=rows, bytes=path.stat().st_size, bounds=bounds)
+    return dict(group=path.stem, path=name, rows=count_rows(path), bytes=path.stat().st_size, bounds=bounds)
 
 
 def _link(table: Path, part: Path) -> None:

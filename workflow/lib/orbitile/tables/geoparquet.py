@@ -56,7 +56,11 @@ def write_geoparquet_part(
 
 def stored_schema(schema: pa.Schema) -> pa.Schema:
     """A schema with texts in place of dictionaries."""
-    return pa.schema([field.with_type(pa.string()) if field.type == NAME else field for field in schema])
+    return pa.schema([field.with_type(field.type.value_type) if _is_dictionary(field) else field for field in schema])
+
+
+def _is_dictionary(field: pa.Field) -> bool:
+    return pa.types.is_dictionary(field.type)
 
 
 def read_geo_metadata(path: str | Path) -> dict:

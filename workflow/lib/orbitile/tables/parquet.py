@@ -43,6 +43,12 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in metadata.items()}
 
 
+def count_rows(path: str | Path) -> int:
+    """The number of rows of a table, from its metadata; OrbitileError for a file that is no readable table."""
+    with explained_damage(path):
+        return pq.read_metadata(path).num_rows
+
+
 @contextmanager
 def explained_damage(path: str | Path) -> Iterator[None]:
     """Explain errors on reading a table of the run. A damaged one is removed: it counts as missing from now on."""

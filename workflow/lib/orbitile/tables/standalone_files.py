@@ -24,16 +24,14 @@ SUFFIXES = (".gpkg", ".parquet", ".shp.names.csv", *SHAPEFILE_PARTS)
 def write_single_files(
     frames: Iterable[geopandas.GeoDataFrame], layer: VectorLayer, formats: Sequence[str]
 ) -> list[dict]:
-    """Write frames, at least one, to a file for each format, in place of earlier ones; described for a manifest."""
-    remove_standalone_files(layer.stem)
+    """Write frames, at least one, to a file for each format; described for a manifest."""
     return _described(write_vectors(frames, layer.stem, layer.metadata, layer.kind, formats) if formats else [], layer)
 
 
 def write_several_files(
     batches: Iterable[pa.RecordBatch], layer: VectorLayer, formats: Sequence[str], rows_per_file: int
 ) -> list[dict]:
-    """Write batches of a dataset to files in the folder stem_files, in place of earlier ones; described likewise."""
-    remove_standalone_files(layer.stem)
+    """Write batches of a dataset to files in the folder stem_files; described likewise."""
     folder, in_parts = Path(f"{layer.stem}{FILES}"), [suffix for suffix in formats if suffix in PART_FORMATS]
     if not in_parts:
         return []

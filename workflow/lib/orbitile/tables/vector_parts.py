@@ -14,6 +14,7 @@ import shapely
 
 from orbitile.base.files import atomic
 from orbitile.tables.datasets import published_folder
+from orbitile.tables.geoparquet import stored_schema
 from orbitile.tables.vector_writers import (
     SHAPEFILE_BYTES,
     VectorFile,
@@ -85,12 +86,8 @@ def _numbered_pieces(tables: Iterable[pa.Table], rows_per_file: int) -> Iterator
 
 def _plain_table(batch: pa.RecordBatch) -> pa.Table:
     """A batch with texts instead of categories, without the column of bounds."""
-    names = [name for name in batch.schema.names if name != "bbox"]
-    return pa.Table.from_arrays([_plain_array(batch.column(name)) for name in names], names)
-
-
-def _plain_array(values: pa.Array) -> pa.Array:
-    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+    table = pa.Table.from_batches([batch]).select([name for name in batch.schema.names if name != "bbox"])
+    return table.cast(stored_schema(table.schema))
 
 
 def _is_text(data_type: pa.DataType) -> bool:

@@ -10,7 +10,6 @@ import pandas as pd
 from pyproj import CRS
 
 from orbitile.base.files import atomic
-from orbitile.tables.parquet import explained_damage
 from orbitile.tables.vector_writers import VectorFile, VectorLayer, write_aliases, write_layer
 
 GEOREF_COLUMNS = ["georef_method", "error_m"]
@@ -60,12 +59,6 @@ def _plain(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
     """A frame with texts instead of categories."""
     names = frame.columns[frame.dtypes == "category"]
     return frame.astype({name: frame[name].cat.categories.dtype for name in names})
-
-
-def read_geoparquet(path: str | Path) -> geopandas.GeoDataFrame:
-    """Read GeoParquet of the run; OrbitileError for a file that is no readable table, which counts as missing then."""
-    with explained_damage(path):
-        return geopandas.read_parquet(path)
 
 
 def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path, metadata: dict[str, str] | None = None) -> None:

@@ -4,9 +4,8 @@ import numpy as np
 import shapely
 from affine import Affine
 
-from orbitile.space.footprints import angles_of_chords
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground, unit_vectors
+from orbitile.space.ground import Ground, angles_of_chords, unit_vectors
 
 WIDE, PIECE = np.radians(25), np.radians(6)
 """Shapes whose vertices lie farther than the first from their middle are cut into pieces that reach as far as the

@@ -12,9 +12,9 @@ from rasterio.features import rasterize
 from orbitile.features.labels.read import WIDTH_CLASSES, LabelLayer, VectorLabels
 from orbitile.rasters.read import opened_raster, read_window, row_windows
 from orbitile.rasters.write import Block, PixelType, write_cog
-from orbitile.space.footprints import LARGE_CAP, angles_between, grid_outline, outline_centre
+from orbitile.space.footprints import LARGE_CAP, grid_outline, outline_centre
 from orbitile.space.grids import Grid, Window
-from orbitile.space.ground import Ground, unit_vectors, wrap_longitude
+from orbitile.space.ground import Ground, angles_between, unit_vectors, wrap_longitude
 from orbitile.tables.rasters import RasterRow
 
 BUFFERS_PX = {"tiny": 2.5, "small": 4.0, "medium": 7.5, "large": 12.5, "huge": 17.5}

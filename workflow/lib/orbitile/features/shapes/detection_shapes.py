@@ -1,7 +1,7 @@
 """Detections as shapes on the body, for vector files."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import geopandas
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from orbitile.features.shapes.on_body import ring_polygons
 from orbitile.space.bodies import Body
 from orbitile.space.ground import ground_boxes, ground_ellipses
-from orbitile.tables.vectors import VECTOR_FORMATS, add_georef_methods
+from orbitile.tables.vectors import VECTOR_FORMATS
 
 POINTS_PER_BLOCK = 65_536
 """Points of rings that are computed at once: arrays that stay in a processor's cache."""
@@ -20,14 +20,11 @@ POINTS_PER_BLOCK = 65_536
 class VectorStyle:
     """How detections are drawn in vector files: as ellipse, circle or box on the ground, with so many vertices.
 
-    `georef_methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods);
-    without it, the files have no such columns. `formats` and `rows_per_file` say which files are written (see
-    orbitile.tables.vector_parts).
+    `formats` and `rows_per_file` say which files are written (see orbitile.tables.vector_parts).
     """
 
     shape: str
     vertices: int
-    georef_methods: Mapping[str, Mapping] = field(default_factory=dict)
     rows_per_file: int = 500_000
     formats: Sequence[str] = VECTOR_FORMATS
 
@@ -39,8 +36,7 @@ def detection_shapes(detections: pd.DataFrame, style: VectorStyle, body: Body) -
     for first in range(0, len(detections), rows_per_block):
         block = slice(first, first + rows_per_block)
         geometry[block] = ring_polygons(*_rings(detections[block], style, body))
-    frame = geopandas.GeoDataFrame(detections, geometry=geometry, crs=body.crs)
-    return add_georef_methods(frame, style.georef_methods) if style.georef_methods else frame
+    return geopandas.GeoDataFrame(detections, geometry=geometry, crs=body.crs)
 
 
 def _rings(detections: pd.DataFrame, style: VectorStyle, body: Body) -> tuple[np.ndarray, np.ndarray]:
