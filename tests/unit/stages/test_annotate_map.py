@@ -8,6 +8,7 @@ from mask_runs import MOON, Lattice, MaskRun, lying, pieces
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from orbitile.pictures import density as density_picture
 from orbitile.pictures import scene_picture as pictures
 from orbitile.pictures.scene_picture import HEADING_PX, RunPicture
 from orbitile.space.grids import Window
@@ -122,7 +123,7 @@ def test_very_many_outlines_are_drawn_as_their_density(mapped, monkeypatch, tmp_
     run = mapped((10, 20, 50, 24), (10, 30, 50, 34), (10, 40, 50, 44), (150, 80, 190, 84), cut=pieces(200, 120, [80]))
     headings = []
     monkeypatch.setattr(charting.RunPicture, "save", lambda self, heading, out: headings.append((self, heading)))
-    monkeypatch.setattr(charting, "CELL_PX", 400)
+    monkeypatch.setattr(density_picture, "CELL_PX", 400)
     monkeypatch.setattr(charting, "MOST_OUTLINES", 7)
     overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"))
     ((chart, heading),) = headings
@@ -142,7 +143,7 @@ def test_density_of_polygons_without_lines(mapped, monkeypatch, tmp_path):
     run = mapped((10, 20, 11, 21))
     headings = []
     monkeypatch.setattr(charting.RunPicture, "save", lambda self, heading, out: headings.append(heading))
-    monkeypatch.setattr(charting, "CELL_PX", 2000)
+    monkeypatch.setattr(density_picture, "CELL_PX", 2000)
     monkeypatch.setattr(charting, "MOST_OUTLINES", 0)
     overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"))
     assert headings == [f"1 polygons and 0 lines in 1 scenes; colours: density of polygons, up to {1 / 24_000:.3g}"]
