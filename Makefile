@@ -7,6 +7,7 @@ RUN ?= demo
 export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
+.PHONY: evaluate-models
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world
 
@@ -44,6 +45,11 @@ test-hostile: setup
 # time takes 4 minutes more, and 2 GB in /var/cache for a newer QGIS.
 test-clients: setup
 	pytest tests/clients
+
+# How good networks are on images that none has seen: DATA is the folder of the data, MODELS weights or names of the zoo,
+# EVALUATE further options such as EVALUATE="--sets ctx nac --changes"; models/evaluate.py says more.
+evaluate-models: setup
+	@python models/evaluate.py "$(DATA)" $(MODELS) $(EVALUATE)
 
 # Takes the new results of the rules whose code_version has risen; see tests/golden.py.
 golden: setup

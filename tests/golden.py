@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import rasterio
 from camera_files import HIRISE
-from projects import ROOT, Project, demo_settings, fracture_settings, make_fracture_project, make_project, write_scenes
+from projects import Project, demo_settings, fracture_settings, make_fracture_project, make_project, write_scenes
 from raw_archive import HIRISE as HIRISE_EDR
 
 from orbitile.pipeline import RULES, TABLE_FOLDERS, code_version
@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 """Largest relative difference of figures that are equal: more than processors do, less than a change of code."""
 RUNS = {
     "detection": [
-        "georeference", "downsample", "tile", "infer", "untile", "suppress", "catalogue", "detector_tiles",
+        "georeference", "downsample", "tile", "infer", "untile", "suppress", "catalogue",
     ],
     "segmentation": ["stitch", "outline", "assemble_map", "rasterise_labels"],
     "raw": ["georeference"],
@@ -138,13 +138,10 @@ def make_run(run: str, folder: Path) -> Path:
 
 
 def _detection(folder: Path) -> tuple[Project, list[str]]:
-    """Two abutting scenes of the demo at two scales, and tiles to train on."""
+    """Two abutting scenes of the demo at two scales."""
     project = make_project(folder)
-    training = dict(
-        craters=str(ROOT / "demo" / "craters.csv"), tiles_per_scale={474: 6}, block_deg=5, validation_share=0.4
-    )
     scales = [scale | dict(tile_px=256, overlap_px=128) for scale in project.settings["scales"]]
-    return project.change(training=training, scales=scales), ["all", "results/small/training/tiles.parquet"]
+    return project.change(scales=scales), ["all"]
 
 
 def _segmentation(folder: Path) -> tuple[Project, list[str]]:

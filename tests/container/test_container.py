@@ -81,7 +81,7 @@ def test_results_belong_to_the_caller(finished):
 
 
 def test_networks_train_and_find_inside(tmp_path):
-    names = ("training/test_train_detector", "inference/models/test_weights", "inference/models/test_yolo")
+    names = ("training/detection/test_train", "inference/models/test_weights", "inference/models/test_yolo")
     tests = [f"tests/unit/{name}.py" for name in names]
     command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests"), *tests]
     done = inside(tmp_path, *command)

@@ -39,15 +39,15 @@ TELLTALES = (
     "logs", "jobs", "benchmarks", "failures", "report",
     "crater-tables.json", "vector-files.json",  # versions of users' files, which each run has for itself
 )  # fmt: skip
-HOURS = re.compile(r'"(hours|time)": [0-9.e-]+|training took [0-9.]+ h|, [0-9.]+ h on')
+HOURS = re.compile(r'"(hours|time)": [0-9.e-]+|CPU cores": [0-9.e-]+|training took [0-9.]+ h|, [0-9.]+ h on')
 """What training took, which no two trainings share."""
 
 
 def make_detector_project(folder: Path) -> Project:
-    """Two scenes and a detector that learns for three epochs on some tiles of them."""
+    """Two scenes and a detector that learns for three epochs on some tiles of them; threads would change last bits."""
     training = dict(
-        craters=str(ROOT / "demo" / "craters.csv"), start_from="yolo11n.yaml", tiles_per_scale={474: 8, 948: 4},
-        block_deg=5, validation_share=0.3, epochs=3, batch=4, device="cpu",
+        craters=str(ROOT / "demo" / "craters.csv"), start_from="yolo11n.yaml", tile_px=64, tiles_per_epoch=8,
+        block_deg=5, validation_share=0.3, epochs=3, batch=4, device="cpu", precision="float32", threads=1,
     )  # fmt: skip
     scales = [dict(gsd_m=474, tile_px=128, overlap_px=32), dict(gsd_m=948)]
     return make_project(folder).change(training=training, scales=scales, evaluation={})

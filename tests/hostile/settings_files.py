@@ -39,7 +39,7 @@ suppression:
 vectors: {shape: ellipse, vertices: 128}
 training:
   craters: craters.csv
-  tiles_per_scale: {474: 1000}
+  tiles_per_epoch: 1000
   learning_rate: 1e-3
   epochs: 100
 labels:

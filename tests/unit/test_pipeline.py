@@ -17,7 +17,7 @@ from orbitile.reporting.colours import RULE_COLOURS
 ROOT = Path(__file__).parents[2]
 CONFIGS = {DETECTION: ROOT / "demo" / "demo.yaml", SEGMENTATION: ROOT / "demo" / "fractures" / "fractures.yaml"}
 TRAINING = {
-    DETECTION: dict(training=dict(craters="demo/craters.csv", tiles_per_scale={474: 1})),
+    DETECTION: dict(training=dict(craters="demo/craters.csv")),
     SEGMENTATION: dict(segmentation_training=dict(labels="demo/fractures/truth_B.gpkg")),
 }
 NOT_IN_THE_LIST = {"all", "annotated"}
@@ -155,7 +155,7 @@ def test_a_rule_that_runs_a_job_has_a_colour(name):
 def test_no_two_rules_of_a_run_have_one_colour(workflow, chain):
     of_the_other = {
         DETECTION: {"rasterise_labels", "train_segmenter"},
-        SEGMENTATION: {"detector_tiles", "train_detector"},
+        SEGMENTATION: {"train_detector"},
     }
     names = set(workflow(chain)) & set(RULE_COLOURS) - of_the_other[chain]
     colours = [RULE_COLOURS[name] for name in names]

@@ -12,12 +12,12 @@ from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.tiling import SizeLimits, TileSize
 from orbitile.features.shapes import skeleton
 from orbitile.settings import HALO_PX, SLACK_PX, Settings, check_settings, required_setting
-from orbitile.training.detector_tiles import TileDrawing
+from orbitile.training.detection.recipe import CropAugmentation, DetectorRecipe
 
 ROOT = Path(__file__).parents[2]
 MODEL = dict(weights=__file__, sha256="0" * 64)
 MINIMAL = dict(run="r", body="Moon", scenes="scenes.csv", scales=[dict(gsd_m=100)], model=MODEL)
-TRAINING = dict(craters="craters.csv", tiles_per_scale={})
+TRAINING = dict(craters="craters.csv")
 
 
 def checked(**change):
@@ -135,7 +135,12 @@ def test_a_body_goes_by_its_name(value, name):
         (dict(suppression=dict(iou_threshold=1.5)), ["suppression.iou_threshold: 1.5 given"]),
         (dict(vectors=dict(vertices=99)), ["vectors.vertices: 99 given"]),
         (dict(training=TRAINING | dict(device="gpu")), ["training.device: 'gpu' given"]),
-        (dict(training=TRAINING | dict(tiles_per_scale={50: 1})), ["training.tiles_per_scale: {50", "{100"]),
+        (dict(training=TRAINING | dict(tiles_per_scale={50: 1})), ["training.tiles_per_scale: unknown key"]),
+        (dict(training=TRAINING | dict(tile_px=100)), ["training.tile_px: 100 given", "32"]),
+        (dict(training=TRAINING | dict(averaging=1)), ["training.averaging: 1 given"]),
+        (dict(training=TRAINING | dict(precision="int8")), ["training.precision: 'int8' given"]),
+        (dict(training=TRAINING | dict(augmentation=dict(sun="west"))), ["training.augmentation.sun: 'west' given"]),
+        (dict(training=TRAINING | dict(augmentation=dict(rotation_deg=5))), ["augmentation.rotation_deg: unknown"]),
         (dict(model=None), ["model: missing; give a network"]),
         (dict(evaluation=dict(truth="gone.csv")), ["evaluation.truth: no file at gone.csv"]),
         (dict(annotation=dict(craters="gone.csv")), ["annotation.craters: no file at gone.csv"]),
@@ -223,7 +228,9 @@ def test_a_number_without_a_bound_would_be_noticed():
         (dict(model=MODEL | dict(classes=["a\nb"])), "model.classes.0: 'a\\nb' given; allowed are at most 200"),
         (dict(scenes="a\nb"), "scenes: 'a\\nb' given; a path has"),
         (dict(scenes="a" * 5000), "scenes: aaa"),
-        (dict(training=TRAINING | dict(tiles_per_scale={100: 10**12})), "training.tiles_per_scale.100: 1000000000000"),
+        (dict(training=TRAINING | dict(tiles_per_epoch=10**12)), "training.tiles_per_epoch: 1000000000000"),
+        (dict(training=TRAINING | dict(validation_scenes=["a\nb"])), "training.validation_scenes.0: 'a\\nb' given"),
+        (dict(training=TRAINING | dict(max_hours=1e9)), "training.max_hours: 1000000000.0 given"),
         (dict(training=TRAINING | dict(seed=2**32)), "training.seed: 4294967296 given"),
         (dict(training=TRAINING | dict(block_deg=1e-9)), "training.block_deg: 1e-09 given"),
     ],
@@ -250,7 +257,7 @@ def test_all_faults_are_told_at_once():
 def test_a_fault_in_a_scale_is_told_once():
     with pytest.raises(OrbitileError) as error:
         checked(scales=[dict(gsd_m=1, typo=1)])
-    assert str(error.value).endswith("allowed are gsd_m, tile_px, overlap_px, min_object_px, max_object_px")
+    assert str(error.value).endswith("allowed are gsd_m, tile_px, overlap_px, min_object_px, max_object_px, enlarge")
 
 
 def test_settings_without_a_file():
@@ -292,13 +299,25 @@ def test_each_stage_accepts_its_part():
     )
     assert MatchCriteria(**settings.match_criteria, radius_m=1) == MatchCriteria(0.3, 1000, 1)
     assert settings.model_choice["weights"] == __file__
-    assert TileDrawing(**settings.tile_drawing).min_object_px == {100: 5, 200: 8}
-    assert settings.detector_recipe["tile_px"] == 512
     assert settings.origin == dict(run="r", body="Moon", scales_m=[100, 200], model_sha256="0" * 64)
 
 
-def test_without_training_nothing_is_drawn():
-    assert (checked().tile_drawing, checked().detector_recipe) == (None, None)
+def test_the_recipe_of_a_detector():
+    """Its defaults are those of the settings; what it is judged by is that of the run."""
+    recipe = DetectorRecipe(**checked(training=TRAINING).detector_recipe)
+    assert recipe == DetectorRecipe(labelled_from_px=5, augmentation=vars(CropAugmentation()), validation_scenes=[])
+    assert recipe.changes == CropAugmentation()
+    changed = checked(
+        training=TRAINING | dict(labelled_from_px=9.5, validation_scenes=["a"], augmentation=dict(sun="fixed")),
+        evaluation=dict(iou_threshold=0.2), suppression=dict(iou_threshold=0.5),
+    ).detector_recipe  # fmt: skip
+    recipe = DetectorRecipe(**changed)
+    assert (recipe.labelled_from_px, recipe.iou_threshold, recipe.suppression_iou) == (9.5, 0.2, 0.5)
+    assert (list(recipe.validation_scenes), recipe.changes.sun) == (["a"], "fixed")
+
+
+def test_without_training_there_is_no_recipe():
+    assert checked().detector_recipe is None
 
 
 def test_pixel_coordinates_keep_scenes_apart():
@@ -359,3 +378,17 @@ def test_how_far_scenes_matter_to_each_other(scales, iou_threshold, reach_m, mar
     settings = checked(scales=scales, suppression=dict(iou_threshold=iou_threshold))
     assert (settings.reach_m, settings.margin_m, settings.slack_m) == pytest.approx((reach_m, margin_m, slack_m))
     assert NmsSettings(**settings.nms_settings, radius_m=1).reach_m == settings.reach_m
+
+
+def test_craters_may_be_a_folder_of_labels_but_vectors_may_not(tmp_path):
+    assert checked(evaluation=dict(truth=tmp_path), annotation=dict(craters=tmp_path)).evaluation.truth == tmp_path
+    with pytest.raises(OrbitileError, match=r"evaluation\.truth: no file at"):
+        checked(model=MODEL | dict(family="segmentation"), evaluation=dict(truth=tmp_path))
+    with pytest.raises(OrbitileError, match=r"model\.weights: no file at"):
+        checked(model=MODEL | dict(weights=tmp_path))
+
+
+def test_least_agreement_reaches_the_matching():
+    assert MatchCriteria(**checked().match_criteria, radius_m=1).least_agreement == 0.5
+    settings = checked(evaluation=dict(least_agreement=0.3))
+    assert MatchCriteria(**settings.match_criteria, radius_m=1).least_agreement == 0.3

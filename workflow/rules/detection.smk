@@ -3,6 +3,8 @@ rule untile:
         predictions=f"{RESULTS}/predictions/{{group}}.parquet",
         tiles=f"{RESULTS}/tiles/{{group}}.parquet",
         rasters=f"{RESULTS}/scaled/{{group}}.parquet",
+        # A checkout touches weights; their hash among the params tells whether they changed.
+        weights=ancient(settings.model.weights) if settings.model else [],
     output:
         f"{RESULTS}/detections/{{group}}.parquet",
     log:
@@ -17,6 +19,8 @@ rule untile:
     params:
         code_version=code_version("untile"),
         size_limits=settings.size_limits,
+        enlarged=settings.enlarged,
+        model=settings.calibrated_model,
         body=settings.body,
     message:
         "untile {wildcards.group}"

@@ -25,6 +25,7 @@ rule evaluate:
         truth_columns=settings.truth_columns,
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
+        score_threshold=settings.suppression.score_threshold,
         body=settings.body,
     message:
         "evaluate against {input.truth}"

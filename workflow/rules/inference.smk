@@ -15,6 +15,7 @@ rule tile:
     params:
         code_version=code_version("tile"),
         tile_sizes=settings.tile_sizes,
+        enlarged=settings.enlarged,
         folder=f"{RESULTS}/work/tile",
     message:
         "tile {wildcards.group}"
@@ -45,6 +46,7 @@ rule infer:
         code_version=code_version("infer"),
         model_choice=lambda wildcards: settings.model_choice,
         tile_px=settings.tile_px,
+        enlarged=settings.enlarged,
         folder=f"{RESULTS}/work/infer",
     message:
         "infer {wildcards.group}"

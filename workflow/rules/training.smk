@@ -1,39 +1,12 @@
-rule detector_tiles:
+rule train_detector:
     input:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
         craters=ancient(
             lambda wildcards: required_setting("training", settings.training).craters
         ),
-    output:
-        f"{RESULTS}/training/tiles.parquet",
-    log:
-        f"{RESULTS}/logs/detector_tiles.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/detector_tiles.tsv"
-    conda:
-        "../../envs/networks.yaml"
-    resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
-    params:
-        code_version=code_version("detector_tiles"),
-        user_files=lambda wildcards: user_files(
-            settings.training and settings.training.craters
+        start_from=ancient(
+            (settings.training and settings.training.start_weights) or []
         ),
-        label_columns=settings.label_columns,
-        unmapped_scenes=unmapped_scenes(),
-        tile_drawing=settings.tile_drawing,
-        body=settings.body,
-        folder=subpath(output[0], parent=True),
-    message:
-        "draw tiles for the detector"
-    script:
-        "../scripts/detector_tiles.py"
-
-
-rule train_detector:
-    input:
-        f"{RESULTS}/training/tiles.parquet",
     output:
         weights=f"{RESULTS}/training/model.safetensors",
         metrics=f"{RESULTS}/training/metrics.json",
@@ -51,7 +24,15 @@ rule train_detector:
         runtime=growing(1440),
     params:
         code_version=code_version("train_detector"),
+        user_files=lambda wildcards: user_files(
+            settings.training and settings.training.craters
+        ),
+        label_columns=settings.label_columns,
+        unmapped_scenes=unmapped_scenes(),
         detector_recipe=settings.detector_recipe,
+        tile_sizes=settings.tile_sizes,
+        size_limits=settings.size_limits,
+        body=settings.body,
     message:
         "train the detector"
     script:

@@ -15,5 +15,6 @@ if __name__ == "__main__":
         criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
         truth, unmapped = CraterTable.of(files.truth, params.truth_columns), params.unmapped_scenes
         evaluate_catalogue(
-            files.catalogue, truth, files.rasters, criteria, **snakemake.output, unmapped_scenes=unmapped
-        )
+            files.catalogue, truth, files.rasters, criteria, **snakemake.output, unmapped_scenes=unmapped,
+            score_threshold=params.score_threshold,
+        )  # fmt: skip

@@ -11,6 +11,7 @@ if __name__ == "__main__":
         from orbitile.stages.infer import infer
         from orbitile.tables.rasters import RasterTables
 
-        settings = InferenceSettings(ModelChoice(**params.model_choice), params.tile_px, snakemake.threads)
+        choice = ModelChoice(**params.model_choice)
+        settings = InferenceSettings(choice, params.tile_px, snakemake.threads, params.enlarged)
         tables = RasterTables(files.rasters, files.lenders)
         infer(files.tiles, tables, settings, params.folder, snakemake.output[0], work)

@@ -10,4 +10,4 @@ if __name__ == "__main__":
         from orbitile.stages.tile import tile_scenes
 
         tile_sizes = {scale_m: TileSize(**size) for scale_m, size in params.tile_sizes.items()}
-        tile_scenes(snakemake.input[0], tile_sizes, params.folder, snakemake.output[0], work)
+        tile_scenes(snakemake.input[0], tile_sizes, params.folder, snakemake.output[0], work, params.enlarged)

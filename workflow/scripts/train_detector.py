@@ -1,13 +1,22 @@
 """Train the detector."""
 
-from pathlib import Path
-
+from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
 
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    files, params = snakemake.input, snakemake.params
+    with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
         # Imported here, so that a job that runs out of memory while it imports is on record.
-        from orbitile.training.train_detector import DetectorRecipe, train_detector
+        from orbitile.space.bodies import find_body
+        from orbitile.tables.craters import CraterTable
+        from orbitile.training.detection.recipe import DetectorRecipe
+        from orbitile.training.detection.train import TrainingInputs, TrainingOutputs, search_scales, train_detector
 
-        folder = str(Path(snakemake.input[0]).parent)
-        train_detector(folder, DetectorRecipe(**snakemake.params.detector_recipe), **snakemake.output)
+        craters = CraterTable.of(files.craters, params.label_columns)
+        train_detector(
+            TrainingInputs(files.rasters, craters, params.unmapped_scenes),
+            DetectorRecipe(**params.detector_recipe),
+            search_scales(params.tile_sizes, params.size_limits),
+            find_body(params.body).radius_m,
+            TrainingOutputs(**snakemake.output),
+        )

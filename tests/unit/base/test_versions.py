@@ -182,3 +182,15 @@ def test_versions_of_folders_are_shared(tmp_path):
     before = version(tmp_path)
     (tmp_path / "a.tls").write_text("2")
     assert version(tmp_path) == before != FileVersions()(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "labels/a.xml"])
+def test_labels_make_the_version_of_a_folder_without_kernels(tmp_path, name):
+    (tmp_path / "labels").mkdir()
+    versions = [file_version(tmp_path)]
+    for text in ("0 0.5 0.5 0.1 0.1", "0 0.5 0.5 0.1 0.2"):
+        (tmp_path / name).write_text(text)
+        versions.append(file_version(tmp_path))
+    (tmp_path / "a.png").touch()
+    assert len(set(versions)) == 3
+    assert file_version(tmp_path) == versions[-1]

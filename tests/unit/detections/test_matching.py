@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbitile.detections.matching import CraterMatcher, MatchCriteria, match_craters, pair_greedily
+from orbitile.detections.matching import CraterMatcher, DetectedCraters, MatchCriteria, match_craters, pair_greedily
 from orbitile.tables.craters import Craters
 
 RADIUS_M = 1737400.0
@@ -13,6 +13,13 @@ def craters(*rows):
     """Made-up craters from rows of lon, lat, diameter in kilometres."""
     lon, lat, diameter_km = np.array(rows, float).reshape(-1, 3).T
     return Craters(lon, lat, diameter_km * 1000)
+
+
+def scored(*rows, score=None):
+    """Made-up detected craters, all of the score 0.5 unless said otherwise, in one block."""
+    return DetectedCraters(
+        craters(*rows), np.full(len(rows), 0.5) if score is None else np.array(score), np.zeros(len(rows), int)
+    )
 
 
 def hits(detected, truth, iou_threshold=0.3, min_diameter_km=0.0):
@@ -104,8 +111,10 @@ def test_matches_are_the_same_however_craters_are_parted(crowd):
     matcher = CraterMatcher(craters(*true), criteria)
     for part in sorted(set(part_of)):
         members = [crater for crater, number in zip(detected, part_of, strict=True) if number == part]
-        matcher.feed(craters(*members), np.arange(len(true)))
-    matched, partners = matcher.matches()
+        matcher.feed(scored(*members), np.arange(len(true)))
+    pairs = matcher.pairs()
+    chosen = pairs.matches()
+    matched, partners = pairs.craters(chosen), pairs.truth[chosen]
     ordered = sorted(detected, key=lambda crater: (crater[1], crater[0], crater[2]))
     expected = match_craters(craters(*ordered), craters(*true), 0.3, 0, RADIUS_M)
     hit = expected.detected[expected.detected["hit"]]
@@ -116,10 +125,12 @@ def test_matches_are_the_same_however_craters_are_parted(crowd):
 
 def test_only_candidates_are_matched():
     matcher = CraterMatcher(craters((0, 0, 10), (0, 0, 10)), MatchCriteria(0.3, 0, RADIUS_M))
-    matcher.feed(craters((0, 0, 10), (0, 0, 10)), np.array([1]))
-    assert matcher.matches()[1].tolist() == [1]
+    matcher.feed(scored((0, 0, 10), (0, 0, 10)), np.array([1]))
+    pairs = matcher.pairs()
+    assert pairs.truth[pairs.matches()].tolist() == [1]
 
 
 def test_nothing_was_fed():
-    matched, partners = CraterMatcher(craters((0, 0, 10)), MatchCriteria(0.3, 0, RADIUS_M)).matches()
-    assert (len(matched), len(partners)) == (0, 0)
+    pairs = CraterMatcher(craters((0, 0, 10)), MatchCriteria(0.3, 0, RADIUS_M)).pairs()
+    assert len(pairs.matches()) == 0
+    assert len(pairs.craters(pairs.matches())) == 0

@@ -42,6 +42,7 @@ from orbitile.space.mosaics import LendingRules, lending_neighbours
 from orbitile.stages.tile import TiledScene
 from orbitile.stages.untile import UntileInputs, untile
 from orbitile.tables.detections import BOX, TILE_DETECTIONS
+from orbitile.tables.enlarged_rasters import SearchedRaster
 from orbitile.tables.parquet import read_table, write_table
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.tables.tiles import CORE, SCHEMA
@@ -182,7 +183,7 @@ class Search:
     def __init__(self, world, raster, rng):
         self.world, self.raster, self.rng = world, raster, rng
         self.size = TileSize(**world.settings.tile_sizes[raster.scale_m])
-        self.tiles = TiledScene(raster, self.size).tiles
+        self.tiles = TiledScene(SearchedRaster(raster, raster.scale_m), self.size).tiles
         self.factor = raster.scale_m / GSD_M
         self.origin = np.tile(raster.grid.index, 2)
 

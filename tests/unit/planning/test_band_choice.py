@@ -158,7 +158,7 @@ def test_bands_that_are_named_wrongly_name_the_scene(planned, rgb):
 def test_scenes_of_one_run_have_as_many_bands(planned, rgb):
     """Where the weights do not say it: in a run that only trains."""
     rows = [f"{name},{rgb(f'{name}.tif', 6000 * number)},1 2" for number, name in enumerate("abc")]
-    training = dict(craters="craters.csv", tiles_per_scale={100: 1})
+    training = dict(craters="craters.csv")
     rest = dict(columns="scene,path,bands", model=None, training=training)
     assert [row.bands for row in planned(*rows, **rest)] == [[1, 2]] * 3
     one_less = [*rows[:2], rows[2].replace("1 2", "1")]
@@ -169,7 +169,7 @@ def test_scenes_of_one_run_have_as_many_bands(planned, rgb):
 
 
 def test_a_run_that_only_trains_names_its_bands(planned, rgb):
-    training = dict(craters="craters.csv", tiles_per_scale={100: 1})
+    training = dict(craters="craters.csv")
     with pytest.raises(OrbitileError, match=rf"rgb\.tif: scene a has 3 bands \(1 red, 2 green, 3 blue\); {WAY_OUT}"):
         planned(f"a,{rgb()}", model=None, training=training)
 

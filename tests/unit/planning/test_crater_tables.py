@@ -19,9 +19,9 @@ def plan(geotiff, tmp_path, in_this_process):
         "".join(["scene,path\n", *(f"{name},{image}\n" for name, image in zip("ab", images, strict=True))])
     )
 
-    def make(text, columns=None, **change):
+    def make(text, columns=None, truth=None, **change):
         (tmp_path / "craters.csv").write_text(text)
-        evaluation = dict(truth=tmp_path / "craters.csv", columns=columns or {})
+        evaluation = dict(truth=truth or tmp_path / "craters.csv", columns=columns or {})
         settings = Settings(
             run="r", body="Moon", scenes=tmp_path / "scenes.csv", evaluation=evaluation, **change,
             scales=[dict(gsd_m=100, tile_px=32, overlap_px=16)],
@@ -64,3 +64,38 @@ def test_columns_that_the_settings_name(plan):
     plan(text, dict(lon="A", lat="B", diameter_m="C"))
     with pytest.raises(OrbitileError, match="no column 'D', which the settings name; it has A, B, C"):
         plan(text, dict(lon="A", lat="B", diameter_m="D"))
+
+
+def test_labels_of_boxes_in_a_folder(plan, tmp_path, caplog):
+    (tmp_path / "labels").mkdir()
+    label = tmp_path / "labels" / "a.txt"
+    label.write_text("0 0.5 0.5 0.1 0.2\n")
+    truth = dict(truth=tmp_path / "labels")
+    with pytest.raises(OrbitileError, match="only with pixel_coordinates: true"):
+        plan("", **truth)
+    for _ in range(2):
+        plan("", pixel_coordinates=True, **truth)
+    assert caplog.text.count("images without labels, which count as images without craters: 1 of 2 (b)") == 1
+    label.write_text("0 0.5 0.5 0.1\n")
+    with pytest.raises(OrbitileError, match=r"a\.txt: line 1: has 4 fields"):
+        plan("", pixel_coordinates=True, **truth)
+
+
+def test_labels_of_an_image_of_another_size(plan, tmp_path):
+    (tmp_path / "labels").mkdir()
+    size = "<size><width>60</width><height>41</height></size>"
+    (tmp_path / "labels" / "a.xml").write_text(f"<annotation>{size}</annotation>")
+    with pytest.raises(OrbitileError, match="labels an image of 60 x 41 px, but the scene's has 60 x 40 px"):
+        plan("", pixel_coordinates=True, truth=tmp_path / "labels")
+
+
+def test_an_image_added_to_a_folder_is_planned(geotiff, tmp_path, in_this_process):
+    for name in ("a", "-b"):
+        geotiff(np.ones((40, 60), np.uint8), name=f"{name}.tif", crs=None)
+        settings = Settings(
+            run="r", body="Moon", scenes=tmp_path, pixel_coordinates=True,
+            scales=[dict(gsd_m=100, tile_px=32, overlap_px=16)],
+            model=dict(weights="any.safetensors", sha256="0" * 64),
+        )  # fmt: skip
+        names = current_plan(settings, tmp_path / "out" / "plan.parquet").names
+    assert names == ["a", "image-b"]

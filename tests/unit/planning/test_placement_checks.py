@@ -49,7 +49,10 @@ def place(grid, limits=LIMITS):
     placement = place_projected(grid, BANDS, limits.body)
     check_placement(placement, limits)
     place_on_map = dict(crs_wkt=grid.crs_wkt, transform=list(grid.transform[:6]), image_gsd_m=placement.image_gsd_m)
-    check_fit(plan_row("a", "g", **place_on_map), SimpleNamespace(crs=None, body="Moon", finest_m=limits.finest_m))
+    check_fit(
+        plan_row("a", "g", **place_on_map),
+        SimpleNamespace(crs=None, body="Moon", finest_m=limits.finest_m, finest_key="gsd_m"),
+    )
     return placement
 
 

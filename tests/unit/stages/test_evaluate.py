@@ -9,8 +9,9 @@ from PIL import Image
 from small_catalogues import write_small_catalogue
 
 from orbitile.base.errors import OrbitileError
+from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, JudgedGround, MatchTally, SizeClasses
 from orbitile.detections.matching import MatchCriteria, match_craters
-from orbitile.stages.evaluate import DIAMETERS_KM, LATITUDES, JudgedGround, count_matches, evaluate_catalogue
+from orbitile.stages.evaluate import evaluate_catalogue
 from orbitile.tables.coverage import lies_on_data
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.rasters import write_rasters
@@ -63,6 +64,56 @@ def test_figures_by_size_and_place(judged):
         (5, 7.5, 1, 1), (10, 15, 0, 1), (500, None, 1, 0)
     ]  # fmt: skip
     assert [(row["from"], row["f1"]) for row in metrics["by_latitude"]] == [(-15, 0), (0, 1)]
+
+
+SCENE_PX_M = DEGREE_M / 10
+"""3032 m: the least diameter of 1000 m has 0.33 px."""
+
+
+def test_figures_by_size_in_pixels(judged):
+    """A match belongs to the class of the true crater; ratio and offset are those of matches."""
+    detected = [(1, 1, 5 * SCENE_PX_M / 1000), (3, -1, 11), (5, 0, 13 * SCENE_PX_M / 1000)]
+    truth = [(1, 1, 5 * SCENE_PX_M / 1000), (3, -1, 13), (7, 0, 13 * SCENE_PX_M / 1000)]
+    metrics = judged(detected, truth)
+    rows = metrics["by_size_px"]
+    assert [(row["from"], row["to"], row["n_truth"], row["n_found"], row["n_matched"]) for row in rows] == [
+        (4, 6, 2, 2, 2), (12, 16, 1, 1, 0)
+    ]  # fmt: skip
+    assert rows[0]["diameter_ratio"]["median"] == pytest.approx((1 + 11 / 13) / 2, abs=1e-6)
+    assert rows[0]["center_offset_px"] == dict(p16=0, median=0, p84=0)
+    assert rows[1]["diameter_ratio"] is rows[1]["center_offset_px"] is None
+    assert (rows[0]["recall"], rows[1]["recall"], rows[1]["precision"], rows[1]["f1"]) == (1, 0, 0, 0)
+    assert rows[0]["intervals"]["recall"] == pytest.approx([0.3424, 1], abs=1e-4)
+    assert metrics["n_truth"] == 3 and metrics["n_doubtful"] == 0
+
+
+def test_offsets_are_in_pixels_of_the_finest_scale(judged):
+    metrics = judged([(1.02, 0, 5)], [(1, 0, 5)])
+    assert metrics["center_offset_px"]["median"] == pytest.approx(0.2, rel=1e-6)
+
+
+def test_intervals_hold_the_figures(judged):
+    random = np.random.default_rng(1)
+    truth = [(*place, 5) for place in random.uniform((0, -2), (8, 2), (200, 2))]
+    metrics = judged(truth[:120] + [(lon, lat, 9) for lon, lat, _ in truth[:30]], truth)
+    for name in ("precision", "recall", "f1"):
+        low, high = metrics["intervals"][name]
+        assert 0 < low < metrics[name] < high < 1
+    assert (metrics["intervals"]["unit"], metrics["intervals"]["units"]) == ("blocks", 32)
+
+
+def test_nothing_to_judge_has_no_intervals(judged):
+    metrics = judged([], [])
+    assert [metrics["intervals"][name] for name in ("precision", "recall", "f1")] == [None] * 3
+    assert metrics["by_size_px"] == [] and metrics["best_score"] is None
+
+
+def test_by_score_begins_with_the_catalogue(judged):
+    """All made-up detections have the score 0.5."""
+    by_score = judged([(1, 1, 5), (3, 1, 5)], [(1, 1, 5)])["by_score"]
+    assert [row["score"] for row in by_score[:2]] == [0, 0.025]
+    assert by_score[-1]["score"] == 0.5
+    assert {(row["n_found"], row["n_matched"], row["n_truth"]) for row in by_score} == {(2, 1, 1)}
 
 
 @pytest.mark.parametrize("crs", ["IAU_2015:30130", "IAU_2015:30135"])
@@ -229,8 +280,13 @@ def test_counts_are_those_of_one_table_however_craters_are_parted(detected, trut
     parts = [
         made_up([row for row, part in zip(detected, part_of, strict=False) if part == number]) for number in range(5)
     ]
-    ground = JudgedGround({"map": Everywhere()})
-    counts = count_matches(parts, made_up(truth), ground, CRITERIA)
+    tally = MatchTally(
+        made_up(truth), JudgedGround({"map": Everywhere()}), CRITERIA, SizeClasses.of(CRITERIA.min_diameter_m, 100)
+    )
+    for part in parts:
+        tally.feed(part, np.full(len(part), 0.5))
+    totals = tally.totals()
+    counts = np.concatenate([totals.by_diameter, totals.by_latitude], axis=1)
     ordered = sorted(detected, key=lambda row: (row[1], row[0], row[2]))
     matches = match_craters(made_up(ordered), made_up(truth), 0.3, CRITERIA.min_diameter_m, MOON_M)
     for column, members in enumerate((matches.detected, matches.truth)):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import geopandas
 import numpy as np
 import pandas as pd
@@ -7,7 +9,9 @@ import pytest
 import shapely
 
 from orbitile.base.errors import OrbitileError
-from orbitile.tables.craters import Craters, read_craters
+from orbitile.space.bodies import find_body
+from orbitile.space.pixel_grid import pixel_grid
+from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters, read_craters_of_run
 
 
 def written(tmp_path, text, name="craters.csv"):
@@ -90,3 +94,56 @@ def test_bytes_of_a_damaged_file_are_named(tmp_path):
     pq.write_table(pa.table(dict(lon=lon, lat=[1.0], diam_km=[2.0])), tmp_path / "craters.parquet")
     with pytest.raises(OrbitileError, match=r"craters\.parquet: column lon holds bytes that are no text"):
         read_craters(tmp_path / "craters.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "shares"),
+    [("agreement", (0.2, 1), [0.2, 1]), ("annotators", (3, 6), [0.5, 1]), ("annotators", (0, 0), [0, 0])],
+)
+def test_agreement_of_annotators(tmp_path, column, cells, shares):
+    rows = "".join(f"{n},2,3,{cell}\n" for n, cell in enumerate(cells))
+    craters = read_craters(written(tmp_path, f"lon,lat,diam_km,{column}\n{rows}"))
+    assert craters.agreement.tolist() == shares
+    assert craters.select(np.array([1])).agreement.tolist() == shares[1:]
+    assert read_craters(written(tmp_path, "lon,lat,diam_km\n1,2,3\n")).agreement is None
+
+
+def test_agreement_of_joined_craters():
+    plain = Craters(np.arange(2.0), np.arange(2.0), np.ones(2))
+    shared = replace(plain, agreement=np.array([0.2, 0.4]), scene=np.array(["a", "b"], object))
+    assert Craters.joined([plain, shared]).agreement.tolist() == [1, 1, 0.2, 0.4]
+    assert Craters.joined([plain, plain]).agreement is None
+    assert shared.of_scene("b").agreement.tolist() == [0.4]
+
+
+@pytest.mark.parametrize(("column", "cell"), [("agreement", "1.1"), ("agreement", ""), ("annotators", "-1")])
+def test_agreement_that_cannot_be(tmp_path, column, cell):
+    with pytest.raises(OrbitileError, match=f"line 2: column {column} is "):
+        read_craters(written(tmp_path, f"lon,lat,diam_km,{column}\n1,2,3,{cell}\n"))
+
+
+@pytest.fixture
+def pixels():
+    return PixelPlaces(pixel_grid(find_body("Mars"), 6.0, 1, 1), find_body("Mars").radius_m, {"a": (100, 50)})
+
+
+def test_boxes_are_the_same_craters_as_a_table_in_pixels(tmp_path, pixels):
+    boxes = CraterTable(str(written(tmp_path, "0 0.5 0.5 0.1 0.2\n", "a.txt").parent))
+    table = CraterTable(str(written(tmp_path, "scene,col_px,row_px,diameter_px\na,50,25,10\n")))
+    (tmp_path / "craters.csv").rename(tmp_path.with_suffix(".csv"))
+    expected = read_craters_of_run(replace(table, path=str(tmp_path.with_suffix(".csv"))), pixels, 1)
+    craters = read_craters_of_run(boxes, pixels, 1)
+    assert (craters.lon, craters.lat, craters.diameter_m) == (expected.lon, expected.lat, expected.diameter_m)
+    assert craters.diameter_m.item() == 60
+    assert craters.scene.tolist() == ["a"]
+
+
+def test_boxes_have_no_place_on_a_map(tmp_path, pixels):
+    table = CraterTable(str(written(tmp_path, "x,y,w,h\n1,2,3,4\n")))
+    with pytest.raises(OrbitileError, match=r"craters\.csv: labels of boxes .* only with pixel_coordinates: true"):
+        read_craters_of_run(table, pixels, 0)
+
+
+def test_sizes_are_those_of_the_finest_rasters(raster):
+    rows = [raster(np.zeros((height, 3 * height), np.uint8), scale_m=scale) for scale, height in ((100, 40), (200, 20))]
+    assert PixelPlaces.of(rows, 1.0).sizes == {"a": (120, 40)}

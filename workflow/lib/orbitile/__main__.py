@@ -1,6 +1,6 @@
 """Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file.
 
-`export` takes the folder of a catalogue and the path of a file.
+`export` takes the folder of a catalogue and the path of a file; `models` takes the name of a network, or nothing.
 """
 
 import argparse
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.base.settings_text import read_settings_file
+from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
+from orbitile.inference.models.zoo_card import network_card, network_table
 from orbitile.jobs.show import show_failures, show_stale, show_status
 from orbitile.settings import Settings, check_settings
 
@@ -28,6 +30,15 @@ def export(arguments: argparse.Namespace) -> None:
     )
     rows = export_craters(selection, arguments.out, arguments.shape)
     print(f"{arguments.out}: {rows} craters")
+
+
+def show_models(name: str | None, zoo: Path = ZOO) -> None:
+    """Print the networks that come with the project, or the card of the one with a name."""
+    networks = [read_network(each, zoo) for each in ([name] if name else zoo_names(zoo))]
+    if name:
+        print(network_card(networks[0].facts, name, networks[0].description), end="")
+    else:
+        print(network_table(networks) if networks else "There are no networks in models/ yet; see docs/models.md.")
 
 
 COMMANDS = {
@@ -58,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         argument = "settings file" if name == "check" else "results/<run>"
         commands.add_parser(name, help=description).add_argument("path", type=Path, help=argument)
     _add_export(commands)
+    models = commands.add_parser("models", help="the networks that come with the project, or the card of one")
+    models.add_argument("name", nargs="?", help="of a network")
     return parser
 
 
@@ -67,6 +80,8 @@ def main() -> int:
     try:
         if arguments.command == "export":
             export(arguments)
+        elif arguments.command == "models":
+            show_models(arguments.name)
         else:
             COMMANDS[arguments.command][1](arguments.path)
     except (OrbitileError, OSError) as error:

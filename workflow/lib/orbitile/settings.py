@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import isclose
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
@@ -12,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -22,6 +24,8 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.base.names import NAME_PATTERN, parse_band
 from orbitile.inference.models.families import FAMILIES, outputs_masks
+from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
+from orbitile.inference.models.zoo_settings import network_of_settings, short_path, with_network_defaults
 from orbitile.pipeline import DETECTION, SEGMENTATION
 from orbitile.space.bodies import find_body
 from orbitile.space.scales import whole_factor
@@ -35,6 +39,8 @@ Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 SELF_CHECKED = ("body", "bands")
 """Settings of several types, which say themselves what they allow."""
+CRATERS_GIVEN = ("evaluation.truth", "annotation.craters")
+"""Settings that name a file with craters or, where the network finds objects, a folder of labels."""
 FAULTS_SHOWN = 8
 """Faults in a message."""
 LARGEST_BAND = 65_535
@@ -123,6 +129,14 @@ class ScaleSettings(Section):
         "the largest that is always complete in a tile.",
     )
 
+    enlarge: int = Field(
+        default=1,
+        ge=1,
+        le=4,
+        description="Of the finest scale: how many pixels of gsd_m lie along one of the images, which are enlarged for "
+        "objects of few pixels.",
+    )
+
     @model_validator(mode="after")
     def _overlap_fits_tiles_and_objects(self) -> Self:
         if self.overlap_px > self.tile_px / 2:
@@ -187,9 +201,35 @@ class GeoreferencingSettings(Section):
     )
 
 
+class TestTimeSettings(Section):
+    """In which views besides itself every tile is searched; each costs as much time as the tile itself."""
+
+    views: tuple[Literal["mirror", "flip", "turn_90", "turn_180", "turn_270", "transpose", "antitranspose"], ...] = (
+        Field(default=(), max_length=7, description="mirror (left-right), flip (up-down), turn_90, turn_180 ...")
+    )
+    shifts_px: tuple[Annotated[int, Field(ge=1, le=31)], ...] = Field(
+        default=(),
+        max_length=8,
+        description="Pixels to the right and down, for another phase of the network's strides.",
+    )
+    iou_threshold: float = Field(
+        default=0.55, gt=0, lt=1, description="Boxes of views that overlap more are fused to one."
+    )
+
+    @model_validator(mode="after")
+    def _each_view_once(self) -> Self:
+        for key, values in (("views", self.views), ("shifts_px", self.shifts_px)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key} is {list(values)}; allowed is each once")
+        return self
+
+
 class ModelSettings(Section):
     """The network that detects objects in tiles, or maps classes pixel by pixel."""
 
+    name: Text | None = Field(
+        default=None, description="Of a network in models/, which brings weights, sha256, family and defaults."
+    )
     weights: FilePath = Field(description="Weights: .safetensors of Orbitile, an ultralytics .pt, or a state dict.")
     sha256: Sha256 = Field(description="SHA-256 of the weights file; nothing is loaded unless it agrees.")
     family: Text = Field(default="yolo", description="yolo finds objects, segmentation maps pixels.")
@@ -214,6 +254,12 @@ class ModelSettings(Section):
         default=None, description="Tiles in a pass; null: 8 on the CPU, on a GPU what fits."
     )
     score_threshold: Share = Field(default=0.05, description="Detections of a lower score are not kept at all.")
+    test_time: TestTimeSettings | None = Field(
+        default=None, description="Of detectors: views of each tile besides itself, whose boxes are fused."
+    )
+    gsd_range_m: tuple[GroundSampleDistance, GroundSampleDistance] | None = Field(
+        default=None, description="Least and largest m/px of images that it is for; others get a warning."
+    )
 
     @field_validator("family")
     @classmethod
@@ -319,12 +365,16 @@ class EvaluationSettings(Section):
     """How the catalogue or map is compared with the truth."""
 
     truth: FilePath | None = Field(
-        default=None, description="Table of true craters, or vector file of true lines or polygons."
+        default=None,
+        description="Table of true craters or labels of boxes, or vector file of true lines or polygons.",
     )
     columns: CraterColumnSettings = CraterColumnSettings()
     iou_threshold: Share = Field(default=0.3, description="Least IoU of a found and a true crater that match.")
     min_diameter_px: float = Field(
         default=10, ge=0, le=100_000, description="Smallest diameter judged, in pixels of the finest scale."
+    )
+    least_agreement: Share = Field(
+        default=0.5, description="Craters that a smaller share of annotators marked are neither true nor false."
     )
     tolerance_m: float | None = Field(
         default=None,
@@ -348,45 +398,79 @@ class AccessSettings(Section):
 class AnnotationSettings(Section):
     """What pictures of scenes show."""
 
-    craters: FilePath | None = Field(default=None, description="Crater table to draw; null draws this run's catalogue.")
+    craters: FilePath | None = Field(
+        default=None, description="Craters to draw: a table or labels of boxes; null draws this run's catalogue."
+    )
     columns: CraterColumnSettings = CraterColumnSettings()
 
 
-class AugmentationSettings(Section):
-    """Random changes of the tiles that a detector learns from, each within bounds."""
+class CropAugmentationSettings(Section):
+    """Random changes of the tiles that a detector learns from (see orbitile.training.detection.recipe)."""
 
-    rotation_deg: float = Field(default=10, ge=0, le=180, description="Largest rotation either way.")
-    shear_deg: float = Field(default=2, ge=0, lt=45, description="Largest shear either way.")
-    scaling: Share = Field(default=0.15, description="Largest relative change of size either way.")
-    translation: Share = Field(default=0.05, description="Largest shift either way, as a share of the tile.")
-    flip_left_right: Share = Field(default=0.5, description="Probability of a mirrored tile.")
-    flip_up_down: Share = Field(default=0.5, description="Probability of an upside-down tile.")
-    brightness: Share = Field(default=0.2, description="Largest relative change of brightness either way.")
+    sun: Literal["any", "mirrored", "fixed"] = Field(
+        default="any",
+        description="Where light may come from in tiles: any turns them by quarters; mirrored keeps its axis.",
+    )
+    turn_deg: float = Field(default=10, ge=0, le=180, description="Largest rotation either way, beside the quarters.")
+    zoom: float = Field(default=0.3, ge=0, le=1, description="Largest logarithm of the change of size either way.")
+    tone: Share = Field(default=0.5, description="Probability of another contrast and brightness.")
+    contrast: float = Field(default=0.4, ge=0, le=2, description="Largest logarithm of the change of contrast.")
+    brightness: Share = Field(default=0.14, description="Largest change of brightness, of grey 0..1.")
+    gamma: Share = Field(default=0.3, description="Probability of a gamma correction.")
+    blur: Share = Field(default=0.25, description="Probability of a blur.")
+    noise: Share = Field(default=0.3, description="Probability of Gaussian noise.")
+    noise_sigma: Share = Field(default=0.055, description="Largest sigma of noise, of grey 0..1.")
 
 
 class DetectorTrainingSettings(Section):
     """How `train_detector` makes weights from the run's scenes and a crater table."""
 
-    craters: FilePath = Field(description="Table of craters to learn (CSV or Parquet): lon, lat, diameter.")
+    craters: FilePath = Field(description="Craters to learn: a table (lon, lat, diameter), or labels of boxes.")
     columns: CraterColumnSettings = CraterColumnSettings()
     start_from: Annotated[str, Field(max_length=LONGEST_PATH)] = Field(
-        default="yolo11n.yaml", description="An ultralytics network (.yaml), or weights to go on from."
+        default="yolo11n.yaml",
+        description="An ultralytics network (.yaml), or weights to go on from (.pt, .safetensors, a name in models/).",
     )
-    tiles_per_scale: dict[GroundSampleDistance, Annotated[int, Field(ge=0, le=10_000_000)]] = Field(
-        description="How many tiles to draw at each gsd_m of `scales`."
+    labelled_from_px: float | None = Field(
+        default=None,
+        ge=0,
+        le=100_000,
+        description="Size, in pixels of the finest scale, from which labels are complete; null: its min_object_px.",
     )
-    min_visible: Share = Field(
-        default=0.6, description="A cut crater is labelled if this share of its box is in the tile."
+    validation_scenes: tuple[Text, ...] = Field(
+        default=(), max_length=10_000, description="Scenes kept for validation; none: squares, or scenes, are drawn."
     )
     block_deg: BlockSide = Field(default=30, description="Side of the squares dealt out to training and validation.")
-    validation_share: Share = Field(default=0.15, description="Share of the squares kept for validation.")
-    epochs: Passes = Field(default=100, description="Passes over the tiles.")
+    validation_share: Share = Field(default=0.15, description="Share of the squares, or scenes, kept for validation.")
+    tile_px: int = Field(default=320, ge=64, le=4096, multiple_of=32, description="Side of training tiles in pixels.")
+    tiles_per_epoch: int = Field(default=1000, ge=1, le=10_000_000, description="Tiles drawn for each epoch.")
+    epochs: Passes = Field(default=30, description="Epochs, at most.")
+    patience: Passes = Field(default=10, description="Epochs without a better F1 after which training ends.")
+    max_hours: float | None = Field(
+        default=None, gt=0, le=10_000, description="Hours after which training ends; the best epoch counts."
+    )
     batch: BatchSize = Field(default=16, description="Tiles per step.")
-    learning_rate: LearningRate = Field(default=0.002, description="Highest learning rate; it falls along a cosine.")
-    optimizer: Literal["AdamW", "SGD", "MuSGD"] = Field(default="AdamW", description="Optimiser of ultralytics.")
+    learning_rate: LearningRate = Field(default=0.001, description="Highest learning rate; it falls along a cosine.")
+    averaging: float = Field(
+        default=0.998, ge=0, lt=1, description="Share that each step keeps of the average of the weights."
+    )
+    precision: Precision = Field(
+        default="auto", description="float32, bfloat16 or float16; auto: bfloat16 on a GPU and on CPUs with AMX."
+    )
     device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
-    seed: Seed = Field(default=0, description="Seed of tile drawing and of training.")
-    augmentation: AugmentationSettings = AugmentationSettings()
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="Threads on a CPU; null: as many as a trial shows to be fastest."
+    )
+    seed: Seed = Field(default=0, description="Seed of the validation split, of tile drawing and of training.")
+    augmentation: CropAugmentationSettings = CropAugmentationSettings()
+
+    @property
+    def start_weights(self) -> Path | None:
+        """The file of weights that training starts from; None for random numbers."""
+        path = Path(self.start_from)
+        if path.suffix in (".safetensors", ".pt"):
+            return path
+        return Path(short_path(read_network(self.start_from).weights)) if self.start_from in zoo_names() else None
 
 
 class PixelAugmentationSettings(Section):
@@ -442,7 +526,9 @@ class Settings(Section):
 
     run: str = Field(pattern=NAME_PATTERN, max_length=100, description="Name of the run; results go to results/<run>/.")
     body: Text = Field(description="The body, by its IAU name (Moon, Mars ...), its IAU code (30100) or NAIF id (301).")
-    scenes: FilePath = Field(description="The scene table (CSV or Parquet): scene, path, optional body and group.")
+    scenes: FilePath = Field(
+        description="The scene table (CSV or Parquet): scene, path, optional body and group. Or a folder of images."
+    )
     scenes_per_group: int = Field(
         default=1, ge=1, le=100_000, description="Neighbouring scenes that one job works through."
     )
@@ -478,6 +564,9 @@ class Settings(Section):
         description="Pixel values that become black and white in all scenes, instead of percentiles of each: a pair "
         "for all bands, or a list of pairs, one for each band.",
     )
+    gsd_m: GroundSampleDistance | None = Field(
+        default=None, description="The finest m/px, where `scales` are left to the network; null: the network's."
+    )
     scales: tuple[ScaleSettings, ...] = Field(
         min_length=1, max_length=32, description="From fine to coarse; each a multiple of the first."
     )
@@ -493,6 +582,24 @@ class Settings(Section):
     segmentation_training: SegmenterTrainingSettings | None = Field(
         default=None, description="Only for the target `train_segmenter`."
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _a_named_network_brings_defaults(
+        cls, config: object, handler: ModelWrapValidatorHandler["Settings"], info: ValidationInfo
+    ) -> "Settings":
+        """The context's `zoo` may name another folder than models/."""
+        if not isinstance(config, Mapping):
+            return handler(config)
+        try:
+            network = network_of_settings(config, (info.context or {}).get("zoo", ZOO))
+            filled = with_network_defaults(config, network) if network else config
+        except OrbitileError as error:
+            raise ValueError(str(error)) from error
+        settings = handler(filled)
+        if config.get("scales") is None:
+            settings.model_fields_set.discard("scales")
+        return settings
 
     @field_validator("bands", mode="before")
     @classmethod
@@ -518,8 +625,12 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _scales_are_multiples(self) -> Self:
-        finest = self.scales[0].gsd_m
+        finest = self.finest_m
         for before, scale in pairwise(self.scales):
+            if scale.enlarge > 1:
+                raise ValueError(f"scales: enlarge is {scale.enlarge} at {scale.gsd_m:g} m/px; only the finest may")
+            if scale.gsd_m == finest and self.scales[0].enlarge > 1:
+                continue
             if scale.gsd_m <= before.gsd_m:
                 raise ValueError(
                     f"scales: gsd_m {scale.gsd_m:g} follows {before.gsd_m:g}; allowed is from fine to coarse"
@@ -528,6 +639,14 @@ class Settings(Section):
                 raise ValueError(
                     f"scales: gsd_m {scale.gsd_m:g} is no whole multiple (2, 3, ...) of the finest, {finest:g}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_finest_scale_is_named(self) -> Self:
+        if self.gsd_m is not None and not isclose(self.gsd_m, self.finest_m):
+            raise ValueError(
+                f"gsd_m: {self.gsd_m:g} given, but {self.finest_key} is {self.finest_m:g}; leave either out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -569,11 +688,18 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _tiles_are_drawn_at_scales(self) -> Self:
-        scales_m = {scale.gsd_m for scale in self.scales}
-        unknown = set(self.training.tiles_per_scale) - scales_m if self.training else set()
-        if unknown:
-            raise ValueError(f"training.tiles_per_scale: {unknown} given; allowed are the gsd_m of scales, {scales_m}")
+    def _only_boxes_are_fused(self) -> Self:
+        if self.model and self.model.test_time and outputs_masks(self.model.family):
+            raise ValueError(f"model.test_time: of no use to the family {self.model.family}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _only_searches_enlarge(self) -> Self:
+        learns = self.training is not None or self.segmentation_training is not None
+        if self.scales[0].enlarge > 1 and (learns or self.chain == SEGMENTATION):
+            raise ValueError(
+                "scales: enlarge is for searching objects; networks learn, and map, at the scale of the images"
+            )
         return self
 
     @property
@@ -581,6 +707,17 @@ class Settings(Section):
         """Whether the run detects objects or maps pixels (see orbitile.pipeline.CHAINS)."""
         maps = outputs_masks(self.model.family) if self.model else self.segmentation_training is not None
         return SEGMENTATION if maps else DETECTION
+
+    @property
+    def finest_key(self) -> str:
+        """The key that says what the finest scale is."""
+        enlarged = " x enlarge" if self.scales[0].enlarge > 1 else ""
+        return f"scales.0.gsd_m{enlarged}" if "scales" in self.model_fields_set else "gsd_m"
+
+    @property
+    def assumed_gsd_m(self) -> float | None:
+        """The finest m/px, where it is the network's and the settings do not say it; else None."""
+        return self.finest_m if self.gsd_m is None and "scales" not in self.model_fields_set else None
 
     @property
     def target_grid(self) -> dict:
@@ -607,8 +744,13 @@ class Settings(Section):
 
     @property
     def finest_m(self) -> float:
-        """The finest ground sample distance in metres per pixel."""
-        return self.scales[0].gsd_m
+        """The finest ground sample distance of rasters in metres per pixel: the first scale's, or what it enlarges."""
+        return self.scales[0].gsd_m * self.scales[0].enlarge
+
+    @property
+    def enlarged(self) -> dict[float, int]:
+        """The scales in m/px that are searched in enlarged pixels, with their factors."""
+        return {scale.gsd_m: scale.enlarge for scale in self.scales if scale.enlarge > 1}
 
     @property
     def slack_m(self) -> float:
@@ -668,10 +810,19 @@ class Settings(Section):
         }
 
     @property
+    def calibrated_model(self) -> dict | None:
+        """The weights that may state a correction of boxes, and their hash."""
+        return dict(weights=str(self.model.weights), sha256=self.model.sha256) if self.model else None
+
+    @property
     def model_choice(self) -> dict:
         """The network to load (see orbitile.inference.models.network.ModelChoice)."""
         model = required_setting("model", self.model)
-        return model.model_dump() | dict(weights=str(model.weights))
+        test_time = model.test_time and model.test_time.model_dump()
+        if test_time and not (test_time["views"] or test_time["shifts_px"]):
+            test_time = None
+        choice = model.model_dump(exclude={"name", "gsd_range_m", "test_time"}) | dict(weights=str(model.weights))
+        return choice | (dict(test_time=test_time) if test_time else {})
 
     @property
     def label_fields(self) -> dict:
@@ -681,7 +832,7 @@ class Settings(Section):
     @property
     def outline_settings(self) -> dict:
         """How masks become shapes (see orbitile.stages.outline.OutlineSettings); weights may state the threshold."""
-        model = self.model and dict(weights=str(self.model.weights), sha256=self.model.sha256)
+        model = self.calibrated_model
         return self.mapping.model_dump(include={"threshold", "spur_px", "edge_px"}) | dict(model=model)
 
     @property
@@ -733,7 +884,8 @@ class Settings(Section):
     def match_criteria(self) -> dict:
         """When a crater of the catalogue matches a true one (see orbitile.detections.matching.MatchCriteria)."""
         min_diameter_m = self.evaluation.min_diameter_px * self.finest_m
-        return dict(iou_threshold=self.evaluation.iou_threshold, min_diameter_m=min_diameter_m)
+        limits = self.evaluation.model_dump(include={"iou_threshold", "least_agreement"})
+        return limits | dict(min_diameter_m=min_diameter_m)
 
     @property
     def truth_columns(self) -> dict:
@@ -755,39 +907,39 @@ class Settings(Section):
     def origin(self) -> dict:
         """What a catalogue was made from, for its metadata."""
         model = self.model.sha256 if self.model else None
-        return dict(run=self.run, body=self.body, scales_m=[s.gsd_m for s in self.scales], model_sha256=model)
-
-    @property
-    def tile_drawing(self) -> dict | None:
-        """How training tiles are drawn (see orbitile.training.detector_tiles.TileDrawing)."""
-        if self.training is None:
-            return None
-        keys = {"tiles_per_scale", "min_visible", "block_deg", "validation_share", "seed"}
-        return self.training.model_dump(include=keys) | dict(
-            tile_px=self.tile_px,
-            min_object_px={scale.gsd_m: scale.min_object_px for scale in self.scales},
-        )
+        named = dict(model=self.model.name) if self.model and self.model.name else {}
+        return dict(run=self.run, body=self.body, scales_m=[s.gsd_m for s in self.scales], model_sha256=model) | named
 
     @property
     def detector_recipe(self) -> dict | None:
-        """How weights are made of training tiles (see orbitile.training.train_detector.DetectorRecipe)."""
-        if self.training is None:
+        """How a detector's weights are made (see orbitile.training.detection.recipe.DetectorRecipe)."""
+        training = self.training
+        if training is None:
             return None
-        keys = {"start_from", "epochs", "batch", "learning_rate", "optimizer", "device", "seed", "augmentation"}
-        return self.training.model_dump(include=keys) | dict(tile_px=self.scales[0].tile_px)
+        least_px = self.scales[0].min_object_px if training.labelled_from_px is None else training.labelled_from_px
+        return training.model_dump(exclude={"craters", "columns"}, mode="json") | dict(
+            start_from=str(training.start_weights or training.start_from),
+            labelled_from_px=least_px,
+            iou_threshold=self.evaluation.iou_threshold,
+            suppression_iou=self.suppression.iou_threshold,
+        )
 
 
-def check_settings(config: dict, sources: Iterable[str | Path]) -> Settings:
-    """Validate a configuration; OrbitileError with every fault in one line, naming file and key."""
+def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO) -> Settings:
+    """Validate a configuration; OrbitileError with every fault in one line, naming file and key.
+
+    `zoo` is the folder of networks with names.
+    """
     source = " + ".join(str(path) for path in sources) or "settings"
     try:
-        settings = Settings.model_validate(config)
+        settings = Settings.model_validate(config, context=dict(zoo=zoo))
     except ValidationError as error:
         faults = [_explain(fault) for fault in _innermost(error.errors())]
         more = [f"and {len(faults) - FAULTS_SHOWN} faults more"] if len(faults) > FAULTS_SHOWN else []
         raise OrbitileError(f"{source}: {'; '.join(faults[:FAULTS_SHOWN] + more)}") from error
     for key, path in _files(settings).items():
-        if path is not None and not path.is_file():
+        may_be_folder = key in CRATERS_GIVEN and settings.chain == DETECTION
+        if path is not None and not path.is_file() and not (may_be_folder and path.is_dir()):
             raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")
     return settings
 
@@ -796,6 +948,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
     """The files that settings name, by key."""
     mapping, training = settings.mapping, settings.segmentation_training
     files = {"model.weights": settings.model.weights if settings.model else None,
+             "training.start_from": settings.training.start_weights if settings.training else None,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
              "georeferencing.elevation": settings.georeferencing.elevation,

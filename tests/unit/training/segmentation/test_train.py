@@ -19,6 +19,7 @@ from orbitile.base.files import sha256
 from orbitile.inference.models.load import load_network
 from orbitile.inference.models.weights import load_tensors, save_tensors
 from orbitile.tables.rasters import RasterRow
+from orbitile.training import fit
 from orbitile.training.segmentation import evaluate, train
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
 from orbitile.training.segmentation.recipe import SegmenterRecipe
@@ -74,7 +75,7 @@ def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
 def one_core() -> Iterator[None]:
     """Threads that wait for each other would take most of the time of so small a network."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (train, evaluate):
+        for module in (train, evaluate, fit):
             patch.setattr(module, "core_count", lambda: 1)
         yield
 

@@ -13,6 +13,9 @@ from orbitile.base.files import cache_key
 KERNELS = (".tls", ".tsc", ".tpc", ".tf", ".ti", ".bpc", ".bsp", ".bc")
 """The suffixes of SPICE kernels, in the order in which a folder's kernels are loaded. Other files there, such as
 images or results, are not part of its version."""
+LABELS = (".txt", ".xml", ".json", ".csv", ".tsv", ".tab", ".yaml", ".yml")
+"""The suffixes of files with labels of images, which make the version of a folder without kernels,
+there or in a folder labels in it."""
 SMALL_BYTES = 1 << 14
 """Files up to this size are known by their content: labels, VRTs, world files. To touch one changes nothing."""
 AFTER_NAME = (
@@ -39,7 +42,7 @@ class FileVersions:
         self._names: dict[str, dict[str, list[str]]] = {}
 
     def __call__(self, path: str | Path) -> str:
-        """The version of a file, which changes also with what is beside it; of a folder, that of its kernels."""
+        """The version of a file, which changes also with what is beside it; of a folder, of its kernels or labels."""
         key = os.fspath(path)
         if key not in self._versions:
             companions = [(Path(file).name, file_version(file)) for file in self.companions(key)]
@@ -75,7 +78,7 @@ def companion_names(name: str) -> list[str]:
 
 
 def file_version(path: str | Path) -> str:
-    """A text that changes with a file alone, or "missing"; of a folder, with its kernels.
+    """A text that changes with a file alone, or "missing"; of a folder, with its kernels or labels.
 
     Small files are known by their content; of larger ones size, time, time of the last change of any kind, and inode
     count: a file that replaces another of the same size and time has another inode.
@@ -83,7 +86,7 @@ def file_version(path: str | Path) -> str:
     try:
         status = os.stat(path)  # noqa: PTH116
         if stat.S_ISDIR(status.st_mode):
-            return _kernels_version(Path(path))
+            return _folder_version(Path(path))
         if stat.S_ISREG(status.st_mode) and status.st_size <= SMALL_BYTES:
             with open(path, "rb") as file:
                 return f"{status.st_size}-{hashlib.sha256(file.read()).hexdigest()[:16]}"
@@ -142,6 +145,9 @@ def _entries(folder: str) -> list[str]:
         return []
 
 
-def _kernels_version(folder: Path) -> str:
-    kernels = sorted(file for file in folder.rglob("*") if file.suffix.lower() in KERNELS)
-    return cache_key(files=[[str(kernel.relative_to(folder)), file_version(kernel)] for kernel in kernels])
+def _folder_version(folder: Path) -> str:
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in KERNELS)
+    if not files:
+        entries = [*folder.glob("*"), *folder.glob("labels/*")]
+        files = sorted(file for file in entries if file.suffix.lower() in LABELS)
+    return cache_key(files=[[str(file.relative_to(folder)), file_version(file)] for file in files])

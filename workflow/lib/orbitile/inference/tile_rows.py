@@ -1,7 +1,7 @@
 """A group's tiles as rows, each with a key made of all that its predictions depend on."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import cast
 
@@ -12,8 +12,10 @@ from orbitile.inference.engine.tile_reader import RasterView, TileRow
 from orbitile.inference.models.network import ModelChoice
 from orbitile.jobs.pieces import Failure
 from orbitile.pipeline import code_version
+from orbitile.rasters.enlarge import source_window
 from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window, bounding_window
+from orbitile.tables.enlarged_rasters import searched_rasters
 from orbitile.tables.parquet import read_table
 from orbitile.tables.rasters import RasterRow, Surroundings
 from orbitile.tables.tiles import windows_of
@@ -26,6 +28,8 @@ SceneScale = tuple[str, float]
 class InferenceSettings:
     """The network, the side of tiles in pixels for each scale in m/px, and the threads of a job.
 
+    `enlarged` holds the factors of scales that are searched in enlarged pixels.
+
     On the CPU, `threads` batches go through the network at once, each on one core: split over several cores, a batch
     would give other last digits on another number of them.
     """
@@ -33,6 +37,7 @@ class InferenceSettings:
     model_choice: ModelChoice
     tile_px: dict[float, int]
     threads: int
+    enlarged: Mapping[float, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,27 +80,35 @@ def read_tile_rows(tiles: str, surroundings: Surroundings, settings: InferenceSe
 
     Their keys depend on the bands of their raster: the network gets images of as many channels.
     """
-    rasters = {(raster.scene, raster.scale_m): raster for raster in surroundings.group_rows}
+    searched = searched_rasters(surroundings.group_rows, settings.tile_px, settings.enlarged)
+    rasters = {(raster.stored.scene, raster.scale_m): raster for raster in searched}
     for group, table in read_table(tiles).groupby(["scene", "scale_m"], sort=True):
         place = cast(SceneScale, group)
-        raster, table = rasters[place], table.sort_values("tile")
+        (stored, _, factor), raster, table = rasters[place], rasters[place].row, table.sort_values("tile")
         choice = replace(settings.model_choice, bands=raster.bands)
         windows, numbers = table[["col", "row", "width", "height"]].to_numpy(), table["tile"].to_numpy()
-        parts = tuple(surroundings.parts(raster, bounding_window(windows_of(table))))
-        view = RasterView(parts, raster.stretch, settings.tile_px[place[1]])
+        parts = tuple(surroundings.parts(stored, stored_window(bounding_window(windows_of(table)), factor)))
+        view = RasterView(parts, raster.stretch, settings.tile_px[place[1]], factor)
         starts = np.flatnonzero(np.diff(windows[:, 1], prepend=np.nan))
         for indices in np.split(np.arange(len(table)), starts[1:]):
             row, row_numbers = TileRow(view, windows[indices]), numbers[indices].tolist()
             yield TileRowTask(raster, row, row_numbers, row_key(row, row_numbers, choice))
 
 
+def stored_window(window: Window, factor: int) -> Window:
+    """The pixels of a raster that a window of it in pixels enlarged by `factor` is made of."""
+    return window if factor == 1 else source_window(window, factor)
+
+
 def row_key(row: TileRow, numbers: list[int], choice: ModelChoice) -> str:
     """The key of a row of tiles with these numbers."""
-    extent = bounding_window(Window(*window) for window in row.windows.tolist())
+    view = row.view
+    extent = stored_window(bounding_window(Window(*window) for window in row.windows.tolist()), view.factor)
     return cache_key(
-        parts=[asdict(part) for part in row.view.parts if part.intersection(extent)],
-        stretch=_stretch_fields(row.view.stretch), windows=row.windows.tolist(), side=row.view.side, tiles=numbers,
+        parts=[asdict(part) for part in view.parts if part.intersection(extent)],
+        stretch=_stretch_fields(view.stretch), windows=row.windows.tolist(), side=view.side, tiles=numbers,
         model=choice.cache_fields, version=code_version("infer"),
+        **({} if view.factor == 1 else dict(factor=view.factor)),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from orbitile.space.bodies import find_body
 from orbitile.space.pixel_grid import pixel_grid
 from orbitile.tables.plan import read_columns
 
-CHECKS_VERSION = 1
+CHECKS_VERSION = 2
 """Rises when the checks change."""
 
 
@@ -23,13 +23,13 @@ def check_crater_tables(settings: Settings, plan: Path) -> None:
     tables = crater_tables(settings)
     if not tables:
         return
-    unmapped_scenes = len(read_columns(plan, ["scene"])["scene"]) if settings.pixel_coordinates else 0
+    sizes = _sizes(plan) if settings.pixel_coordinates else {}
     files = [path for path, _ in tables.values()]
     key = cache_key(
-        tables=tables, versions=files_version(files), unmapped_scenes=unmapped_scenes, version=CHECKS_VERSION,
-        body=settings.body, finest_m=settings.finest_m,
+        tables=tables, versions=files_version(files), sizes=sizes, version=CHECKS_VERSION, body=settings.body,
+        finest_m=settings.finest_m,
     )  # fmt: skip
-    check_once(plan.with_name("crater-tables.json"), key, lambda: _check(tables, settings, unmapped_scenes))
+    check_once(plan.with_name("crater-tables.json"), key, lambda: _check(tables, settings, sizes))
 
 
 def crater_tables(settings: Settings) -> dict[str, tuple[str, dict]]:
@@ -42,13 +42,19 @@ def crater_tables(settings: Settings) -> dict[str, tuple[str, dict]]:
         "annotation.craters": (settings.annotation.craters, settings.annotation_columns),
         "training.craters": (training and training.craters, settings.label_columns or {}),
     }
-    return {key: (str(path), columns) for key, (path, columns) in tables.items() if path and path.is_file()}
+    return {key: (str(path), columns) for key, (path, columns) in tables.items() if path and path.exists()}
 
 
-def _check(tables: dict[str, tuple[str, dict]], settings: Settings, unmapped_scenes: int) -> None:
+def _sizes(plan: Path) -> dict[str, tuple[int, int]]:
+    """Width and height of the images in pixels, by scene."""
+    columns = read_columns(plan, ["scene", "width", "height"])
+    return dict(zip(columns["scene"], zip(columns["width"], columns["height"], strict=True), strict=True))
+
+
+def _check(tables: dict[str, tuple[str, dict]], settings: Settings, sizes: dict[str, tuple[int, int]]) -> None:
     from orbitile.tables.craters import CraterTable, PixelPlaces, read_craters_of_run
 
     body = find_body(settings.body)
-    pixels = PixelPlaces(pixel_grid(body, settings.finest_m, 1, 1), body.radius_m)
+    pixels = PixelPlaces(pixel_grid(body, settings.finest_m, 1, 1), body.radius_m, sizes)
     for path, columns in tables.values():
-        read_craters_of_run(CraterTable.of(path, columns), pixels, unmapped_scenes)
+        read_craters_of_run(CraterTable.of(path, columns), pixels, len(sizes))

@@ -331,6 +331,9 @@ def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context
         settings = context.run.settings
         parts |= settings.model_dump(include={"crs", "georeferencing"})
         parts |= dict(finest_m=settings.finest_m, isis=context.run.with_isis)
+    limits = context.run.limits
+    if limits.network or limits.assumes_gsd:  # these make warnings
+        parts |= dict(network=limits.network, assumes_gsd=limits.assumes_gsd)
     return cache_key(**parts)
 
 

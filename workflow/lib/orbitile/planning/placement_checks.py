@@ -49,6 +49,8 @@ PADDING_PX = 2.0
 """Pixels by which images may reach beyond a pole or once around: some global maps are padded."""
 FLATTENING_TOLERANCE = 0.02
 """By how much flattenings of one body may differ between sources: Mars' is 0.006, that of small moons less certain."""
+FAR_FROM_NETWORK = 2.0
+"""How many times finer or coarser than the images that the network is for an image is when that is noted."""
 DOUBTFUL_DISTORTION = 0.01
 """Share by which sizes may be wrong in pixel coordinates, from which on it is noted."""
 FLATTENED_OFFSET = 1
@@ -65,16 +67,24 @@ class MisplacedError(OrbitileError):
 
 
 class PlaceLimits(NamedTuple):
-    """What a run expects of its images: the body, its finest scale (m/px), and whether they lie in plain pixels."""
+    """What a run expects of its images: the body, its finest scale (m/px), and whether they lie in plain pixels.
+
+    `network` are the least and the largest m/px that its network is for, None where it does not say; `assumes_gsd`
+    tells whether nobody but the network says how many metres a plain pixel is.
+    """
 
     body: Body
     finest_m: float
     in_pixels: bool = False
+    network: tuple[float, float] | None = None
+    assumes_gsd: bool = False
 
     @classmethod
     def of(cls, settings: Settings, body: Body) -> "PlaceLimits":
         """Those of a run's settings."""
-        return cls(body, settings.finest_m, settings.pixel_coordinates)
+        network = settings.model.gsd_range_m if settings.model else None
+        is_assumed = settings.pixel_coordinates and settings.assumed_gsd_m is not None
+        return cls(body, settings.finest_m, settings.pixel_coordinates, network, is_assumed)
 
 
 def check_map(grid: Grid, limits: PlaceLimits) -> None:
@@ -134,7 +144,7 @@ def check_fit(row: ImageRow, settings: Settings) -> None:
     if row.image_gsd_m > settings.finest_m * MAX_COARSENESS:
         raise OrbitileError(
             f"{row.path}: scene {row.scene} has {row.image_gsd_m:.2f} m/px, coarser than the finest scale "
-            f"(scales.0.gsd_m = {settings.finest_m:g}); raise that, or leave the scene out"
+            f"({settings.finest_key} = {settings.finest_m:g}); raise that, or leave the scene out"
         )
 
 
@@ -165,8 +175,11 @@ def _axes(crs: CRS) -> list[Axis]:
 
 
 def placement_warnings(placement: ImagePlacement, limits: PlaceLimits) -> list[str]:
-    """What is doubtful about where an image lies, one line each."""
-    notes = [_corners_note(placement), _side_note(placement), _distortion_note(placement.grid, limits)]
+    """What is doubtful about where an image lies, and about the size of its pixels, one line each."""
+    notes = [
+        _corners_note(placement), _side_note(placement), _distortion_note(placement.grid, limits),
+        _network_note(placement.image_gsd_m, limits), _assumption_note(limits),
+    ]  # fmt: skip
     return [note for note in notes if note]
 
 
@@ -193,6 +206,22 @@ def _distortion_note(grid: Grid, limits: PlaceLimits) -> str:
         f"in pixel coordinates it reaches so far over {limits.body.name} that widths are up to {share:.0%} off at its "
         "lower end; a smaller scales.0.gsd_m avoids that"
     )  # fmt: skip
+
+
+def _network_note(gsd_m: float, limits: PlaceLimits) -> str:
+    least, largest = limits.network or (gsd_m, gsd_m)
+    if least / FAR_FROM_NETWORK <= gsd_m <= largest * FAR_FROM_NETWORK:
+        return ""
+    return (
+        f"it has {gsd_m:.4g} m/px, but the network is for images of {least:g} to {largest:g} m/px: craters may look "
+        "other than those that it learnt; compare with a truth, or use another network"
+    )
+
+
+def _assumption_note(limits: PlaceLimits) -> str:
+    if not limits.assumes_gsd:
+        return ""
+    return f"its pixels count as {limits.finest_m:g} m, as in the network's images; gsd_m says what they are"
 
 
 @lru_cache(maxsize=256)

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, sha256
+from orbitile.base.files import cache_key
 from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.pipeline import code_version
 from orbitile.planning.crater_tables import check_crater_tables
 from orbitile.planning.vector_files import check_vector_files
 from orbitile.settings import Settings
+from orbitile.tables.image_folders import scenes_version
 from orbitile.tables.plan import (
     Plan,
     PlanOrigin,
@@ -83,8 +84,7 @@ def _explain(unplanned: list[UnplannedScene]) -> str:
 
 def _origin(settings: Settings) -> PlanOrigin:
     """What a plan with these settings is made from."""
-    if not settings.scenes.is_file():
-        raise OrbitileError(f"scenes: there is no scene table at {settings.scenes}")
+    table = scenes_version(settings.scenes)
     reading = settings.model_dump(include={"body", "pixel_coordinates", "access"})
     if settings.pixel_coordinates:
         reading["finest_m"] = settings.finest_m
@@ -93,8 +93,12 @@ def _origin(settings: Settings) -> PlanOrigin:
     relevant["stretch_pairs"] = len(settings.stretch_values or [None])
     if settings.model is not None:  # how many bands it takes
         relevant["network"] = settings.model.model_dump(include={"sha256", "network", "mean"})
+        if settings.model.gsd_range_m:  # what images are far from it
+            relevant["network"] |= dict(gsd_range_m=settings.model.gsd_range_m)
+    if settings.assumed_gsd_m is not None:
+        relevant["assumed_gsd_m"] = settings.assumed_gsd_m
     state = cache_key(
-        table=sha256(settings.scenes), table_path=str(settings.scenes), settings=relevant, reach=settings.reach_m,
+        table=table, table_path=str(settings.scenes), settings=relevant, reach=settings.reach_m,
         version=code_version("plan"),
     )  # fmt: skip
     return PlanOrigin(state, str(settings.scenes_per_group), cache_key(reading=reading), settings.chain)

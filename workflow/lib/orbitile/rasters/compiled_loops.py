@@ -113,3 +113,31 @@ def _count(patterns, valid, is_float, sign, mask, shift, prefixes, counts):
                     end = middle
             if prefixes[place] == prefix:
                 counts[place, np.int64(digits & np.uint64(0xFFFF))] += 1
+
+
+@compiled
+def fill_enlarged(pixels, weights, origin, digits, enlarged):
+    """Fill a channel `enlarged` (uint8) whose first pixel is number `origin` (column, row) of the enlarged `pixels`.
+
+    `weights` (factor, 4) are whole numbers of `digits` binary digits after the point.
+    """
+    factor, (height, width) = weights.shape[0], pixels.shape
+    rounding = 1 << (2 * digits - 1)
+    across = np.empty(width, np.int64)
+    for row in range(enlarged.shape[0]):
+        place = row + origin[1]
+        phase = place % factor
+        first = place // factor - (2 if 2 * phase + 1 < factor else 1)
+        across[:] = 0
+        for tap in range(4):
+            line = min(max(first + tap, 0), height - 1)
+            for column in range(width):
+                across[column] += weights[phase, tap] * pixels[line, column]
+        for column in range(enlarged.shape[1]):
+            place = column + origin[0]
+            phase = place % factor
+            first = place // factor - (2 if 2 * phase + 1 < factor else 1)
+            total = rounding
+            for tap in range(4):
+                total += weights[phase, tap] * across[min(max(first + tap, 0), width - 1)]
+            enlarged[row, column] = min(max(total >> (2 * digits), 0), 255)

@@ -11,7 +11,7 @@ RULE_COLOURS = dict(
     untile="#117733", suppress="#ddcc77", stitch="#117733", outline="#aa4499",
     catalogue="#882255", overview="#999933", evaluate="#777777", annotate="#bbbbbb",
     assemble_map="#882255", overview_map="#999933", evaluate_map="#777777", annotate_map="#bbbbbb",
-    detector_tiles="#ee8866", train_detector="#444444", rasterise_labels="#ee8866", train_segmenter="#444444",
+    train_detector="#444444", rasterise_labels="#ee8866", train_segmenter="#444444",
     report="#cccccc",
 )  # fmt: skip
 """Paul Tol's "muted" colours, which colour-blind people tell apart, and greys; rules of two chains may share one."""

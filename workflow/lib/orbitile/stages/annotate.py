@@ -119,7 +119,8 @@ def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria) -> 
     """Craters by the kinds that are drawn in colours of their own (COLOURS)."""
     if truth is None:
         return {"found": craters}
-    matches = match_craters(craters, truth, criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m)
+    limits = criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m, criteria.least_agreement
+    matches = match_craters(craters, truth, *limits)
     right, wrong = matches.detected[matches.detected["hit"]], matches.detected[~matches.detected["hit"]]
     missed = matches.truth[~matches.truth["hit"]]
     return {name: _craters(table) for name, table in (("right", right), ("false", wrong), ("missed", missed))}

@@ -9,6 +9,7 @@ from orbitile.inference.collector import Collector
 from orbitile.inference.engine.batch_size import fitting_batch_size
 from orbitile.inference.engine.engine import Engine
 from orbitile.inference.engine.meter import Meter
+from orbitile.inference.engine.views import ViewFusion
 from orbitile.inference.fragments import Fragments
 from orbitile.inference.models.load import load_network
 from orbitile.inference.outputs import output_kind
@@ -61,7 +62,8 @@ def _search(
     progress = ProgressLog(meter, work)
     try:
         tile_rows = [replace(row.row, number=number) for number, row in enumerate(rows)]
-        for prediction in Engine(network, size, workers, meter).search(tile_rows):
+        fusion = ViewFusion.of(choice.test_time, choice.score_threshold)
+        for prediction in Engine(network, size, workers, meter, fusion).search(tile_rows):
             with meter.waiting("writing"):
                 collector.add(prediction)
             progress.log_if_due()

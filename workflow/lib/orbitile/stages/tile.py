@@ -1,6 +1,7 @@
 """tile: the windows that the network will search, with the share of their pixels that hold data."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -13,21 +14,36 @@ from orbitile.base.files import cache_key
 from orbitile.detections.tiling import Tile, TileSize, scene_tiles, spans_of_map, spans_of_scene
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
-from orbitile.rasters.mosaic import opened_mosaic
+from orbitile.rasters.enlarge import source_window
+from orbitile.rasters.mosaic import Mosaic, opened_mosaic
 from orbitile.rasters.read import channel_numbers
-from orbitile.space.grids import bounding_window
+from orbitile.space.grids import Window, bounding_window
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, SearchedRaster, searched_rasters
 from orbitile.tables.parquet import read_pieces, write_table
-from orbitile.tables.rasters import RasterRow, read_sealed_rasters
+from orbitile.tables.rasters import read_sealed_rasters
 from orbitile.tables.tiles import CORE, SCHEMA
 
 log = logging.getLogger(__name__)
 
 
-def tile_scenes(scaled: str, sizes: dict[float, TileSize], folder: str, out: str, work: JobWork) -> None:
-    """Write the tiles of a group's rasters, for each scale in m/px; tiles without data are dropped."""
-    tiled = [TiledScene(row, sizes[row.scale_m]) for row in read_sealed_rasters(scaled)]
+def tile_scenes(
+    scaled: str,
+    sizes: dict[float, TileSize],
+    folder: str,
+    out: str,
+    work: JobWork,
+    enlarged: Mapping[float, int] = NOT_ENLARGED,
+) -> None:
+    """Write the tiles of a group's rasters, for each scale in m/px; tiles without data are dropped.
+
+    `enlarged` holds the factors of scales that are searched in enlarged pixels.
+    """
+    rasters = searched_rasters(read_sealed_rasters(scaled), sizes, enlarged)
+    tiled = [TiledScene(raster, sizes[raster.scale_m]) for raster in rasters]
     by_path = {scene.path(Path(folder)): scene for scene in tiled}
-    pieces = [Piece(scene.raster.scene, path, f"{scene.raster.scale_m:g} m/px") for path, scene in by_path.items()]
+    pieces = [
+        Piece(scene.raster.stored.scene, path, f"{scene.raster.scale_m:g} m/px") for path, scene in by_path.items()
+    ]
 
     def make(piece: Piece) -> None:
         table = by_path[piece.path].table()
@@ -43,28 +59,30 @@ def tile_scenes(scaled: str, sizes: dict[float, TileSize], folder: str, out: str
 class TiledScene:
     """A raster to be cut into tiles of a size."""
 
-    raster: RasterRow
+    raster: SearchedRaster
     size: TileSize
 
     @cached_property
     def tiles(self) -> list[Tile]:
         """The tiles: of the map for a piece of a mosaic, else of the scene."""
-        raster, size = self.raster, self.size
+        raster, size = self.raster.row, self.size
         if not raster.in_mosaic:
             return list(scene_tiles(spans_of_scene(raster.width, size), spans_of_scene(raster.height, size)))
-        col, row = raster.grid.index
+        col, row = self.raster.first_pixel
         return list(scene_tiles(spans_of_map(raster.width, size, col), spans_of_map(raster.height, size, row)))
 
     def path(self, folder: Path) -> Path:
         """The path of the table of tiles, with a name made of all that it depends on."""
+        stored, factor = self.raster.stored, self.raster.factor
         key = cache_key(
-            raster=self.raster.path, mosaic=self.raster.in_mosaic, size=vars(self.size), version=code_version("tile")
-        )
-        return folder / self.raster.scene / f"{self.raster.scale_m:g}m-{key}.parquet"
+            raster=stored.path, mosaic=stored.in_mosaic, size=vars(self.size), version=code_version("tile"),
+            **({} if factor == 1 else dict(factor=factor)),
+        )  # fmt: skip
+        return folder / stored.scene / f"{self.raster.scale_m:g}m-{key}.parquet"
 
     def table(self) -> pd.DataFrame:
         """The table of tiles (see orbitile.tables.tiles.SCHEMA), including those without data."""
-        scene_columns = dict(scene=self.raster.scene, scale_m=self.raster.scale_m)
+        scene_columns = dict(scene=self.raster.stored.scene, scale_m=self.raster.scale_m)
         rows = [
             scene_columns
             | dict(tile=tile.number, valid_share=share, **vars(tile.window), **dict(zip(CORE, tile.core, strict=True)))
@@ -78,14 +96,25 @@ class TiledScene:
         Each row of tiles is read once.
         """
         shares = []
-        with opened_mosaic([self.raster.raster_part]) as mosaic:
+        stored = self.raster.stored
+        with opened_mosaic([stored.raster_part]) as mosaic:
             for _, tiles in groupby(self.tiles, key=lambda tile: tile.window.row):
                 windows = [tile.window for tile in tiles]
                 covered = bounding_window(windows)
-                _, valid = mosaic.read(covered, channel_numbers(self.raster.bands))
+                valid = self._valid(mosaic, covered)
                 sums = np.concatenate([[0], valid.sum(axis=0).cumsum()])
                 for window in windows:
                     first = window.col - covered.col
                     share = (sums[first + window.width] - sums[first]) / (window.width * window.height)
                     shares.append(float(share))
         return shares
+
+    def _valid(self, mosaic: Mosaic, window: Window) -> np.ndarray:
+        """Which pixels (rows, columns) of a window of the searched raster hold data of the scene itself."""
+        factor, channels = self.raster.factor, channel_numbers(self.raster.stored.bands)
+        if factor == 1:
+            return mosaic.read(window, channels)[1]
+        source = source_window(window, factor)
+        stored = mosaic.read(source, channels)[1].repeat(factor, axis=0).repeat(factor, axis=1)
+        corner = Window(source.col * factor, source.row * factor, *stored.shape[::-1])
+        return stored[window.slices_within(corner)]

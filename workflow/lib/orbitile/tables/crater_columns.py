@@ -49,6 +49,8 @@ IN_KM_BESIDE = (
 COLUMN_PX, ROW_PX, DIAMETER_PX = ("col_px", "x_px"), ("row_px", "y_px"), ("diameter_px", "diam_px")
 """Names of places and diameters in pixels of a scene, from its upper left corner."""
 SCENE = "scene"
+AGREEMENT = ("agreement", "annotators")
+"""Names of columns that tell which share, 0..1, or what number of annotators marked a crater."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class CraterColumns:
     def wanted(self) -> set[str]:
         """The plain names of all columns that may be read."""
         usual = {*LON, *LAT, *DIAMETER, *WITHOUT_UNIT, *COLUMN_PX, *ROW_PX, *DIAMETER_PX, SCENE, "class", "fraction"}
-        return usual | {plain_name(name) for name in self.named.values()}
+        return usual | {*AGREEMENT} | {plain_name(name) for name in self.named.values()}
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,12 @@ def find_pixels(header: Sequence[str]) -> tuple[str, str, str] | None:
     names = {plain_name(name) for name in header}
     col, row, diameter = (next((n for n in usual if n in names), "") for usual in (COLUMN_PX, ROW_PX, DIAMETER_PX))
     return (col, row, diameter) if col and row and diameter else None
+
+
+def has_places(header: Sequence[str]) -> bool:
+    """Whether a header has the usual columns of craters' places, in degrees or in pixels."""
+    names = {plain_name(name) for name in header}
+    return bool(names & {*LON} and names & {*LAT}) or find_pixels(header) is not None
 
 
 def find_scene(header: Sequence[str], columns: CraterColumns, path: Path) -> str | None:

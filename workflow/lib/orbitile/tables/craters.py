@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +14,8 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, wrap_longitude
+from orbitile.tables.box_formats import table_agreement
+from orbitile.tables.box_labels import holds_box_labels, read_box_labels
 from orbitile.tables.crater_columns import (
     CraterColumns,
     ScaledColumn,
@@ -35,13 +37,15 @@ LARGEST_KM = 12_000
 class Craters:
     """Craters as arrays (n): degrees east (-180..180), degrees north (planetocentric), metres.
 
-    `scene` (n) names the scene of each; None where the table does not tell.
+    `scene` (n) names the scene of each, `agreement` (n) is the share of annotators that marked it, 0..1; each None
+    where the table does not tell.
     """
 
     lon: np.ndarray
     lat: np.ndarray
     diameter_m: np.ndarray
     scene: np.ndarray | None = None
+    agreement: np.ndarray | None = None
 
     @classmethod
     def of_catalogue(cls, rows: pa.Table | pa.RecordBatch) -> Self:
@@ -55,14 +59,18 @@ class Craters:
 
     def select(self, chosen: np.ndarray) -> "Craters":
         """The craters that a boolean or index array selects."""
-        scene = None if self.scene is None else self.scene[chosen]
-        return Craters(self.lon[chosen], self.lat[chosen], self.diameter_m[chosen], scene)
+        scene, agreement = (None if column is None else column[chosen] for column in (self.scene, self.agreement))
+        return Craters(self.lon[chosen], self.lat[chosen], self.diameter_m[chosen], scene, agreement)
 
     @classmethod
     def joined(cls, parts: Sequence["Craters"]) -> Self:
-        """The craters of several tables, at least one, without their scenes."""
+        """The craters of several tables, at least one, without their scenes; unknown agreement beside known is 1."""
         columns = zip(*((part.lon, part.lat, part.diameter_m) for part in parts), strict=True)
-        return cls(*map(np.concatenate, columns))
+        craters = cls(*map(np.concatenate, columns))
+        if all(part.agreement is None for part in parts):
+            return craters
+        agreement = [np.ones(len(part)) if part.agreement is None else part.agreement for part in parts]
+        return replace(craters, agreement=np.concatenate(agreement))
 
     def of_scene(self, scene: str) -> "Craters":
         """The craters of a scene; all of them where the table names no scenes."""
@@ -84,16 +92,23 @@ class CraterTable:
 
 @dataclass(frozen=True)
 class PixelPlaces:
-    """The grid that all scenes without a map share, and the radius of the body in metres."""
+    """The grid that all scenes without a map share, and the radius of the body in metres.
+
+    `sizes` are width and height of the images in pixels, by scene.
+    """
 
     grid: Grid
     radius_m: float
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rasters: Sequence[RasterRow], radius_m: float) -> Self | None:
         """That of the finest rasters, for a run without a map; None where there are no rasters."""
         finest = min(rasters, key=lambda row: row.scale_m, default=None)
-        return cls(finest.grid, radius_m) if finest else None
+        if finest is None:
+            return None
+        sizes = {row.scene: (row.width, row.height) for row in rasters if row.scale_m == finest.scale_m}
+        return cls(finest.grid, radius_m, sizes)
 
     def craters(self, col: np.ndarray, row: np.ndarray, diameter_px: np.ndarray) -> Craters:
         """Craters by columns and rows (n; pixels from the outer upper left corner) and diameters (n; pixels)."""
@@ -116,9 +131,10 @@ def read_craters(path: str | Path, columns: CraterColumns | None = None, pixels:
     in_pixels = find_pixels(table.header) if pixels else None
     craters = _in_pixels(table, in_pixels, pixels) if in_pixels and pixels else _in_degrees(table, columns)
     scene = find_scene(table.header, columns, path)
+    craters = replace(craters, agreement=_agreement(table))
     if scene:
         names = np.array(table.texts(scene), object)
-        craters = Craters(craters.lon, craters.lat, craters.diameter_m, names)
+        craters = replace(craters, scene=names)
         table.refuse((names == "") & (pixels is not None), scene, "; name the scene that the crater lies on")
     return craters.select(_first_of_repeats(table, craters))
 
@@ -128,18 +144,40 @@ def read_craters_of_run(table: CraterTable, pixels: PixelPlaces | None, unmapped
 
     On a map, position alone says which crater lies on which scene, and a column scene counts for nothing. A run in
     pixel coordinates has a number of `unmapped_scenes`, which all lie at one place: each crater belongs to the scene
-    that its column scene names, and may be placed in `pixels`. OrbitileError for no such column and more than
-    one such scene.
+    that its column scene names, and may be placed in `pixels`. Instead of a table, it may have labels of boxes (see
+    orbitile.tables.box_labels). OrbitileError for no such column and more than one such scene, and for boxes on a map.
     """
+    if _holds_boxes(table, pixels is not None):
+        return _craters_of_boxes(Path(table.path), pixels, unmapped_scenes)
     craters = read_craters(table.path, table.columns, pixels if unmapped_scenes else None)
     if not unmapped_scenes:
-        return Craters(craters.lon, craters.lat, craters.diameter_m)
+        return replace(craters, scene=None)
     if craters.scene is None and unmapped_scenes > 1:
         raise OrbitileError(
             f"{table.path}: has no column scene, but the {unmapped_scenes} images of this run have no map and all lie "
             "at one place; add the column scene with the name of the image that each crater lies on"
         )
     return craters
+
+
+def _holds_boxes(table: CraterTable, has_rasters: bool) -> bool:
+    """Whether the settings name labels of boxes; a run in which every scene has failed has no place for them."""
+    path = Path(table.path)
+    is_crater_text = path.is_file() and bool(table.columns.named)
+    return has_rasters and not is_crater_text and path.exists() and holds_box_labels(path)
+
+
+def _craters_of_boxes(path: Path, pixels: PixelPlaces | None, unmapped_scenes: int) -> Craters:
+    if not unmapped_scenes or pixels is None:
+        raise OrbitileError(
+            f"{path}: labels of boxes are in pixels of images without a map, and count only with pixel_coordinates: "
+            "true; give a table of craters with lon, lat and diameter"
+        )
+    labels = read_box_labels(path, pixels.sizes, is_whole_run=len(pixels.sizes) == unmapped_scenes)
+    for warning in labels.warnings:
+        log.warning("%s: %s", path, warning)
+    craters = pixels.craters(labels.col, labels.row, labels.diameter_px)
+    return replace(craters, scene=labels.scene, agreement=labels.agreement)
 
 
 def check_scene_names(craters: Craters, scenes: Collection[str], path: str | Path) -> None:
@@ -156,6 +194,12 @@ def check_scene_names(craters: Craters, scenes: Collection[str], path: str | Pat
     if other:
         log.warning("%s: column scene names %d scenes that are not part of this run or failed: %s", path, len(other),
                     shortened(", ".join(map(repr, other))))  # fmt: skip
+
+
+def _agreement(table: UserTable) -> np.ndarray | None:
+    """The share of annotators (n, 0..1) by the columns of a table; numbers of them as a share of the largest."""
+    annotators, agreement = table_agreement(table)
+    return annotators / max(annotators.max(initial=0), 1) if annotators is not None else agreement
 
 
 def _in_degrees(table: UserTable, columns: CraterColumns) -> Craters:

@@ -14,6 +14,7 @@ from orbitile.base.messages import shortened
 from orbitile.base.names import LONGEST_NAME, is_plain_name, parse_band
 from orbitile.tables.column_names import plain_name
 from orbitile.tables.georef_methods import GEOREF_METHODS
+from orbitile.tables.image_folders import images_of_folder
 from orbitile.tables.user_tables import UserTable, is_empty_cell, read_text_table, read_user_table
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,14 @@ MAX_INCIDENCE_DEG = 180
 def read_scene_table(path: Path) -> pd.DataFrame:
     """Read and check a scene table (CSV or Parquet): columns scene and path, and others of COLUMNS.
 
+    A folder stands for a table of the images in it (see orbitile.tables.image_folders).
+
     Relative paths, also of kernels and files of control points, count from the table's folder and come back complete.
     Bands come back as tuples of numbers (from 1) and names. Empty cells are None. OrbitileError names the table, the
     row and the way out.
     """
+    if path.is_dir():
+        return _frame(dict(scene=[*(images := images_of_folder(path))], path=[*map(str, images.values())]))
     if not path.is_file():
         raise OrbitileError(f"scenes: there is no scene table at {path}")
     table = (read_user_table if path.suffix.lower() == ".parquet" else read_text_table)(path)
@@ -61,8 +66,15 @@ def read_scene_table(path: Path) -> pd.DataFrame:
         kernels=_complete_paths(cells["kernels"], path, lambda _: True),
         corners=_complete_paths(cells["corners"], path, is_points_file),
     )  # fmt: skip
+    return _frame(columns)
+
+
+def _frame(columns: dict[str, Sequence]) -> pd.DataFrame:
+    """The rows of a table by its columns, sorted by scene; None in those that it lacks."""
     frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in columns.items()})
-    return frame.astype(dict(scene=str, path=str)).sort_values("scene", ignore_index=True)[COLUMNS]
+    frame = frame.astype(dict(scene=str, path=str)).sort_values("scene", ignore_index=True)
+    missing = {name: pd.Series([None] * len(frame), dtype=object) for name in COLUMNS if name not in columns}
+    return frame.assign(**missing)[COLUMNS]
 
 
 def is_points_file(corners: str) -> bool:

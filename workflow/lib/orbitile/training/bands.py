@@ -6,9 +6,6 @@ from orbitile.base.errors import OrbitileError
 from orbitile.rasters.read import Channels, band_names, opened_raster
 from orbitile.tables.rasters import RasterRow
 
-PICTURE_BANDS = (1, 3)
-"""Numbers of bands that a PNG holds: grey, or red, green and blue."""
-
 
 def band_channels(bands: int) -> Channels:
     """What to read of a raster of so many bands: 1 of one, so that pixels are (rows, columns), else 1, 2 ... of all."""

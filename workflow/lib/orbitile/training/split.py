@@ -1,5 +1,6 @@
 """Tiles for training and for validation, kept apart by squares of longitude and latitude."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -29,16 +30,32 @@ class BlockSplit(Protocol):
 
 def split_of(lon: np.ndarray, lat: np.ndarray, blocks: BlockSplit) -> str | None:
     """The split of a tile with outline points (n; degrees); None if it straddles squares of both splits."""
-    columns = max(1, round(360 / blocks.block_deg))
-    column = np.floor((lon + 180) / blocks.block_deg).astype(int) % columns
-    square = column + columns * np.floor((lat + 90) / blocks.block_deg).astype(int)
-    is_validation = {_draw(blocks.seed, number) < blocks.validation_share for number in set(square.tolist())}
+    squares = squares_of(lon, lat, blocks.block_deg)
+    is_validation = {_draw(blocks.seed, number) < blocks.validation_share for number in squares}
     return None if len(is_validation) > 1 else SPLITS[int(is_validation.pop())]
 
 
-def window_outline(grid: Grid, ground: Ground, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Longitudes and latitudes (25 each; degrees) of a 5 x 5 lattice from the first pixel centre to the last."""
-    col, row = np.meshgrid(np.linspace(0.5, window.width - 0.5, 5), np.linspace(0.5, window.height - 0.5, 5))
+def squares_of(lon: np.ndarray, lat: np.ndarray, block_deg: float) -> list[int]:
+    """The numbers of the squares of `block_deg` degrees in which points (n; degrees) lie, each once, ascending."""
+    return np.unique(square_numbers(lon, lat, block_deg)).tolist()
+
+
+def square_numbers(lon: np.ndarray, lat: np.ndarray, block_deg: float) -> np.ndarray:
+    """The number of the square of `block_deg` degrees in which each point (n; degrees) lies."""
+    columns = max(1, round(360 / block_deg))
+    column = np.floor((lon + 180) / block_deg).astype(int) % columns
+    return column + columns * np.floor((lat + 90) / block_deg).astype(int)
+
+
+def choose_squares(squares: Sequence[int], share: float, seed: int) -> list[int]:
+    """A share of squares, drawn with a seed: at least one, and never all."""
+    drawn = sorted(squares, key=lambda number: (_draw(seed, number), number))
+    return drawn[: min(max(1, round(share * len(drawn))), len(drawn) - 1)]
+
+
+def window_outline(grid: Grid, ground: Ground, window: Window, points: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Longitudes and latitudes (points x points; degrees) of a lattice from the first pixel centre to the last."""
+    col, row = np.meshgrid(np.linspace(0.5, window.width - 0.5, points), np.linspace(0.5, window.height - 0.5, points))
     return ground.lonlat(*grid.to_map(window.col + col.ravel(), window.row + row.ravel()))
 
 

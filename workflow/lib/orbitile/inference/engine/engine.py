@@ -10,17 +10,23 @@ from orbitile.inference.engine.batches import Batcher
 from orbitile.inference.engine.meter import Meter
 from orbitile.inference.engine.passes import ForwardPasses, Prediction
 from orbitile.inference.engine.tile_reader import TileReader, TileRow
+from orbitile.inference.engine.views import SINGLE_VIEW, ViewFusion
 from orbitile.inference.models.network import Network
 
 MAX_READERS = 4
 
 
 class Engine:
-    """Sends rows of tiles through a network, `size` tiles in a pass, `workers` passes at once."""
+    """Sends rows of tiles through a network, `size` tiles in a pass, `workers` passes at once.
 
-    def __init__(self, network: Network, size: int, workers: int, meter: Meter) -> None:
+    `fusion` are the views in which each tile is searched; each is a pass of its own.
+    """
+
+    def __init__(
+        self, network: Network, size: int, workers: int, meter: Meter, fusion: ViewFusion = SINGLE_VIEW
+    ) -> None:
         self._network, self._workers, self._meter = network, workers, meter
-        self._passes = ForwardPasses(network, size, meter)
+        self._passes = ForwardPasses(network, size, meter, fusion)
 
     def search(self, rows: Sequence[TileRow]) -> Iterator[Prediction]:
         """Predictions for all tiles, in order; the images of one are used again as soon as the next is requested.

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +14,7 @@ from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.inference.engine.batches import Batch
 from orbitile.inference.engine.meter import Meter
 from orbitile.inference.engine.predictions import PredictedBoxes, PredictedMasks
+from orbitile.inference.engine.views import PLAIN_VIEW, SINGLE_VIEW, TileView, ViewFusion
 from orbitile.inference.models.network import BoxOutput, MaskOutput, Network
 from orbitile.rasters.stretch import FILL
 
@@ -45,9 +46,9 @@ class ForwardPasses:
     prediction must not depend on the tiles beside it.
     """
 
-    def __init__(self, network: Network, size: int, meter: Meter) -> None:
+    def __init__(self, network: Network, size: int, meter: Meter, fusion: ViewFusion = SINGLE_VIEW) -> None:
         self.size = meter.size = size
-        self._network, self._meter = network, meter
+        self._network, self._meter, self._fusion = network, meter, fusion
         self._lock, self._thread_memory = threading.Lock(), threading.local()
 
     @torch.inference_mode()
@@ -78,27 +79,39 @@ class ForwardPasses:
 
     def _predict_span(self, span: range, size: int, prediction: Prediction) -> None:
         """Send some tiles of a batch through, and add their output to its prediction."""
-        output = self._run_network(_filled_up(prediction.batch, span, size))
-        boxes_or_masks, capped = self._arrays_of(output, len(span))
-        for tile in torch.nonzero(output.non_finite[: len(span)])[:, 0].tolist():
+        images = _filled_up(prediction.batch, span, size)
+        outputs = [self._run_network(images, view) for view in self._fusion.views]
+        non_finite = torch.stack([output.non_finite for output in outputs]).any(dim=0)
+        outputs = [output._replace(non_finite=non_finite) for output in outputs]
+        boxes_or_masks, capped = self._arrays_of(outputs, len(span))
+        for tile in torch.nonzero(non_finite[: len(span)])[:, 0].tolist():
             prediction.errors[span.start + tile] = OrbitileError(NON_FINITE)
         prediction.outputs.append(replace(boxes_or_masks, tile=boxes_or_masks.tile + span.start))
         self._meter.count_pass(len(span), len(boxes_or_masks), capped)
 
-    def _arrays_of(self, output: BoxOutput | MaskOutput, tiles: int) -> tuple[PredictedBoxes | PredictedMasks, int]:
-        """Boxes or masks of the first `tiles` of a pass, and the number of tiles with as many boxes as can be."""
-        if isinstance(output, MaskOutput):
-            return PredictedMasks.from_output(MaskOutput(*(tensor[:tiles] for tensor in output))), 0
-        boxes = PredictedBoxes.from_output(output)
-        boxes = boxes.select(boxes.tile < tiles)
-        return boxes.suppressed(), boxes.count_capped_tiles(self._network.max_objects)
+    def _arrays_of(
+        self, outputs: Sequence[BoxOutput | MaskOutput], tiles: int
+    ) -> tuple[PredictedBoxes | PredictedMasks, int]:
+        """Boxes or masks of the first `tiles` of a pass, and the number of tiles with as many boxes as can be.
 
-    def _run_network(self, images: torch.Tensor) -> BoxOutput | MaskOutput:
-        """The network's output for images, in the host's memory."""
+        `outputs` are those of all views; masks have a single one.
+        """
+        if isinstance(outputs[0], MaskOutput):
+            return PredictedMasks.from_output(MaskOutput(*(tensor[:tiles] for tensor in outputs[0]))), 0
+        views = [PredictedBoxes.from_output(output) for output in outputs if isinstance(output, BoxOutput)]
+        views = [boxes.select(boxes.tile < tiles) for boxes in views]
+        capped = views[0].count_capped_tiles(self._network.max_objects)
+        survivors = [boxes.suppressed() for boxes in views]
+        return survivors[0] if len(views) == 1 else PredictedBoxes.fused(survivors, self._fusion), capped
+
+    def _run_network(self, images: torch.Tensor, view: TileView = PLAIN_VIEW) -> BoxOutput | MaskOutput:
+        """The network's output for a view of images, in the host's memory; boxes in pixels of the images."""
         start = time.monotonic()
         with self._stream():
-            output = self._network.predict_batch(images.to(self._network.device, non_blocking=True))
+            output = self._network.predict_batch(view.of_images(images.to(self._network.device, non_blocking=True)))
             output = type(output)(*(tensor.cpu() for tensor in output))
+        if view != PLAIN_VIEW and isinstance(output, BoxOutput):
+            output = output._replace(corners=view.to_tile(output.corners, images.shape[-1]))
         self._meter.count_busy(time.monotonic() - start)
         return output
 

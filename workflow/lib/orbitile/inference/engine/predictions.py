@@ -1,13 +1,16 @@
 """Predictions of a network for a batch of tiles, as arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from orbitile.detections.fusion.fuse_boxes import fuse_boxes
 from orbitile.detections.nms.boxes import PlaneBoxes
 from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps
 from orbitile.detections.nms.greedy import greedy_nms
+from orbitile.inference.engine.views import ViewFusion
 from orbitile.inference.models.network import BoxOutput, MaskOutput
 
 TILE_NMS = OverlapCriterion(0.7, threads=1)
@@ -44,6 +47,20 @@ class PredictedBoxes:
     def count_capped_tiles(self, max_objects: int | None) -> int:
         """Number of tiles with as many boxes as a network can find, so that it may have missed objects."""
         return 0 if max_objects is None else int((np.bincount(self.tile, minlength=1) >= max_objects).sum())
+
+    @classmethod
+    def fused(cls, views: Sequence[Self], fusion: ViewFusion) -> Self:
+        """The boxes of several views of the same tiles as one set, by weighted boxes fusion within tile and class."""
+        tile, corners, score, label = (
+            np.concatenate([getattr(boxes, name) for boxes in views]) for name in ("tile", "corners", "score", "label")
+        )
+        classes = int(label.max(initial=0)) + 1
+        fused = fuse_boxes(tile * classes + label, corners, score, len(views), fusion.iou_threshold)
+        boxes = cls(
+            fused.group // classes, fused.corners.astype(corners.dtype), fused.score.astype(score.dtype),
+            fused.group % classes,
+        )  # fmt: skip
+        return boxes.select(fused.score >= fusion.score_threshold)
 
     def suppressed(self) -> Self:
         """The boxes that survive non-maximum suppression inside their tiles and classes, however many."""

@@ -15,10 +15,11 @@ import rasterio
 from orbitile.base.bounded_map import BoundedMap
 from orbitile.base.errors import OrbitileError
 from orbitile.inference.engine.meter import Meter
+from orbitile.rasters.enlarge import enlarged_window, source_window
 from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
 from orbitile.rasters.read import channel_numbers
 from orbitile.rasters.stretch import FILL, Stretch
-from orbitile.space.grids import Window
+from orbitile.space.grids import Window, bounding_window
 
 CELL_PX = 4 * 2**20
 """Pixels aimed at for one cell: more would be too coarse a unit of work, a block too fine."""
@@ -34,11 +35,20 @@ MAX_CELLS_AHEAD = 8
 
 @dataclass(frozen=True)
 class RasterView:
-    """A scene as a network gets it: the rasters of the scene and its neighbours, one stretch, tiles of one side."""
+    """A scene as a network gets it: the rasters of the scene and its neighbours, one stretch, tiles of one side.
+
+    Each pixel of the rasters is enlarged to `factor` by `factor`; windows of the view count in enlarged pixels.
+    """
 
     parts: tuple[RasterPart, ...]
     stretch: Stretch
     side: int
+    factor: int = 1
+
+    @property
+    def bounds(self) -> Window:
+        """The smallest window around its rasters, in their pixels."""
+        return bounding_window(Window(part.col, part.row, part.width, part.height) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,7 @@ class ViewReader:
 
     def __init__(self, view: RasterView, channels: int, threads: int) -> None:
         self.view, self._files, self._channels = view, ExitStack(), channel_numbers(channels)
+        self._channel_count = channels
         self._error: OrbitileError | None = None
         self._idle: SimpleQueue[Mosaic] = SimpleQueue()
         self.block = CELL_ROWS, CELL_ROWS
@@ -71,7 +82,8 @@ class ViewReader:
         except OrbitileError as error:
             self._error = error
             return
-        self.block = mosaics[0].first.block_shapes[0]
+        height, width = mosaics[0].first.block_shapes[0]
+        self.block = height * view.factor, width * view.factor
         for mosaic in mosaics:
             self._idle.put(mosaic)
 
@@ -79,6 +91,17 @@ class ViewReader:
         """Pixels (channels, rows, columns) as uint8, and where all channels are valid (rows, columns)."""
         if self._error is not None:
             raise self._error
+        factor = self.view.factor
+        if factor == 1:
+            return self._read_stored(window)
+        source = source_window(window, factor).intersection(self.view.bounds)
+        if source is None:
+            image = np.full((self._channel_count, window.height, window.width), FILL, np.uint8)
+            return image, np.zeros(image.shape[1:], bool)
+        return enlarged_window(*self._read_stored(source), source, window, factor)
+
+    def _read_stored(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """As `read`, in the rasters' pixels."""
         mosaic = self._idle.get()
         try:
             pixels, valid = mosaic.read(window, self._channels)

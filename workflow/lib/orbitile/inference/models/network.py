@@ -1,7 +1,7 @@
 """What every network looks like to the engine, and the choice of a network that a run makes."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 
@@ -60,7 +60,8 @@ class ModelChoice:
     """The network to load, its device and its settings; fields as in the settings' section `model`.
 
     `network`, `classes`, `mean` and `std` describe weights that do not describe themselves. `bands` is the number of
-    bands of the run's rasters: the channels of the images that the network gets.
+    bands of the run's rasters: the channels of the images that the network gets. `test_time` names the views of tiles
+    besides themselves; None: no others.
     """
 
     weights: str
@@ -76,12 +77,14 @@ class ModelChoice:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     bands: int = 1
+    test_time: dict[str, Any] | None = None
 
     @property
     def cache_fields(self) -> dict[str, object]:
         """The fields that the output depends on: all but the path of the weights and the device.
 
-        A single band is left out: results of grey images keep the keys that they have.
+        A single band, and test-time views where there are none, are left out: results keep the keys that they have.
         """
         without = {"weights", "device"} | ({"bands"} if self.bands == 1 else set())
+        without |= {"test_time"} if self.test_time is None else set()
         return {name: value for name, value in vars(self).items() if name not in without}

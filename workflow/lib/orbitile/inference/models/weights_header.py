@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
+from orbitile.detections.box_calibration import BoxCalibration
 
 HEADER_LIMIT = 10 * 2**20
 """Bytes of a header; a thousand tensors need 0.1 MB. A file that claims more is not read."""
@@ -40,6 +41,15 @@ def stated_threshold(path: Path) -> float | None:
     """
     try:
         return checked_threshold(read_description(path).get("threshold"))
+    except OrbitileError as error:
+        raise OrbitileError(f"{path}: {error}") from error
+
+
+def stated_calibration(path: str | Path) -> BoxCalibration:
+    """The correction of boxes that weights state (`size_correction`, `circles`); OrbitileError where it is none."""
+    description = read_description(path)
+    try:
+        return BoxCalibration.of(description.get("size_correction"), description.get("circles"))
     except OrbitileError as error:
         raise OrbitileError(f"{path}: {error}") from error
 

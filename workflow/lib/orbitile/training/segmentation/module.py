@@ -1,23 +1,20 @@
 """A segmentation network with its loss, its optimiser and its figures, as Lightning trains it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from lightning.pytorch import LightningModule
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from orbitile.features.metrics import PixelCounts, class_mean, class_metrics
 from orbitile.inference.models.architectures import logits_of
 from orbitile.inference.models.segmentation import NetworkDescription
+from orbitile.training.monitored import MONITORED, MonitoredModule
 from orbitile.training.segmentation.dataset import Example
 from orbitile.training.segmentation.pixel_counts import concat_counts, count_pixels, tile_mean_class_metrics
 from orbitile.training.segmentation.tiles import NOT_VALID
 
-MONITORED = "f1"
-"""The figure that is largest in the best epoch: pooled F1 of the validation tiles, the classes' mean."""
 
-
-class SegmentationModule(LightningModule):
+class SegmentationModule(MonitoredModule):
     """A network in training: of one class against the rest, or of several classes and background.
 
     Its loss is the binary cross-entropy or the cross-entropy over pixels whose label is not NOT_VALID.
@@ -65,6 +62,13 @@ class SegmentationModule(LightningModule):
         self.figures = losses | class_mean(class_metrics(counts)) | by_tile
         self._losses, self._validation_losses, self._validation_counts = [], [], []
         self.log(MONITORED, torch.tensor(self.figures[MONITORED], dtype=torch.float64), batch_size=1)
+
+    def describe(self, figures: Mapping[str, float]) -> str:
+        """The losses and the measures at a threshold of 0.5."""
+        return (
+            "loss {loss:.4f}, validation {validation_loss:.4f}, precision {precision:.3f}, recall {recall:.3f}, "
+            "F1 {f1:.3f}, IoU {iou:.3f}"
+        ).format(**figures)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         valid = labels != NOT_VALID

@@ -2,44 +2,35 @@
 
 import logging
 import shutil
-import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.plugins.environments import LightningEnvironment
-from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import atomic, cache_key, scratch, sha256, write_json, write_text
+from orbitile.base.files import cache_key, scratch, sha256, write_json, write_text
 from orbitile.inference.models.architectures import first_layer_channels, input_stride
 from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
 from orbitile.inference.models.weights import load_tensors, save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
+from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
 from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
 from orbitile.training.segmentation.model_card import model_card, plot_curves
-from orbitile.training.segmentation.module import MONITORED, SegmentationModule
-from orbitile.training.segmentation.progress import EpochProgress
+from orbitile.training.segmentation.module import SegmentationModule
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 from orbitile.training.segmentation.tiles import tile_channels
 from orbitile.training.split import SPLITS
 
 log = logging.getLogger(__name__)
 
-PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = dict(
-    float32="32-true", bfloat16="bf16-mixed", float16="16-mixed"
-)
-"""Lightning's names of number formats."""
 WORKERS = 8
 """Largest number of processes that read tiles for a GPU."""
 
@@ -55,8 +46,8 @@ def train_segmenter(tiles: str, recipe: SegmenterRecipe, weights: str, metrics: 
     work = _work_folder(tiles, recipe)
     data = Batches(table, recipe)
     module = _module(recipe, data)
-    progress = _fit(module, data, recipe, work)
-    figures = _export(work / "best.ckpt", module, Path(weights), tiles, recipe)
+    progress = fit(module, data, _options(recipe), work)
+    figures = _export(work, module, Path(weights), tiles, recipe)
     figures |= progress.figures | dict(parameters=sum(tensor.numel() for tensor in module.network.parameters()))
     write_json(metrics, figures)
     plot_curves(progress.history, curves)
@@ -95,7 +86,7 @@ class Batches(LightningDataModule):
     def _loader(
         self, examples: AugmentedTiles | ValidationTiles, order: Sequence[int] | None = None, drop_last: bool = False
     ) -> DataLoader:
-        on_gpu = _is_cuda(self._recipe.device)
+        on_gpu = _options(self._recipe).is_cuda
         workers = min(WORKERS, core_count() - 1) if on_gpu else 0
         generator = torch.Generator()  # else the loader draws from the random numbers of the layers
         return DataLoader(
@@ -168,88 +159,21 @@ def _load_fitting(network: torch.nn.Module, weights: str, name: str) -> None:
     network.load_state_dict(fitting, strict=False)
 
 
-def _fit(module: SegmentationModule, data: Batches, recipe: SegmenterRecipe, work: Path) -> EpochProgress:
-    """Train, after the last finished epoch of an earlier attempt where there is one."""
-    progress = EpochProgress(recipe.epochs, recipe.seed, recipe.max_hours)
-    last = work / "last.ckpt"
-    if last.is_file():
-        log.info("resuming from %s", last)
-    if not _is_cuda(recipe.device):
-        torch.set_num_threads(core_count())
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")  # advice for other uses
-        _trainer(recipe, work, progress).fit(
-            module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
-        )
-    return progress
-
-
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints completely or not at all, through a power cut too: the next attempt resumes from them."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
-        """Write a checkpoint."""
-        with atomic(path) as temporary:
-            super().save_checkpoint(checkpoint, temporary, storage_options)
-
-
-def _trainer(recipe: SegmenterRecipe, work: Path, progress: EpochProgress) -> Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    callbacks: list[Callback] = [
-        progress,
-        EarlyStopping(MONITORED, patience=recipe.patience, mode="max", check_on_train_epoch_end=True),
-        _checkpoints(work, "best", monitor=MONITORED, weights_only=True),
-        _checkpoints(work, "last", monitor=None, weights_only=False),
-    ]
-    return Trainer(
-        accelerator="gpu" if _is_cuda(recipe.device) else "cpu", devices=_devices(recipe.device),
-        precision=_precision(recipe), max_epochs=recipe.epochs, callbacks=callbacks, default_root_dir=work,
-        plugins=[LightningEnvironment(), AtomicCheckpoints()],  # not Slurm's environment: a job is one process
-        reload_dataloaders_every_n_epochs=1,
-        logger=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+def _options(recipe: SegmenterRecipe) -> FitOptions:
+    return FitOptions(
+        section="segmentation_training", epochs=recipe.epochs, patience=recipe.patience, seed=recipe.seed,
+        device=recipe.device, precision=recipe.precision, max_hours=recipe.max_hours,
     )  # fmt: skip
 
 
-def _checkpoints(work: Path, name: str, monitor: str | None, weights_only: bool) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        dirpath=work, filename=name, monitor=monitor, mode="max" if monitor else "min", save_weights_only=weights_only,
-        enable_version_counter=False, save_on_train_epoch_end=True,
-    )  # fmt: skip
-
-
-def _is_cuda(device: str) -> bool:
-    if device != "cpu" and not torch.cuda.is_available() and device != "auto":
-        raise OrbitileError(
-            f"segmentation_training.device: {device}, but this machine has no CUDA device; use auto or cpu"
-        )
-    return device != "cpu" and torch.cuda.is_available()
-
-
-def _devices(device: str) -> int | list[int]:
-    return [int(device.split(":")[1])] if ":" in device else 1
-
-
-def _precision(recipe: SegmenterRecipe) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    """Lightning's name; auto is half precision where there is a GPU."""
-    precision = recipe.precision if recipe.precision != "auto" else "bfloat16" if _is_cuda(recipe.device) else "float32"
-    return PRECISIONS[precision]
-
-
-def _export(best: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe) -> dict:
+def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe) -> dict:
     """Write the best epoch's weights with the threshold best on the validation tiles; return the figures of both."""
-    state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-    prefix = "network."
-    tensors = {name.removeprefix(prefix): _halved(tensor) for name, tensor in state.items() if name.startswith(prefix)}
-    run = EvaluationRun(recipe.device, "float32" if not _is_cuda(recipe.device) else "auto", recipe.batch)
+    tensors = best_tensors(work, "network.")
+    is_cuda = _options(recipe).is_cuda
+    run = EvaluationRun(recipe.device, "auto" if is_cuda else "float32", recipe.batch)
     with scratch(weights) as unjudged:
         save_tensors(unjudged, tensors, module.description.metadata)
         figures = evaluate_weights(str(unjudged), tiles, "val", run)
     described = replace(module.description, threshold=figures["threshold"])
     save_tensors(weights, tensors, described.metadata)
     return figures
-
-
-def _halved(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor in half precision, if it is of real numbers and all are finite in it."""
-    half = tensor.half() if tensor.is_floating_point() else tensor
-    return half.contiguous() if half.isfinite().all() else tensor.contiguous()

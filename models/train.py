@@ -1,0 +1,61 @@
+"""Train a network of models/recipes.yaml again, as it was trained.
+
+    .venv/bin/python models/train.py DATA NAME
+
+Runs the target `train_detector` in results/train-models/, which goes on where an earlier call was stopped.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from compared_networks import ROOT
+from held_out_runs import image_paths, placed, write_scene_table
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import write_text
+
+RECIPES = Path(__file__).with_name("recipes.yaml")
+
+
+def training_settings(name: str, data: Path, folder: Path) -> dict:
+    """The settings of a recipe's run; writes its scene table into `folder`. OrbitileError for an unknown name."""
+    recipes = yaml.safe_load(RECIPES.read_text())
+    if name not in recipes:
+        raise OrbitileError(f"{RECIPES.name}: has no network {name}, but {', '.join(recipes)}")
+    recipe = recipes[name]
+    images = image_paths(placed(recipe["scenes"], data))
+    table = write_scene_table(
+        folder / f"{name}-scenes.csv", {scene: images[scene] for scene in recipe.get("names", images)}
+    )
+    training = recipe["settings"]["training"] | dict(
+        craters=str(placed(recipe["craters"], data)), start_from=str(placed(recipe["start_from"], data))
+    )
+    return recipe["settings"] | dict(run=name, scenes=str(table), scenes_per_group=50, training=training)
+
+
+def main() -> int:
+    """Train the network of the command line; the exit status of the run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the data")
+    parser.add_argument("name", help="a network of models/recipes.yaml")
+    parser.add_argument("--folder", type=Path, default=ROOT / "results" / "train-models")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / f"{arguments.name}.yaml"
+    write_text(
+        config, yaml.safe_dump(training_settings(arguments.name, arguments.data.resolve(), folder), sort_keys=False)
+    )
+    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
+             "--profile", ROOT / "profiles" / "local", "--configfile", config, "--", "train_detector"]  # fmt: skip
+    return subprocess.run(list(map(str, words))).returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except OrbitileError as error:
+        sys.exit(str(error))

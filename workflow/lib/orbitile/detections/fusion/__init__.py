@@ -1,0 +1,1 @@
+"""Boxes of several views of a tile fused to one set."""

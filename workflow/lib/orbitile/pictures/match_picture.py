@@ -1,0 +1,63 @@
+"""A picture of how well a catalogue matches the truth."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from orbitile.base.files import atomic
+
+BAR_MEASURES = ("precision", "recall", "f1")
+
+
+def draw_matches(figures: dict, path: str | Path) -> None:
+    """Draw precision, recall and F1 by size, latitude and least score, from figures as they stand in metrics.json."""
+    figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained", sharey=True)
+    _bars(axes[0, 0], figures["by_diameter_km"], "by diameter (km)")
+    _bars(axes[0, 1], figures["by_latitude"], "by latitude (degrees)")
+    _bars(axes[1, 0], figures["by_size_px"], "by diameter (px of the finest scale), with 95 % intervals")
+    _curves(axes[1, 1], figures["by_score"], figures["best_score"])
+    figure.suptitle(f"F1 {figures['f1']:.3f}{_interval(figures)}, precision {figures['precision']:.3f}, recall "
+                    f"{figures['recall']:.3f} at IoU {figures['iou']:g} ({figures['n_truth']} true, "
+                    f"{figures['n_found']} found)")  # fmt: skip
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    plt.close(figure)
+
+
+def _interval(figures: dict) -> str:
+    limits = figures["intervals"]["f1"]
+    return f" ({limits[0]:.3f} to {limits[1]:.3f})" if limits else ""
+
+
+def _bars(axes: Axes, bins: list[dict], title: str) -> None:
+    """Draw precision, recall and F1 of each bin side by side, with intervals where there are any."""
+    centres = np.arange(len(bins))
+    for offset, measure in enumerate(BAR_MEASURES):
+        values = np.array([figures[measure] for figures in bins])
+        limits = np.array([figures.get("intervals", {}).get(measure) or 2 * [figures[measure]] for figures in bins])
+        errors = np.abs(limits.reshape(-1, 2).T - values) if any("intervals" in figures for figures in bins) else None
+        axes.bar(centres + 0.27 * (offset - 1), values, 0.25, yerr=errors, ecolor="0.3", capsize=2, label=measure)
+    axes.set_xticks(centres, [_tick_label(figures) for figures in bins], fontsize=7)
+    axes.set(title=title, ylim=(0, 1.12))
+    axes.grid(axis="y", alpha=0.4)
+    axes.legend(loc="upper center", ncols=3, frameon=False)
+
+
+def _curves(axes: Axes, by_score: list[dict], best_score: float | None) -> None:
+    """Draw precision, recall and F1 over the least score."""
+    scores = [figures["score"] for figures in by_score]
+    for measure in BAR_MEASURES:
+        axes.plot(scores, [figures[measure] for figures in by_score], ".-", label=measure)
+    if best_score is not None:
+        axes.axvline(best_score, color="0.5", linestyle=":")
+        axes.set(title=f"by least score (best F1 at {best_score:g})")
+    axes.grid(alpha=0.4)
+    axes.legend(loc="lower left", ncols=3, frameon=False)
+
+
+def _tick_label(figures: dict) -> str:
+    """The limits of a bin and its number of true craters."""
+    upper = "and more" if figures["to"] is None else f"to {figures['to']:g}"
+    return f"{figures['from']:g}\n{upper}\nn={figures['n_truth']}"

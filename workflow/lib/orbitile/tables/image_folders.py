@@ -1,0 +1,76 @@
+"""Folders of images in place of a scene table: each image is a scene, named by its file."""
+
+import logging
+import re
+from pathlib import Path
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key, sha256
+from orbitile.base.messages import shorten_names, shortened
+from orbitile.base.names import LONGEST_NAME
+
+log = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = (
+    ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".bmp", ".gif", ".pgm", ".ppm", ".pnm", ".img", ".cub", ".vrt",
+)  # fmt: skip
+"""Suffixes, in small letters, of files in a folder that count as images (see orbitile.rasters.gdal.DRIVERS)."""
+
+
+def scene_name(stem: str) -> str:
+    """The name of the scene that an image becomes, by the stem of its file, which may have any characters.
+
+    Plain names (see orbitile.base.names) stay. In others "_" takes the place of what may not stand in them, "image"
+    goes before a first character that is no letter or digit, and a key takes the place of the end of long ones.
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]|(?<=\.)\.", "_", stem)
+    if not re.match(r"[A-Za-z0-9]", name):
+        name = f"image{name}"
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 13]}_{cache_key(stem=stem)}"
+    return name
+
+
+def images_of_folder(folder: Path) -> dict[str, Path]:
+    """The images of a folder, not of those in it, by the names of their scenes; sorted by name.
+
+    Hidden files and those without a usual suffix are left out, and a line of the log says how many. OrbitileError for
+    a folder without images, and for images whose scenes would have the same name, even in other case.
+    """
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        raise OrbitileError(f"scenes: {folder}: {_no_images(folder)}")
+    if len(images) < len(files):
+        others = [path.name for path in files if path not in set(images)]
+        log.info("%s: %d images; %d other files left out: %s", folder, len(images), len(others),
+                 shorten_names(map(shortened, others)))  # fmt: skip
+    by_name: dict[str, Path] = {}
+    names_by_case: dict[str, str] = {}
+    for image in images:
+        name = scene_name(image.stem)
+        if (earlier := names_by_case.setdefault(name.casefold(), name)) in by_name:
+            raise OrbitileError(
+                f"scenes: {folder}: {shortened(by_name[earlier].name)} and {shortened(image.name)} would both be the "
+                f"scene {shortened(name)}; rename one, or write a scene table"
+            )
+        by_name[name] = image
+    return dict(sorted(by_name.items()))
+
+
+def scenes_version(scenes: Path) -> str:
+    """A text that changes with a scene table, or with the names of the files in a folder of images.
+
+    OrbitileError where there is neither.
+    """
+    if scenes.is_dir():
+        return cache_key(names=sorted(path.name for path in scenes.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES))
+    if scenes.is_file():
+        return sha256(scenes)
+    raise OrbitileError(f"scenes: there is no scene table and no folder of images at {scenes}")
+
+
+def _no_images(folder: Path) -> str:
+    below = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    inside = f"; it has the folders {shorten_names(below)}: name the one with the images" if below else ""
+    return f"holds no image ({', '.join(IMAGE_SUFFIXES)}){inside or '; name a folder of images, or a scene table'}"

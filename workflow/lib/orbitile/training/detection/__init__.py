@@ -1,0 +1,1 @@
+"""Detectors of craters: from labelled scenes to weights."""

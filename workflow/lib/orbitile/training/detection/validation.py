@@ -1,0 +1,192 @@
+"""The figure that a catalogue is judged by, on scenes kept for validation: F1 after tiles, scales and suppression."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torchvision.ops import nms
+
+from orbitile.detections.matching import pair_greedily
+from orbitile.detections.tiling import SizeLimits, TilePlacement, TileSize, scene_tiles, spans_of_scene
+from orbitile.inference.models.network import BoxOutput
+from orbitile.rasters.stretch import FILL
+from orbitile.space.grids import Window
+from orbitile.training.detection.labelled_scenes import LabelledScene
+
+THRESHOLDS = np.round(np.arange(0.05, 0.75, 0.01), 2)
+"""Scores among which the best is chosen."""
+SURE = 0.5
+"""Craters with a smaller agreement are neither true nor false."""
+LEAST_IOU = 1e-3
+"""Boxes that share less do not match, whatever the threshold."""
+
+
+class ValidationTile(NamedTuple):
+    """A tile of a scene (by its index), and its pixels (bands, side, side; uint8)."""
+
+    scene: int
+    window: Window
+    core: tuple[float, float, float, float]
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class SearchScale:
+    """How scenes are searched at a scale: tiles, and the sizes that are reported, as in a run."""
+
+    size: TileSize
+    limits: SizeLimits
+
+
+def validation_tiles(scenes: Sequence[LabelledScene], scales: Mapping[float, SearchScale]) -> Iterator[ValidationTile]:
+    """The tiles of all scenes that reach into what is kept for validation."""
+    for index, scene in enumerate(scenes):
+        size = scales[scene.row.scale_m].size
+        spans = (spans_of_scene(length, size) for length in (scene.row.width, scene.row.height))
+        for tile in scene_tiles(*spans):
+            if scene.is_for_validation(tile.window):
+                side = size.tile_px
+                pixels = scene.pixels.window(tile.window)
+                image = np.full((len(pixels), side, side), FILL, np.uint8)
+                image[:, : tile.window.height, : tile.window.width] = pixels
+                yield ValidationTile(index, tile.window, tile.core, image)
+
+
+class FoundBoxes(NamedTuple):
+    """Boxes (n, 4; pixels of the finest scale) and scores (n) in a scene."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def of(cls, parts: Sequence["FoundBoxes"], iou_threshold: float) -> Self:
+        """All boxes of a scene, without those that overlap a better one by more than a threshold."""
+        boxes = np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in parts)]).astype(np.float32)
+        scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]).astype(np.float32)
+        chosen = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou_threshold).numpy()
+        return cls(boxes[chosen], scores[chosen])
+
+
+def reported_boxes(tile: ValidationTile, scene: LabelledScene, scale: SearchScale, output: BoxOutput, finest_m: float
+                   ) -> FoundBoxes:  # fmt: skip
+    """The boxes of a tile (the only one of `output`) that it reports, in pixels of the finest scale."""
+    window = tile.window
+    corners = output.corners.numpy() + np.array([window.col, window.row] * 2)
+    count = len(corners)
+    lying = np.array([[window.col, window.row, window.col + window.width, window.row + window.height]], float)
+    placement = TilePlacement(
+        np.repeat(np.array([tile.core], float), count, axis=0), np.repeat(lying, count, axis=0),
+        np.array([scene.row.width, scene.row.height]),
+    )  # fmt: skip
+    reported = scale.limits.is_reported(corners, placement)
+    return FoundBoxes(corners[reported] * (scene.row.scale_m / finest_m), output.score.numpy()[reported])
+
+
+class JudgedScene(NamedTuple):
+    """The boxes found in a scene and the labelled ones (m, 4), in pixels of the finest scale.
+
+    `is_true` (m; bool) tells which of these count; a detection that matches another one counts neither way.
+    """
+
+    found: FoundBoxes
+    true: np.ndarray
+    is_true: np.ndarray
+
+    @classmethod
+    def of(cls, parts: Sequence[FoundBoxes], scene: LabelledScene, iou_threshold: float) -> Self:
+        """What a scene's tiles report, suppressed; what lies outside of what is kept for validation does not count."""
+        found = FoundBoxes.of(parts, iou_threshold)
+        counts = scene.judges(found.boxes)
+        is_true = scene.judges(scene.boxes) & (scene.agreement >= SURE)
+        return cls(FoundBoxes(found.boxes[counts], found.scores[counts]), scene.boxes, is_true)
+
+
+@dataclass(frozen=True)
+class ThresholdCounts:
+    """How many craters are detected, right, true and found at each score of THRESHOLDS."""
+
+    detected: np.ndarray
+    right: np.ndarray
+    true: int
+
+    @property
+    def precision(self) -> np.ndarray:
+        """Of each threshold."""
+        return self.right / np.maximum(self.detected, 1)
+
+    @property
+    def recall(self) -> np.ndarray:
+        """Of each threshold."""
+        return self.right / max(self.true, 1)
+
+    @property
+    def f1(self) -> np.ndarray:
+        """Of each threshold."""
+        return 2 * self.right / np.maximum(self.detected + self.true, 1)
+
+    @property
+    def best(self) -> int:
+        """The index of the threshold with the largest F1 (the mean of three neighbours, for less chance in it)."""
+        padded = np.pad(self.f1, 1, mode="edge")
+        return int(np.argmax((padded[:-2] + padded[1:-1] + padded[2:]) / 3))
+
+
+def count_at_thresholds(scenes: Sequence[JudgedScene], iou_threshold: float, least_px: float) -> ThresholdCounts:
+    """Count craters of `least_px` and more as orbitile.detections.matching does, at each of THRESHOLDS."""
+    counts = np.zeros((len(THRESHOLDS), 2), int)
+    for scene in scenes:
+        for number, threshold in enumerate(THRESHOLDS):
+            counts[number] += _count(scene, scene.found.scores >= threshold, iou_threshold, least_px)
+    true = sum(int((scene.is_true & (mean_sides(scene.true) >= least_px)).sum()) for scene in scenes)
+    return ThresholdCounts(counts[:, 0], counts[:, 1], true)
+
+
+def _count(scene: JudgedScene, kept: np.ndarray, iou_threshold: float, least_px: float) -> tuple[int, int]:
+    """Detections that count, and those of them that match a true crater."""
+    boxes = scene.found.boxes[kept]
+    i, j = match_scene(scene, boxes, iou_threshold)
+    right = int((scene.is_true[j] & (mean_sides(scene.true[j]) >= least_px)).sum())
+    unmatched = np.ones(len(boxes), bool)
+    unmatched[i] = False
+    return right + int((unmatched & (mean_sides(boxes) >= least_px)).sum()), right
+
+
+def match_scene(scene: JudgedScene, boxes: np.ndarray, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of detected boxes (n, 4) and of the labelled ones that they match, one to one, the best IoU first.
+
+    Labelled ones that do not count take what the others leave.
+    """
+    true, iou_threshold = scene.true, max(iou_threshold, LEAST_IOU)
+    near = cKDTree(_centres(true)).query_ball_point(_centres(boxes), _reach(boxes, iou_threshold)) if len(true) else []
+    i = np.repeat(np.arange(len(near)), [len(members) for members in near])
+    j = np.concatenate([np.zeros(0, int), *(np.array(members, int) for members in near)])
+    overlaps = _iou(boxes[i], true[j])
+    is_match = overlaps >= iou_threshold
+    return pair_greedily(i[is_match], j[is_match], overlaps[is_match], is_last=~scene.is_true[j[is_match]])
+
+
+def mean_sides(boxes: np.ndarray) -> np.ndarray:
+    """The means (n) of width and height of boxes (n, 4)."""
+    return (boxes[:, 2:] - boxes[:, :2]).mean(axis=1)
+
+
+def _centres(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
+
+
+def _reach(boxes: np.ndarray, iou_threshold: float) -> np.ndarray:
+    """The largest distance (n) to the centre of a box that overlaps by a threshold.
+
+    Its sides are at most 1 / threshold as long as this one's, and half of both together hold the way along an axis.
+    """
+    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * (1 + 1 / iou_threshold)
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU (n) of boxes (n, 4), pair by pair."""
+    common = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0).prod(axis=1)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    return common / np.maximum(areas[0] + areas[1] - common, 1e-9)
