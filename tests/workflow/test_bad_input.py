@@ -26,7 +26,7 @@ from projects import SIDE, Project, cut, refused, write_scenes
         ({"crs": "IAU_2015:49910"}, ("crs: Mars", "not a map in metres of Moon")),
         ({"body": "Mon"}, ("body", "'Mon'", "Moon")),
         ({"run": "../away"}, ("run: '../away' given",)),
-        ({"scenes": "nowhere.csv"}, ("no scene table at nowhere.csv",)),
+        ({"scenes": "nowhere.csv"}, ("no scene table and no folder of images at nowhere.csv",)),
         ({"model": {"weights": "gone.pt", "sha256": "0" * 64}}, ("model.weights: no file at gone.pt",)),
         ({"model": None}, ("settings.yaml: model: missing",)),
     ],

@@ -221,7 +221,7 @@ def test_a_kept_plan_misses_images_that_have_gone(geotiff, settings, tmp_path):
 def test_a_plan_without_a_table(settings, tmp_path):
     chosen = settings()
     chosen.scenes.unlink()
-    with pytest.raises(OrbitileError, match="no scene table at"):
+    with pytest.raises(OrbitileError, match="no scene table and no folder of images at"):
         current_plan(chosen, tmp_path / "plan.parquet")
 
 
