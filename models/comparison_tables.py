@@ -1,6 +1,6 @@
 """What runs are compared by, as tables in Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,7 @@ import pandas as pd
 from orbitile.detections.matching import pair_greedily
 from orbitile.detections.nms.boxes import PlaneBoxes
 from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
+from orbitile.inference.models.zoo_card import markdown_table
 
 SAME_IOU = 0.5
 """Rows of two catalogues that overlap by so much are the same crater."""
@@ -42,7 +43,7 @@ def overall_table(results: Sequence[dict]) -> str:
          _best(r), f"{r['seconds_per_megapixel']:.2f}"]
         for r in results
     ]  # fmt: skip
-    return _markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def size_table(results: Sequence[dict]) -> str:
@@ -55,7 +56,7 @@ def size_table(results: Sequence[dict]) -> str:
          _spread(size["center_offset_px"])]
         for r in results for size in r["metrics"]["by_size_px"]
     ]  # fmt: skip
-    return _markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def change_table(changes: Sequence[dict]) -> str:
@@ -66,7 +67,7 @@ def change_table(changes: Sequence[dict]) -> str:
          f"{c['metrics']['recall']:.3f}", f"{c['f1_change']:+.3f}", f"{100 * c['changed_rows']:.1f} %"]
         for c in changes
     ]  # fmt: skip
-    return _markdown(head, rows)
+    return markdown_table(head, rows)
 
 
 def _with_interval(figures: dict, name: str) -> str:
@@ -88,8 +89,3 @@ def _best(result: dict) -> str:
 
 def _class_name(size: dict) -> str:
     return f"{size['from']:g}-{size['to']:g}" if size["to"] else f"{size['from']:g} and more"
-
-
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(word) for word in line) + " |" for line in lines)

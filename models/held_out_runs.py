@@ -85,10 +85,8 @@ class Run:
         changes = dict(run=self.name, scenes=str(table), scenes_per_group=ALL_AT_ONCE, evaluation=evaluation)
         config = self.folder / f"{self.name}.yaml"
         write_text(config, yaml.safe_dump(self.settings | changes | dict(vectors=dict(formats=[])), sort_keys=False))
-        words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder,
-                 "--profile", ROOT / "profiles" / "local", "--configfile", config,
-                 "--", f"results/{self.name}/evaluation/metrics.json"]  # fmt: skip
-        done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+        words = snakemake_words(self.folder, config, f"results/{self.name}/evaluation/metrics.json")
+        done = subprocess.run(words, capture_output=True, text=True)
         if done.returncode:
             raise OrbitileError(f"run {self.name}: it failed; {(done.stdout + done.stderr)[-2000:]}")
         return self
@@ -123,6 +121,13 @@ class Run:
         """Seconds that inference took, from the start of its processes to their end."""
         tables = [pd.read_csv(path, sep="\t") for path in (self.results / "benchmarks" / "infer").glob("*.tsv")]
         return float(sum(table["s"].sum() for table in tables))
+
+
+def snakemake_words(folder: Path, config: Path, target: str) -> list[str]:
+    """The command that makes a target in a folder, by settings in a file."""
+    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
+             "--profile", ROOT / "profiles" / "local", "--configfile", config, "--", target]  # fmt: skip
+    return list(map(str, words))
 
 
 def placed(path: str, data: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 from compared_networks import ROOT
-from held_out_runs import image_paths, placed, write_scene_table
+from held_out_runs import image_paths, placed, snakemake_words, write_scene_table
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_text
@@ -49,9 +49,7 @@ def main() -> int:
     write_text(
         config, yaml.safe_dump(training_settings(arguments.name, arguments.data.resolve(), folder), sort_keys=False)
     )
-    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
-             "--profile", ROOT / "profiles" / "local", "--configfile", config, "--", "train_detector"]  # fmt: skip
-    return subprocess.run(list(map(str, words))).returncode
+    return subprocess.run(snakemake_words(folder, config, "train_detector")).returncode
 
 
 if __name__ == "__main__":

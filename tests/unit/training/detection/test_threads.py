@@ -11,12 +11,12 @@ from orbitile.training.detection.threads import fastest_threads
 @pytest.fixture
 def training(monkeypatch: pytest.MonkeyPatch):
     """A network in training on tiles of 64 px, on as many cores as a test says."""
-    module = SimpleNamespace(network=build_detector("yolo11n.yaml", 1, 5), trains_in_bfloat16=False)
+    network, options = build_detector("yolo11n.yaml", 1, 5), SimpleNamespace(is_bfloat16=False)
     batch = SimpleNamespace(image=torch.zeros(2, 1, 64, 64, dtype=torch.uint8))
 
     def on(cores: int) -> tuple:
         monkeypatch.setattr(threads, "core_count", lambda: cores)
-        return module, SimpleNamespace(loader=lambda epoch: [batch])
+        return network, SimpleNamespace(loader=lambda epoch: [batch], options=options)
 
     yield on
     torch.set_num_threads(1)
@@ -33,13 +33,13 @@ def test_a_single_core_is_not_measured(training, monkeypatch: pytest.MonkeyPatch
 )  # fmt: skip
 def test_the_fastest_is_taken(training, monkeypatch: pytest.MonkeyPatch, seconds: dict, fastest: int):
     """Of equally fast ones the most."""
-    monkeypatch.setattr(threads, "_step_seconds", lambda module, images, count: seconds[count])
+    monkeypatch.setattr(threads, "_step_seconds", lambda network, images, count, in_bfloat16: seconds[count])
     assert fastest_threads(*training(8)) == fastest
 
 
 def test_the_network_is_left_as_it_was(training):
-    module, data = training(2)
-    before = {name: tensor.clone() for name, tensor in module.network.state_dict().items()}
-    assert fastest_threads(module, data) in (1, 2)
-    assert all(torch.equal(before[name], tensor) for name, tensor in module.network.state_dict().items())
-    assert all(parameter.grad is None for parameter in module.network.parameters())
+    network, data = training(2)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    assert fastest_threads(network, data) in (1, 2)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())

@@ -29,7 +29,7 @@ from orbitile.training.detection.validation import (
     SearchScale,
     ThresholdCounts,
     count_at_thresholds,
-    match_scene,
+    overlapping_pairs,
     reported_boxes,
     validation_tiles,
 )
@@ -146,7 +146,9 @@ def test_matching_is_greedy(seed, detected, true, iou_threshold):
     for _, overlap, i, j in pairs:
         if -overlap >= max(iou_threshold, 1e-3) and not any(i == a or j == b for a, b in expected):
             expected.append((i, j))
-    assert sorted(zip(*map(list, match_scene(scene, boxes, iou_threshold)), strict=True)) == sorted(expected)
+    overlapping = overlapping_pairs(scene, iou_threshold)
+    chosen = overlapping.matches()
+    assert sorted(zip(overlapping.detected[chosen], overlapping.truth[chosen], strict=True)) == sorted(expected)
 
 
 def plain_iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -23,7 +23,7 @@ from orbitile.tables.column_names import listed_names
 from orbitile.tables.crater_columns import has_places
 from orbitile.tables.csv_text import ENCODINGS
 from orbitile.tables.image_folders import scene_name
-from orbitile.tables.user_tables import UserTable, read_user_table
+from orbitile.tables.user_tables import NUMBER, UserTable, read_user_table
 
 ImageSizes = Mapping[str, tuple[int, int]]
 """Width and height in pixels of the images, by scene."""
@@ -161,7 +161,7 @@ def _child_number(element: Element, name: str, place: str) -> float:
 
 
 def _number(text: object, place: str) -> float:
-    is_text = isinstance(text, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text, re.ASCII)
+    is_text = isinstance(text, str) and NUMBER.fullmatch(text)
     is_number = isinstance(text, int | float) and not isinstance(text, bool)
     number = float(text) if is_text or (is_number and abs(text) < 1e300) else math.nan  # type: ignore[arg-type]
     if not math.isfinite(number):

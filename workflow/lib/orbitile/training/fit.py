@@ -58,6 +58,11 @@ class FitOptions:
         return PRECISIONS[precision]
 
     @property
+    def is_bfloat16(self) -> bool:
+        """Whether passes compute in bfloat16."""
+        return self.lightning_precision == PRECISIONS["bfloat16"]
+
+    @property
     def hardware(self) -> str:
         """On what it runs, in words."""
         if self.is_cuda:

@@ -62,7 +62,7 @@ class Yolo:
         self.names, self.channels = names, choice.bands
         self._dtype = select_dtype(choice.precision, self.device, torch.float16)
         model = model.eval().to(self._dtype).to(self.device).to(memory_format=torch.channels_last)
-        head = _head_of(model)
+        head = head_of(model)
         self._is_query_based = isinstance(head, RTDETRDecoder)
         self.max_objects: int | None = head.num_queries if isinstance(head, RTDETRDecoder) else None
         self._has_corners = isinstance(head, Detect) and head.end2end
@@ -81,7 +81,7 @@ class Yolo:
         """
         path = Path(choice.weights)
         model, names = (_load_tensors_model if path.suffix == ".safetensors" else _load_checkpoint)(path)
-        head = _head_of(model)
+        head = head_of(model)
         if not isinstance(head, HEADS) or isinstance(head, REFUSED_HEADS):
             raise OrbitileError(
                 f"{path}: its head, {type(head).__name__}, does not find upright boxes of classes it has learnt; "
@@ -137,8 +137,8 @@ def _layers_of(model: DetectionModel) -> list[torch.nn.Module]:
     return list(cast(torch.nn.Sequential, model.model))
 
 
-def _head_of(model: DetectionModel) -> Detect | RTDETRDecoder:
-    """The last layer; Yolo.load refuses networks where it is of another type."""
+def head_of(model: DetectionModel) -> Detect | RTDETRDecoder:
+    """The last layer, which finds boxes; networks where it is of another type are refused."""
     return cast("Detect | RTDETRDecoder", _layers_of(model)[-1])
 
 

@@ -151,18 +151,23 @@ def _validation_text(facts: NetworkFacts, description: Mapping[str, object]) -> 
     if figures is None:
         return ""
     at_score = f" at a score of {score:.2f}" if isinstance(score, int | float) else ""
-    spent = ", ".join(f"{hours:.2f} h on {hardware}" for hardware, hours in figures.hours_on.items())
     return (
-        f"Best of {figures.epochs} epochs was {figures.epoch}; training took {spent}. On its validation scenes, which "
+        f"{course_text(figures.epoch, figures.epochs, figures.hours_on)} On its validation scenes, which "
         f"epoch and score were chosen by: F1 {figures.f1:.3f}, precision {figures.precision:.3f}, recall "
         f"{figures.recall:.3f}{at_score}, {figures.n_truth} true craters."
     )
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def course_text(epoch: int, epochs: int, hours_on: Mapping[str, float]) -> str:
+    """The best epoch of a training, how many there were, and the hours by the hardware they were spent on."""
+    spent = ", ".join(f"{hours:.2f} h on {hardware}" for hardware, hours in hours_on.items())
+    return f"Best of {epochs} epochs was {epoch}; training took {spent}."
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def card_path(network: ZooNetwork) -> Path:

@@ -33,7 +33,7 @@ class DetectorBatches(LightningDataModule):
     ) -> None:  # fmt: skip
         super().__init__()
         self.scenes, self.scales = scenes, scales
-        self._recipe, self._options = recipe, options
+        self.options, self._recipe = options, recipe
         self._drawing = CropDrawing(recipe.tile_px, recipe.changes, recipe.tiles_per_epoch, recipe.seed)
 
     def module(self) -> DetectorModule:
@@ -54,7 +54,7 @@ class DetectorBatches(LightningDataModule):
 
     def loader(self, epoch: int) -> DataLoader:
         """Batches of an epoch."""
-        recipe, on_gpu = self._recipe, self._options.is_cuda
+        recipe, on_gpu = self._recipe, self.options.is_cuda
         return DataLoader(
             RandomCrops(self.scenes, self._drawing, epoch), recipe.batch, collate_fn=batch_of, drop_last=True,
             num_workers=min(WORKERS, core_count() - 1) if on_gpu else 0, pin_memory=on_gpu, generator=torch.Generator(),

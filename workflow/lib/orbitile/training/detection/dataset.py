@@ -9,7 +9,6 @@ import torch
 from torch.utils.data import Dataset
 
 from orbitile.base.errors import OrbitileError
-from orbitile.space.grids import Window
 from orbitile.training.detection.crops import Crop, Placement, VisibleBoxes, changed_tones
 from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.recipe import CropAugmentation
@@ -67,7 +66,8 @@ class RandomCrops(Dataset):
             index = int(np.searchsorted(self._ends, rng.random(), side="right"))
             scene = self._scenes[min(index, len(self._scenes) - 1)]
             placement = Placement.draw(self._centre(scene, rng), self._drawing.tile_px, self._drawing.changes, rng)
-            if scene.is_for_training(_inside(placement.window, scene)):
+            inside = placement.window.intersection(scene.bounds)
+            if inside is not None and scene.is_for_training(inside):
                 return self._crop(scene, placement, rng)
         raise OrbitileError(f"training.tile_px: of {TRIES} tiles of {self._drawing.tile_px} px that were drawn, all "
                             "reach into what is kept for validation; use smaller tiles, a larger training.block_deg or "
@@ -99,10 +99,3 @@ def batch_of(crops: Sequence[Crop]) -> CropBatch:
         torch.from_numpy(boxes).float(), torch.from_numpy(np.concatenate([crop.agreement for crop in crops])).float(),
         torch.tensor([crop.smallest_px for crop in crops], dtype=torch.float32),
     )  # fmt: skip
-
-
-def _inside(window: Window, scene: LabelledScene) -> Window:
-    """The part of a window that lies in its scene."""
-    left, top = max(window.col, 0), max(window.row, 0)
-    right, bottom = min(window.col + window.width, scene.row.width), min(window.row + window.height, scene.row.height)
-    return Window(left, top, max(right - left, 1), max(bottom - top, 1))

@@ -35,19 +35,20 @@ class ScenePixels:
 
     def __init__(self, row: RasterRow, in_memory: bool) -> None:
         self._row = row
-        self._whole = self._read(Window(0, 0, row.width, row.height)) if in_memory else None
+        self._whole = self._read(self._bounds) if in_memory else None
 
     def window(self, window: Window) -> np.ndarray:
         """Grey values (bands, rows, columns; uint8) of a window, which may reach beyond the scene; FILL there."""
-        row = self._row
-        left, top = max(window.col, 0), max(window.row, 0)
-        right, bottom = min(window.col + window.width, row.width), min(window.row + window.height, row.height)
-        pixels = np.full((row.bands, window.height, window.width), FILL, np.uint8)
-        if left < right and top < bottom:
-            inside = Window(left, top, right - left, bottom - top)
-            part = self._read(inside) if self._whole is None else self._whole[:, top:bottom, left:right]
-            pixels[:, top - window.row : bottom - window.row, left - window.col : right - window.col] = part
+        inside = window.intersection(self._bounds)
+        pixels = np.full((self._row.bands, window.height, window.width), FILL, np.uint8)
+        if inside is not None:
+            part = self._read(inside) if self._whole is None else self._whole[:, *inside.slices_within(self._bounds)]
+            pixels[:, *inside.slices_within(window)] = part
         return pixels
+
+    @property
+    def _bounds(self) -> Window:
+        return Window(0, 0, self._row.width, self._row.height)
 
     def _read(self, window: Window) -> np.ndarray:
         with opened_raster(self._row.path) as source:
@@ -109,6 +110,11 @@ class LabelledScene:
     def bands(self) -> int:
         """How many bands its tiles have."""
         return self.row.bands
+
+    @property
+    def bounds(self) -> Window:
+        """All of its pixels."""
+        return Window(0, 0, self.row.width, self.row.height)
 
     @cached_property
     def weight(self) -> float:

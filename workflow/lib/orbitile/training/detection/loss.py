@@ -10,6 +10,7 @@ from orbitile.inference.models.ultralytics_offline import (
     TaskAlignedAssigner,
     v8DetectionLoss,
 )
+from orbitile.inference.models.yolo import head_of
 from orbitile.training.detection.dataset import CropBatch
 
 
@@ -78,8 +79,7 @@ class _MaskedCrossEntropy:
 
 def agreement_loss(model: DetectionModel) -> E2ELoss | AgreementLoss:
     """The loss of a network; of two heads, as those without suppression have, the sum of both."""
-    head = next(reversed(list(model.model.children())))  # type: ignore[union-attr]  # a torch.nn.Sequential
-    has_two = getattr(head, "one2one_cv2", None) is not None  # `end2end` only says which of them detects
+    has_two = getattr(head_of(model), "one2one_cv2", None) is not None  # `end2end` only says which of them detects
     return E2ELoss(model, AgreementLoss) if has_two else AgreementLoss(model)
 
 

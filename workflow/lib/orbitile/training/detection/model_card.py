@@ -10,6 +10,7 @@ import pandas as pd
 
 from orbitile.base.files import atomic, sha256
 from orbitile.training.bands import pixels_text, read_band_labels
+from orbitile.training.card_texts import recipe_text, training_course
 from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.split import SPLITS
@@ -73,12 +74,12 @@ def detector_card(facts: TrainingFacts, weights: Path) -> str:
         "| split | m/px | scenes | labelled craters |", "|---|---|---|---|",
         *(f"| {row.split} | {row.scale_m:g} | {row.scenes} | {row.craters} |"
           for row in facts.scenes.itertuples()), "",
-        _duration_text(recipe, facts.figures), "",
+        training_course(facts.figures, recipe.max_hours), "",
         f"On the validation scenes, after tiles, scales and suppression, at IoU {recipe.iou_threshold:g} and a score "
         f"of {best['score_threshold']:.2f}, which is best there: F1 {best['f1']:.3f}, precision "
         f"{best['precision']:.3f}, recall {best['recall']:.3f}, {best['n_truth']} true craters. The epoch and the "
         "score were chosen by these scenes: other scenes will do worse, not better.", "",
-        *_size_table(best["by_size"]), "", f"Recipe: {_recipe_text(recipe)}.", "",
+        *_size_table(best["by_size"]), "", f"Recipe: {recipe_text(recipe)}.", "",
     ])  # fmt: skip
 
 
@@ -95,17 +96,3 @@ def _size_table(by_size: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _number(row: Mapping[str, Any], name: str, text_format: str) -> str:
     return format(row[name], text_format) if name in row else "-"
-
-
-def _duration_text(recipe: DetectorRecipe, figures: Mapping[str, Any]) -> str:
-    spent = ", ".join(f"{hours:.2f} h on {hardware}" for hardware, hours in figures["hours_on"].items())
-    text = f"Best of {figures['epochs']} epochs was {figures['epoch']}; training took {spent}."
-    if figures["is_cut_short"]:
-        text += f" It was ended by its limit of {recipe.max_hours:g} h."
-    return text
-
-
-def _recipe_text(recipe: DetectorRecipe) -> str:
-    """All fields; of the weights that training started from, the file's name alone."""
-    fields = vars(recipe) | dict(start_from=Path(recipe.start_from).name)
-    return ", ".join(f"{name} {value}" for name, value in fields.items())

@@ -65,7 +65,6 @@ class DetectorModule(MonitoredModule):
         self.average = AveragedModel(network, multi_avg_fn=_average(recipe.averaging), use_buffers=True)
         self.figures: dict[str, Any] = {}
         self._recipe, self._validation, self._steps = recipe, validation, steps
-        self.trains_in_bfloat16 = False
         self._loss: Any = None
         self._losses: list[torch.Tensor] = []
         self._found: dict[str, list[FoundBoxes]] = {}

@@ -23,6 +23,7 @@ from orbitile.inference.models.ultralytics_offline import (
     yaml_model_load,
 )
 from orbitile.inference.models.weights import Tensors, check_archive, load_tensors
+from orbitile.inference.models.yolo import head_of
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def build_detector(start_from: str, bands: int, epochs: int) -> DetectionModel:
     try:
         model = DetectionModel(copy.deepcopy(description), COLOURS if bands == 1 else bands, nc=len(NAMES),
                                verbose=False)  # fmt: skip
-        head = next(reversed(list(model.model.children())))  # type: ignore[union-attr]  # a torch.nn.Sequential
+        head = head_of(model)
         if not isinstance(head, Detect) or isinstance(head, OTHER_HEADS):
             raise OrbitileError(f"its head is a {type(head).__name__}")
     except Exception as error:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from orbitile.training.detection.validation import JudgedScene, match_scene, mean_sides
+from orbitile.training.detection.validation import JudgedScene, mean_sides, overlapping_pairs
 
 EDGES_PX = (0, 8, 10, 12, 16, 25, 50, np.inf)
 """Classes of true diameters, in pixels of the finest scale, each from its lower edge on."""
@@ -28,8 +28,9 @@ def figures_by_size(scenes: Sequence[JudgedScene], threshold: float, iou_thresho
 
 def _pairs(scene: JudgedScene, threshold: float, iou_threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each true crater the diameter, and, NaN where there is no match, the ratio and the shift (2)."""
-    boxes = scene.found.boxes[scene.found.scores >= threshold]
-    i, j = match_scene(scene, boxes, iou_threshold)
+    pairs, boxes = overlapping_pairs(scene, iou_threshold), scene.found.boxes
+    chosen = pairs.matches(threshold)
+    i, j = pairs.detected[chosen], pairs.truth[chosen]
     ratio, shift = np.full(len(scene.true), np.nan), np.full((len(scene.true), 2), np.nan)
     ratio[j] = mean_sides(boxes[i]) / mean_sides(scene.true[j])
     shift[j] = (boxes[i, :2] + boxes[i, 2:] - scene.true[j, :2] - scene.true[j, 2:]) / 2

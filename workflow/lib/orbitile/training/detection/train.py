@@ -60,9 +60,8 @@ def train_detector(
     options = _options(recipe)
     data = DetectorBatches(scenes, recipe, scales, options)
     module = data.module()
-    module.trains_in_bfloat16 = options.lightning_precision == "bf16-mixed"
     if not options.is_cuda and recipe.threads is None:
-        options = replace(options, threads=fastest_threads(module, data))
+        options = replace(options, threads=fastest_threads(module.network, data))
     work = _work_folder(recipe, scenes, scales, Path(outputs.weights).parent)
     progress = fit(module, data, options, work)
     figures = progress.figures

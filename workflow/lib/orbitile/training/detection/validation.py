@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-import torch
-from scipy.spatial import cKDTree
-from torchvision.ops import nms
+import pandas as pd
 
-from orbitile.detections.matching import pair_greedily
+from orbitile.detections.matching import OverlappingPairs
+from orbitile.detections.nms.boxes import PlaneBoxes
+from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
+from orbitile.detections.nms.greedy import plane_nms
 from orbitile.detections.tiling import SizeLimits, TilePlacement, TileSize, scene_tiles, spans_of_scene
 from orbitile.inference.models.network import BoxOutput
-from orbitile.rasters.stretch import FILL
 from orbitile.space.grids import Window
 from orbitile.training.detection.labelled_scenes import LabelledScene
 
@@ -48,11 +48,8 @@ def validation_tiles(scenes: Sequence[LabelledScene], scales: Mapping[float, Sea
         spans = (spans_of_scene(length, size) for length in (scene.row.width, scene.row.height))
         for tile in scene_tiles(*spans):
             if scene.is_for_validation(tile.window):
-                side = size.tile_px
-                pixels = scene.pixels.window(tile.window)
-                image = np.full((len(pixels), side, side), FILL, np.uint8)
-                image[:, : tile.window.height, : tile.window.width] = pixels
-                yield ValidationTile(index, tile.window, tile.core, image)
+                whole = Window(tile.window.col, tile.window.row, size.tile_px, size.tile_px)
+                yield ValidationTile(index, tile.window, tile.core, scene.pixels.window(whole))
 
 
 class FoundBoxes(NamedTuple):
@@ -66,8 +63,8 @@ class FoundBoxes(NamedTuple):
         """All boxes of a scene, without those that overlap a better one by more than a threshold."""
         boxes = np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in parts)]).astype(np.float32)
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]).astype(np.float32)
-        chosen = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou_threshold).numpy()
-        return cls(boxes[chosen], scores[chosen])
+        alive = plane_nms(PlaneBoxes(boxes), scores, iou_threshold).alive
+        return cls(boxes[alive], scores[alive])
 
 
 def reported_boxes(tile: ValidationTile, scene: LabelledScene, scale: SearchScale, output: BoxOutput, finest_m: float
@@ -106,7 +103,7 @@ class JudgedScene(NamedTuple):
 
 @dataclass(frozen=True)
 class ThresholdCounts:
-    """How many craters are detected, right, true and found at each score of THRESHOLDS."""
+    """How many craters are detected and right at each score of THRESHOLDS, and how many are true."""
 
     detected: np.ndarray
     right: np.ndarray
@@ -138,55 +135,35 @@ def count_at_thresholds(scenes: Sequence[JudgedScene], iou_threshold: float, lea
     """Count craters of `least_px` and more as orbitile.detections.matching does, at each of THRESHOLDS."""
     counts = np.zeros((len(THRESHOLDS), 2), int)
     for scene in scenes:
+        pairs = overlapping_pairs(scene, iou_threshold)
         for number, threshold in enumerate(THRESHOLDS):
-            counts[number] += _count(scene, scene.found.scores >= threshold, iou_threshold, least_px)
+            counts[number] += _count(scene, pairs, threshold, least_px)
     true = sum(int((scene.is_true & (mean_sides(scene.true) >= least_px)).sum()) for scene in scenes)
     return ThresholdCounts(counts[:, 0], counts[:, 1], true)
 
 
-def _count(scene: JudgedScene, kept: np.ndarray, iou_threshold: float, least_px: float) -> tuple[int, int]:
-    """Detections that count, and those of them that match a true crater."""
-    boxes = scene.found.boxes[kept]
-    i, j = match_scene(scene, boxes, iou_threshold)
+def _count(scene: JudgedScene, pairs: OverlappingPairs, threshold: float, least_px: float) -> tuple[int, int]:
+    """Detections of a score and more that count, and those of them that match a true crater."""
+    chosen = pairs.matches(threshold)
+    j = pairs.truth[chosen]
     right = int((scene.is_true[j] & (mean_sides(scene.true[j]) >= least_px)).sum())
-    unmatched = np.ones(len(boxes), bool)
-    unmatched[i] = False
-    return right + int((unmatched & (mean_sides(boxes) >= least_px)).sum()), right
+    is_false = (scene.found.scores >= np.float32(threshold)) & (mean_sides(scene.found.boxes) >= least_px)
+    is_false[pairs.detected[chosen]] = False
+    return right + int(is_false.sum()), right
 
 
-def match_scene(scene: JudgedScene, boxes: np.ndarray, iou_threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of detected boxes (n, 4) and of the labelled ones that they match, one to one, the best IoU first.
+def overlapping_pairs(scene: JudgedScene, iou_threshold: float) -> OverlappingPairs:
+    """The detected boxes of a scene with the labelled ones that they overlap by a threshold or more.
 
     Labelled ones that do not count take what the others leave.
     """
-    true, iou_threshold = scene.true, max(iou_threshold, LEAST_IOU)
-    near = cKDTree(_centres(true)).query_ball_point(_centres(boxes), _reach(boxes, iou_threshold)) if len(true) else []
-    i = np.repeat(np.arange(len(near)), [len(members) for members in near])
-    j = np.concatenate([np.zeros(0, int), *(np.array(members, int) for members in near)])
-    overlaps = _iou(boxes[i], true[j])
-    is_match = overlaps >= iou_threshold
-    return pair_greedily(i[is_match], j[is_match], overlaps[is_match], is_last=~scene.is_true[j[is_match]])
+    criterion = OverlapCriterion(float(np.nextafter(max(iou_threshold, LEAST_IOU), 0)))
+    detected, true = (PlaneBoxes(boxes.astype(float)) for boxes in (scene.found.boxes, scene.true))
+    i, j, iou = find_overlaps_between(detected, true, criterion)
+    table = pd.DataFrame(dict(score=scene.found.scores[i].astype(np.float32), iou=iou))
+    return OverlappingPairs(table, i, j, is_last=~scene.is_true[j])
 
 
 def mean_sides(boxes: np.ndarray) -> np.ndarray:
     """The means (n) of width and height of boxes (n, 4)."""
     return (boxes[:, 2:] - boxes[:, :2]).mean(axis=1)
-
-
-def _centres(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
-
-
-def _reach(boxes: np.ndarray, iou_threshold: float) -> np.ndarray:
-    """The largest distance (n) to the centre of a box that overlaps by a threshold.
-
-    Its sides are at most 1 / threshold as long as this one's, and half of both together hold the way along an axis.
-    """
-    return (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * (1 + 1 / iou_threshold)
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU (n) of boxes (n, 4), pair by pair."""
-    common = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0).prod(axis=1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    return common / np.maximum(areas[0] + areas[1] - common, 1e-9)

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import torch
 
-from orbitile.base.cores import core_count
 from orbitile.base.files import atomic, sha256
 from orbitile.training.bands import pixels_text, read_band_labels
+from orbitile.training.card_texts import recipe_text, training_course
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 
 
@@ -37,16 +36,10 @@ def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weig
             f"Maps {', '.join(recipe.classes)} pixel by pixel. Network {recipe.network}, "
             f"{figures['parameters'] / 1e6:.1f} million parameters, tiles of {recipe.tile_px} px, "
             f"{pixels_text(read_band_labels(table['path'].iloc[0]))}. SHA-256:", "", f"    {sha256(weights)}", "",
-            *_tiles_table(table), "", _duration_text(recipe, figures), "", *_measures_table(figures), "",
-            f"Recipe: {_recipe(recipe)}.", "",
+            *_tiles_table(table), "", training_course(figures, recipe.max_hours), "", *_measures_table(figures), "",
+            f"Recipe: {recipe_text(recipe)}.", "",
         ]
     )  # fmt: skip
-
-
-def _recipe(recipe: SegmenterRecipe) -> str:
-    """All fields; of the weights that training started from, the file's name alone."""
-    start = recipe.start_from and Path(recipe.start_from).name
-    return ", ".join(f"{name} {value}" for name, value in (vars(recipe) | dict(start_from=start)).items())
 
 
 def _tiles_table(table: pd.DataFrame) -> list[str]:
@@ -63,17 +56,6 @@ def _tiles_table(table: pd.DataFrame) -> list[str]:
     ]
     head = "| split | m/px | scenes | tiles | with features | share of pixels |"
     return [head, "|---|---|---|---|---|---|", *lines]
-
-
-def _duration_text(recipe: SegmenterRecipe, figures: dict) -> str:
-    """The number of epochs, the best one and the time, in a sentence or two."""
-    text = (f"Best of {figures['epochs']} epochs was {figures['epoch']}; training took {figures['hours']:.2f} h on "
-            f"{_hardware(recipe.device)}.")  # fmt: skip
-    if figures["is_cut_short"]:
-        text += (
-            f" It was ended by its limit of {recipe.max_hours:g} h, before the {recipe.epochs} epochs of the recipe."
-        )
-    return text
 
 
 def _measures_table(figures: dict) -> list[str]:
@@ -93,9 +75,3 @@ def _measures_table(figures: dict) -> list[str]:
 def _measures_line(threshold: str, kind: str, measures: dict[str, float]) -> str:
     values = (f"{measures[name]:.3f}" for name in ("precision", "recall", "f1", "iou"))
     return f"| {threshold} | {kind} | {' | '.join(values)} |"
-
-
-def _hardware(device: str) -> str:
-    if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{core_count()} CPU cores"

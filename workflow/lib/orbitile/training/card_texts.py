@@ -1,0 +1,21 @@
+"""Sentences of the model cards of all trainings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orbitile.inference.models.zoo_card import course_text
+from orbitile.training.detection.recipe import DetectorRecipe
+from orbitile.training.segmentation.recipe import SegmenterRecipe
+
+
+def training_course(figures: Mapping[str, Any], max_hours: float | None) -> str:
+    """The best epoch, the number of epochs and the time, from the figures of a training (progress.EpochProgress)."""
+    text = course_text(figures["epoch"], figures["epochs"], figures["hours_on"])
+    return f"{text} It was ended by its limit of {max_hours:g} h." if figures["is_cut_short"] else text
+
+
+def recipe_text(recipe: DetectorRecipe | SegmenterRecipe) -> str:
+    """All fields; of the weights that training started from, the file's name alone."""
+    start = recipe.start_from and Path(recipe.start_from).name
+    return ", ".join(f"{name} {value}" for name, value in (vars(recipe) | dict(start_from=start)).items())
