@@ -40,8 +40,11 @@ class FileAccess(NamedTuple):
     folders: tuple[Path, ...] = ()
 
     def around(self, path: Path) -> "FileAccess":
-        """Also the folder of a file that the user names, and the one that a link there leads to."""
-        return FileAccess((*self.folders, path.parent, path.resolve().parent))
+        """Also the folder of a file that the user names, and the one that a link there leads to.
+
+        OrbitileError for a path that cannot be one, and for links that lead back to themselves.
+        """
+        return FileAccess((*self.folders, path.parent, real_path(path).parent))
 
     def check(self, path: Path, source: Path) -> None:
         """OrbitileError for a file named by another one, `source`, that lies elsewhere or is no regular file."""
@@ -52,6 +55,14 @@ class FileAccess(NamedTuple):
                 f"{source}: refers to {path}, outside of its folder; if that is right, name the folder of that file "
                 "in the settings: access: {folders: [...]}"
             )
+
+
+def real_path(path: Path) -> Path:
+    """Where a path leads, links followed; OrbitileError for one that cannot be a path, and for links in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise OrbitileError(f"{path}: {_absence(str(path), error)}") from error
 
 
 def check_regular(path: str | Path) -> None:

@@ -15,6 +15,7 @@ from pyproj import CRS
 from tqdm import tqdm
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.file_access import real_path
 from orbitile.base.files import atomic
 from orbitile.catalogue import ATTRIBUTES, Catalogue, with_shapes
 from orbitile.tables.crater_parts import STORED
@@ -136,7 +137,7 @@ def _writer(path: Path) -> Callable[[Frames, Path, str], None]:
 
 
 def _check_place(path: Path, catalogue: Catalogue) -> None:
-    if path.resolve().is_relative_to(catalogue.manifest.resolve().parent):
+    if real_path(path).is_relative_to(catalogue.manifest.resolve().parent):
         raise OrbitileError(f"{path}: this is the folder of the catalogue, where nothing else may lie; write elsewhere")
 
 
