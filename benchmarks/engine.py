@@ -64,7 +64,7 @@ class Cache:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.weights = folder / "model.safetensors"
-        shutil.copyfile(DEMO / "model.safetensors", self.weights)
+        shutil.copyfile(HERE.parent / "models" / "moon-relief-474m.safetensors", self.weights)
         contestants.checkpoint_of(self.weights)
 
     @property

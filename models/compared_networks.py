@@ -11,7 +11,6 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
 
 ROOT = Path(__file__).parents[1]
-BASELINE = "demo/model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -88,11 +87,8 @@ class Network:
 
 
 def networks_to_compare(words: Sequence[str], listed: Path) -> list[Network]:
-    """Those of the command line, or else those of a list; behind the shipped one, which all are compared with."""
-    others = [Network.parse(word) for word in words]
-    if not others and listed.is_file():
-        others = Network.read_list(listed)
-    networks = [Network("demo", BASELINE), *(network for network in others if network.weights != BASELINE)]
+    """Those of the command line, or else those of a list; OrbitileError where two have the same name."""
+    networks = [Network.parse(word) for word in words] or Network.read_list(listed)
     names = [network.name for network in networks]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
@@ -101,7 +97,11 @@ def networks_to_compare(words: Sequence[str], listed: Path) -> list[Network]:
 
 
 def _name_of(weights: str) -> str:
-    """A file's folder and name, as letters that a run's name may have."""
+    """The name of a file, or of its folder, as the name of a run."""
     path = Path(weights)
-    words = path.stem if path.stem not in ("model", "best", "last") else path.parent.name
+    return run_name(path.stem if path.stem not in ("model", "best", "last") else path.parent.name)
+
+
+def run_name(words: str) -> str:
+    """Words as letters that a run's name may have."""
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in words)

@@ -3,10 +3,10 @@
     .venv/bin/python models/evaluate.py DATA [NETWORK ...] [--sets ctx nac themis moon] [--changes]
 
 NETWORK is a path of weights or a name of the zoo: [SET,SET=]WEIGHTS[@1,2,4], with the sets it is made for and the
-scales to search, as multiples of the finest. Without any, those of models/models.yaml are taken. The demo's network is
-always there to compare with. The images, and why these, stand in models/held_out.yaml. With --changes, images are also
-turned, brightened, stretched, made noisy and smaller, and the tiles are shifted. Writes results/evaluate-models/:
-figures.md, figures.json, and a run of the workflow for each set and network.
+scales to search, as multiples of the finest. Without any, those of models/models.yaml are taken. The images, and why
+these, stand in models/held_out.yaml. With --changes, images are also turned, brightened, stretched, made noisy and
+smaller, and the tiles are shifted. Writes results/evaluate-models/: figures.md, figures.json, and a run of the workflow
+for each set and network.
 """
 
 import argparse

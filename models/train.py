@@ -20,20 +20,41 @@ from orbitile.base.files import write_text
 RECIPES = Path(__file__).with_name("recipes.yaml")
 
 
-def training_settings(name: str, data: Path, folder: Path) -> dict:
-    """The settings of a recipe's run; writes its scene table into `folder`. OrbitileError for an unknown name."""
+def read_recipe(name: str) -> dict:
+    """The recipe of a network; OrbitileError for an unknown name."""
     recipes = yaml.safe_load(RECIPES.read_text())
     if name not in recipes:
         raise OrbitileError(f"{RECIPES.name}: has no network {name}, but {', '.join(recipes)}")
-    recipe = recipes[name]
+    return recipes[name]
+
+
+def training_settings(name: str, data: Path, folder: Path) -> dict:
+    """The settings of a recipe's run; writes its scene table into `folder`."""
+    recipe = read_recipe(name)
     images = image_paths(placed(recipe["scenes"], data))
     table = write_scene_table(
         folder / f"{name}-scenes.csv", {scene: images[scene] for scene in recipe.get("names", images)}
     )
+    start = weights_of(recipe["after"], folder) if "after" in recipe else placed(recipe["start_from"], data)
     training = recipe["settings"]["training"] | dict(
-        craters=str(placed(recipe["craters"], data)), start_from=str(placed(recipe["start_from"], data))
+        craters=str(placed(recipe["craters"], data)), start_from=str(start)
     )
     return recipe["settings"] | dict(run=name, scenes=str(table), scenes_per_group=50, training=training)
+
+
+def weights_of(name: str, folder: Path) -> Path:
+    """Where the weights of a recipe's run are."""
+    return folder / "results" / name / "training" / "model.safetensors"
+
+
+def train(name: str, data: Path, folder: Path) -> int:
+    """Train a network, and before it the one that it goes on from; the exit status of the runs."""
+    before = read_recipe(name).get("after")
+    if before and (status := train(before, data, folder)):
+        return status
+    config = folder / f"{name}.yaml"
+    write_text(config, yaml.safe_dump(training_settings(name, data, folder), sort_keys=False))
+    return subprocess.run(snakemake_words(folder, config, "train_detector")).returncode
 
 
 def main() -> int:
@@ -45,11 +66,7 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / f"{arguments.name}.yaml"
-    write_text(
-        config, yaml.safe_dump(training_settings(arguments.name, arguments.data.resolve(), folder), sort_keys=False)
-    )
-    return subprocess.run(snakemake_words(folder, config, "train_detector")).returncode
+    return train(arguments.name, arguments.data.resolve(), folder)
 
 
 if __name__ == "__main__":

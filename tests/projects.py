@@ -18,10 +18,17 @@ import yaml
 from affine import Affine
 from rasterio.windows import Window
 
+from orbitile.base.files import sha256
 from orbitile.tables.rasters import RasterRow, read_rasters
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "demo" / "demo.yaml").read_text())
+WEIGHTS = ROOT / "models" / f"{DEMO['model']}.safetensors"
+SCALES = [
+    dict(gsd_m=474, tile_px=512, overlap_px=128, min_object_px=8, max_object_px=120), dict(gsd_m=948, min_object_px=12)
+]  # fmt: skip
+"""The two finer ones of the demo's network."""
+SUPPRESSION = dict(iou_threshold=0.4, score_threshold=0.3)
 SCENE = ROOT / "demo" / "scenes" / "moon_180E_30S.tif"
 FRACTURES = yaml.safe_load((ROOT / "demo" / "fractures" / "fractures.yaml").read_text())
 SIDE = 640
@@ -148,10 +155,10 @@ def write_scenes(folder: Path, rows: list[dict]) -> None:
 
 
 def demo_settings(folder: Path) -> dict:
-    """The demo's settings with two scales, for scenes in a folder."""
-    model = dict(DEMO["model"], weights=str(ROOT / DEMO["model"]["weights"]))
+    """The demo's settings with two scales, for scenes in a folder, and its network by its weights."""
+    model = dict(weights=str(WEIGHTS), sha256=sha256(WEIGHTS))
     evaluation = dict(DEMO["evaluation"], truth=str(ROOT / DEMO["evaluation"]["truth"]))
-    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=DEMO["scales"][:2])
+    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=SCALES, suppression=SUPPRESSION)
     return DEMO | small | dict(model=model, evaluation=evaluation)
 
 
@@ -200,5 +207,6 @@ def make_demo(folder: Path, scenes: int = 9, **settings: object) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(ROOT / "demo" / "scenes.csv").head(scenes)
     write_scenes(folder, [dict(scene=row.scene, path=str(ROOT / "demo" / row.path)) for row in table.itertuples()])
-    demo = dict(run="demo", scales=DEMO["scales"])
-    return Project(folder, demo_settings(folder) | demo | settings)
+    demo = demo_settings(folder) | dict(run="demo", model=DEMO["model"])
+    demo = {name: value for name, value in demo.items() if name not in ("scales", "suppression")}  # the network's
+    return Project(folder, demo | settings)

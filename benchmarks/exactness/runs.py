@@ -87,7 +87,6 @@ class Run:
     @property
     def _settings(self) -> dict:
         settings = yaml.safe_load((ROOT / "demo" / "demo.yaml").read_text())
-        settings["model"]["weights"] = str(ROOT / settings["model"]["weights"])
         del settings["evaluation"]
         return settings | dict(run=self.name) | self.changes
 

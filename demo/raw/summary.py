@@ -20,7 +20,7 @@ if __name__ == "__main__":
         f"Way onto the map: {row['georef_method']}; places are expected to be off by {row['error_m']:.0f} m.\n"
         f"Projected to {size} of {raster['scale_m']:g} m, coordinates within {tags['projection_error_px']} px of the "
         f"camera's; corrections: {tags['corrections']}.\n"
-        f"{count} craters found by a network that has learnt the Moon at 474 m/px: do not believe them.\n\n"
+        f"{count} craters found by a network that has learnt photographs of the Moon: do not believe them.\n\n"
         f"Raster      {raster['path']}\n"
         f"Picture     {RESULTS}/annotated/{SCENE}.png\n"
         f"Catalogue   {RESULTS}/catalogue/craters.gpkg (.parquet, .shp)"

@@ -29,7 +29,7 @@ scales:
   - {gsd_m: 948, min_object_px: 12}
 model:
   weights: WEIGHTS
-  sha256: dafbca736a36f8c9844ffc58024b69fd2b4cdee0770664a8b8a042488c55c13e
+  sha256: 3dc4b1120885087fbafb44817cd60ec5f041d399fae6a31b9467f4b202af889e
   batch: null
   precision: auto
 suppression:

@@ -35,7 +35,7 @@ def test_networks_on_the_command_line(module, words, expected):
 
 
 def test_scales_are_multiples_of_the_finest(module):
-    settings = module.Network.parse("demo/model.safetensors@1,4").settings_for(dict(scales=SCALES))
+    settings = module.Network.parse("models/moon-relief-474m.safetensors@1,4").settings_for(dict(scales=SCALES))
     assert settings["scales"] == [SCALES[0], dict(gsd_m=24, min_object_px=8)]
 
 
@@ -57,7 +57,7 @@ def test_a_list_of_networks(module, tmp_path):
     listed.write_text(yaml.safe_dump([dict(weights="x/best.pt", sets=["nac"]), dict(name="y", weights="z.pt")]))
     networks = module.networks_to_compare([], listed)
     assert [(network.name, network.fits("nac"), network.fits("ctx")) for network in networks] == [
-        ("demo", True, True), ("x", True, False), ("y", True, True)
+        ("x", True, False), ("y", True, True)
     ]  # fmt: skip
     listed.write_text("a: b")
     with pytest.raises(OrbitileError, match="write a list of networks"):
@@ -70,7 +70,8 @@ def test_settings_of_every_set_are_right(module):
     """As the workflow checks them."""
     sets = yaml.safe_load((MODELS / "held_out.yaml").read_text())
     for name, entry in sets.items():
-        settings = module.Network("demo", "demo/model.safetensors").settings_for(entry["settings"])
+        weights = "models/moon-relief-474m.safetensors"
+        settings = module.Network("relief", weights).settings_for(entry["settings"])
         checked = Settings.model_validate(settings | dict(run=name, scenes=str(MODELS / "held_out.yaml")))
         assert checked.evaluation.min_diameter_px >= 10
         assert entry["title"] and entry["why"]

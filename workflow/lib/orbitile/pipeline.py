@@ -49,7 +49,7 @@ _RULES = (
     Rule("overview_map", "map/map.png", code_version=2),
     Rule("evaluate_map", "evaluation/metrics.json", code_version=2),
     Rule("annotate_map", "annotated/{}.png"),
-    Rule("train_detector", "training/model.safetensors", code_version=3),
+    Rule("train_detector", "training/model.safetensors", code_version=4),
     Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=2),
     Rule("train_segmenter", "training/segmentation/model.safetensors"),
     Rule("report", "report/index.html"),

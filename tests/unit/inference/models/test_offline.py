@@ -21,7 +21,7 @@ from orbitile.inference.models.network import ModelChoice
 root = sys.argv[1]
 with open(f"{root}/config/config.yaml") as file:
     sha256 = yaml.safe_load(file)["model"]["sha256"]
-weights = f"{root}/demo/model.safetensors"
+weights = f"{root}/models/moon-relief-474m.safetensors"
 network = load_network(ModelChoice(weights, sha256, "yolo", "cpu", "float32", False, None, 0.0))
 output = network.predict_batch(torch.full((1, 1, 64, 64), 90, dtype=torch.uint8))
 assert len(PredictedBoxes.from_output(output).suppressed()), "nothing found"

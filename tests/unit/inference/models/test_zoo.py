@@ -241,7 +241,7 @@ def test_files_that_do_not_belong_together(tmp_path):
 
 
 def test_the_network_of_the_demo_runs_by_its_name(tmp_path):
-    add_network(NAME, ROOT / "demo" / "model.safetensors", about_file(tmp_path), zoo=tmp_path / "zoo")
+    add_network(NAME, ROOT / "models" / "moon-relief-474m.safetensors", about_file(tmp_path), zoo=tmp_path / "zoo")
     settings = dict(run="r", body="Moon", scenes="scenes.csv", model=dict(name=NAME, device="cpu"))
     choice = check_settings(settings, ["settings"], tmp_path / "zoo").model_choice
     network = load_network(ModelChoice(**choice))

@@ -51,3 +51,10 @@ def test_a_training_that_was_cut_short_says_so(weights: Path):
 def test_curves(tmp_path: Path):
     plot_detector_curves([EPOCH | dict(epoch=1), EPOCH | dict(epoch=2)], str(tmp_path / "curves.png"))
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_sizes_that_runs_correct_are_listed(weights: Path):
+    biased = dict(from_px=8, to_px=18, n_truth=99, recall=0.9, diameter_ratio=1.25, ratio_error=0.01, offset_px=0.5)
+    facts = replace(FACTS, figures=FIGURES | dict(best_epoch=EPOCH | dict(by_size=[biased])))
+    assert "runs correct diameters, as the weights state: 15 px by 0.8, and" in detector_card(facts, weights)
+    assert "Diameters are used as they are detected." in detector_card(FACTS, weights)

@@ -36,14 +36,19 @@ def test_weights_are_read_again(network: str, tmp_path: Path):
     assert Yolo.load(choice).names == ("crater",)
 
 
-def test_of_weights_for_other_bands_all_is_used_that_fits(tmp_path: Path):
+@pytest.mark.parametrize("bands", [2, 4])
+def test_weights_for_other_bands_give_the_same_where_bands_are_equal(tmp_path: Path, bands: int):
+    torch.manual_seed(3)
     model = build_detector("yolo11n.yaml", 1, 5)
     save_tensors(tmp_path / "a.safetensors", model.state_dict(), describe_detector(model, 1, {}))
-    other = build_detector(str(tmp_path / "a.safetensors"), 2, 5)
+    other = build_detector(str(tmp_path / "a.safetensors"), bands, 5)
     first, *rest = other.state_dict()
-    assert other.state_dict()[first].shape[1] == 2
+    assert other.state_dict()[first].shape[1] == bands
     assert all(torch.allclose(other.state_dict()[name].float(), model.state_dict()[name].float(), atol=1e-3)
                for name in rest)  # fmt: skip
+    grey = torch.rand(1, 1, 32, 32)
+    answers = [net.model[0].conv(grey.expand(-1, net.model[0].conv.in_channels, -1, -1)) for net in (model, other)]
+    assert torch.allclose(*answers, atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from orbitile.training.bands import pixels_text, read_band_labels
 from orbitile.training.card_texts import recipe_text, training_course
 from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.recipe import DetectorRecipe
+from orbitile.training.detection.sizes import size_correction
 from orbitile.training.split import SPLITS
 
 
@@ -79,7 +80,7 @@ def detector_card(facts: TrainingFacts, weights: Path) -> str:
         f"of {best['score_threshold']:.2f}, which is best there: F1 {best['f1']:.3f}, precision "
         f"{best['precision']:.3f}, recall {best['recall']:.3f}, {best['n_truth']} true craters. The epoch and the "
         "score were chosen by these scenes: other scenes will do worse, not better.", "",
-        *_size_table(best["by_size"]), "", f"Recipe: {recipe_text(recipe)}.", "",
+        *_size_table(best["by_size"]), "", _corrections(best["by_size"]), "", f"Recipe: {recipe_text(recipe)}.", "",
     ])  # fmt: skip
 
 
@@ -92,6 +93,14 @@ def _size_table(by_size: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in by_size
     ]
     return [head, "|---|---|---|---|---|", *lines]
+
+
+def _corrections(by_size: Sequence[Mapping[str, Any]]) -> str:
+    points = size_correction(by_size)
+    if not points:
+        return "Diameters are used as they are detected."
+    listed = ", ".join(f"{size:g} px by {factor:g}" for size, factor in points)
+    return f"By this table, runs correct diameters, as the weights state: {listed}, and between them evenly."
 
 
 def _number(row: Mapping[str, Any], name: str, text_format: str) -> str:

@@ -36,6 +36,7 @@ WAY_OUT = "name one of ultralytics, as yolo11n.yaml, or weights (.safetensors, .
 def build_detector(start_from: str, bands: int, epochs: int) -> DetectionModel:
     """A network with all tensors of `start_from` that fit; its first layer takes grey as three equal colours.
 
+    Kernels of the first layer for another number of bands are averaged over them.
     `start_from` is an ultralytics network (yolo11n.yaml), or weights (.pt, .safetensors). OrbitileError where it is
     neither, or none of its tensors fits.
     """
@@ -93,11 +94,24 @@ _READERS: dict[str, Callable[[str], tuple[dict, Tensors | None]]] = {
 
 def _load_fitting(model: DetectionModel, tensors: Tensors, start_from: str) -> None:
     state = model.state_dict()
+    first = next(iter(state))
+    if first in tensors:
+        tensors = dict(tensors) | {first: _for_bands(tensors[first], state[first].shape[1])}
     fitting = {name: tensor for name, tensor in tensors.items() if name in state and state[name].shape == tensor.shape}
     if not fitting:
         raise OrbitileError(f"training.start_from: none of the tensors of {start_from} fits into its network")
     log.info("%d of %d tensors loaded from %s", len(fitting), len(state), start_from)
     model.load_state_dict({name: tensor.to(state[name].dtype) for name, tensor in fitting.items()}, strict=False)
+
+
+def _for_bands(kernels: torch.Tensor, bands: int) -> torch.Tensor:
+    """Kernels (n, bands, rows, columns) of a first layer for another number of bands.
+
+    All bands get the same, so that equal bands give what they gave before (as timm's adapt_input_conv has it).
+    """
+    if kernels.ndim != 4 or kernels.shape[1] == bands:
+        return kernels
+    return (kernels.float().sum(dim=1, keepdim=True) / bands).repeat(1, bands, 1, 1)
 
 
 def describe_detector(model: DetectionModel, bands: int, figures: dict) -> dict[str, object]:

@@ -18,6 +18,7 @@ from orbitile.training.detection.labelled_scenes import LabelledScene, SplitChoi
 from orbitile.training.detection.model_card import TrainingFacts, detector_card, plot_detector_curves
 from orbitile.training.detection.network import describe_detector
 from orbitile.training.detection.recipe import DetectorRecipe
+from orbitile.training.detection.sizes import size_correction
 from orbitile.training.detection.threads import fastest_threads
 from orbitile.training.detection.validation import SearchScale
 from orbitile.training.fit import FitOptions, best_tensors, fit, has_fast_bfloat16
@@ -129,7 +130,10 @@ def search_scales(
 
 
 def _described(figures: Mapping, recipe: DetectorRecipe) -> dict:
-    return dict(score_threshold=figures["best_epoch"]["score_threshold"], tile_px=recipe.tile_px)
+    best = figures["best_epoch"]
+    points = size_correction(best["by_size"])
+    correction = dict(size_correction=points) if points else {}
+    return dict(score_threshold=best["score_threshold"], tile_px=recipe.tile_px) | correction
 
 
 def _publish(work: Path, outputs: TrainingOutputs, facts: TrainingFacts, history: Sequence[Mapping]) -> None:
