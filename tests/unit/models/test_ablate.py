@@ -1,12 +1,9 @@
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from orbitile.base.errors import OrbitileError
 
-MODELS = Path(__file__).parents[3] / "models"
 LABELS = """<annotation><filename>a</filename>
 <object><name>crater</name><bndbox><xmin>1</xmin></bndbox><confidence>6</confidence></object>
 <object><name>crater</name><bndbox><xmin>2</xmin></bndbox><confidence>3</confidence></object>
@@ -15,13 +12,8 @@ LABELS = """<annotation><filename>a</filename>
 
 
 @pytest.fixture
-def module(monkeypatch):
-    monkeypatch.syspath_prepend(str(MODELS))
-    import ablate
-
-    yield ablate
-    for name in ("ablate", "compared_networks", "evaluate", "held_out_runs", "train"):
-        sys.modules.pop(name, None)
+def module(script):
+    return script("ablate")
 
 
 @pytest.mark.parametrize(("least_share", "left"), [(0.0, ["1", "2", "3"]), (0.5, ["1", "2"]), (1.0, ["1"])])

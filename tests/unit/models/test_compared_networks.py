@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,8 @@ SCALES = [dict(gsd_m=6, tile_px=512, min_object_px=8), dict(gsd_m=12)]
 
 
 @pytest.fixture
-def module(monkeypatch):
-    monkeypatch.syspath_prepend(str(MODELS))
-    import compared_networks
-
-    yield compared_networks
-    sys.modules.pop("compared_networks", None)
+def module(script):
+    return script("compared_networks")
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,13 @@
-import sys
-from pathlib import Path
-
 import pytest
 import yaml
 
 from orbitile.base.errors import OrbitileError
 
-MODELS = Path(__file__).parents[3] / "models"
-
 
 @pytest.fixture
-def evaluate(monkeypatch):
+def evaluate(script):
     """models/evaluate.py, with the modules beside it."""
-    monkeypatch.syspath_prepend(str(MODELS))
-    import evaluate
-
-    yield evaluate
-    for name in ("evaluate", "image_changes", "held_out_runs", "compared_networks", "comparison_tables"):
-        sys.modules.pop(name, None)
+    return script("evaluate")
 
 
 def figures(**changes):

@@ -1,8 +1,5 @@
 """Changed images and their truth, on made-up images whose craters are bright squares."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,20 +9,14 @@ from pyproj import CRS
 from orbitile.space.ground import Ground
 from orbitile.tables.craters import Craters
 
-MODELS = Path(__file__).parents[3] / "models"
 GSD_M = 100.0
 MOON_M = 1737400.0
 
 
 @pytest.fixture
-def module(monkeypatch):
+def module(script):
     """models/image_changes.py, as models/evaluate.py sees it."""
-    monkeypatch.syspath_prepend(str(MODELS))
-    import image_changes
-
-    yield image_changes
-    for name in ("image_changes", "held_out_runs", "compared_networks", "comparison_tables"):
-        sys.modules.pop(name, None)
+    return script("image_changes")
 
 
 @pytest.fixture

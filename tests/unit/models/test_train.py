@@ -1,5 +1,4 @@
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -7,17 +6,10 @@ import yaml
 
 from orbitile.base.errors import OrbitileError
 
-MODELS = Path(__file__).parents[3] / "models"
-
 
 @pytest.fixture
-def module(monkeypatch):
-    monkeypatch.syspath_prepend(str(MODELS))
-    import train
-
-    yield train
-    for name in ("train", "compared_networks", "held_out_runs"):
-        sys.modules.pop(name, None)
+def module(script):
+    return script("train")
 
 
 @pytest.fixture
