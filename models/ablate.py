@@ -15,13 +15,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from xml.etree import ElementTree
 
 import yaml
 from compared_networks import ROOT, Network, run_name
 from evaluate import Comparison
 from held_out_runs import HeldOut, placed, snakemake_words
-from train import training_settings
+from train import read_recipe, training_settings
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_json, write_text
@@ -40,17 +41,14 @@ class Ablation:
     variants: dict[str, dict]
 
     @classmethod
-    def read(cls, name: str, numbers: Sequence[int] | None) -> "Ablation":
+    def read(cls, name: str, numbers: Sequence[int] | None) -> Self:
         """Of a network, all variants or those of some numbers (from 0); OrbitileError for unknown ones."""
-        entries = yaml.safe_load((HERE / "ablations.yaml").read_text())
-        if name not in entries:
-            raise OrbitileError(f"ablations.yaml: has no network {name}, but {', '.join(entries)}")
-        ablation = cls(name, **entries[name])
-        titles = list(ablation.variants)
-        if numbers and not all(0 <= number < len(titles) for number in numbers):
-            raise OrbitileError(f"--variants: {name} has those from 0 to {len(titles) - 1}")
-        chosen = {titles[number]: ablation.variants[titles[number]] for number in numbers or range(len(titles))}
-        return cls(name, ablation.held_out, ablation.training, chosen)
+        entry = read_recipe(name, HERE / "ablations.yaml")
+        variants = list(entry["variants"].items())
+        if numbers and not all(0 <= number < len(variants) for number in numbers):
+            raise OrbitileError(f"--variants: {name} has those from 0 to {len(variants) - 1}")
+        chosen = dict(variants[number] for number in numbers) if numbers else dict(variants)
+        return cls(name, entry["held_out"], entry["training"], chosen)
 
     def train(self, title: str, seed: int, data: Path, folder: Path) -> Path:
         """Train a variant with a seed; the folder of its weights."""
@@ -87,7 +85,7 @@ def sure_labels(labels: Path, least_share: float, out: Path) -> Path:
     return out
 
 
-def judge(ablation: Ablation, trained: Path, comparison: Comparison) -> dict:
+def judge(trained: Path, comparison: Comparison) -> dict:
     """F1 on the validation images, and on the held-out ones at the score that was best there; hours of training."""
     metrics = json.loads((trained / "metrics.json").read_text())
     best = metrics["best_epoch"]
@@ -134,7 +132,7 @@ def main() -> None:
         for title in ablation.variants:
             trained = ablation.train(title, seed, data, folder)
             network = Network(run_name(f"{title}-{seed}"), str(trained / "model.safetensors"))
-            figures.setdefault(title, []).append(judge(ablation, trained, Comparison(folder, [held_out], [network])))
+            figures.setdefault(title, []).append(judge(trained, Comparison(folder, [held_out], [network])))
             write_json(folder / f"{arguments.name}.json", figures)
             write_text(folder / f"{arguments.name}.md", table(figures) + "\n")
     print(table(figures))

@@ -20,12 +20,12 @@ from orbitile.base.files import write_text
 RECIPES = Path(__file__).with_name("recipes.yaml")
 
 
-def read_recipe(name: str) -> dict:
-    """The recipe of a network; OrbitileError for an unknown name."""
-    recipes = yaml.safe_load(RECIPES.read_text())
-    if name not in recipes:
-        raise OrbitileError(f"{RECIPES.name}: has no network {name}, but {', '.join(recipes)}")
-    return recipes[name]
+def read_recipe(name: str, recipes: Path = RECIPES) -> dict:
+    """What a YAML file says of a network; OrbitileError for an unknown name."""
+    entries = yaml.safe_load(recipes.read_text())
+    if name not in entries:
+        raise OrbitileError(f"{recipes.name}: has no network {name}, but {', '.join(entries)}")
+    return entries[name]
 
 
 def training_settings(name: str, data: Path, folder: Path) -> dict:

@@ -553,17 +553,23 @@ def found_again(expected: PredictedBoxes, answers: PredictedBoxes, pixels: float
 
 
 @pytest.mark.parametrize(
-    ("precision", "pixels", "score", "share"), [("float16", 0.5, 0.005, 1), ("bfloat16", 1, 0.05, 0.98)]
+    ("precision", "pixels", "score", "share", "share_kept"),
+    [("float16", 0.5, 0.005, 1, 0.99), ("bfloat16", 1, 0.05, 0.98, 0.98)],
 )
 def test_half_precision_finds_the_same(
     demo: ModelChoice, moon_tiles: torch.Tensor, in_full: PredictedBoxes, precision: str, pixels: float, score: float,
-    share: float,
+    share: float, share_kept: float,
 ):  # fmt: skip
-    """Measured on three tiles: 99 % of corners and scores move by less than 0.1 px and 0.003 in float16."""
+    """Measured on three tiles: 99 % of corners and scores move by less than 0.1 px and 0.003 in float16.
+
+    Of 212 boxes that remain, one is another of two nearly equal answers to one object, 0.7 px off.
+    """
     answers = PredictedBoxes.from_output(load_network(replace(demo, precision=precision)).predict_batch(moon_tiles))
     assert answers.corners.dtype == answers.score.dtype == np.float32
     assert found_again(in_full, answers, pixels, score) >= share
     assert found_again(answers, in_full, pixels, score) >= share
+    assert found_again(in_full, answers.suppressed(), pixels, score) >= share_kept
+    assert found_again(answers, in_full.suppressed(), pixels, score) >= share_kept
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
