@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.space.bodies import find_body
 from orbitile.stages.suppress import DetectionTables, suppress
@@ -13,7 +14,9 @@ from orbitile.tables.detections import ORDER
 from orbitile.tables.plan import read_plan
 
 
-def suppress_group(group: str, plan: str | Path, settings: NmsSettings, out: str | Path) -> None:
+def suppress_group(
+    group: str, plan: str | Path, settings: NmsSettings, out: str | Path, confidence: RowConfidence | None = None
+) -> None:
     """Run the stage `suppress` on the Moon; detections lie in the folder of that name next to the plan.
 
     As in the rule `suppress`, the tables are that of the group and those of the groups in its rings, and no others.
@@ -23,7 +26,7 @@ def suppress_group(group: str, plan: str | Path, settings: NmsSettings, out: str
     tables = DetectionTables(
         str(folder / f"{group}.parquet"), [str(folder / f"{name}.parquet") for name in chain(*rings)]
     )
-    suppress(tables, str(plan), settings, find_body("Moon"), str(out))
+    suppress(tables, str(plan), settings, find_body("Moon"), str(out), confidence)
 
 
 def sorted_survivors(path: str | Path) -> pd.DataFrame:

@@ -4,9 +4,12 @@ import json
 import time
 
 import pytest
+from judged_samples import made_up_sample
 from made_zoo import SCALES, about_file, made_zoo, training_folder
 
 from orbitile.base.errors import OrbitileError
+from orbitile.calibration.bounded_threshold import bounded_threshold
+from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.inference.models.network import ModelChoice
 from orbitile.inference.models.zoo_entry import add_network
 from orbitile.settings import Settings, check_settings
@@ -31,6 +34,40 @@ def test_a_name_is_enough(checked, tmp_path):
     assert settings.model.score_threshold == 0.1
     assert settings.model.gsd_range_m == (237, 948)
     assert ModelChoice(**settings.model_choice).sha256 == settings.model.sha256
+
+
+@pytest.fixture
+def calibration(tmp_path):
+    """A file with a calibration of made-up detections."""
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(NetworkCalibration(made_up_sample(200), 10.0, 0.3, "made-up craters").to_json()))
+    return str(path)
+
+
+def test_an_error_chooses_the_score_in_place_of_the_networks(checked, calibration):
+    settings = checked(suppression=dict(max_fdr=0.2, calibration=calibration))
+    assert settings.score_threshold == bounded_threshold(calibration, 0.2, None, 0.9)
+    assert settings.nms_settings["score_threshold"] == settings.score_threshold
+    assert settings.score_choice == dict(max_fdr=0.2, min_recall=None, score_threshold=settings.score_threshold)
+    assert settings.row_confidence == dict(path=calibration, confidence=0.9, finest_m=474)
+    assert settings.calibration_nms_settings["score_threshold"] == settings.model.score_threshold
+    assert checked().score_threshold == 0.31
+
+
+@pytest.mark.parametrize(
+    ("suppression", "message"),
+    [
+        (dict(max_fdr=0.1, score_threshold=0.4), "score_threshold is given beside max_fdr or min_recall"),
+        (dict(max_fdr=0.1), "states no calibration"),
+        (dict(max_fdr=0.1, calibration="nowhere.json"), "suppression.calibration: no file at nowhere.json"),
+        (dict(max_fdr=1.5), "suppression.max_fdr: 1.5 given"),
+        (dict(confidence=0.2), "suppression.confidence: 0.2 given"),
+        (dict(max_fdr=True), "true and false are no values"),
+    ],
+)
+def test_errors_that_cannot_be_bounded_are_refused(checked, suppression, message):
+    with pytest.raises(OrbitileError, match=message):
+        checked(suppression=suppression)
 
 
 def test_it_stands_in_the_metadata_of_catalogues(checked):

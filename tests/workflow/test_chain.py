@@ -14,11 +14,11 @@ import pyogrio
 import pytest
 import rasterio
 from affine import Affine
-from projects import SIDE, Project, cut, write_scenes
+from projects import SIDE, Project, cut, refused, write_scenes
 
 import orbitile.catalogue
 from orbitile.base.provenance import provenance
-from orbitile.tables.crater_parts import read_survivors
+from orbitile.tables.crater_parts import CONFIDENCE, read_survivors
 from orbitile.tables.detections import ORDER
 from orbitile.tables.vectors import GEOREF_COLUMNS
 
@@ -45,7 +45,7 @@ def test_craters_are_found_where_the_truth_has_them(finished: Project):
 def test_the_catalogue_is_the_union_of_the_groups(finished: Project):
     catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet"))
     assert set(catalogue["georef_method"]) == {"projected"}
-    catalogue = catalogue.drop(columns=["geometry", *GEOREF_COLUMNS])
+    catalogue = catalogue.drop(columns=["geometry", *CONFIDENCE, *GEOREF_COLUMNS])
     groups = pd.concat(read_survivors(finished.result(f"suppressed/{name}.parquet")) for name in ("east", "west"))
     pd.testing.assert_frame_equal(catalogue, groups.sort_values(ORDER, ignore_index=True))
     assert places(orbitile.catalogue.open(finished.result("catalogue")).table()) == places(catalogue)
@@ -110,6 +110,32 @@ def test_another_commit_makes_nothing_again(finished: Project, tmp_path: Path):
 def test_a_changed_setting_reruns_only_what_it_touches(finished: Project):
     suppression = finished.settings["suppression"] | {"score_threshold": 0.5}
     assert finished.change(suppression=suppression).jobs("all") == AFTER_SUPPRESSION
+
+
+def test_an_error_that_users_accept_chooses_the_score(finished: Project, tmp_path: Path):
+    """Calibrated by the same scenes, as a user would not."""
+    project = finished.copy(tmp_path / "calibrated")
+    assert project.jobs("calibrate") == {"calibrate"}
+    done = project.run("calibrate")
+    assert done.returncode == 0, done.stderr
+    calibration = str(project.result("calibration/calibration.json"))
+    project = project.change(suppression=dict(iou_threshold=0.4, max_fdr=0.3, calibration=calibration))
+    assert project.jobs("all") == AFTER_SUPPRESSION
+    done = project.run("all")
+    assert done.returncode == 0, done.stderr
+    errors = json.loads(project.result("catalogue/craters.json").read_text())["errors"]
+    assert errors["fdr_bound"] <= errors["max_fdr"] == 0.3
+    assert json.loads(project.result("evaluation/metrics.json").read_text())["precision"] > 0.7
+    rows = project.catalogue
+    assert (rows["score"] >= errors["score_threshold"]).all()
+    judged = rows["diameter_km"] * 1000 >= errors["judged_from_m"]
+    assert judged.sum() == errors["judged_rows"] > 50
+    assert rows.loc[judged, [*CONFIDENCE]].notna().all(axis=None)
+    assert rows.loc[~judged, [*CONFIDENCE]].isna().all(axis=None)
+    assert (rows.loc[judged, "fdr_rank"] <= 0.3).all()
+    refused(
+        project.change(suppression=dict(max_fdr=0.001, calibration=calibration)), "max_fdr: 0.001 cannot be promised"
+    )
 
 
 def test_a_deleted_result_is_made_again_with_what_hangs_on_it(finished: Project):

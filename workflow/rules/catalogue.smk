@@ -18,6 +18,8 @@ rule catalogue:
     params:
         code_version=code_version("catalogue"),
         nms_settings=settings.nms_settings,
+        row_confidence=settings.row_confidence,
+        score_choice=settings.score_choice,
         vectors=settings.vectors.model_dump(),
         body=settings.body,
         origin=settings.origin,

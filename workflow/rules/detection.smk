@@ -35,6 +35,8 @@ rule suppress:
             f"{RESULTS}/detections/{{group}}.parquet",
             group=chain(*plan.rings(wildcards.group, settings.rings)),
         ),
+        calibration=ancient(settings.suppression.calibration or []),
+        weights=ancient(settings.model.weights) if settings.model else [],
     output:
         f"{RESULTS}/suppressed/{{group}}.parquet",
     log:
@@ -51,6 +53,9 @@ rule suppress:
         code_version=code_version("suppress"),
         plan=PLAN,
         nms_settings=settings.nms_settings,
+        row_confidence=settings.row_confidence,
+        model=settings.calibrated_model,
+        user_files=lambda wildcards: user_files(settings.suppression.calibration),
         body=settings.body,
     message:
         "suppress {wildcards.group}"

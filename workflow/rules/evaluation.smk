@@ -25,12 +25,47 @@ rule evaluate:
         truth_columns=settings.truth_columns,
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
-        score_threshold=settings.suppression.score_threshold,
+        score_threshold=settings.score_threshold,
         body=settings.body,
     message:
         "evaluate against {input.truth}"
     script:
         "../scripts/evaluate.py"
+
+
+rule calibrate:
+    input:
+        detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
+        truth=ancient(
+            lambda wildcards: required_setting(
+                "evaluation.truth", settings.evaluation.truth
+            )
+        ),
+        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+    output:
+        calibration=f"{RESULTS}/calibration/calibration.json",
+        picture=f"{RESULTS}/calibration/calibration.png",
+    log:
+        f"{RESULTS}/logs/calibrate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibrate.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        code_version=code_version("calibrate"),
+        user_files=lambda wildcards: user_files(settings.evaluation.truth),
+        truth_columns=settings.truth_columns,
+        unmapped_scenes=unmapped_scenes(),
+        match_criteria=settings.match_criteria,
+        nms_settings=lambda wildcards: settings.calibration_nms_settings,
+        body=settings.body,
+    message:
+        "calibrate scores by {input.truth}"
+    script:
+        "../scripts/calibrate.py"
 
 
 rule annotate:

@@ -11,6 +11,7 @@ rule train_detector:
         weights=f"{RESULTS}/training/model.safetensors",
         metrics=f"{RESULTS}/training/metrics.json",
         curves=f"{RESULTS}/training/curves.png",
+        calibration=f"{RESULTS}/training/calibration.png",
         card=f"{RESULTS}/training/model_card.md",
     log:
         f"{RESULTS}/logs/train_detector.log",

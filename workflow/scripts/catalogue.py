@@ -6,6 +6,7 @@ if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
     with job(snakemake.log[0], snakemake.threads):
         # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.calibration.statement import CatalogueStatement, ScoreChoice
         from orbitile.detections.nms.settings import NmsSettings
         from orbitile.features.shapes.detection_shapes import VectorStyle
         from orbitile.jobs.exclusions import read_run_exclusions
@@ -20,4 +21,5 @@ if __name__ == "__main__":
         exclusions = read_run_exclusions(params.plan, params.allow_failures)
         origin = dict(georef_methods=methods) | params.origin | dict(exclusions=exclusions)
         tables = CatalogueInputs(files.suppressed, files.detections)
-        catalogue(tables, settings, body, style, origin, snakemake.output[0])
+        statement = CatalogueStatement.read(params.row_confidence, ScoreChoice(**params.score_choice))
+        catalogue(tables, settings, body, style, origin, snakemake.output[0], statement)

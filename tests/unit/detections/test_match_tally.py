@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbitile.detections.match_tally import JudgedGround, MatchTally, SizeClasses, score_thresholds
+from orbitile.detections.match_tally import MatchTally, SizeClasses, score_thresholds
 from orbitile.detections.matching import MatchCriteria, match_craters
+from orbitile.detections.truth_on_ground import JudgedGround, TruthOnGround
 from orbitile.tables.craters import Craters
 
 MOON_M = 1737400.0
@@ -29,8 +30,8 @@ def made_up(rows, agreement=None):
 
 def tallied(detected, truth, scores=(), thresholds=(0.0,), part_of=None, agreement=None):
     """The totals of detected craters, in parts, against true ones."""
-    ground = JudgedGround({"map": Everywhere()})
-    tally = MatchTally(made_up(truth, agreement), ground, CRITERIA, CLASSES, thresholds)
+    true = TruthOnGround.of(made_up(truth, agreement), JudgedGround({"map": Everywhere()}), CRITERIA)
+    tally = MatchTally(true, CLASSES, thresholds)
     scores, part_of = np.array(scores or [0.5] * len(detected), np.float32), part_of or [0] * len(detected)
     for number in range(max(part_of, default=-1) + 1):
         members = [index for index, part in enumerate(part_of) if part == number]

@@ -83,6 +83,14 @@ def test_nothing_found_at_all_is_loud(run_folder, rows, manifest, chain, setting
     assert "NOTHING WAS FOUND" in status_text(run_folder.path)
 
 
+def test_a_calibrated_catalogue_says_how_wrong_it_is(run_folder, rows):
+    run_folder.plan(dict(g="a"))
+    rows("suppressed/g.parquet", "aa")
+    manifest = dict(rows=2, parts=[], errors=dict(text="at most 10% are false with 90% confidence"))
+    write_json(run_folder.path / CHAIN_RESULTS[DETECTION].manifest, manifest)
+    assert end_text(run_folder.path).splitlines()[1:] == ["  at most 10% are false with 90% confidence"]
+
+
 def test_a_map_whose_polygons_were_all_dropped_is_loud(run_folder, rows, manifest):
     run_folder.plan(dict(g="ab"), chain=SEGMENTATION)
     rows("outlines/g.parquet", "ab")

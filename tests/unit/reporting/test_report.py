@@ -62,8 +62,9 @@ def plan(results, neighbours, unplanned=(), chain=DETECTION, lenders=None):
     write_plan(rows, groups, list(unplanned), PlanOrigin("", "", "", chain), results / "plan.parquet")
 
 
-def catalogue(results, exclusions=(), rows=1234):
+def catalogue(results, exclusions=(), rows=1234, errors=None):
     manifest = dict(rows=rows, detections=2000, sha256="ab" * 32, body="Moon", exclusions=list(exclusions))
+    manifest |= dict(errors=errors)
     write_json(results / "catalogue" / "craters.json", manifest)
 
 
@@ -205,6 +206,14 @@ def test_the_run_in_a_few_figures(results):
     assert "<b>2 h 00 min</b><span>from the first start to the last end; jobs ran for 1 h 00 min of it" in page
     assert "<b>2.00 core-hours</b><span>threads times wall time on 2 machines; 1 h 00 min of CPU used" in page
     assert "ab" * 32 in page
+
+
+def test_what_a_calibrated_catalogue_says_of_its_errors(results):
+    catalogue(results, errors=dict(text="of the objects of 5 km and more at most 10% are false"))
+    page, _ = made(results)
+    assert "<p>Errors: of the objects of 5 km and more at most 10% are false</p>" in page
+    catalogue(results)
+    assert "Errors:" not in made(results)[0]
 
 
 def test_what_is_missing_and_what_failed_stands_first(results):

@@ -9,8 +9,9 @@ from PIL import Image
 from small_catalogues import write_small_catalogue
 
 from orbitile.base.errors import OrbitileError
-from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, JudgedGround, MatchTally, SizeClasses
+from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, MatchTally, SizeClasses
 from orbitile.detections.matching import MatchCriteria, match_craters
+from orbitile.detections.truth_on_ground import JudgedGround, TruthOnGround
 from orbitile.stages.evaluate import evaluate_catalogue
 from orbitile.tables.coverage import lies_on_data
 from orbitile.tables.craters import Craters, CraterTable
@@ -280,9 +281,8 @@ def test_counts_are_those_of_one_table_however_craters_are_parted(detected, trut
     parts = [
         made_up([row for row, part in zip(detected, part_of, strict=False) if part == number]) for number in range(5)
     ]
-    tally = MatchTally(
-        made_up(truth), JudgedGround({"map": Everywhere()}), CRITERIA, SizeClasses.of(CRITERIA.min_diameter_m, 100)
-    )
+    true = TruthOnGround.of(made_up(truth), JudgedGround({"map": Everywhere()}), CRITERIA)
+    tally = MatchTally(true, SizeClasses.of(CRITERIA.min_diameter_m, 100))
     for part in parts:
         tally.feed(part, np.full(len(part), 0.5))
     totals = tally.totals()

@@ -5,12 +5,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged_samples import made_up_sample
 from suppressed_groups import sorted_survivors, suppress_group
 
 from orbitile.base.errors import OrbitileError
+from orbitile.calibration.network_calibration import NetworkCalibration
+from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.stages.suppress import DetectionTables, suppress
+from orbitile.tables.crater_parts import CONFIDENCE, read_survivors
 from orbitile.tables.detections import DETECTIONS
 
 MOON_M = 1737400.0
@@ -224,3 +228,21 @@ def test_a_field_of_nine_groups(detections, planned_groups, tmp_path):
                 assert sorted(found["lon"]) == sorted(whole["lon"][expected])
     assert 0 < sure < 9
     assert 80 < len(survivors) < 180
+
+
+@pytest.mark.parametrize("is_calibrated", [True, False])
+def test_survivors_have_their_probability_where_a_calibration_tells_it(
+    detections, planned_groups, tmp_path, is_calibrated
+):
+    calibration = NetworkCalibration(made_up_sample(), 10.0, 0.3, "made-up craters")
+    confidence = RowConfidence(calibration, 0.9, 100.0)
+    tables = dict(own=detections([0, 5, 9], 0, [2000, 500, 3000], [0.9, 0.8, 0.7]))
+    plan = planned_groups(tmp_path, tables, dict(own=[]), None)
+    suppress_group("own", plan, SETTINGS, tmp_path / "out.parquet", confidence if is_calibrated else None)
+    rows = read_survivors(tmp_path / "out.parquet", ["lon", "score", "diameter_km", *CONFIDENCE]).sort_values("lon")
+    expected = confidence.columns(rows["score"].to_numpy(), rows["diameter_km"].to_numpy() * 1000)
+    for name in CONFIDENCE:
+        assert rows[name].dtype == expected[name].dtype
+        assert rows[name].isna().tolist() == ([False, True, False] if is_calibrated else [True] * 3)
+        if is_calibrated:
+            np.testing.assert_array_equal(rows[name], expected[name])

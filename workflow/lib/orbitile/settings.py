@@ -276,11 +276,32 @@ class SuppressionSettings(Section):
         default=0.4, description="Of two boxes that overlap more than this, the lower score goes."
     )
     score_threshold: Share = Field(default=0.25, description="Detections of a lower score do not reach the catalogue.")
+    max_fdr: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Largest share of false rows; chooses the score threshold."
+    )
+    min_recall: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Least share of the true objects that is detected; chooses the score threshold."
+    )
+    confidence: float = Field(default=0.9, ge=0.5, le=0.999, description="With which max_fdr and min_recall hold.")
+    calibration: FilePath | None = Field(
+        default=None, description="Of the target calibrate: what scores are worth; null: what the weights state."
+    )
     class_aware: bool = Field(default=True, description="Whether only boxes of one class suppress each other.")
     shape: Shape = Field(default="box", description="box or circle: the shapes whose overlap is computed.")
     rings: int | None = Field(
         default=None, ge=1, le=16, description="Rings of neighbouring groups that the suppression of a group may read."
     )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether an error chooses the score threshold."""
+        return self.max_fdr is not None or self.min_recall is not None
+
+    @model_validator(mode="after")
+    def _a_score_or_an_error(self) -> Self:
+        if self.is_bounded and "score_threshold" in self.model_fields_set:
+            raise ValueError("score_threshold is given beside max_fdr or min_recall, which choose it; leave either out")
+        return self
 
 
 class MappingSettings(Section):
@@ -876,8 +897,44 @@ class Settings(Section):
     @property
     def nms_settings(self) -> dict:
         """When detections suppress each other (see orbitile.detections.nms.settings.NmsSettings)."""
-        return self.suppression.model_dump() | dict(
-            scenes_apart=self.pixel_coordinates, reach_m=self.reach_m, slack_m=self.slack_m, rings=self.rings
+        criteria = self.suppression.model_dump(include={"iou_threshold", "class_aware", "shape"})
+        return criteria | dict(
+            score_threshold=self.score_threshold,
+            scenes_apart=self.pixel_coordinates,
+            reach_m=self.reach_m,
+            slack_m=self.slack_m,
+            rings=self.rings,
+        )
+
+    @property
+    def calibration_nms_settings(self) -> dict:
+        """As `nms_settings`, for all that inference keeps."""
+        return self.nms_settings | dict(score_threshold=required_setting("model", self.model).score_threshold)
+
+    @property
+    def score_threshold(self) -> float:
+        """The score from which on detections reach the catalogue; OrbitileError where an error cannot be bounded."""
+        chosen = self.suppression
+        if not chosen.is_bounded:
+            return chosen.score_threshold
+        from orbitile.calibration.bounded_threshold import bounded_threshold  # few runs need it, and NumPy with it
+
+        source = required_setting("suppression.calibration", self.row_confidence)["path"]
+        return bounded_threshold(source, chosen.max_fdr, chosen.min_recall, chosen.confidence)
+
+    @property
+    def row_confidence(self) -> dict | None:
+        """What tells how sure rows are (see orbitile.calibration.row_confidence.RowConfidence.read)."""
+        path = self.suppression.calibration or (self.model and self.model.weights)
+        if path is None:
+            return None
+        return dict(path=str(path), confidence=self.suppression.confidence, finest_m=self.finest_m)
+
+    @property
+    def score_choice(self) -> dict:
+        """How the score threshold was chosen (see orbitile.calibration.statement.ScoreChoice)."""
+        return self.suppression.model_dump(include={"max_fdr", "min_recall"}) | dict(
+            score_threshold=self.score_threshold
         )
 
     @property
@@ -941,7 +998,13 @@ def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO)
         may_be_folder = key in CRATERS_GIVEN and settings.chain == DETECTION
         if path is not None and not path.is_file() and not (may_be_folder and path.is_dir()):
             raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")
+    _check_promise(settings)
     return settings
+
+
+def _check_promise(settings: Settings) -> None:
+    """OrbitileError where no score keeps to the errors that the settings name."""
+    assert 0 <= settings.score_threshold <= 1
 
 
 def _files(settings: Settings) -> dict[str, Path | None]:
@@ -949,6 +1012,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
     mapping, training = settings.mapping, settings.segmentation_training
     files = {"model.weights": settings.model.weights if settings.model else None,
              "training.start_from": settings.training.start_weights if settings.training else None,
+             "suppression.calibration": settings.suppression.calibration,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
              "georeferencing.elevation": settings.georeferencing.elevation,

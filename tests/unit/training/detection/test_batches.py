@@ -77,5 +77,5 @@ def test_lists_of_tiles(sides: list[int], lengths: list[int]):
 @pytest.mark.parametrize(("labelled_from_px", "least_px"), [(4, 6), (9, 9)])
 def test_neither_what_is_not_labelled_nor_what_a_run_does_not_report_is_judged(labelled_from_px, least_px):
     data = made_batches(labelled_from_px=labelled_from_px)
-    assert data._validation.least_px == least_px
-    assert data._validation.finest_m == 100
+    assert data.validation.least_px == least_px
+    assert data.validation.finest_m == 100

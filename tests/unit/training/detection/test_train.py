@@ -66,7 +66,7 @@ def run(folder: Path, out: Path, recipe: DetectorRecipe = RECIPE, names: tuple[s
     if recipe.start_from == SMALL:
         (folder / SMALL).write_text(SMALL_NETWORK)
         recipe = replace(recipe, start_from=str(folder / SMALL))
-    names_out = ("model.safetensors", "metrics.json", "curves.png", "card.md")
+    names_out = ("model.safetensors", "metrics.json", "curves.png", "calibration.png", "card.md")
     outputs = TrainingOutputs(*(str(out / name) for name in names_out))
     train_detector(TrainingInputs([table], CraterTable(str(craters)), len(names)), recipe, SCALES, MOON_M, outputs)
     return out / "model.safetensors"

@@ -12,7 +12,7 @@ from orbitile.tables.craters import Craters
 ENOUGH_GROUNDS = 8
 """From so many separate scenes on, each is a block."""
 LEAST_BLOCKS = 32
-"""So many blocks, if the craters suffice; at most twice as many."""
+"""Of blocks that figures are drawn from."""
 LEAST_CRATERS = 4
 """In every block."""
 
@@ -66,9 +66,14 @@ class Blocks:
     count: int
 
     @classmethod
-    def of(cls, craters: Mapping[str, Craters]) -> Self:
-        """Blocks for the true craters of each ground: entire grounds where there are many, else parts of them."""
-        parts = {name: GroundBlocks.of(part, _depth(len(part), len(craters))) for name, part in craters.items()}
+    def of(cls, craters: Mapping[str, Craters], least_blocks: int = LEAST_BLOCKS) -> Self:
+        """Blocks for the true craters of each ground: entire grounds where there are many, else parts of them.
+
+        `least_blocks` or more, and at most twice as many, if the craters suffice.
+        """
+        parts = {
+            name: GroundBlocks.of(part, _depth(len(part), len(craters), least_blocks)) for name, part in craters.items()
+        }
         ends = np.cumsum([0, *(2**part.depth for part in parts.values())]).tolist()
         return cls(parts, dict(zip(parts, ends, strict=False)), ends[-1])
 
@@ -82,9 +87,9 @@ class Blocks:
         return "scenes" if len(self.parts) >= ENOUGH_GROUNDS else "blocks"
 
 
-def _depth(craters: int, grounds: int) -> int:
+def _depth(craters: int, grounds: int, least_blocks: int) -> int:
     """How often a ground with so many true craters is halved."""
     if grounds >= ENOUGH_GROUNDS:
         return 0
-    enough = int(np.ceil(np.log2(LEAST_BLOCKS / grounds)))
+    enough = int(np.ceil(np.log2(least_blocks / grounds)))
     return min(enough, int(np.log2(max(craters // LEAST_CRATERS, 1))))

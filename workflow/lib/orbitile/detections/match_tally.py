@@ -1,53 +1,22 @@
 """Counts of matches, by size, place, score and block of ground, of a catalogue that is read part by part."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-import pandas as pd
 
 from orbitile.detections.blocks import Blocks
 from orbitile.detections.intervals import MatchCounts
-from orbitile.detections.matching import CraterMatcher, DetectedCraters, MatchCriteria, OverlappingPairs
+from orbitile.detections.matching import CraterMatcher, OverlappingPairs
+from orbitile.detections.truth_on_ground import NOTHING, TruthOnGround
 from orbitile.space.ground import angles_between, unit_vectors
-from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters
-from orbitile.tables.rasters import RasterRow
 
 DIAMETERS_KM = [0, 0.1, 0.2, 0.5, 1, 2, 5, 7.5, 10, 15, 20, 30, 50, 100, 200, 500, np.inf]
 LATITUDES = [-90, -60, -45, -30, -15, 0, 15, 30, 45, 60, 90.0001]
 SIZES_PX = [4, 6, 8, 10, 12, 16, 25, 50, np.inf]
 SCORE_STEP = 0.025
-NOTHING = np.zeros(0, int)
-
-
-@dataclass(frozen=True)
-class JudgedGround:
-    """Where craters count: on valid pixels of any scene of a map, or of their own scene in pixel coordinates.
-
-    `coverages` are those of the scenes by name, or a single one of all scenes.
-    """
-
-    coverages: dict[str, Coverage]
-
-    @classmethod
-    def of(cls, scenes: list[RasterRow], radius_m: float, unmapped: bool) -> Self:
-        """That of scenes with a map, or of `unmapped` ones."""
-        parts = {scene.scene: [scene] for scene in scenes} if unmapped else {"map": scenes}
-        return cls({name: Coverage.of(part, radius_m) for name, part in sorted(parts.items())})
-
-    def split(self, craters: Craters) -> Iterator[tuple[str, np.ndarray]]:
-        """The indices of the craters that count, by the coverage that they lie on."""
-        for name, members in self._members(craters).items():
-            on_data = self.coverages[name].holds(craters.lon[members], craters.lat[members])
-            yield name, members[on_data]
-
-    def _members(self, craters: Craters) -> dict[str, np.ndarray]:
-        if craters.scene is None:  # all on a map, or on the only scene
-            return {name: np.arange(len(craters)) for name in self.coverages}
-        members = pd.Series(craters.scene).groupby(craters.scene).indices
-        return {str(name): np.asarray(indices) for name, indices in members.items() if name in self.coverages}
 
 
 @dataclass(frozen=True)
@@ -108,44 +77,37 @@ class MatchTally:
     the least scores to count for, rising; the first is that of the catalogue.
     """
 
-    def __init__(
-        self, true: Craters, ground: JudgedGround, criteria: MatchCriteria, classes: SizeClasses,
-        scores: Sequence[float] = (0.0,),
-    ) -> None:  # fmt: skip
-        self._true, self._ground, self._criteria, self._classes, self._scores = true, ground, criteria, classes, scores
-        self._on_ground = dict.fromkeys(ground.coverages, NOTHING) | dict(ground.split(true))
-        self._is_judged = criteria.are_judged(true)
-        judged = {name: members[self._is_judged[members]] for name, members in self._on_ground.items()}
-        self.blocks = Blocks.of({name: true.select(members) for name, members in judged.items()})
-        self._judged = np.concatenate([*judged.values(), NOTHING])
-        self._block_of_true = np.zeros(len(true), np.int32)
-        for name, members in judged.items():
-            self._block_of_true[members] = self.blocks.numbers(name, true.select(members))
-        self._matcher = CraterMatcher(true, criteria)
-        self._detected = _count(true.select(NOTHING))
+    def __init__(self, truth: TruthOnGround, classes: SizeClasses, scores: Sequence[float] = (0.0,)) -> None:
+        self._truth, self._classes, self._scores = truth, classes, scores
+        self._matcher = CraterMatcher(truth.true, truth.criteria)
+        self._detected = _count(truth.true.select(NOTHING))
         self._by_block = self._in_blocks(NOTHING, NOTHING)
         self._by_score = np.zeros(len(scores), int)
 
     def feed(self, craters: Craters, score: np.ndarray) -> None:
         """Take a batch of detected craters and their scores (n)."""
-        for name, members in self._ground.split(craters):
-            part, part_score = craters.select(members), score[members]
-            block = self.blocks.numbers(name, part)
-            self._matcher.feed(DetectedCraters(part, part_score, block), self._on_ground[name])
-            large = part.diameter_m >= self._criteria.min_diameter_m
+        for on_ground in self._truth.detected(craters, score):
+            self._matcher.feed(on_ground.detected, on_ground.candidates)
+            part, part_score, block = on_ground.detected
+            large = part.diameter_m >= self._truth.criteria.min_diameter_m
             self._detected += _count(part.select(large))
             self._by_block += self._in_blocks(block[large], self._classes.numbers(part.diameter_m[large]))
             self._by_score += _at_least(part_score[large], self._scores)
+
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks of ground that are counted."""
+        return self._truth.blocks
 
     def totals(self) -> MatchTotals:
         """What was counted."""
         pairs = self._matcher.pairs()
         chosen = pairs.matches()
         matched, partners = pairs.craters(chosen), pairs.truth[chosen]
-        is_right, is_large = self._is_judged[partners], matched.diameter_m >= self._criteria.min_diameter_m
-        right, found = matched.select(is_right), self._true.select(partners[is_right])
+        is_right, is_large = self._truth.is_judged[partners], matched.diameter_m >= self._truth.criteria.min_diameter_m
+        right, found = matched.select(is_right), self._truth.true.select(partners[is_right])
         detected = self._detected + _count(right) - _count(matched.select(is_large))
-        counts = np.stack([detected, _count(right), _count(self._true.select(self._judged)), _count(found)])
+        counts = np.stack([detected, _count(right), _count(self._truth.true.select(self._truth.judged)), _count(found)])
         by_diameter, by_latitude = np.split(counts, [len(DIAMETERS_KM) - 1], axis=1)
         block = pairs.table["block"].to_numpy()[chosen]
         unmatched = self._by_block - self._in_blocks(
@@ -157,7 +119,7 @@ class MatchTally:
         )  # fmt: skip
 
     def _block_counts(self, unmatched: np.ndarray, matched_true: np.ndarray) -> MatchCounts:
-        right, true = (self._true_in_blocks(members) for members in (matched_true, self._judged))
+        right, true = (self._true_in_blocks(members) for members in (matched_true, self._truth.judged))
         return MatchCounts(unmatched + right, right, true)
 
     def _score_counts(self, pairs: OverlappingPairs) -> MatchCounts:
@@ -165,26 +127,26 @@ class MatchTally:
         right, large = np.zeros((2, len(self._scores)), int)
         for number, score in enumerate(self._scores):
             chosen = pairs.matches(score if number else 0.0)
-            right[number] = self._is_judged[pairs.truth[chosen]].sum()
-            large[number] = (pairs.craters(chosen).diameter_m >= self._criteria.min_diameter_m).sum()
-        return MatchCounts(self._by_score - large + right, right, np.full(len(self._scores), len(self._judged)))
+            right[number] = self._truth.is_judged[pairs.truth[chosen]].sum()
+            large[number] = (pairs.craters(chosen).diameter_m >= self._truth.criteria.min_diameter_m).sum()
+        return MatchCounts(self._by_score - large + right, right, np.full(len(self._scores), len(self._truth.judged)))
 
     def _measures(self, found: Craters, true: Craters) -> MatchMeasures:
         apart = angles_between(unit_vectors(found.lon, found.lat), unit_vectors(true.lon, true.lat))
         ratio = found.diameter_m / true.diameter_m
-        return MatchMeasures(self._classes.numbers(true.diameter_m), ratio, apart * self._criteria.radius_m)
+        return MatchMeasures(self._classes.numbers(true.diameter_m), ratio, apart * self._truth.criteria.radius_m)
 
     def _doubtful(self) -> int:
-        is_doubtful = self._criteria.are_doubtful(self._true)
-        is_doubtful &= self._true.diameter_m >= self._criteria.min_diameter_m
-        return int(sum(is_doubtful[members].sum() for members in self._on_ground.values()))
+        is_doubtful = self._truth.criteria.are_doubtful(self._truth.true)
+        is_doubtful &= self._truth.true.diameter_m >= self._truth.criteria.min_diameter_m
+        return int(sum(is_doubtful[members].sum() for members in self._truth.on_ground.values()))
 
     def _true_in_blocks(self, members: np.ndarray) -> np.ndarray:
-        return self._in_blocks(self._block_of_true[members], self._classes.numbers(self._true.diameter_m[members]))
+        return self._in_blocks(self._truth.block[members], self._classes.numbers(self._truth.true.diameter_m[members]))
 
     def _in_blocks(self, block: np.ndarray, size_class: np.ndarray) -> np.ndarray:
         """How many craters lie in each block and class (blocks, classes)."""
-        shape = (self.blocks.count, len(self._classes))
+        shape = (self._truth.blocks.count, len(self._classes))
         return np.bincount(np.ravel_multi_index((block, size_class), shape), minlength=shape[0] * shape[1]).reshape(
             shape
         )

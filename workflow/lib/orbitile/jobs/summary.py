@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,8 @@ class RunSummary:
     """What a run came to so far.
 
     `searched` are the scenes whose groups are done, `objects` counts what was found by scene; `rows` are those of the
-    catalogue or map, by its manifest, or of all groups where there is none yet.
+    catalogue or map, by its manifest, or of all groups where there is none yet. `errors` is what a calibrated catalogue
+    says of its own errors, else empty.
     """
 
     plan: Plan
@@ -44,6 +46,7 @@ class RunSummary:
     objects: Counter[str]
     rows: int
     warnings: Sequence[SceneWarning]
+    errors: str = ""
 
     @property
     def empty(self) -> list[str]:
@@ -71,8 +74,9 @@ def read_summary(results: Path) -> RunSummary:
     done = {group: path for group, path in paths.items() if path.is_file()}
     searched = frozenset(scene for scene, group in plan.group_of_scene.items() if group in done)
     objects = count_by_scene(done.values())
-    rows = read_manifest(manifest)["rows"] if manifest.is_file() else objects.total()
-    return RunSummary(plan, searched, objects, rows, read_warnings(results, plan))
+    stated: dict[str, Any] = read_manifest(manifest) if manifest.is_file() else dict(rows=objects.total())
+    errors = (stated.get("errors") or {}).get("text", "")
+    return RunSummary(plan, searched, objects, stated["rows"], read_warnings(results, plan), errors)
 
 
 def summary_lines(summary: RunSummary, results: Path) -> list[str]:
@@ -85,6 +89,8 @@ def summary_lines(summary: RunSummary, results: Path) -> list[str]:
         lines.append(f"  {summary.alarm}")
     elif summary.empty:
         lines.append(f"  nothing found in {_count(len(summary.empty), 'scenes')}: {shorten_names(summary.empty)}")
+    if summary.errors:
+        lines.append(f"  {summary.errors}")
     return [*lines, *_warning_lines(summary, results)]
 
 

@@ -75,7 +75,13 @@ def headline(findings: RunFindings) -> str:
     row_hash = element("code", escape(str(findings.manifest["sha256"])))
     warning = [element("p", escape(findings.plan.warning))] if findings.plan.warning else []
     lines = [element("p", hash_note, row_hash), element("p", escape(_made_by(findings.manifest)))]
-    return "".join([element("div", *boxes, class_="figures"), *warning, *lines])
+    return "".join([element("div", *boxes, class_="figures"), *warning, *_errors(findings), *lines])
+
+
+def _errors(findings: RunFindings) -> list[str]:
+    """What the catalogue says of its own errors, where it was calibrated."""
+    text = findings.summary.errors
+    return [element("p", escape(f"Errors: {text}"))] if text else []
 
 
 def _made_by(manifest: Mapping[str, object]) -> str:

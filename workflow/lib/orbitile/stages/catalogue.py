@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from orbitile.base.files import write_json
 from orbitile.base.provenance import provenance
+from orbitile.calibration.statement import CatalogueStatement
 from orbitile.detections.nms.catalogue_nms import catalogue_nms
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.proof import GroupTables, prove
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.space.bodies import Body
 from orbitile.tables.content_hash import ContentHash
-from orbitile.tables.crater_parts import CRATERS, read_longest_chain, read_part
+from orbitile.tables.crater_parts import CONFIDENCE, CRATERS, read_longest_chain, read_part
 from orbitile.tables.datasets import describe_part, published_parts
 from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
@@ -41,12 +42,14 @@ class CatalogueInputs(NamedTuple):
 
 
 def catalogue(
-    tables: CatalogueInputs, settings: NmsSettings, body: Body, style: VectorStyle, origin: dict, manifest: str
-) -> None:
+    tables: CatalogueInputs, settings: NmsSettings, body: Body, style: VectorStyle, origin: dict, manifest: str,
+    statement: CatalogueStatement | None = None,
+) -> None:  # fmt: skip
     """Check the groups' survivors and publish them: the dataset, the same in formats that stand alone, the manifest.
 
     The dataset is a folder beside the manifest, with its name, which holds a part for each group. `origin` says what
-    the catalogue was made from; it becomes part of the manifest. OrbitileError where one suppression over the
+    the catalogue was made from; it becomes part of the manifest, as does what a `statement` says of its errors.
+    OrbitileError where one suppression over the
     detections of all groups would give another catalogue.
     """
     folder = Path(manifest).with_suffix("")
@@ -61,6 +64,7 @@ def catalogue(
         sha256=ContentHash.joined(group.content for group in counts).text,
         suppressed_globally_alike=True, longest_chain=chain,
         out_of_reach=_out_of_reach(proof.out_of_reach, settings),
+        errors=statement.of_rows([folder / f"{group}.parquet" for group in proof.groups]) if statement else None,
         **origin, **provenance(),
     )  # fmt: skip
     layer = VectorLayer(str(folder), "Polygon", body.crs, {"orbitile": json.dumps(metadata, sort_keys=True)})
@@ -86,7 +90,7 @@ def _write_files(
 
 def _shapes(parts: Sequence[Path], style: VectorStyle, body: Body) -> Iterator[geopandas.GeoDataFrame]:
     """The polygons of all rows, sorted by ORDER, some at a time."""
-    table = pa.concat_tables([read_part(part, [*DETECTIONS.names, *GEOREF_COLUMNS]) for part in parts])
+    table = pa.concat_tables([read_part(part, [*DETECTIONS.names, *CONFIDENCE, *GEOREF_COLUMNS]) for part in parts])
     rows = table.to_pandas().sort_values(ORDER, ignore_index=True)
     for first in range(0, max(len(rows), 1), ROWS_AT_ONCE):
         yield detection_shapes(rows[first : first + ROWS_AT_ONCE].reset_index(drop=True), style, body)

@@ -4,12 +4,12 @@ import logging
 
 from orbitile import catalogue
 from orbitile.base.files import write_json
-from orbitile.detections.match_tally import JudgedGround, MatchTally, SizeClasses, score_thresholds
+from orbitile.detections.match_tally import MatchTally, SizeClasses, score_thresholds
 from orbitile.detections.matching import MatchCriteria
+from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.features.match_figures import match_figures
 from orbitile.pictures.match_picture import draw_matches
-from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
-from orbitile.tables.rasters import coarsest, read_rasters
+from orbitile.tables.craters import Craters, CraterTable
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,10 @@ def evaluate_catalogue(
     valid pixels of a scene are judged; the `unmapped_scenes` of a run in pixel coordinates are judged one by one.
     OrbitileError where a table lacks a column or one of its numbers.
     """
-    rows = [row for path in rasters for row in read_rasters(path)]
-    true = read_craters_of_run(truth, PixelPlaces.of(rows, criteria.radius_m), unmapped_scenes)
-    check_scene_names(true, {row.scene for row in rows}, truth.path)
-    ground = JudgedGround.of(coarsest(rows), criteria.radius_m, unmapped=unmapped_scenes > 0)
-    classes = SizeClasses.of(criteria.min_diameter_m, min((row.scale_m for row in rows), default=1.0))
+    on_ground, gsd_m = TruthOnGround.read(truth, rasters, criteria, unmapped_scenes)
+    classes = SizeClasses.of(criteria.min_diameter_m, gsd_m)
     scores = score_thresholds(score_threshold)
-    tally = MatchTally(true, ground, criteria, classes, scores)
+    tally = MatchTally(on_ground, classes, scores)
     columns = ["lon", "lat", "diameter_km", "score", *(["scene"] if unmapped_scenes else [])]
     for part in catalogue.open(manifest).tables(columns):
         tally.feed(Craters.of_catalogue(part), part["score"].to_numpy())

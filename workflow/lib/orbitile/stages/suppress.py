@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from orbitile.base.errors import OrbitileError
+from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
 from orbitile.detections.nms.greedy import NmsResult
 from orbitile.detections.nms.settings import NmsSettings
@@ -62,15 +63,22 @@ class GroupNeighbourhood:
         return select_candidates(read_table(self._ring_tables[name]), settings)
 
 
-def suppress(tables: DetectionTables, plan: str, settings: NmsSettings, body: Body, out: str) -> None:
+def suppress(
+    tables: DetectionTables, plan: str, settings: NmsSettings, body: Body, out: str,
+    confidence: RowConfidence | None = None,
+) -> None:  # fmt: skip
     """Write the survivors among a group's detections; those of its neighbours compete, but are not written.
 
+    With a `confidence`, each has a probability and the bound of false rows at which it is still in the catalogue.
     They are written as they will stand in the catalogue (see orbitile.tables.crater_parts). Tables of farther rings are
     read only where a chain of overlaps leads to them. OrbitileError where a chain goes beyond the last ring.
     """
     candidates, result = _group_survivors(GroupNeighbourhood(tables, Path(plan)), settings)
     survivors = candidates[result.alive[: len(candidates)]]
     log.info("%d of %d detections survive, longest chain %d", len(survivors), len(candidates), result.longest_chain)
+    if confidence:
+        columns = [survivors[name].to_numpy() for name in ("score", "diameter_km")]
+        survivors = survivors.assign(**confidence.columns(columns[0], columns[1] * 1000))
     write_part(survivors, read_georef_methods(Path(plan)), body, result.longest_chain, out)
 
 

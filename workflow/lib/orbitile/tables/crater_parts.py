@@ -24,9 +24,13 @@ from orbitile.tables.geoparquet import (
 from orbitile.tables.parquet import explained_damage
 
 NAMES = ("scene", "class")
+CONFIDENCE = ("probability", "fdr_rank")
+"""Columns that only rows have of which a calibration knows something."""
 CRATERS = pa.schema(
     [
         *(field.with_type(NAME) if field.name in NAMES else field for field in DETECTIONS),
+        pa.field("probability", pa.float32(), metadata={"about": "of being a true object, by calibration"}),
+        pa.field("fdr_rank", pa.float64(), metadata={"about": "least bound of false rows at which this row is in"}),
         pa.field("georef_method", NAME, metadata={"about": "how the scene was georeferenced"}),
         pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "expected error of positions, where known"}),
         pa.field("geometry", pa.binary(), metadata={"about": "centre, degrees on the body, as a WKB point"}),
@@ -36,11 +40,13 @@ CRATERS = pa.schema(
 DICTIONARIES = [field.name for field in CRATERS if field.type == NAME]
 """Columns that a dataset gives as dictionaries."""
 STORED = stored_schema(CRATERS)
+FEW_VALUES = ("scale_m", "fdr_rank")
+"""Columns of few different numbers."""
 LAYOUT = PartLayout(
     geometry_types=["Point"],
     rows_per_group=10_000,  # some 1 MB; with fewer, readers that look at the ends of all parts first read more there
     conditions=["scene", "lon", "lat", "diameter_km", "score"],
-    numbers=[field.name for field in CRATERS if pa.types.is_floating(field.type) and field.name != "scale_m"],
+    numbers=[field.name for field in CRATERS if pa.types.is_floating(field.type) and field.name not in FEW_VALUES],
 )
 LITTLE_ENDIAN, POINT = 1, 1
 WKB_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("lon", "<f8"), ("lat", "<f8")])
@@ -50,7 +56,7 @@ CHAIN_KEY = b"longest_chain"
 def write_part(
     survivors: pd.DataFrame, methods: Mapping[str, Mapping], body: Body, longest_chain: int, path: str | Path
 ) -> None:
-    """Write the survivors of a group (columns of DETECTIONS), near ones near each other.
+    """Write the survivors of a group (columns of DETECTIONS, and perhaps CONFIDENCE), near ones near each other.
 
     `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods). The longest
     chain of overlaps among the detections that decided about them becomes part of the metadata.
@@ -96,6 +102,10 @@ def _final_form(survivors: pd.DataFrame, methods: Mapping[str, Mapping]) -> pa.T
     plain = pa.Table.from_pandas(survivors[DETECTIONS.names], DETECTIONS, preserve_index=False)
     columns: dict[str, pa.Array] = {name: plain[name].combine_chunks() for name in DETECTIONS.names}
     columns |= {name: columns[name].dictionary_encode() for name in NAMES}
+    unknown = np.full(len(survivors), np.nan)
+    columns |= {
+        name: pa.array(survivors.get(name, unknown), CRATERS.field(name).type, from_pandas=True) for name in CONFIDENCE
+    }
     lon, lat = columns["lon"], columns["lat"]
     columns |= georef_columns(columns["scene"], methods) | dict(
         geometry=_wkb_points(lon.to_numpy(), lat.to_numpy()),

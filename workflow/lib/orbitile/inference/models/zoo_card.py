@@ -13,7 +13,7 @@ from orbitile.inference.models.zoo import (
     ZooNetwork,
 )
 
-SHOWN = ("family", "network", "names", "channels", "score_threshold")
+SHOWN = ("family", "network", "names", "channels", "score_threshold", "calibration")
 """What weights state that a card has a place for, or no room."""
 
 
@@ -23,7 +23,7 @@ def network_card(facts: NetworkFacts, name: str, description: Mapping[str, objec
     parts = [
         f"# {name}", f"{about.title}. Use it with `model: {name}`.", _fact_table(facts, description),
         "## How it is used", _use_text(facts, description), _scale_table(about.scales, about.gsd_m),
-        "## How good it is", *_quality(facts),
+        "## How good it is", *_quality(facts), calibration_text(description.get("calibration")),
         "## Where it fails", "\n".join(f"- {line}" for line in about.fails),
         "## What it learnt from", about.trained + ".", _data_list(facts),
         _validation_text(facts, description),
@@ -156,6 +156,25 @@ def _validation_text(facts: NetworkFacts, description: Mapping[str, object]) -> 
         f"epoch and score were chosen by: F1 {figures.f1:.3f}, precision {figures.precision:.3f}, recall "
         f"{figures.recall:.3f}{at_score}, {figures.n_truth} true craters."
     )
+
+
+def calibration_text(stated: object) -> str:
+    """What the calibration in weights says of their scores, in words; empty where they state none."""
+    if not isinstance(stated, Mapping) or not isinstance(figures := stated.get("figures"), Mapping):
+        return ""
+    before, after = (figures["calibration_error"][name] for name in ("before", "after"))
+    if before is None:
+        return f"Nothing is known of what scores are worth: no detection counts among {stated['basis']}."
+    errors = f"Scores are off by {before['value']:.3f} as probabilities of being true (expected calibration error)"
+    if after:
+        errors += f"; the column `probability` by {after['value']:.3f}, by fits to other blocks"
+    promises = [
+        f"{row['max_fdr']:.0%} from a score of {row['score']:.2f} on (recall {row['recall']:.2f})"
+        for row in figures["bounds"]
+        if row["score"] is not None
+    ]
+    bounds = f"With 90 % confidence the share of false rows is at most {', '.join(promises)}. " if promises else ""
+    return f"{errors}. {bounds}By {stated['basis']}, in {stated['blocks']} {stated['unit']}."
 
 
 def course_text(epoch: int, epochs: int, hours_on: Mapping[str, float]) -> str:

@@ -8,6 +8,9 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.inference.models.zoo import ZOO, ZooNetwork, read_network
 
+ERRORS = ("max_fdr", "min_recall")
+"""Keys of the section `suppression` that choose the score threshold."""
+
 
 def network_of_settings(config: Mapping[str, Any], zoo: Path = ZOO) -> ZooNetwork | None:
     """The network of the zoo that settings name (`model: NAME` or `model: {name: NAME}`); None where they name none.
@@ -32,6 +35,9 @@ def with_network_defaults(config: Mapping[str, Any], network: ZooNetwork) -> dic
     suppression = sections.get("suppression", {})
     if network.score_threshold is not None:
         suppression = suppression | dict(score_threshold=network.score_threshold)
+    stated = config.get("suppression", {})
+    if isinstance(stated, Mapping) and any(stated.get(name) is not None for name in ERRORS):
+        suppression = {name: value for name, value in suppression.items() if name != "score_threshold"}
     filled = {name: value for name, value in sections.items() if name.startswith("stretch_")}
     if any(config.get(name) is not None for name in ("stretch_percentiles", "stretch_values")):
         filled = {}  # percentiles of the user are not to lose against values of the network

@@ -12,9 +12,10 @@ from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
 from orbitile.training.detection.dataset import CropDrawing, RandomCrops, batch_of
 from orbitile.training.detection.labelled_scenes import LabelledScene
-from orbitile.training.detection.module import DetectorModule, ValidationSet
+from orbitile.training.detection.module import DetectorModule
 from orbitile.training.detection.network import build_detector
 from orbitile.training.detection.recipe import DetectorRecipe
+from orbitile.training.detection.search import ValidationSet
 from orbitile.training.detection.validation import SearchScale, ValidationTile, validation_tiles
 from orbitile.training.fit import FitOptions
 
@@ -45,7 +46,7 @@ class DetectorBatches(LightningDataModule):
         torch.manual_seed(recipe.seed)
         network = build_detector(recipe.start_from, self.scenes[0].bands, recipe.epochs)
         steps = recipe.epochs * (recipe.tiles_per_epoch // recipe.batch)
-        return DetectorModule(network, recipe, self._validation, steps)
+        return DetectorModule(network, recipe, self.validation, steps)
 
     def train_dataloader(self) -> DataLoader:
         """Batches of this epoch."""
@@ -69,7 +70,8 @@ class DetectorBatches(LightningDataModule):
         return sorted(validation_tiles(self.scenes, self.scales), key=lambda tile: tile.image.shape[-1])
 
     @property
-    def _validation(self) -> ValidationSet:
+    def validation(self) -> ValidationSet:
+        """What the network is judged on."""
         return ValidationSet(self.scenes, self.scales, max(self._recipe.labelled_from_px, self.least_px))
 
     @property

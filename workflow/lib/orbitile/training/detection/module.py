@@ -3,10 +3,8 @@
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.swa_utils import AveragedModel
@@ -15,20 +13,12 @@ from orbitile.inference.models.network import ModelChoice
 from orbitile.inference.models.ultralytics_offline import DetectionModel
 from orbitile.inference.models.yolo import Yolo
 from orbitile.training.detection.dataset import CropBatch
-from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.loss import agreement_loss, ultralytics_batch
 from orbitile.training.detection.network import NAMES, as_colours
 from orbitile.training.detection.recipe import DetectorRecipe
+from orbitile.training.detection.search import ValidationSearch, ValidationSet
 from orbitile.training.detection.sizes import figures_by_size
-from orbitile.training.detection.validation import (
-    THRESHOLDS,
-    FoundBoxes,
-    JudgedScene,
-    SearchScale,
-    ValidationTile,
-    count_at_thresholds,
-    reported_boxes,
-)
+from orbitile.training.detection.validation import THRESHOLDS, ValidationTile, count_at_thresholds
 from orbitile.training.monitored import MONITORED, MonitoredModule
 
 WEIGHT_DECAY = 5e-3
@@ -42,20 +32,6 @@ Output = torch.Tensor | dict[str, "Output"] | Sequence["Output"]
 LOSSES = ("box_loss", "class_loss", "edge_loss")
 
 
-@dataclass(frozen=True)
-class ValidationSet:
-    """What a network is judged on each epoch: scenes at all scales, and how they are searched."""
-
-    scenes: Sequence[LabelledScene]
-    scales: Mapping[float, SearchScale]
-    least_px: float
-
-    @property
-    def finest_m(self) -> float:
-        """The finest scale in m/px."""
-        return min(self.scales)
-
-
 class DetectorModule(MonitoredModule):
     """A detector in training; validation and export take the moving average of its weights."""
 
@@ -67,8 +43,7 @@ class DetectorModule(MonitoredModule):
         self._recipe, self._validation, self._steps = recipe, validation, steps
         self._loss: Any = None
         self._losses: list[torch.Tensor] = []
-        self._found: dict[str, list[FoundBoxes]] = {}
-        self._searcher: Yolo | None = None
+        self._search: ValidationSearch | None = None
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW (Loshchilov and Hutter 2019) with a short rise and a cosine fall of the learning rate."""
@@ -119,24 +94,18 @@ class DetectorModule(MonitoredModule):
             "", "", "yolo", str(self.device), "float32", compile=False, batch=None,
             score_threshold=float(THRESHOLDS[0]), bands=3,
         )  # fmt: skip
-        self._searcher, self._found = Yolo(averaged.fuse(verbose=False), tuple(NAMES.values()), choice), {}
+        network = Yolo(averaged.fuse(verbose=False), tuple(NAMES.values()), choice)
+        self._search = ValidationSearch(network, self._validation)
 
     def validation_step(self, tiles: Sequence[ValidationTile], number: int) -> None:
         """Search tiles."""
-        assert self._searcher is not None
-        images = torch.from_numpy(_stacked(tiles)).to(self.device)
-        output = self._searcher.predict_batch(images)
-        for index, tile in enumerate(tiles):
-            scene = self._validation.scenes[tile.scene]
-            scale = self._validation.scales[scene.row.scale_m]
-            in_tile = output.tile == index
-            boxes = output._replace(corners=output.corners[in_tile].cpu(), score=output.score[in_tile].cpu())
-            found = reported_boxes(tile, scene, scale, boxes, self._validation.finest_m)
-            self._found.setdefault(scene.row.scene, []).append(found)
+        assert self._search is not None
+        self._search.feed(tiles)
 
     def on_validation_epoch_end(self) -> None:
         """Put the epoch's figures together; `f1` decides which epoch is best."""
-        judged, iou_threshold = self._judged_scenes(), self._recipe.iou_threshold
+        assert self._search is not None
+        judged, iou_threshold = self._search.judged_scenes(self._recipe.suppression_iou), self._recipe.iou_threshold
         counts = count_at_thresholds(judged, iou_threshold, self._validation.least_px)
         best = counts.best
         losses = torch.stack(self._losses).float().mean(dim=0).tolist() if self._losses else [math.nan] * 3
@@ -145,15 +114,8 @@ class DetectorModule(MonitoredModule):
             recall=float(counts.recall[best]), score_threshold=float(THRESHOLDS[best]), n_truth=counts.true,
             by_size=figures_by_size(judged, float(THRESHOLDS[best]), iou_threshold),
         )  # fmt: skip
-        self._losses, self._searcher = [], None
+        self._losses, self._search = [], None
         self.log(MONITORED, torch.tensor(self.figures[MONITORED], dtype=torch.float64), batch_size=1)
-
-    def _judged_scenes(self) -> list[JudgedScene]:
-        finest = {s.row.scene: s for s in self._validation.scenes if s.row.scale_m == self._validation.finest_m}
-        return [
-            JudgedScene.of(parts, finest[name], self._recipe.suppression_iou)
-            for name, parts in sorted(self._found.items())
-        ]
 
     def describe(self, figures: Mapping[str, float]) -> str:
         """The losses, and the figures at the best threshold."""
@@ -190,9 +152,3 @@ def _in_float32(output: "Output") -> "Output":
     if isinstance(output, dict):
         return {name: _in_float32(value) for name, value in output.items()}
     return [_in_float32(value) for value in output]
-
-
-def _stacked(tiles: Sequence[ValidationTile]) -> np.ndarray:
-    """Grey tiles as three equal colours."""
-    images = np.stack([tile.image for tile in tiles])
-    return np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images

@@ -8,12 +8,16 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic, cache_key, sha256, write_json, write_text
+from orbitile.calibration.figures import with_figures
+from orbitile.calibration.network_calibration import KEY
 from orbitile.detections.tiling import SizeLimits, TileSize
 from orbitile.inference.models.weights import save_tensors
+from orbitile.pictures.calibration_picture import draw_calibration
 from orbitile.tables.craters import CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
 from orbitile.tables.rasters import read_sealed_rasters
 from orbitile.training.bands import common_bands
 from orbitile.training.detection.batches import DetectorBatches
+from orbitile.training.detection.calibrate import calibrate_detector
 from orbitile.training.detection.labelled_scenes import LabelledScene, SplitChoice, label_scenes
 from orbitile.training.detection.model_card import TrainingFacts, detector_card, plot_detector_curves
 from orbitile.training.detection.network import describe_detector
@@ -38,11 +42,12 @@ class TrainingInputs:
 
 @dataclass(frozen=True)
 class TrainingOutputs:
-    """Where weights, metrics (JSON), curves (PNG) and the model card go."""
+    """Where weights, metrics (JSON), curves, what scores are worth (PNG) and the model card go."""
 
     weights: str
     metrics: str
     curves: str
+    calibration: str
     card: str
 
 
@@ -68,7 +73,11 @@ def train_detector(
     figures = progress.figures
     tensors = best_tensors(work, "average.module.")
     metadata = describe_detector(module.network, scenes[0].bands, _described(figures, recipe))
-    save_tensors(work / "model.safetensors", tensors, metadata)
+    weights = work / "model.safetensors"
+    save_tensors(weights, tensors, metadata)
+    calibration = with_figures(calibrate_detector(weights, data, recipe, str(module.device)))
+    save_tensors(weights, tensors, metadata | {KEY: calibration})
+    draw_calibration(calibration["figures"], work / "calibration.png")
     facts = TrainingFacts.of(recipe, scenes, figures, sum(tensor.numel() for tensor in tensors.values()))
     _publish(work, outputs, facts, progress.history)
 
@@ -140,6 +149,8 @@ def _publish(work: Path, outputs: TrainingOutputs, facts: TrainingFacts, history
     """Put the outputs in place; the attempt's folder keeps a copy of weights and card, and no checkpoints."""
     with atomic(outputs.weights) as temporary:
         shutil.copyfile(work / "model.safetensors", temporary)
+    with atomic(outputs.calibration) as temporary:
+        shutil.copyfile(work / "calibration.png", temporary)
     write_json(outputs.metrics, facts.figures)
     plot_detector_curves(history, outputs.curves)
     card = detector_card(facts, Path(outputs.weights))

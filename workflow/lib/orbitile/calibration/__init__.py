@@ -1,0 +1,1 @@
+"""What scores are worth: probabilities, bounds of the share of false rows, completeness by size."""

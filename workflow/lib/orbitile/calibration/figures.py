@@ -1,0 +1,102 @@
+"""Figures of a calibration: errors of scores as probabilities, what can be promised, how complete catalogues are."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from orbitile.calibration.completeness import Completeness
+from orbitile.calibration.judged_sample import JudgedSample
+from orbitile.calibration.network_calibration import NetworkCalibration
+from orbitile.calibration.probability import CalibrationError, ScoreCalibration, reliability
+from orbitile.calibration.risk_control import FALSE_DISCOVERY, THRESHOLDS, RiskControl
+
+CONFIDENCE = 0.9
+BOUNDS = (0.05, 0.1, 0.2)
+"""Shares of false rows that thresholds are listed for."""
+FOLDS = 5
+FOLD_SEED = 0
+
+
+def with_figures(calibration: NetworkCalibration) -> dict[str, Any]:
+    """A calibration and its figures, for JSON."""
+    return calibration.to_json() | dict(figures=calibration_figures(calibration))
+
+
+def calibration_figures(calibration: NetworkCalibration) -> dict[str, Any]:
+    """All figures, for JSON; `after` is None where the sample is too small for a fit, all else where it is empty."""
+    sample = calibration.sample
+    after = cross_validated(sample)
+    score, bounds = sample.detections.score.astype(float), [_bound(sample, bound) for bound in BOUNDS]
+    curves = [Completeness.fit(sample, least) for least in sorted({bound["score"] for bound in bounds} - {None})]
+    return dict(
+        detections=len(score), right=int(sample.detections.is_right.sum()), true=len(sample.truth.score),
+        calibration_error=dict(before=_error(score, sample), after=_error(after, sample)),
+        reliability=dict(before=_bins(score, sample), after=_bins(after, sample)),
+        bounds=bounds, by_score=_by_score(sample),
+        completeness=[asdict(curve) for curve in curves if curve],
+    )  # fmt: skip
+
+
+def cross_validated(sample: JudgedSample) -> np.ndarray | None:
+    """Probabilities (n) of a sample's detections, each by a fit to other blocks; None where these are too few."""
+    fold = np.random.default_rng(FOLD_SEED).permutation(sample.blocks) % FOLDS
+    of_row = fold[sample.detections.block]
+    probability = np.zeros(len(of_row))
+    for number in range(FOLDS):
+        fit = ScoreCalibration.fit(sample.of_blocks(np.flatnonzero(fold != number)))
+        if fit is None:
+            return None
+        rows = of_row == number
+        probability[rows] = fit.probability(sample.detections.score[rows], sample.detections.diameter_px[rows])
+    return probability
+
+
+def completeness_figures(curve: Completeness | None, finest_m: float) -> dict[str, float | None]:
+    """The diameters in metres from which on a share of the true objects is in the catalogue; None where unknown."""
+    sizes = {f"complete_{share:.0%}_m".replace("%", ""): share for share in (0.5, 0.9)}
+    from_px = {name: curve.from_px(share) if curve else None for name, share in sizes.items()}
+    return {name: None if size is None else round(size * finest_m, 3) for name, size in from_px.items()}
+
+
+def _error(probability: np.ndarray | None, sample: JudgedSample) -> dict[str, Any] | None:
+    """The expected calibration error; None without probabilities or detections."""
+    if probability is None or not len(probability):
+        return None
+    error = asdict(CalibrationError.of(probability, sample))
+    return {name: np.round(value, 4).tolist() for name, value in error.items()}
+
+
+def _bins(probability: np.ndarray | None, sample: JudgedSample) -> list[list[float]]:
+    """Mean probability, share that is right and number of each bin; empty without probabilities."""
+    if probability is None:
+        return []
+    return [[round(a, 4), round(b, 4), n] for a, b, n in reliability(probability, sample.detections.is_right)]
+
+
+def _bound(sample: JudgedSample, bound: float) -> dict[str, Any]:
+    """The threshold that keeps to a bound, and what the sample has there; None where there is none."""
+    score = RiskControl(sample).threshold(FALSE_DISCOVERY, bound, 1 - CONFIDENCE)
+    shares = dict(fdr=None, recall=None) if score is None else _shares(sample, score)
+    return dict(max_fdr=bound, confidence=CONFIDENCE, score=score, **shares)
+
+
+def _shares(sample: JudgedSample, score: float) -> dict[str, float | None]:
+    """The share of false rows and of detected true objects at a threshold."""
+    counts = sample.counts(score)
+    fdr, recall = _share(counts.false, counts.detected), _share(counts.true - counts.missed, counts.true)
+    return dict(fdr=fdr, recall=recall)
+
+
+def _share(part: np.ndarray, total: np.ndarray) -> float | None:
+    return round(float(part.sum() / total.sum()), 4) if total.sum() else None
+
+
+def _by_score(sample: JudgedSample) -> list[dict[str, Any]]:
+    scores = [float(score) for score in THRESHOLDS if score >= sample.least_score]
+    ranks = RiskControl(sample).ranks(np.array(scores), 1 - CONFIDENCE).tolist()
+    return [
+        dict(score=score, **_shares(sample, score), fdr_bound=None if np.isnan(rank) else rank)
+        for score, rank in zip(scores, ranks, strict=True)
+        if sample.counts(score).detected.any()
+    ]

@@ -1,0 +1,154 @@
+"""Detections that are judged right or false, and true objects with what detected them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
+
+MOST_ROWS = 2_000_000
+"""Of detections and of true objects in a sample that a file states."""
+SCORE_DIGITS, SIZE_DIGITS = 4, 2
+MISSED = 0.0
+"""Score of true objects that no detection matches: below that of any detection."""
+
+
+class JudgedDetections(NamedTuple):
+    """Detections (n): score 0..1, diameter in pixels of the finest scale, whether it is right, number of its block."""
+
+    score: np.ndarray
+    diameter_px: np.ndarray
+    is_right: np.ndarray
+    block: np.ndarray
+
+
+class JudgedTruth(NamedTuple):
+    """True objects (n): diameter in pixels of the finest scale, score of its detection, number of its block."""
+
+    diameter_px: np.ndarray
+    score: np.ndarray
+    block: np.ndarray
+
+
+class CountsByBlock(NamedTuple):
+    """Of each block (n) at a least score: detections, false ones among them, true objects, missed ones among them."""
+
+    detected: np.ndarray
+    false: np.ndarray
+    true: np.ndarray
+    missed: np.ndarray
+
+
+@dataclass(frozen=True)
+class JudgedSample:
+    """What a network detected, down to `least_score`, on `blocks` blocks of ground with known truth.
+
+    A block is a piece of ground, or a scene (`unit`, in the plural). Detections match true objects one to one as they
+    do without any threshold, so that a higher one never makes a detection right that was false.
+    """
+
+    detections: JudgedDetections
+    truth: JudgedTruth
+    blocks: int
+    unit: str = "blocks"
+    least_score: float = 0.0
+
+    def of_blocks(self, numbers: np.ndarray) -> Self:
+        """The sample of drawn blocks (n), which are numbered anew: a block that was drawn twice counts twice."""
+        detections, truth = (_of_blocks(rows, numbers, self.blocks) for rows in (self.detections, self.truth))
+        return replace(self, detections=JudgedDetections(*detections), truth=JudgedTruth(*truth), blocks=len(numbers))
+
+    def counts(self, least_score: float) -> CountsByBlock:
+        """Counts of each block where only detections of this score and more are there."""
+        detected = self.detections.score >= np.float32(least_score)
+        missed = self.truth.score < np.float32(least_score)
+        return CountsByBlock(
+            self._count(self.detections.block[detected]),
+            self._count(self.detections.block[detected & ~self.detections.is_right]),
+            self._count(self.truth.block), self._count(self.truth.block[missed]),
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists of numbers for JSON, scores rounded down, so that no row changes sides of a threshold of few digits."""
+        detections, truth = self.detections, self.truth
+        return dict(
+            blocks=self.blocks, unit=self.unit, least_score=self.least_score,
+            detections=dict(
+                score=_rounded_down(detections.score), diameter_px=_rounded(detections.diameter_px),
+                is_right=detections.is_right.astype(int).tolist(), block=detections.block.tolist(),
+            ),
+            truth=dict(
+                diameter_px=_rounded(truth.diameter_px), score=_rounded_down(truth.score), block=truth.block.tolist()
+            ),
+        )  # fmt: skip
+
+    @classmethod
+    def of_json(cls, content: object) -> Self:
+        """The sample that a file states; OrbitileError where it is none."""
+        try:
+            assert isinstance(content, Mapping)
+            score, diameter_px, is_right, block = _columns(content["detections"], JudgedDetections._fields)
+            true_px, true_score, true_block = _columns(content["truth"], JudgedTruth._fields)
+            blocks = int(content["blocks"])
+            sample = cls(
+                JudgedDetections(score.astype(np.float32), diameter_px, is_right > 0, block.astype(int)),
+                JudgedTruth(true_px, true_score, true_block.astype(int)), blocks, shortened(str(content["unit"])),
+                float(content["least_score"]),
+            )  # fmt: skip
+            sample.check()
+        except (AssertionError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise OrbitileError(
+                f"its judged sample is none ({shortened(type(error).__name__ + ' ' + str(error), 200)}); "
+                "make it anew with the target calibrate"
+            ) from error
+        return sample
+
+    def check(self) -> None:
+        """ValueError where a number cannot be."""
+        if not 0 <= self.least_score <= 1 or not 0 <= self.blocks <= MOST_ROWS:
+            raise ValueError("its least score or its number of blocks is out of range")
+        for rows in (self.detections, self.truth):
+            if not all(np.isfinite(column).all() for column in rows):
+                raise ValueError("a number is not finite")
+            if not ((rows.score >= 0) & (rows.score <= 1)).all() or not (rows.diameter_px > 0).all():
+                raise ValueError("a score or a diameter is out of its range")
+            if not ((rows.block >= 0) & (rows.block < self.blocks)).all():
+                raise ValueError("a block has no number")
+
+    def _count(self, block: np.ndarray) -> np.ndarray:
+        return np.bincount(block, minlength=self.blocks)
+
+
+def _of_blocks(rows: NamedTuple, numbers: np.ndarray, blocks: int) -> list[np.ndarray]:
+    """The columns of rows in drawn blocks; the last column is the block."""
+    *columns, block = (np.asarray(column) for column in rows)
+    order = np.argsort(block, kind="stable")
+    first = np.searchsorted(block[order], np.arange(blocks + 1))
+    members = [order[first[number] : first[number + 1]] for number in numbers]
+    chosen = np.concatenate([np.zeros(0, int), *members])
+    return [
+        *(column[chosen] for column in columns),
+        np.repeat(np.arange(len(numbers)), [len(part) for part in members]),
+    ]
+
+
+def _columns(table: Mapping[str, list], names: tuple[str, ...]) -> list[np.ndarray]:
+    columns = [np.asarray(table[name], float) for name in names]
+    if any(column.shape != columns[0].shape or column.ndim != 1 for column in columns):
+        raise ValueError("its columns are not of one length")
+    if len(columns[0]) > MOST_ROWS:
+        raise ValueError(f"has more than {MOST_ROWS:,} rows")
+    return columns
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return np.round(np.asarray(values, float), SIZE_DIGITS).tolist()
+
+
+def _rounded_down(scores: np.ndarray) -> list[float]:
+    """Scores (n; float32) with SCORE_DIGITS; one that is such a number but for its last bit becomes this number."""
+    unit = 10**SCORE_DIGITS
+    return (np.floor(np.asarray(scores, float) * unit + 1e-3) / unit).tolist()

@@ -1,0 +1,143 @@
+"""Thresholds that bound errors with stated confidence: Learn Then Test (Angelopoulos and others, arXiv 2110.01052).
+
+Bounded are shares of objects at fault among all objects of a kind, as false rows among all rows. The units are blocks
+of ground: what lies within one is not independent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import bdtr, stdtr
+
+from orbitile.calibration.judged_sample import CountsByBlock, JudgedSample
+
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
+"""Scores among which thresholds are chosen."""
+ALPHAS = np.round(np.arange(0.01, 0.5001, 0.01), 2)
+"""Bounds among which that of a row is chosen."""
+START_SHARE = 0.25
+"""Tests for false rows begin with at most so many of the detections, unless a test takes more of them."""
+UNSEEN_SHARE = 0.5
+"""At fault in a block that is added to those of the sample."""
+PValues = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+
+
+def block_p_values(at_fault: np.ndarray, of_all: np.ndarray, alpha: float) -> np.ndarray:
+    """The p-values (k) of "more than alpha of all are at fault", by counts in blocks (k, n).
+
+    The larger of two: the exact one of independent objects (binomial), which few objects cannot cheat, and that of
+    the t-test of at_fault - alpha of_all over blocks (the linearised ratio of cluster samples; Cochran 1977, Sampling
+    Techniques, section 9.7), for objects of a block that depend on each other. The t-test takes in an average block of
+    which UNSEEN_SHARE is at fault: faults that come together in few blocks are often in none of the sample. It is too
+    sure of itself where few blocks hold most objects.
+    """
+    count = at_fault.shape[1]
+    if count < 2:
+        return np.ones(len(at_fault))
+    exact = bdtr(at_fault.sum(axis=1), of_all.sum(axis=1), alpha)
+    unseen = of_all.mean(axis=1, keepdims=True)
+    excess = np.concatenate([at_fault - alpha * of_all, (UNSEEN_SHARE - alpha) * unseen], axis=1)
+    error = np.maximum(excess.std(axis=1, ddof=1) / np.sqrt(count + 1), 1e-12)
+    return np.maximum(exact, stdtr(count, excess.mean(axis=1) / error))
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """An error of a catalogue that can be bounded: objects at fault among all objects of a kind, block by block.
+
+    `falls` tells whether it falls with the threshold, as the share of false rows does; others rise.
+    """
+
+    name: str
+    at_fault: Callable[[CountsByBlock], np.ndarray]
+    of_all: Callable[[CountsByBlock], np.ndarray]
+    falls: bool
+
+
+FALSE_DISCOVERY = Criterion("max_fdr", lambda counts: counts.false, lambda counts: counts.detected, falls=True)
+"""The share of false rows among all rows of the catalogue."""
+MISSED_OBJECTS = Criterion("min_recall", lambda counts: counts.missed, lambda counts: counts.true, falls=False)
+"""The share of true objects that the catalogue lacks."""
+
+
+@dataclass(frozen=True)
+class RiskControl:
+    """The thresholds at which a sample bounds errors."""
+
+    sample: JudgedSample
+    p_values: PValues = block_p_values
+
+    def threshold(self, criterion: Criterion, alpha: float, delta: float) -> float | None:
+        """The threshold farthest from the start of the tests at which the error is at most alpha, but for chance delta.
+
+        Fixed-sequence testing: thresholds are tried one after the other, and the first whose p-value exceeds delta ends
+        it. The lowest score for false rows, the highest for missed objects; None where the first one fails already.
+        """
+        sequence = self._sequence(criterion, alpha, delta)
+        if not sequence:
+            return None
+        at_fault, of_all = (
+            np.stack([part(counts) for _, counts in sequence]) for part in (criterion.at_fault, criterion.of_all)
+        )
+        passed = int(np.argmin(np.append(self.p_values(at_fault, of_all, alpha) <= delta, False)))
+        return sequence[passed - 1][0] if passed else None
+
+    def least_bound(self, criterion: Criterion, delta: float) -> float | None:
+        """The smallest of ALPHAS that some threshold keeps to, but for chance delta; None where there is none."""
+        possible = (float(alpha) for alpha in ALPHAS if self.threshold(criterion, float(alpha), delta) is not None)
+        return next(possible, None)
+
+    def blocks_needed(self, criterion: Criterion, alpha: float, delta: float) -> int | None:
+        """About how many blocks as these would bound an error by alpha; None where no number would.
+
+        At the best threshold, by the t-test with as many standard errors as it takes, and a half more; at least so many
+        that all objects without a fault would do.
+        """
+        if not self._counts or not self.sample.blocks:
+            return None
+        excess = np.stack([criterion.at_fault(c) - alpha * criterion.of_all(c) for _, c in self._counts])
+        objects = np.array([criterion.of_all(counts).mean() for _, counts in self._counts])
+        means, possible = excess.mean(axis=1), excess.mean(axis=1) < 0
+        if not possible.any():
+            return None
+        errors = -np.sqrt(2 * np.log(1 / delta)) * excess.std(axis=1)[possible] / means[possible]
+        faultless = np.log(delta) / np.log(1 - alpha) / objects[possible]
+        return int(np.ceil(1.5 * np.maximum(errors**2, faultless).min()))
+
+    def ranks(self, scores: np.ndarray, delta: float) -> np.ndarray:
+        """The smallest of ALPHAS at which rows with scores (n) are in a catalogue whose share of false rows it bounds.
+
+        NaN where there is none.
+        """
+        limits = [self.threshold(FALSE_DISCOVERY, float(alpha), delta) for alpha in ALPHAS]
+        lowest = np.array([np.inf if limit is None else limit for limit in limits], np.float32)
+        reached = np.asarray(scores, np.float32)[:, None] >= np.minimum.accumulate(lowest)[None]
+        return np.where(reached.any(axis=1), ALPHAS[np.argmax(reached, axis=1)], np.nan)
+
+    def _sequence(self, criterion: Criterion, alpha: float, delta: float) -> list[tuple[float, CountsByBlock]]:
+        """Thresholds in the order of their tests, with the counts of blocks at each."""
+        if not criterion.falls:
+            return self._counts
+        rows = np.array([counts.detected.sum() for _, counts in self._counts])
+        enough = _rows_to_start_with(int(rows.max(initial=0)), alpha, delta)
+        return [part for part, count in zip(self._counts, rows, strict=True) if count >= enough][::-1]
+
+    @cached_property
+    def _counts(self) -> list[tuple[float, CountsByBlock]]:
+        scores = [float(score) for score in THRESHOLDS if score >= self.sample.least_score - 1e-9]
+        return [(score, self.sample.counts(score)) for score in scores]
+
+
+def _rows_to_start_with(rows: int, alpha: float, delta: float) -> int:
+    """How many detections the tests for false rows begin with: this must not depend on truth.
+
+    So many that half of the false ones that are allowed would pass clearly (at delta squared), where START_SHARE of
+    all are as many; never so few that none could be false.
+    """
+    count = np.arange(1, max(rows, 1) + 1)
+    clear = np.flatnonzero(bdtr(np.floor(count * alpha / 2), count, alpha) <= delta**2)
+    wanted = int(clear[0]) + 1 if len(clear) else rows
+    least = int(np.ceil(np.log(delta) / np.log(1 - alpha)))
+    return max(least, min(wanted, int(START_SHARE * rows)))

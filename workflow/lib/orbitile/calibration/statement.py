@@ -1,0 +1,94 @@
+"""What a catalogue says of its own errors: how many rows are false, and down to which size it is complete."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from orbitile.calibration.completeness import Completeness
+from orbitile.calibration.figures import completeness_figures
+from orbitile.calibration.row_confidence import RowConfidence
+from orbitile.tables.crater_parts import read_part
+
+
+@dataclass(frozen=True)
+class ScoreChoice:
+    """The least score of a catalogue, and the errors that it was chosen for, if it was."""
+
+    score_threshold: float
+    max_fdr: float | None = None
+    min_recall: float | None = None
+
+
+@dataclass(frozen=True)
+class CatalogueStatement:
+    """What is known of rows, and how their least score was chosen."""
+
+    confidence: RowConfidence
+    choice: ScoreChoice
+
+    @classmethod
+    def read(cls, source: dict[str, Any] | None, choice: ScoreChoice) -> Self | None:
+        """With what RowConfidence.read takes; None where there is no calibration."""
+        confidence = RowConfidence.read(**source) if source else None
+        return cls(confidence, choice) if confidence else None
+
+    def of_rows(self, parts: Iterable[Path]) -> dict[str, Any]:
+        """The statement for the catalogue with these parts (see orbitile.tables.crater_parts), for JSON.
+
+        Beside the promise and what it rests on: the number of rows that are large enough to be judged, the share of
+        them that is likely false, and the diameters of 50 and 90 % completeness in metres.
+        """
+        likely = self._likely_rows(parts)
+        sample = self.confidence.calibration.sample
+        rank = self.confidence.bound(self.choice.score_threshold)
+        curve = Completeness.fit(sample, self.choice.score_threshold)
+        stated = dict(
+            **vars(self.choice), confidence=self.confidence.confidence, fdr_bound=rank,
+            basis=self.confidence.calibration.basis, blocks=sample.blocks, unit=sample.unit,
+            judged_from_m=round(self.confidence.least_m, 3), judged_rows=likely.judged,
+            expected_false_share=round(1 - likely.true / likely.probable, 4) if likely.probable else None,
+            **completeness_figures(curve, self.confidence.finest_m),
+        )  # fmt: skip
+        return stated | dict(text=statement_text(stated))
+
+    def _likely_rows(self, parts: Iterable[Path]) -> "LikelyRows":
+        judged, probable, true = 0, 0, 0.0
+        for part in parts:
+            table = read_part(part, ["probability", "diameter_km"])
+            probability = table["probability"].drop_null().to_numpy()
+            judged += int((table["diameter_km"].to_numpy() * 1000 >= self.confidence.least_m).sum())
+            probable, true = probable + len(probability), true + float(probability.sum(dtype=float))
+        return LikelyRows(judged, probable, true)
+
+
+class LikelyRows(NamedTuple):
+    """Rows that are large enough to be judged, those that have a probability, and how many of them are likely true."""
+
+    judged: int
+    probable: int
+    true: float
+
+
+def statement_text(stated: dict[str, Any]) -> str:
+    """A statement as a line of a paper."""
+    least = _length(stated["judged_from_m"])
+    basis = f"calibrated on {stated['basis']} in {stated['blocks']} {stated['unit']}"
+    parts = []
+    if stated["fdr_bound"] is not None:
+        parts.append(
+            f"of the objects of {least} and more at most {stated['fdr_bound']:.0%} are false with "
+            f"{stated['confidence']:.0%} confidence"
+        )
+    if stated["expected_false_share"] is not None:
+        parts.append(f"{stated['expected_false_share']:.1%} are expected to be")
+    complete = [
+        f"{share} % complete from {_length(stated[f'complete_{share}_m'])} on"
+        for share in (50, 90)
+        if stated[f"complete_{share}_m"] is not None
+    ]
+    return "; ".join([", ".join(parts), *complete, basis] if parts else [*complete, basis])
+
+
+def _length(metres: float) -> str:
+    return f"{metres / 1000:.3g} km" if metres >= 1000 else f"{metres:.3g} m"
