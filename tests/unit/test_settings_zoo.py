@@ -49,7 +49,9 @@ def test_an_error_chooses_the_score_in_place_of_the_networks(checked, calibratio
     assert settings.score_threshold == bounded_threshold(calibration, 0.2, None, 0.9)
     assert settings.nms_settings["score_threshold"] == settings.score_threshold
     assert settings.score_choice == dict(max_fdr=0.2, min_recall=None, score_threshold=settings.score_threshold)
-    assert settings.row_confidence == dict(path=calibration, confidence=0.9, finest_m=474)
+    assert settings.row_confidence == dict(
+        path=calibration, model_sha256=settings.model.sha256, confidence=0.9, finest_m=474
+    )
     assert settings.calibration_nms_settings["score_threshold"] == settings.model.score_threshold
     assert checked().score_threshold == 0.31
 
@@ -68,6 +70,14 @@ def test_an_error_chooses_the_score_in_place_of_the_networks(checked, calibratio
 def test_errors_that_cannot_be_bounded_are_refused(checked, suppression, message):
     with pytest.raises(OrbitileError, match=message):
         checked(suppression=suppression)
+
+
+def test_what_inference_throws_away_cannot_be_promised(checked, calibration):
+    suppression = dict(min_recall=0.5, calibration=calibration)
+    assert checked(suppression=suppression).score_threshold > 0.1
+    with pytest.raises(OrbitileError, match=r"config.yaml: model.score_threshold: 0.95 keeps less than the score of 0"):
+        checked(suppression=suppression, model=dict(name=NAME, score_threshold=0.95))
+    assert checked(model=dict(name=NAME, score_threshold=0.95)).score_choice["score_threshold"] == 0.95
 
 
 def test_it_stands_in_the_metadata_of_catalogues(checked):

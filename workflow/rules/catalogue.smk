@@ -20,6 +20,8 @@ rule catalogue:
         nms_settings=settings.nms_settings,
         row_confidence=settings.row_confidence,
         score_choice=settings.score_choice,
+        model=settings.calibrated_model,
+        user_files=lambda wildcards: user_files(settings.suppression.calibration),
         vectors=settings.vectors.model_dump(),
         body=settings.body,
         origin=settings.origin,

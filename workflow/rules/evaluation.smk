@@ -61,6 +61,7 @@ rule calibrate:
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
         nms_settings=lambda wildcards: settings.calibration_nms_settings,
+        model=settings.calibrated_model,
         body=settings.body,
     message:
         "calibrate scores by {input.truth}"

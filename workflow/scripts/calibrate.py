@@ -18,5 +18,5 @@ if __name__ == "__main__":
             files.detections, files.rasters, CraterTable.of(files.truth, params.truth_columns),
             MatchCriteria(**params.match_criteria, radius_m=radius_m),
             NmsSettings(**params.nms_settings, radius_m=radius_m), CalibrationOutputs(**snakemake.output),
-            params.unmapped_scenes,
+            params.model["sha256"], params.unmapped_scenes,
         )  # fmt: skip

@@ -1,10 +1,11 @@
 """Run the stage catalogue for the whole run."""
 
+from orbitile.base.versions import unchanged_user_files
 from orbitile.jobs.job import job
 
 if __name__ == "__main__":
     files, params = snakemake.input, snakemake.params
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
         # Imported here, so that a job that is killed on the way is on record.
         from orbitile.calibration.statement import CatalogueStatement, ScoreChoice
         from orbitile.detections.nms.settings import NmsSettings

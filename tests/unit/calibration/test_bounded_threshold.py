@@ -71,10 +71,28 @@ def test_a_file_that_holds_no_calibration_is_refused_by_name(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "change", [dict(least_px=None), dict(iou_threshold=True), dict(basis=3), dict(least_px=float("nan"))]
-)
+    "change",
+    [
+        dict(least_px=None), dict(iou_threshold=[]), dict(least_px=float("nan")), dict(least_px=-5),
+        dict(least_px=10**400), dict(iou_threshold=3),
+    ],
+)  # fmt: skip
 def test_a_calibration_without_its_circumstances_is_refused(calibration_file, change):
     path = Path(calibration_file())
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(OrbitileError, match="lacks least_px, iou_threshold or basis"):
         read_calibration(path)
+
+
+def test_a_calibration_of_other_weights_is_refused(calibration_file):
+    path = Path(calibration_file())
+    assert read_calibration(path, "ab" * 32) is not None  # of any
+    path.write_text(json.dumps(json.loads(path.read_text()) | dict(model_sha256="cd" * 32)))
+    assert read_calibration(path, "cd" * 32).model_sha256 == "cd" * 32
+    with pytest.raises(OrbitileError, match="is that of other weights"):
+        bounded_threshold(str(path), 0.2, None, 0.9, "ab" * 32)
+
+
+def test_a_calibration_may_have_any_ending_but_those_of_weights(calibration_file):
+    path = Path(calibration_file()).rename(Path(calibration_file()).with_suffix(".txt"))
+    assert read_calibration(path) is not None

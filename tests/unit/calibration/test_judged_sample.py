@@ -41,6 +41,15 @@ def test_a_block_that_is_drawn_twice_counts_twice():
     assert [column.tolist() for column in drawn.counts(0.05)] == [[2, 2, 2], [0, 0, 1], [2, 2, 2], [0, 0, 1]]
 
 
+def test_a_large_sample_is_limited_to_some_of_its_blocks():
+    sample = made_up_sample(blocks=30)
+    assert sample.limited() is sample
+    limited = sample.limited(200)
+    rows = len(limited.detections.score) + len(limited.truth.score)
+    assert 150 < rows <= 200
+    assert limited.counts(0.05).detected.tolist() == [20] * limited.blocks
+
+
 @given(st.integers(0, 50), st.sampled_from([0.05, 0.2, 0.31, 0.57, 0.77]), st.booleans())
 def test_what_a_file_states_is_the_sample_and_no_row_changes_sides_of_a_threshold(seed, threshold, is_at_threshold):
     sample = made_up_sample(blocks=5, rows_per_block=6, seed=seed)

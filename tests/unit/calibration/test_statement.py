@@ -55,6 +55,6 @@ def test_a_statement_as_a_line_of_a_paper():
 
 def test_without_a_calibration_there_is_no_statement(tmp_path):
     (tmp_path / "weights.pt").write_bytes(b"any")
-    source = dict(path=str(tmp_path / "weights.pt"), confidence=0.9, finest_m=5.0)
+    source = dict(path=str(tmp_path / "weights.pt"), model_sha256="ab", confidence=0.9, finest_m=5.0)
     assert CatalogueStatement.read(source, ScoreChoice(0.3)) is None
     assert CatalogueStatement.read(None, ScoreChoice(0.3)) is None

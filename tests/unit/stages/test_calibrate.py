@@ -36,7 +36,7 @@ def calibrated(raster, detections, tmp_path):
             write_table(detections(lon, lat, size_m, score), GEOLOCATED, path)
         outputs = CalibrationOutputs(str(tmp_path / "calibration.json"), str(tmp_path / "calibration.png"))
         table = CraterTable(str(tmp_path / "truth.csv"))
-        calibrate(paths, [str(tmp_path / "rasters.parquet")], table, CRITERIA, NMS, outputs)
+        calibrate(paths, [str(tmp_path / "rasters.parquet")], table, CRITERIA, NMS, outputs, "ab" * 32)
         return read_calibration(outputs.calibration)
 
     return run
@@ -57,7 +57,7 @@ def test_detections_of_all_groups_are_judged_after_one_suppression(calibrated):
     assert diameter_px * DEGREE_M / 10 == pytest.approx([9000, 9000, 3900], rel=4e-3)
     assert calibration.sample.truth.score.tolist() == pytest.approx([0.9, 0.3, 0.0], abs=1e-3)
     assert (calibration.least_px, calibration.iou_threshold) == (pytest.approx(4000 / DEGREE_M * 10), 0.3)
-    assert calibration.basis == "3 craters of truth.csv"
+    assert (calibration.basis, calibration.model_sha256) == ("3 craters of truth.csv", "ab" * 32)
     assert calibration.sample.least_score == 0.05
 
 

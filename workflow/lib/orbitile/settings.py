@@ -277,7 +277,8 @@ class SuppressionSettings(Section):
     )
     score_threshold: Share = Field(default=0.25, description="Detections of a lower score do not reach the catalogue.")
     max_fdr: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Largest share of false rows; chooses the score threshold."
+        default=None,
+        description="Largest share of false rows among those of the sizes that were judged; chooses the score.",
     )
     min_recall: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="Least share of the true objects that is detected; chooses the score threshold."
@@ -715,6 +716,13 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _only_detections_are_calibrated(self) -> Self:
+        stated = [key for key in ("max_fdr", "min_recall", "calibration") if getattr(self.suppression, key) is not None]
+        if stated and self.chain == SEGMENTATION:
+            raise ValueError(f"suppression.{stated[0]}: of no use to networks that map pixels; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _only_searches_enlarge(self) -> Self:
         learns = self.training is not None or self.segmentation_training is not None
         if self.scales[0].enlarge > 1 and (learns or self.chain == SEGMENTATION):
@@ -917,25 +925,31 @@ class Settings(Section):
         chosen = self.suppression
         if not chosen.is_bounded:
             return chosen.score_threshold
-        from orbitile.calibration.bounded_threshold import bounded_threshold  # few runs need it, and NumPy with it
+        from orbitile.calibration.bounded_threshold import bounded_threshold  # few runs need it, and SciPy with it
 
-        source = required_setting("suppression.calibration", self.row_confidence)["path"]
-        return bounded_threshold(source, chosen.max_fdr, chosen.min_recall, chosen.confidence)
+        source = required_setting("suppression.calibration", self.row_confidence)
+        score = bounded_threshold(
+            source["path"], chosen.max_fdr, chosen.min_recall, chosen.confidence, source["model_sha256"]
+        )
+        least = required_setting("model", self.model).score_threshold
+        if score < least:
+            raise OrbitileError(f"model.score_threshold: {least:g} keeps less than the score of {score:g} that "
+                                "suppression.max_fdr and min_recall choose; lower it")  # fmt: skip
+        return score
 
     @property
     def row_confidence(self) -> dict | None:
         """What tells how sure rows are (see orbitile.calibration.row_confidence.RowConfidence.read)."""
-        path = self.suppression.calibration or (self.model and self.model.weights)
-        if path is None:
+        if self.model is None:
             return None
-        return dict(path=str(path), confidence=self.suppression.confidence, finest_m=self.finest_m)
+        path, confidence = self.suppression.calibration or self.model.weights, self.suppression.confidence
+        return dict(path=str(path), model_sha256=self.model.sha256, confidence=confidence, finest_m=self.finest_m)
 
     @property
     def score_choice(self) -> dict:
-        """How the score threshold was chosen (see orbitile.calibration.statement.ScoreChoice)."""
-        return self.suppression.model_dump(include={"max_fdr", "min_recall"}) | dict(
-            score_threshold=self.score_threshold
-        )
+        """The least score that rows have, and how it was chosen (see orbitile.calibration.statement.ScoreChoice)."""
+        least = max(self.score_threshold, self.model.score_threshold if self.model else 0.0)
+        return self.suppression.model_dump(include={"max_fdr", "min_recall"}) | dict(score_threshold=least)
 
     @property
     def match_criteria(self) -> dict:
@@ -998,13 +1012,16 @@ def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO)
         may_be_folder = key in CRATERS_GIVEN and settings.chain == DETECTION
         if path is not None and not path.is_file() and not (may_be_folder and path.is_dir()):
             raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")
-    _check_promise(settings)
+    _check_errors(settings, source)
     return settings
 
 
-def _check_promise(settings: Settings) -> None:
-    """OrbitileError where no score keeps to the errors that the settings name."""
-    assert 0 <= settings.score_threshold <= 1
+def _check_errors(settings: Settings, source: str) -> float:
+    """The score threshold; OrbitileError where no score keeps to the errors that the settings name."""
+    try:
+        return settings.score_threshold
+    except OrbitileError as error:
+        raise OrbitileError(f"{source}: {error}") from error
 
 
 def _files(settings: Settings) -> dict[str, Path | None]:

@@ -8,13 +8,15 @@ from orbitile.calibration.risk_control import FALSE_DISCOVERY, MISSED_OBJECTS, C
 
 
 @lru_cache
-def bounded_threshold(path: str, max_fdr: float | None, min_recall: float | None, confidence: float) -> float:
+def bounded_threshold(
+    path: str, max_fdr: float | None, min_recall: float | None, confidence: float, model_sha256: str | None = None
+) -> float:
     """The lowest score that keeps the share of false rows at `max_fdr` at most, with a confidence.
 
     For `min_recall` alone, the highest that keeps so many of the true objects. With both, each has half of the chance
     that is left. OrbitileError where the calibration cannot promise it.
     """
-    calibration = read_calibration(path)
+    calibration = read_calibration(path, model_sha256)
     if calibration is None:
         raise OrbitileError(f"suppression: {path} states no calibration, without which no error can be bounded; make "
                             "one with the target calibrate, and name it as suppression.calibration")  # fmt: skip

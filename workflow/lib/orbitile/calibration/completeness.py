@@ -48,10 +48,6 @@ class Completeness:
         band = np.minimum(band[0], curve), np.maximum(band[1], curve)
         return cls(least_score, *(tuple(np.round(values, 4).tolist()) for values in (grid, curve, *band)))
 
-    def at(self, diameter_px: np.ndarray) -> np.ndarray:
-        """The share (n) at diameters (n); NaN where nothing is known."""
-        return np.interp(np.log(diameter_px), np.log(self.diameter_px), self.detected, left=np.nan, right=np.nan)
-
     def from_px(self, share: float) -> float | None:
         """The diameter from which on the curve reaches a share; None where it never does.
 

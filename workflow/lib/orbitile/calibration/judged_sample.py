@@ -9,8 +9,10 @@ import numpy as np
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 
-MOST_ROWS = 2_000_000
-"""Of detections and of true objects in a sample that a file states."""
+BLOCKS_TO_CALIBRATE = 128
+"""Blocks of ground at least, where true objects suffice: more than for intervals, for the bounds' sake."""
+MOST_ROWS = 200_000
+"""Of detections and of true objects together that a file, or the header of weights, has room for."""
 SCORE_DIGITS, SIZE_DIGITS = 4, 2
 MISSED = 0.0
 """Score of true objects that no detection matches: below that of any detection."""
@@ -61,6 +63,13 @@ class JudgedSample:
         detections, truth = (_of_blocks(rows, numbers, self.blocks) for rows in (self.detections, self.truth))
         return replace(self, detections=JudgedDetections(*detections), truth=JudgedTruth(*truth), blocks=len(numbers))
 
+    def limited(self, most_rows: int = MOST_ROWS) -> Self:
+        """As many blocks, drawn without replacement, as have `most_rows` rows together; all of them where these fit."""
+        order = np.random.default_rng(0).permutation(self.blocks)
+        rows = np.cumsum((self._count(self.detections.block) + self._count(self.truth.block))[order])
+        fitting = int(np.searchsorted(rows, most_rows, side="right"))
+        return self if fitting == self.blocks else self.of_blocks(order[:fitting])
+
     def counts(self, least_score: float) -> CountsByBlock:
         """Counts of each block where only detections of this score and more are there."""
         detected = self.detections.score >= np.float32(least_score)
@@ -89,7 +98,8 @@ class JudgedSample:
     def of_json(cls, content: object) -> Self:
         """The sample that a file states; OrbitileError where it is none."""
         try:
-            assert isinstance(content, Mapping)
+            if not isinstance(content, Mapping):
+                raise TypeError("it is no table")
             score, diameter_px, is_right, block = _columns(content["detections"], JudgedDetections._fields)
             true_px, true_score, true_block = _columns(content["truth"], JudgedTruth._fields)
             blocks = int(content["blocks"])
@@ -99,7 +109,7 @@ class JudgedSample:
                 float(content["least_score"]),
             )  # fmt: skip
             sample.check()
-        except (AssertionError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise OrbitileError(
                 f"its judged sample is none ({shortened(type(error).__name__ + ' ' + str(error), 200)}); "
                 "make it anew with the target calibrate"
@@ -139,6 +149,8 @@ def _columns(table: Mapping[str, list], names: tuple[str, ...]) -> list[np.ndarr
     columns = [np.asarray(table[name], float) for name in names]
     if any(column.shape != columns[0].shape or column.ndim != 1 for column in columns):
         raise ValueError("its columns are not of one length")
+    if not all(np.isfinite(column).all() for column in columns):
+        raise ValueError("a number is not finite")
     if len(columns[0]) > MOST_ROWS:
         raise ValueError(f"has more than {MOST_ROWS:,} rows")
     return columns

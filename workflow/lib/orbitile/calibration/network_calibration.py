@@ -1,7 +1,6 @@
 """What is known of a network's scores on ground with known truth, as weights or a file of their own state it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,21 +16,26 @@ from orbitile.inference.models.weights_header import read_description
 
 KEY = "calibration"
 """In the description of weights."""
+CIRCUMSTANCES = ("least_px", "iou_threshold", "basis", "model_sha256")
 FILE_LIMIT = 20 * 2**20
-"""Bytes of a file; a sample of 200,000 rows needs less."""
+"""Bytes of a file; MOST_ROWS need less."""
+WITHOUT_DESCRIPTION = (".pt", ".pth")
+"""Endings of weights that state nothing."""
 
 
 @dataclass(frozen=True)
 class NetworkCalibration:
     """A judged sample, and how it was judged: least diameter (pixels of the finest scale), IoU from which boxes match.
 
-    `basis` says on what ground and by whose truth, in words.
+    `basis` says on what ground and by whose truth, in words; `model_sha256` is that of the network's weights, None
+    where these state their own calibration.
     """
 
     sample: JudgedSample
     least_px: float
     iou_threshold: float
     basis: str
+    model_sha256: str | None = None
 
     @cached_property
     def scores(self) -> ScoreCalibration | None:
@@ -40,28 +44,37 @@ class NetworkCalibration:
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON."""
-        return dict(least_px=self.least_px, iou_threshold=self.iou_threshold, basis=self.basis) | self.sample.to_json()
+        circumstances = {name: value for name, value in vars(self).items() if name in CIRCUMSTANCES}
+        return circumstances | self.sample.to_json()
 
     @classmethod
     def of_json(cls, content: object) -> Self:
         """From values of JSON; OrbitileError where they state none."""
         sample = JudgedSample.of_json(content)
-        assert isinstance(content, Mapping)
-        least_px, iou_threshold, basis = (content.get(name) for name in ("least_px", "iou_threshold", "basis"))
-        numbers = [n for n in (least_px, iou_threshold) if isinstance(n, int | float) and not isinstance(n, bool)]
-        if len(numbers) < 2 or not np.isfinite(numbers).all() or not isinstance(basis, str):
-            raise OrbitileError("its calibration lacks least_px, iou_threshold or basis; make it anew with the target "
-                                "calibrate")  # fmt: skip
-        return cls(sample, float(numbers[0]), float(numbers[1]), shortened(basis, 200))
+        stated: Any = content
+        try:
+            least_px, iou_threshold = float(stated["least_px"]), float(stated["iou_threshold"])
+            if not 0 <= least_px < np.inf or not 0 <= iou_threshold <= 1:
+                raise ValueError("out of range")
+            model = stated.get("model_sha256")
+            return cls(sample, least_px, iou_threshold, shortened(str(stated["basis"]), 200), model and str(model))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = shortened(str(error))
+            raise OrbitileError(
+                f"its calibration lacks least_px, iou_threshold or basis, or states another thing as such ({reason}); "
+                "make it anew with the target calibrate"
+            ) from error
 
 
-def read_calibration(path: str | Path) -> NetworkCalibration | None:
+def read_calibration(path: str | Path, model_sha256: str | None = None) -> NetworkCalibration | None:
     """The calibration in a file of JSON, or in the description of weights, None where these state none.
 
-    OrbitileError that names the file for what is none.
+    OrbitileError that names the file for what is none, or is that of other weights than those with a hash.
     """
     path = Path(path)
-    if path.suffix != ".json":
+    if path.suffix in WITHOUT_DESCRIPTION:
+        return None
+    if path.suffix == ".safetensors":
         stated = read_description(path).get(KEY)
         return None if stated is None else _explained(path, stated)
     try:
@@ -71,7 +84,14 @@ def read_calibration(path: str | Path) -> NetworkCalibration | None:
     except (OSError, ValueError, RecursionError) as error:
         raise OrbitileError(f"{path}: is no calibration ({shortened(str(error), 200)}); make it with the target "
                             "calibrate, or copy it again") from error  # fmt: skip
-    return _explained(path, content)
+    calibration = _explained(path, content)
+    if model_sha256 and calibration.model_sha256 not in (None, model_sha256):
+        other = shortened(str(calibration.model_sha256))
+        raise OrbitileError(
+            f"suppression.calibration: {path} is that of other weights (SHA-256 {other}); run the target calibrate "
+            "with these"
+        )
+    return calibration
 
 
 def _explained(path: Path, content: object) -> NetworkCalibration:

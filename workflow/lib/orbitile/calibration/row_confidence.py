@@ -20,9 +20,9 @@ class RowConfidence:
     finest_m: float
 
     @classmethod
-    def read(cls, path: str, confidence: float, finest_m: float) -> Self | None:
+    def read(cls, path: str, model_sha256: str, confidence: float, finest_m: float) -> Self | None:
         """Of a file (see read_calibration); None for weights that state no calibration."""
-        calibration = read_calibration(path)
+        calibration = read_calibration(path, model_sha256)
         return None if calibration is None else cls(calibration, confidence, finest_m)
 
     @property

@@ -45,10 +45,9 @@ class JudgedGround:
 
 
 class DetectedOnGround(NamedTuple):
-    """Detected craters of a ground, their indices (n) in what they were chosen of, and those of true ones there."""
+    """Detected craters of a ground, and the indices of the true ones there."""
 
     detected: DetectedCraters
-    members: np.ndarray
     candidates: np.ndarray
 
 
@@ -102,4 +101,4 @@ class TruthOnGround:
         for name, members in self.ground.split(craters):
             part = craters.select(members)
             detected = DetectedCraters(part, score[members], self.blocks.numbers(name, part))
-            yield DetectedOnGround(detected, members, self.on_ground[name])
+            yield DetectedOnGround(detected, self.on_ground[name])

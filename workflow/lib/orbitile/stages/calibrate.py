@@ -12,6 +12,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_json
 from orbitile.calibration.catalogue_sample import CatalogueJudge
 from orbitile.calibration.figures import with_figures
+from orbitile.calibration.judged_sample import BLOCKS_TO_CALIBRATE
 from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
@@ -23,9 +24,6 @@ from orbitile.tables.parquet import read_table
 
 log = logging.getLogger(__name__)
 
-LEAST_BLOCKS = 128
-"""Blocks of ground, where craters suffice: more than for intervals, for the bounds' sake."""
-
 
 class CalibrationOutputs(NamedTuple):
     """Where the calibration (JSON) and its picture (PNG) go."""
@@ -36,14 +34,14 @@ class CalibrationOutputs(NamedTuple):
 
 def calibrate(
     detections: Sequence[str], rasters: list[str], truth: CraterTable, criteria: MatchCriteria, nms: NmsSettings,
-    outputs: CalibrationOutputs, unmapped_scenes: int = 0,
+    outputs: CalibrationOutputs, model_sha256: str, unmapped_scenes: int = 0,
 ) -> None:  # fmt: skip
     """Judge the detections of all groups by a table of true craters, and write what their scores are worth.
 
     All detections take part that inference kept, after suppression among them: `nms` with the score threshold of the
-    model. OrbitileError where no true crater lies on the scenes.
+    model, whose weights have the hash `model_sha256`. OrbitileError where no true crater lies on the scenes.
     """
-    on_ground, gsd_m = TruthOnGround.read(truth, rasters, criteria, unmapped_scenes, LEAST_BLOCKS)
+    on_ground, gsd_m = TruthOnGround.read(truth, rasters, criteria, unmapped_scenes, BLOCKS_TO_CALIBRATE)
     if not len(on_ground.judged):
         raise OrbitileError(f"{truth.path}: none of its craters lies on a scene of the run and is large enough "
                             "(evaluation.min_diameter_px); calibration needs true craters")  # fmt: skip
@@ -53,7 +51,9 @@ def calibrate(
     columns = ["lon", "lat", "diameter_km", *(["scene"] if unmapped_scenes else [])]
     judge.feed(Craters.of_catalogue(pa.Table.from_pandas(survivors[columns])), survivors["score"].to_numpy())
     text = f"{len(on_ground.judged):,} craters of {Path(truth.path).name}"
-    calibration = NetworkCalibration(judge.sample(), criteria.min_diameter_m / gsd_m, criteria.iou_threshold, text)
+    calibration = NetworkCalibration(
+        judge.sample().limited(), criteria.min_diameter_m / gsd_m, criteria.iou_threshold, text, model_sha256
+    )
     stated = with_figures(calibration)
     write_json(outputs.calibration, stated)
     draw_calibration(stated["figures"], outputs.picture)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orbitile.calibration.judged_sample import MISSED, JudgedDetections, JudgedSample, JudgedTruth
+from orbitile.calibration.judged_sample import BLOCKS_TO_CALIBRATE, MISSED, JudgedDetections, JudgedSample, JudgedTruth
 from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.detections.blocks import Blocks
 from orbitile.inference.models.network import ModelChoice
@@ -17,23 +17,21 @@ from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.detection.search import ValidationSearch
 from orbitile.training.detection.validation import THRESHOLDS, JudgedScene, mean_sides, overlapping_pairs
 
-LEAST_BLOCKS = 128
-"""Blocks of ground, where craters suffice."""
 DEGREES_PER_PX = 1e-3
 """Pixels are laid on a sphere around the first meridian, so that blocks are cut as those of craters on a body."""
 
 
-def calibrate_detector(weights: Path, data: DetectorBatches, recipe: DetectorRecipe, device: str) -> NetworkCalibration:
+def calibrate_detector(weights: Path, data: DetectorBatches, recipe: DetectorRecipe) -> NetworkCalibration:
     """Search the validation scenes with weights as a run does, and judge what they find."""
     choice = ModelChoice(
-        str(weights), "", "yolo", device, "float32", compile=False, batch=None, score_threshold=float(THRESHOLDS[0]),
-        bands=data.scenes[0].bands,
+        str(weights), "", "yolo", recipe.device, "float32", compile=False, batch=None,
+        score_threshold=float(THRESHOLDS[0]), bands=data.scenes[0].bands,
     )  # fmt: skip
     search = ValidationSearch(Yolo.load(choice), data.validation, stated_calibration(weights))
     for tiles in data.val_dataloader():
         search.feed(tiles)
     least_px = data.validation.least_px
-    sample = judged_sample(search.judged_scenes(recipe.suppression_iou), recipe.iou_threshold, least_px)
+    sample = judged_sample(search.judged_scenes(recipe.suppression_iou), recipe.iou_threshold, least_px).limited()
     basis = f"{len(sample.truth.score):,} labelled craters kept for validation, by which the epoch was chosen"
     return NetworkCalibration(sample, least_px, recipe.iou_threshold, basis)
 
@@ -45,7 +43,7 @@ def judged_sample(scenes: Sequence[JudgedScene], iou_threshold: float, least_px:
         f"{number:06d}": _on_sphere(scene.true[members])
         for number, (scene, members) in enumerate(zip(scenes, judged, strict=True))
     }
-    blocks = Blocks.of(grounds, LEAST_BLOCKS)
+    blocks = Blocks.of(grounds, BLOCKS_TO_CALIBRATE)
     parts = [
         _judged_rows(scene, members, ground, blocks, iou_threshold, least_px)
         for scene, members, ground in zip(scenes, judged, grounds, strict=True)

@@ -75,7 +75,7 @@ def train_detector(
     metadata = describe_detector(module.network, scenes[0].bands, _described(figures, recipe))
     weights = work / "model.safetensors"
     save_tensors(weights, tensors, metadata)
-    calibration = with_figures(calibrate_detector(weights, data, recipe, str(module.device)))
+    calibration = with_figures(calibrate_detector(weights, data, recipe))
     save_tensors(weights, tensors, metadata | {KEY: calibration})
     draw_calibration(calibration["figures"], work / "calibration.png")
     facts = TrainingFacts.of(recipe, scenes, figures, sum(tensor.numel() for tensor in tensors.values()))
