@@ -18,7 +18,7 @@ from projects import SIDE, Project, cut, refused, write_scenes
 
 import orbitile.catalogue
 from orbitile.base.provenance import provenance
-from orbitile.tables.crater_parts import CONFIDENCE, read_survivors
+from orbitile.tables.crater_parts import CONFIDENCE_COLUMNS, read_survivors
 from orbitile.tables.detections import ORDER
 from orbitile.tables.vectors import GEOREF_COLUMNS
 
@@ -45,7 +45,7 @@ def test_craters_are_found_where_the_truth_has_them(finished: Project):
 def test_the_catalogue_is_the_union_of_the_groups(finished: Project):
     catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet"))
     assert set(catalogue["georef_method"]) == {"projected"}
-    catalogue = catalogue.drop(columns=["geometry", *CONFIDENCE, *GEOREF_COLUMNS])
+    catalogue = catalogue.drop(columns=["geometry", *CONFIDENCE_COLUMNS, *GEOREF_COLUMNS])
     groups = pd.concat(read_survivors(finished.result(f"suppressed/{name}.parquet")) for name in ("east", "west"))
     pd.testing.assert_frame_equal(catalogue, groups.sort_values(ORDER, ignore_index=True))
     assert places(orbitile.catalogue.open(finished.result("catalogue")).table()) == places(catalogue)
@@ -130,8 +130,8 @@ def test_an_error_that_users_accept_chooses_the_score(finished: Project, tmp_pat
     assert (rows["score"] >= errors["score_threshold"]).all()
     judged = rows["diameter_km"] * 1000 >= errors["judged_from_m"]
     assert judged.sum() == errors["judged_rows"] > 50
-    assert rows.loc[judged, [*CONFIDENCE]].notna().all(axis=None)
-    assert rows.loc[~judged, [*CONFIDENCE]].isna().all(axis=None)
+    assert rows.loc[judged, [*CONFIDENCE_COLUMNS]].notna().all(axis=None)
+    assert rows.loc[~judged, [*CONFIDENCE_COLUMNS]].isna().all(axis=None)
     assert (rows.loc[judged, "fdr_rank"] <= 0.3).all()
     refused(
         project.change(suppression=dict(max_fdr=0.001, calibration=calibration)), "max_fdr: 0.001 cannot be promised"

@@ -33,9 +33,11 @@ def test_the_curve_is_the_share_that_objects_were_detected_by():
 def test_the_band_holds_the_true_share():
     inside = []
     for seed in range(8):
-        curve = Completeness.fit(sample_of(rising, blocks=40, per_block=10, seed=seed), 0.5)
+        sample = sample_of(rising, blocks=40, per_block=10, seed=seed)
+        curve = Completeness.fit(sample, 0.5)
+        low, high = map(np.array, curve.band(sample))
         truth = rising(np.array(curve.diameter_px))
-        inside.append((np.array(curve.low) <= truth) & (truth <= np.array(curve.high)))
+        inside.append((low <= truth) & (truth <= high))
     assert np.mean(inside) > 0.85
 
 

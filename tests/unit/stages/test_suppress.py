@@ -14,7 +14,7 @@ from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.stages.suppress import DetectionTables, suppress
-from orbitile.tables.crater_parts import CONFIDENCE, read_survivors
+from orbitile.tables.crater_parts import CONFIDENCE_COLUMNS, read_survivors
 from orbitile.tables.detections import DETECTIONS
 
 MOON_M = 1737400.0
@@ -239,9 +239,11 @@ def test_survivors_have_their_probability_where_a_calibration_tells_it(
     tables = dict(own=detections([0, 5, 9], 0, [2000, 500, 3000], [0.9, 0.8, 0.7]))
     plan = planned_groups(tmp_path, tables, dict(own=[]), None)
     suppress_group("own", plan, SETTINGS, tmp_path / "out.parquet", confidence if is_calibrated else None)
-    rows = read_survivors(tmp_path / "out.parquet", ["lon", "score", "diameter_km", *CONFIDENCE]).sort_values("lon")
+    rows = read_survivors(tmp_path / "out.parquet", ["lon", "score", "diameter_km", *CONFIDENCE_COLUMNS]).sort_values(
+        "lon"
+    )
     expected = confidence.columns(rows["score"].to_numpy(), rows["diameter_km"].to_numpy() * 1000)
-    for name in CONFIDENCE:
+    for name in CONFIDENCE_COLUMNS:
         assert rows[name].dtype == expected[name].dtype
         assert rows[name].isna().tolist() == ([False, True, False] if is_calibrated else [True] * 3)
         if is_calibrated:

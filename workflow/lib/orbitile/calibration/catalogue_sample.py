@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orbitile.calibration.judged_sample import MISSED, JudgedDetections, JudgedSample, JudgedTruth
+from orbitile.calibration.judged_sample import MISSED, JudgedDetections, JudgedSample, JudgedTruth, judge_rows
 from orbitile.detections.matching import CraterMatcher
 from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.tables.craters import Craters
@@ -30,23 +30,17 @@ class CatalogueJudge:
 
     def sample(self) -> JudgedSample:
         """What was judged."""
-        truth = self._truth
-        score, diameter_px, is_right, block = (
-            np.concatenate(columns) for columns in zip(*[_NO_DETECTIONS, *self._batches], strict=True)
-        )
-        pairs = self._matcher.pairs()
+        truth, pairs = self._truth, self._matcher.pairs()
+        batches = zip(*[_NO_DETECTIONS, *self._batches], strict=True)
         chosen = pairs.matches()
-        detected, true = pairs.table["number"].to_numpy()[chosen], pairs.truth[chosen]
-        counts = diameter_px >= truth.criteria.min_diameter_m / self._gsd_m
-        counts[detected] = is_right[detected] = truth.is_judged[true]
-        score_of_true = np.full(len(truth.true), MISSED)
-        score_of_true[true] = score[detected]
-        judged, true_px = truth.judged, truth.true.diameter_m / self._gsd_m
-        return JudgedSample(
-            JudgedDetections(score[counts], diameter_px[counts], is_right[counts], block[counts]),
-            JudgedTruth(true_px[judged], score_of_true[judged], truth.block[judged]),
-            truth.blocks.count, truth.blocks.unit, self._least_score,
+        true_px = truth.true.diameter_m / self._gsd_m
+        detections, true = judge_rows(
+            JudgedDetections(*(np.concatenate(columns) for columns in batches)),
+            JudgedTruth(true_px, np.full(len(true_px), MISSED), truth.block),
+            (pairs.table["number"].to_numpy()[chosen], pairs.truth[chosen]),
+            truth.judged, truth.criteria.min_diameter_m / self._gsd_m,
         )  # fmt: skip
+        return JudgedSample(detections, true, truth.blocks.count, truth.blocks.unit, self._least_score)
 
 
 _NO_DETECTIONS = JudgedDetections(np.zeros(0, np.float32), np.zeros(0), np.zeros(0, bool), np.zeros(0, int))

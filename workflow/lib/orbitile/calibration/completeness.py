@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Completeness:
-    """The share of true objects detected at diameters (n) in pixels of the finest scale, with its band of 95 %.
+    """The share of true objects detected at diameters (n) in pixels of the finest scale.
 
     Detections count from `least_score` on. Beyond the diameters nothing is known.
     """
@@ -27,26 +27,26 @@ class Completeness:
     least_score: float
     diameter_px: tuple[float, ...]
     detected: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
 
     @classmethod
-    def fit(cls, sample: JudgedSample, least_score: float, seed: int = 0) -> Self | None:
+    def fit(cls, sample: JudgedSample, least_score: float) -> Self | None:
         """The curve where detections of a score and more are kept; None where the sample has too few true objects.
 
-        A logistic regression by a polynomial of the logarithm of the diameter; the band is that of blocks drawn with
-        replacement.
+        A logistic regression by a polynomial of the logarithm of the diameter.
         """
         if len(sample.truth.diameter_px) < LEAST_TRUE:
             return None
         low, high = np.percentile(sample.truth.diameter_px, [0, 99.5])
         grid = np.geomspace(low, high, POINTS)
-        random = np.random.default_rng(seed)
+        return cls(least_score, _rounded(grid), _rounded(_curve(sample, least_score, grid)))
+
+    def band(self, sample: JudgedSample, seed: int = 0) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The limits (n each) of 95 % of the curve, from blocks of its sample that are drawn with replacement."""
+        random, grid = np.random.default_rng(seed), np.array(self.diameter_px)
         drawn = [sample.of_blocks(random.integers(0, sample.blocks, sample.blocks)) for _ in range(RESAMPLES)]
-        curve, *others = (_curve(part, least_score, grid) for part in (sample, *drawn))
-        band = np.percentile(others, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
-        band = np.minimum(band[0], curve), np.maximum(band[1], curve)
-        return cls(least_score, *(tuple(np.round(values, 4).tolist()) for values in (grid, curve, *band)))
+        others = [_curve(part, self.least_score, grid) for part in drawn]
+        low, high = np.percentile(others, [50 * (1 - LEVEL), 50 * (1 + LEVEL)], axis=0)
+        return _rounded(np.minimum(low, self.detected)), _rounded(np.maximum(high, self.detected))
 
     def from_px(self, share: float) -> float | None:
         """The diameter from which on the curve reaches a share; None where it never does.
@@ -61,6 +61,10 @@ class Completeness:
             return self.diameter_px[0]
         sizes, shares = (np.asarray(values)[first - 1 : first + 1] for values in (self.diameter_px, self.detected))
         return round(float(np.exp(np.interp(share, shares, np.log(sizes)))), 2)
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(np.round(values, 4).tolist())
 
 
 def _curve(sample: JudgedSample, least_score: float, grid: np.ndarray) -> np.ndarray:

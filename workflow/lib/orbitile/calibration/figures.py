@@ -14,6 +14,8 @@ from orbitile.calibration.risk_control import FALSE_DISCOVERY, THRESHOLDS, RiskC
 CONFIDENCE = 0.9
 BOUNDS = (0.05, 0.1, 0.2)
 """Shares of false rows that thresholds are listed for."""
+COMPLETE_PERCENT = (50, 90)
+"""Of the true objects, from some diameter on."""
 FOLDS = 5
 FOLD_SEED = 0
 
@@ -25,16 +27,18 @@ def with_figures(calibration: NetworkCalibration) -> dict[str, Any]:
 
 def calibration_figures(calibration: NetworkCalibration) -> dict[str, Any]:
     """All figures, for JSON; `after` is None where the sample is too small for a fit, all else where it is empty."""
-    sample = calibration.sample
+    sample, risk = calibration.sample, RiskControl(calibration.sample)
     after = cross_validated(sample)
-    score, bounds = sample.detections.score.astype(float), [_bound(sample, bound) for bound in BOUNDS]
+    score, bounds = sample.detections.score.astype(float), [_bound(risk, bound) for bound in BOUNDS]
     curves = [Completeness.fit(sample, least) for least in sorted({bound["score"] for bound in bounds} - {None})]
     return dict(
         detections=len(score), right=int(sample.detections.is_right.sum()), true=len(sample.truth.score),
         calibration_error=dict(before=_error(score, sample), after=_error(after, sample)),
         reliability=dict(before=_bins(score, sample), after=_bins(after, sample)),
-        bounds=bounds, by_score=_by_score(sample),
-        completeness=[asdict(curve) for curve in curves if curve],
+        bounds=bounds, by_score=_by_score(risk),
+        completeness=[
+            asdict(curve) | dict(zip(("low", "high"), curve.band(sample), strict=True)) for curve in curves if curve
+        ],
     )  # fmt: skip
 
 
@@ -54,9 +58,11 @@ def cross_validated(sample: JudgedSample) -> np.ndarray | None:
 
 def completeness_figures(curve: Completeness | None, finest_m: float) -> dict[str, float | None]:
     """The diameters in metres from which on a share of the true objects is in the catalogue; None where unknown."""
-    sizes = {f"complete_{share:.0%}_m".replace("%", ""): share for share in (0.5, 0.9)}
-    from_px = {name: curve.from_px(share) if curve else None for name, share in sizes.items()}
-    return {name: None if size is None else round(size * finest_m, 3) for name, size in from_px.items()}
+    sizes_px = {percent: curve.from_px(percent / 100) if curve else None for percent in COMPLETE_PERCENT}
+    return {
+        f"complete_{percent}_m": None if size is None else round(size * finest_m, 3)
+        for percent, size in sizes_px.items()
+    }
 
 
 def _error(probability: np.ndarray | None, sample: JudgedSample) -> dict[str, Any] | None:
@@ -74,10 +80,10 @@ def _bins(probability: np.ndarray | None, sample: JudgedSample) -> list[list[flo
     return [[round(a, 4), round(b, 4), n] for a, b, n in reliability(probability, sample.detections.is_right)]
 
 
-def _bound(sample: JudgedSample, bound: float) -> dict[str, Any]:
+def _bound(risk: RiskControl, bound: float) -> dict[str, Any]:
     """The threshold that keeps to a bound, and what the sample has there; None where there is none."""
-    score = RiskControl(sample).threshold(FALSE_DISCOVERY, bound, 1 - CONFIDENCE)
-    shares = dict(fdr=None, recall=None) if score is None else _shares(sample, score)
+    score = risk.threshold(FALSE_DISCOVERY, bound, 1 - CONFIDENCE)
+    shares = dict(fdr=None, recall=None) if score is None else _shares(risk.sample, score)
     return dict(max_fdr=bound, confidence=CONFIDENCE, score=score, **shares)
 
 
@@ -92,11 +98,13 @@ def _share(part: np.ndarray, total: np.ndarray) -> float | None:
     return round(float(part.sum() / total.sum()), 4) if total.sum() else None
 
 
-def _by_score(sample: JudgedSample) -> list[dict[str, Any]]:
+def _by_score(risk: RiskControl) -> list[dict[str, Any]]:
+    """Shares and the bound of false rows at each threshold, without those that no detection reaches."""
+    sample = risk.sample
     scores = [float(score) for score in THRESHOLDS if score >= sample.least_score]
-    ranks = RiskControl(sample).ranks(np.array(scores), 1 - CONFIDENCE).tolist()
+    ranks = risk.ranks(np.array(scores), 1 - CONFIDENCE).tolist()
     return [
-        dict(score=score, **_shares(sample, score), fdr_bound=None if np.isnan(rank) else rank)
+        dict(score=score, **shares, fdr_bound=None if np.isnan(rank) else rank)
         for score, rank in zip(scores, ranks, strict=True)
-        if sample.counts(score).detected.any()
+        if (shares := _shares(sample, score))["fdr"] is not None
     ]

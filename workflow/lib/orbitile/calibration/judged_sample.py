@@ -1,7 +1,8 @@
 """Detections that are judged right or false, and true objects with what detected them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -44,6 +45,28 @@ class CountsByBlock(NamedTuple):
     missed: np.ndarray
 
 
+def judge_rows(
+    detections: JudgedDetections, truth: JudgedTruth, matches: tuple[np.ndarray, np.ndarray], judged: np.ndarray,
+    least_px: float,
+) -> tuple[JudgedDetections, JudgedTruth]:  # fmt: skip
+    """The detections that count, right or false, and the true objects that are judged, with what detected them.
+
+    `matches` are the indices of detections (k) and of the true objects (k) that they match, `judged` those of the true
+    objects (m) that count. Detections count by the true object that they match; without one, from `least_px` on.
+    """
+    detected, true = matches
+    is_judged = np.zeros(len(truth.block), bool)
+    is_judged[judged] = True
+    counts, is_right = detections.diameter_px >= least_px, np.zeros(len(detections.block), bool)
+    counts[detected] = is_right[detected] = is_judged[true]
+    score = np.full(len(truth.block), MISSED)
+    score[true] = detections.score[detected]
+    return (
+        JudgedDetections(*(column[counts] for column in detections._replace(is_right=is_right))),
+        JudgedTruth(*(column[judged] for column in truth._replace(score=score))),
+    )
+
+
 @dataclass(frozen=True)
 class JudgedSample:
     """What a network detected, down to `least_score`, on `blocks` blocks of ground with known truth.
@@ -60,7 +83,10 @@ class JudgedSample:
 
     def of_blocks(self, numbers: np.ndarray) -> Self:
         """The sample of drawn blocks (n), which are numbered anew: a block that was drawn twice counts twice."""
-        detections, truth = (_of_blocks(rows, numbers, self.blocks) for rows in (self.detections, self.truth))
+        detections, truth = (
+            _of_blocks(rows, [members[number] for number in numbers])
+            for rows, members in zip((self.detections, self.truth), self._members, strict=True)
+        )
         return replace(self, detections=JudgedDetections(*detections), truth=JudgedTruth(*truth), blocks=len(numbers))
 
     def limited(self, most_rows: int = MOST_ROWS) -> Self:
@@ -128,20 +154,27 @@ class JudgedSample:
             if not ((rows.block >= 0) & (rows.block < self.blocks)).all():
                 raise ValueError("a block has no number")
 
+    @cached_property
+    def _members(self) -> list[list[np.ndarray]]:
+        """The indices of the detections, and of the true objects, of each block."""
+        return [_rows_by_block(rows.block, self.blocks) for rows in (self.detections, self.truth)]
+
     def _count(self, block: np.ndarray) -> np.ndarray:
         return np.bincount(block, minlength=self.blocks)
 
 
-def _of_blocks(rows: NamedTuple, numbers: np.ndarray, blocks: int) -> list[np.ndarray]:
-    """The columns of rows in drawn blocks; the last column is the block."""
-    *columns, block = (np.asarray(column) for column in rows)
+def _rows_by_block(block: np.ndarray, blocks: int) -> list[np.ndarray]:
     order = np.argsort(block, kind="stable")
-    first = np.searchsorted(block[order], np.arange(blocks + 1))
-    members = [order[first[number] : first[number + 1]] for number in numbers]
+    return np.split(order, np.searchsorted(block[order], np.arange(1, blocks))) if blocks else []
+
+
+def _of_blocks(rows: Sequence[np.ndarray], members: list[np.ndarray]) -> list[np.ndarray]:
+    """The columns of rows in drawn blocks, by their indices in each; the last column is the block."""
+    *columns, _ = rows
     chosen = np.concatenate([np.zeros(0, int), *members])
     return [
         *(column[chosen] for column in columns),
-        np.repeat(np.arange(len(numbers)), [len(part) for part in members]),
+        np.repeat(np.arange(len(members)), [len(part) for part in members]),
     ]
 
 

@@ -14,7 +14,7 @@ from orbitile.calibration.judged_sample import JudgedSample
 from orbitile.calibration.probability import ScoreCalibration
 from orbitile.inference.models.weights_header import read_description
 
-KEY = "calibration"
+CALIBRATION_KEY = "calibration"
 """In the description of weights."""
 CIRCUMSTANCES = ("least_px", "iou_threshold", "basis", "model_sha256")
 FILE_LIMIT = 20 * 2**20
@@ -75,7 +75,7 @@ def read_calibration(path: str | Path, model_sha256: str | None = None) -> Netwo
     if path.suffix in WITHOUT_DESCRIPTION:
         return None
     if path.suffix == ".safetensors":
-        stated = read_description(path).get(KEY)
+        stated = read_description(path).get(CALIBRATION_KEY)
         return None if stated is None else _explained(path, stated)
     try:
         if path.stat().st_size > FILE_LIMIT:

@@ -8,7 +8,7 @@ import numpy as np
 
 from orbitile.calibration.network_calibration import NetworkCalibration, read_calibration
 from orbitile.calibration.risk_control import RiskControl
-from orbitile.tables.crater_parts import CONFIDENCE
+from orbitile.tables.crater_parts import CONFIDENCE_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RowConfidence:
         return self.calibration.least_px * self.finest_m
 
     def columns(self, score: np.ndarray, diameter_m: np.ndarray) -> dict[str, np.ndarray]:
-        """The columns CONFIDENCE (n) of rows with scores and diameters (n); NaN where nothing is known."""
+        """The columns CONFIDENCE_COLUMNS (n) of rows with scores and diameters (n); NaN where nothing is known."""
         is_known = diameter_m >= self.least_m
         probability, rank = np.full(len(score), np.nan, np.float32), np.full(len(score), np.nan)
         if is_known.any():
@@ -39,7 +39,7 @@ class RowConfidence:
             if scores:
                 probability[is_known] = scores.probability(score[is_known], diameter_m[is_known] / self.finest_m)
             rank[is_known] = self._risk.ranks(score[is_known], 1 - self.confidence)
-        return dict(zip(CONFIDENCE, (probability, rank), strict=True))
+        return dict(zip(CONFIDENCE_COLUMNS, (probability, rank), strict=True))
 
     def bound(self, score: float) -> float | None:
         """The least bound of false rows, among those of at least this score; None where there is none."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from orbitile.calibration.completeness import Completeness
-from orbitile.calibration.figures import completeness_figures
+from orbitile.calibration.figures import COMPLETE_PERCENT, completeness_figures
 from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.tables.crater_parts import read_part
 
@@ -83,9 +83,9 @@ def statement_text(stated: dict[str, Any]) -> str:
     if stated["expected_false_share"] is not None:
         parts.append(f"{stated['expected_false_share']:.1%} are expected to be")
     complete = [
-        f"{share} % complete from {_length(stated[f'complete_{share}_m'])} on"
-        for share in (50, 90)
-        if stated[f"complete_{share}_m"] is not None
+        f"{percent} % complete from {_length(stated[f'complete_{percent}_m'])} on"
+        for percent in COMPLETE_PERCENT
+        if stated[f"complete_{percent}_m"] is not None
     ]
     return "; ".join([", ".join(parts), *complete, basis] if parts else [*complete, basis])
 

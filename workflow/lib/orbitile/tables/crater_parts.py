@@ -24,7 +24,7 @@ from orbitile.tables.geoparquet import (
 from orbitile.tables.parquet import explained_damage
 
 NAMES = ("scene", "class")
-CONFIDENCE = ("probability", "fdr_rank")
+CONFIDENCE_COLUMNS = ("probability", "fdr_rank")
 """Columns that only rows have of which a calibration knows something."""
 CRATERS = pa.schema(
     [
@@ -56,7 +56,7 @@ CHAIN_KEY = b"longest_chain"
 def write_part(
     survivors: pd.DataFrame, methods: Mapping[str, Mapping], body: Body, longest_chain: int, path: str | Path
 ) -> None:
-    """Write the survivors of a group (columns of DETECTIONS, and perhaps CONFIDENCE), near ones near each other.
+    """Write the survivors of a group (columns of DETECTIONS, perhaps CONFIDENCE_COLUMNS), near ones near each other.
 
     `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods). The longest
     chain of overlaps among the detections that decided about them becomes part of the metadata.
@@ -104,7 +104,8 @@ def _final_form(survivors: pd.DataFrame, methods: Mapping[str, Mapping]) -> pa.T
     columns |= {name: columns[name].dictionary_encode() for name in NAMES}
     unknown = np.full(len(survivors), np.nan)
     columns |= {
-        name: pa.array(survivors.get(name, unknown), CRATERS.field(name).type, from_pandas=True) for name in CONFIDENCE
+        name: pa.array(survivors.get(name, unknown), CRATERS.field(name).type, from_pandas=True)
+        for name in CONFIDENCE_COLUMNS
     }
     lon, lat = columns["lon"], columns["lat"]
     columns |= georef_columns(columns["scene"], methods) | dict(

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from orbitile.calibration.judged_sample import BLOCKS_TO_CALIBRATE, MISSED, JudgedDetections, JudgedSample, JudgedTruth
+from orbitile.calibration.judged_sample import (
+    BLOCKS_TO_CALIBRATE,
+    MISSED,
+    JudgedDetections,
+    JudgedSample,
+    JudgedTruth,
+    judge_rows,
+)
 from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.detections.blocks import Blocks
 from orbitile.inference.models.network import ModelChoice
@@ -62,18 +69,13 @@ def _judged_rows(
     """A scene's detections that count, and its true craters that are judged (n, bool)."""
     pairs = overlapping_pairs(scene, iou_threshold)
     chosen = pairs.matches()
-    detected, true = pairs.detected[chosen], pairs.truth[chosen]
-    size_px = mean_sides(scene.found.boxes)
-    counts, is_right = size_px >= least_px, np.zeros(len(size_px), bool)
-    counts[detected] = is_right[detected] = judged[true]
-    score = np.full(len(scene.true), MISSED)
-    score[true] = scene.found.scores[detected]
-    block = blocks.numbers(ground, _on_sphere(scene.found.boxes[counts]))
-    true_block = blocks.numbers(ground, _on_sphere(scene.true[judged]))
-    return (
-        JudgedDetections(scene.found.scores[counts], size_px[counts], is_right[counts], block),
-        JudgedTruth(mean_sides(scene.true)[judged], score[judged], true_block),
-    )
+    found, true_px = scene.found, mean_sides(scene.true)
+    block, true_block = (blocks.numbers(ground, _on_sphere(boxes)) for boxes in (found.boxes, scene.true))
+    return judge_rows(
+        JudgedDetections(found.scores, mean_sides(found.boxes), np.zeros(len(block), bool), block),
+        JudgedTruth(true_px, np.full(len(true_px), MISSED), true_block),
+        (pairs.detected[chosen], pairs.truth[chosen]), np.flatnonzero(judged), least_px,
+    )  # fmt: skip
 
 
 def _on_sphere(boxes: np.ndarray) -> Craters:

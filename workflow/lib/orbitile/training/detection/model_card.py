@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from orbitile.base.files import atomic, sha256
-from orbitile.calibration.network_calibration import KEY
+from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
 from orbitile.training.bands import pixels_text, read_band_labels
@@ -109,7 +109,7 @@ def _corrections(by_size: Sequence[Mapping[str, Any]]) -> str:
 
 def _calibration(weights: Path) -> list[str]:
     """Markdown lines: what scores are worth, as the weights state."""
-    text = calibration_text(read_description(weights).get(KEY))
+    text = calibration_text(read_description(weights).get(CALIBRATION_KEY))
     return [text, ""] if text else []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic, cache_key, sha256, write_json, write_text
 from orbitile.calibration.figures import with_figures
-from orbitile.calibration.network_calibration import KEY
+from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.detections.tiling import SizeLimits, TileSize
 from orbitile.inference.models.weights import save_tensors
 from orbitile.pictures.calibration_picture import draw_calibration
@@ -76,7 +76,7 @@ def train_detector(
     weights = work / "model.safetensors"
     save_tensors(weights, tensors, metadata)
     calibration = with_figures(calibrate_detector(weights, data, recipe))
-    save_tensors(weights, tensors, metadata | {KEY: calibration})
+    save_tensors(weights, tensors, metadata | {CALIBRATION_KEY: calibration})
     draw_calibration(calibration["figures"], work / "calibration.png")
     facts = TrainingFacts.of(recipe, scenes, figures, sum(tensor.numel() for tensor in tensors.values()))
     _publish(work, outputs, facts, progress.history)
