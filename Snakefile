@@ -14,7 +14,7 @@ from orbitile.base.names import NAME_PATTERN
 from orbitile.base.settings_text import CODE_KEY, check_overrides, check_settings_files
 from orbitile.jobs.call import call_of
 from orbitile.jobs.driver import begin_run, check_bookkeeping
-from orbitile.pipeline import CHAIN_RESULTS, CHAINS, SEGMENTATION, code_version
+from orbitile.pipeline import CHAIN_RESULTS, CHAINS, RULES, SEGMENTATION, code_version
 from orbitile.planning.plan import current_plan
 from orbitile.settings import check_settings, required_setting
 from orbitile.tables.plan import read_plan
@@ -80,9 +80,10 @@ onerror:
 # A result is many files, of which Snakemake knows the manifest alone. Where another one is gone, the
 # manifest is withdrawn, so that the result is made again.
 MANIFEST = f"{RESULTS}/{CHAIN_RESULTS[settings.chain].manifest}"
-MISSING_FILE = withdraw_manifest(Path(MANIFEST)) if workflow.is_main_process else None
-if MISSING_FILE:
-    logger.warning(f"{MISSING_FILE} is gone; the result is made again")
+COMPLETENESS = f"{RESULTS}/{RULES['completeness'].target}"
+for manifest in (MANIFEST, COMPLETENESS) if workflow.is_main_process else ():
+    if missing_file := withdraw_manifest(Path(manifest)):
+        logger.warning(f"{missing_file} is gone; the result is made again")
 
 
 wildcard_constraints:
@@ -113,7 +114,11 @@ else:
     include: "workflow/rules/catalogue.smk"
     include: "workflow/rules/evaluation.smk"
 
-    RESULT = [*rules.catalogue.output, *rules.overview.output]
+    RESULT = [
+        *rules.catalogue.output,
+        *rules.completeness.output,
+        *rules.overview.output,
+    ]
     COMPARED = rules.evaluate.output
     PICTURE = rules.annotate.output
 

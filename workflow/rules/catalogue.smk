@@ -2,8 +2,9 @@ rule catalogue:
     input:
         suppressed=expand(f"{RESULTS}/suppressed/{{group}}.parquet", group=plan.groups),
         detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
+        tiles=expand(f"{RESULTS}/tiles/{{group}}.parquet", group=plan.groups),
     output:
-        # Written last. It names all other files; MISSING_FILE in the Snakefile is about these.
+        # Written last. It names all other files: where one is gone, the Snakefile withdraws it.
         MANIFEST,
     log:
         f"{RESULTS}/logs/catalogue.log",
@@ -56,3 +57,34 @@ rule overview:
         "picture of the whole run"
     script:
         "../scripts/overview.py"
+
+
+rule completeness:
+    input:
+        catalogue=MANIFEST,
+        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        tiles=expand(f"{RESULTS}/tiles/{{group}}.parquet", group=plan.groups),
+    output:
+        # Written last, as that of the catalogue.
+        COMPLETENESS,
+    log:
+        f"{RESULTS}/logs/completeness.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/completeness.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
+    params:
+        code_version=code_version("completeness"),
+        row_confidence=settings.row_confidence,
+        score_choice=settings.score_choice,
+        user_files=lambda wildcards: user_files(settings.suppression.calibration),
+        formats=settings.vectors.formats,
+        unmapped_scenes=unmapped_scenes(),
+        body=settings.body,
+    message:
+        "searched footprints of the whole run"
+    script:
+        "../scripts/completeness.py"

@@ -36,6 +36,7 @@ rule evaluate:
 rule calibrate:
     input:
         detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
+        tiles=expand(f"{RESULTS}/tiles/{{group}}.parquet", group=plan.groups),
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth

@@ -67,7 +67,7 @@ rule assemble_map:
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
         areas=[ancient(path) for path in AREAS],
     output:
-        # Written last. It names all files of the map; MISSING_FILE in the Snakefile is about these.
+        # Written last. It names all files of the map: where one is gone, the Snakefile withdraws it.
         manifest=MANIFEST,
         summary=f"{RESULTS}/map/summary.csv",
         rose=f"{RESULTS}/map/rose.png",

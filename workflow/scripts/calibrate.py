@@ -10,12 +10,13 @@ if __name__ == "__main__":
         from orbitile.detections.matching import MatchCriteria
         from orbitile.detections.nms.settings import NmsSettings
         from orbitile.space.bodies import find_body
-        from orbitile.stages.calibrate import CalibrationOutputs, calibrate
+        from orbitile.stages.calibrate import CalibrationInputs, CalibrationOutputs, calibrate
         from orbitile.tables.craters import CraterTable
 
         radius_m = find_body(params.body).radius_m
+        tables = CalibrationInputs(files.detections, files.rasters, files.tiles)
         calibrate(
-            files.detections, files.rasters, CraterTable.of(files.truth, params.truth_columns),
+            tables, CraterTable.of(files.truth, params.truth_columns),
             MatchCriteria(**params.match_criteria, radius_m=radius_m),
             NmsSettings(**params.nms_settings, radius_m=radius_m), CalibrationOutputs(**snakemake.output),
             params.model["sha256"], params.unmapped_scenes,

@@ -21,6 +21,6 @@ if __name__ == "__main__":
         style, methods = VectorStyle(**params.vectors), count_georef_methods(read_georef_methods(params.plan))
         exclusions = read_run_exclusions(params.plan, params.allow_failures)
         origin = dict(georef_methods=methods) | params.origin | dict(exclusions=exclusions)
-        tables = CatalogueInputs(files.suppressed, files.detections)
+        tables = CatalogueInputs(files.suppressed, files.detections, files.tiles)
         statement = CatalogueStatement.read(params.row_confidence, ScoreChoice(**params.score_choice))
         catalogue(tables, settings, body, style, origin, snakemake.output[0], statement)

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -8,11 +9,12 @@ from orbitile.base.errors import OrbitileError
 from orbitile.calibration.network_calibration import read_calibration
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.settings import NmsSettings
-from orbitile.stages.calibrate import CalibrationOutputs, calibrate
+from orbitile.stages.calibrate import CalibrationInputs, CalibrationOutputs, calibrate
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.detections import GEOLOCATED
 from orbitile.tables.parquet import write_table
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tiles import SCHEMA
 
 MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180
@@ -36,7 +38,10 @@ def calibrated(raster, detections, tmp_path):
             write_table(detections(lon, lat, size_m, score), GEOLOCATED, path)
         outputs = CalibrationOutputs(str(tmp_path / "calibration.json"), str(tmp_path / "calibration.png"))
         table = CraterTable(str(tmp_path / "truth.csv"))
-        calibrate(paths, [str(tmp_path / "rasters.parquet")], table, CRITERIA, NMS, outputs, "ab" * 32)
+        tiles = pd.DataFrame([dict.fromkeys(SCHEMA.names, 1) | dict(scene="a", appearance=[0.5] * 14)] * 3)
+        write_table(tiles, SCHEMA, tmp_path / "tiles.parquet")
+        inputs = CalibrationInputs(paths, [str(tmp_path / "rasters.parquet")], [str(tmp_path / "tiles.parquet")])
+        calibrate(inputs, table, CRITERIA, NMS, outputs, "ab" * 32)
         return read_calibration(outputs.calibration)
 
     return run
@@ -59,6 +64,7 @@ def test_detections_of_all_groups_are_judged_after_one_suppression(calibrated):
     assert (calibration.least_px, calibration.iou_threshold) == (pytest.approx(4000 / DEGREE_M * 10), 0.3)
     assert (calibration.basis, calibration.model_sha256) == ("3 craters of truth.csv", "ab" * 32)
     assert calibration.sample.least_score == 0.05
+    assert calibration.appearances.tolist() == [[0.5] * 14] * 3
 
 
 def test_figures_and_their_picture_are_there_however_few_craters(calibrated, tmp_path):

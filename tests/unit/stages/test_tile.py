@@ -6,9 +6,11 @@ import pytest
 
 from orbitile.detections.tiling import TileSize
 from orbitile.jobs.pieces import JobWork
+from orbitile.rasters.appearance import STATISTICS, appearance
 from orbitile.stages.tile import tile_scenes
 from orbitile.tables.parquet import read_table
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tiles import read_appearances
 
 SIZES = {100.0: TileSize(64, 32), 200.0: TileSize(64, 0)}
 
@@ -22,6 +24,7 @@ def tiled(tmp_path):
         )
         return read_table(tmp_path / "tiles.parquet")
 
+    run.path = tmp_path / "tiles.parquet"
     return run
 
 
@@ -47,6 +50,25 @@ def test_each_scale_has_its_size(raster, tiled):
     pixels = np.ones((64, 128), np.uint8)
     table = tiled(raster(pixels), raster(pixels, scale_m=200.0), raster(pixels, "b"))
     assert table.groupby(["scene", "scale_m"]).size().to_dict() == {("a", 100): 3, ("a", 200): 2, ("b", 100): 3}
+
+
+def test_tiles_that_hold_data_everywhere_say_how_they_look(raster, tiled):
+    """A made-up gradient, of which the last tile has a pixel without data; its stretch is the fixture's."""
+    pixels = np.repeat(np.arange(1, 193, dtype=np.uint8)[None], 64, axis=0)
+    pixels[0, 191] = 0
+    row = raster(pixels, nodata=0)
+    looks = tiled(row)["appearance"]
+    assert [look is None for look in looks] == [False] * 4 + [True]
+    grey = row.stretch.apply(pixels[:, 32:96], np.ones((64, 64), bool))
+    assert looks[1] == pytest.approx(appearance(grey))
+    assert list(read_appearances([tiled.path])) == ["a"]
+    assert read_appearances([tiled.path])["a"].shape == (4, len(STATISTICS))
+
+
+def test_appearances_are_those_of_the_finest_scale(raster, tiled):
+    random = np.random.default_rng(0).integers(0, 255, (64, 128)).astype(np.uint8)
+    tiled(raster(random), raster(random, scale_m=200.0), raster(np.zeros((64, 64), np.uint8), "b", nodata=0))
+    assert {scene: len(looks) for scene, looks in read_appearances([tiled.path]).items()} == {"a": 3}
 
 
 def test_a_scene_without_data_has_no_tiles(raster, tiled):

@@ -3,11 +3,11 @@ import pytest
 
 from orbitile.detections.box_calibration import BoxCalibration
 from orbitile.training.detection.sizes import figures_by_size, size_correction
-from orbitile.training.detection.validation import FoundBoxes, JudgedScene
+from orbitile.training.detection.validation import DetectedBoxes, JudgedScene
 
 
 def judged(detected: list, scores: list, true: list, is_true: list) -> JudgedScene:
-    found = FoundBoxes(np.array(detected, float).reshape(-1, 4), np.array(scores))
+    found = DetectedBoxes(np.array(detected, float).reshape(-1, 4), np.array(scores))
     return JudgedScene(found, np.array(true, float).reshape(-1, 4), np.array(is_true, bool))
 
 

@@ -31,7 +31,7 @@ from orbitile.training.detection.train import (
     search_scales,
     train_detector,
 )
-from orbitile.training.detection.validation import FoundBoxes, JudgedScene, SearchScale, count_at_thresholds
+from orbitile.training.detection.validation import DetectedBoxes, JudgedScene, SearchScale, count_at_thresholds
 
 TILE_PX = 64
 SMALL_NETWORK = """
@@ -206,7 +206,7 @@ def f1_on_its_scene(network: object, folder: Path) -> float:
         image = np.full((1, 1, 192, 192), BACKGROUND, np.uint8)
         image[0] = source.read()
     output = network.predict_batch(torch.from_numpy(image))
-    found = FoundBoxes.of([FoundBoxes(output.corners.numpy(), output.score.numpy())], 0.4)
+    found = DetectedBoxes.of([DetectedBoxes(output.corners.numpy(), output.score.numpy())], 0.4)
     boxes = np.column_stack([discs[:, :2] - discs[:, 2:] / 2, discs[:, :2] + discs[:, 2:] / 2])
     counts = count_at_thresholds([JudgedScene(found, boxes, np.ones(len(boxes), bool))], 0.3, 8)
     return float(counts.f1.max())

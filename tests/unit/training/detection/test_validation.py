@@ -24,7 +24,7 @@ from orbitile.tables.rasters import write_rasters
 from orbitile.training.detection.labelled_scenes import LabelledScene, ScenePixels, SceneSplit
 from orbitile.training.detection.validation import (
     THRESHOLDS,
-    FoundBoxes,
+    DetectedBoxes,
     JudgedScene,
     SearchScale,
     ThresholdCounts,
@@ -47,7 +47,7 @@ def random_squares(rng: np.random.Generator, count: int, extent: float = 120) ->
 
 
 def judged(detected, scores, true, agreement) -> JudgedScene:
-    found = FoundBoxes(np.array(detected, float).reshape(-1, 4), np.array(scores, np.float32))
+    found = DetectedBoxes(np.array(detected, float).reshape(-1, 4), np.array(scores, np.float32))
     return JudgedScene(found, np.array(true, float).reshape(-1, 4), np.array(agreement, float) >= 0.5)
 
 
@@ -140,7 +140,7 @@ def test_matching_is_greedy(seed, detected, true, iou_threshold):
     rng = np.random.default_rng(seed)
     boxes, truth = random_squares(rng, detected, 40), random_squares(rng, true, 40)
     is_true = rng.random(true) < 0.7
-    scene = JudgedScene(FoundBoxes(boxes, np.ones(detected)), truth, is_true)
+    scene = JudgedScene(DetectedBoxes(boxes, np.ones(detected)), truth, is_true)
     pairs = sorted((not is_true[j], -plain_iou(boxes[i], truth[j]), i, j) for i in range(detected) for j in range(true))
     expected: list[tuple[int, int]] = []
     for _, overlap, i, j in pairs:
@@ -221,7 +221,7 @@ def test_boxes_are_those_that_a_run_catalogues(raster, tmp_path, seed):
         rows += [dict(scene=scene.row.scene, scale_m=scene.row.scale_m, tile=number, score=score, truncated=False,
                       **dict(zip(("left", "top", "right", "bottom"), box, strict=True))) | {"class": "crater"}
                  for box, score in zip(boxes, scores, strict=True)]  # fmt: skip
-    found = FoundBoxes.of(parts, 0.4)
+    found = DetectedBoxes.of(parts, 0.4)
     detections = in_the_catalogue(tmp_path, [scene.row for scene in scenes], rows)
     order = np.argsort(found.scores)
     assert found.scores[order] == pytest.approx(np.sort(detections["score"].to_numpy()))
@@ -253,8 +253,8 @@ def test_what_lies_outside_of_what_is_kept_does_not_count(raster):
 
     boxes = squares(np.array([20.0, 68, 81, 120]), np.full(4, 40.0), np.full(4, 10.0))
     scene = replace(scene, split=Halved(None), boxes=boxes, agreement=np.array([0.4, 1, 1, 1]))
-    result = JudgedScene.of([FoundBoxes(boxes[:2], np.array([0.5, 0.6])), FoundBoxes(boxes[2:], np.array([0.7, 0.8]))],
-                            scene, 0.4)  # fmt: skip
-    assert sorted(result.found.scores.tolist()) == pytest.approx([0.5, 0.6])
+    parts = [DetectedBoxes(boxes[:2], np.array([0.5, 0.6])), DetectedBoxes(boxes[2:], np.array([0.7, 0.8]))]
+    result = JudgedScene.of(parts, scene, 0.4)
+    assert sorted(result.detected.scores.tolist()) == pytest.approx([0.5, 0.6])
     assert result.is_true.tolist() == [False, True, False, False]
-    assert len(JudgedScene.of([], scene, 0.4).found.boxes) == 0
+    assert len(JudgedScene.of([], scene, 0.4).detected.boxes) == 0

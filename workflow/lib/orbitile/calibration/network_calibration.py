@@ -11,6 +11,7 @@ import numpy as np
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.calibration.judged_sample import JudgedSample
+from orbitile.calibration.likeness import Likeness, checked_appearances, thinned
 from orbitile.calibration.probability import ScoreCalibration
 from orbitile.inference.models.weights_header import read_description
 
@@ -28,7 +29,8 @@ class NetworkCalibration:
     """A judged sample, and how it was judged: least diameter (pixels of the finest scale), IoU from which boxes match.
 
     `basis` says on what ground and by whose truth, in words; `model_sha256` is that of the network's weights, None
-    where these state their own calibration.
+    where these state their own calibration. `appearances` (n, k) are those of tiles that it was judged on, as
+    orbitile.rasters.appearance has them; None where nothing is known of them.
     """
 
     sample: JudgedSample
@@ -36,16 +38,23 @@ class NetworkCalibration:
     iou_threshold: float
     basis: str
     model_sha256: str | None = None
+    appearances: np.ndarray | None = None
 
     @cached_property
     def scores(self) -> ScoreCalibration | None:
         """What makes probabilities of scores; None where the sample is too small for it."""
         return ScoreCalibration.fit(self.sample)
 
+    @cached_property
+    def likeness(self) -> Likeness | None:
+        """What tells whether images are like those that were judged; None where too little is known of these."""
+        return None if self.appearances is None else Likeness.fit(self.appearances)
+
     def to_json(self) -> dict[str, Any]:
         """Values for JSON."""
         circumstances = {name: value for name, value in vars(self).items() if name in CIRCUMSTANCES}
-        return circumstances | self.sample.to_json()
+        appearances = None if self.appearances is None else thinned(self.appearances).astype(float).round(3).tolist()
+        return circumstances | dict(appearances=appearances) | self.sample.to_json()
 
     @classmethod
     def of_json(cls, content: object) -> Self:
@@ -56,8 +65,9 @@ class NetworkCalibration:
             least_px, iou_threshold = float(stated["least_px"]), float(stated["iou_threshold"])
             if not 0 <= least_px < np.inf or not 0 <= iou_threshold <= 1:
                 raise ValueError("out of range")
-            model = stated.get("model_sha256")
-            return cls(sample, least_px, iou_threshold, shortened(str(stated["basis"]), 200), model and str(model))
+            model, basis = stated.get("model_sha256"), shortened(str(stated["basis"]), 200)
+            appearances = checked_appearances(stated.get("appearances"))
+            return cls(sample, least_px, iou_threshold, basis, model and str(model), appearances)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = shortened(str(error))
             raise OrbitileError(

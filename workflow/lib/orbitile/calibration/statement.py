@@ -1,12 +1,16 @@
 """What a catalogue says of its own errors: how many rows are false, and down to which size it is complete."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from orbitile.calibration.completeness import Completeness
 from orbitile.calibration.figures import COMPLETE_PERCENT, completeness_figures
+from orbitile.calibration.likeness import UnlikeScenes
 from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.tables.crater_parts import read_part
 
@@ -33,11 +37,12 @@ class CatalogueStatement:
         confidence = RowConfidence.read(**source) if source else None
         return cls(confidence, choice) if confidence else None
 
-    def of_rows(self, parts: Iterable[Path]) -> dict[str, Any]:
+    def of_rows(self, parts: Iterable[Path], appearances: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """The statement for the catalogue with these parts (see orbitile.tables.crater_parts), for JSON.
 
         Beside the promise and what it rests on: the number of rows that are large enough to be judged, the share of
-        them that is likely false, and the diameters of 50 and 90 % completeness in metres.
+        them that is likely false, the diameters of 50 and 90 % completeness in metres, and how many scenes are unlike
+        those that it was calibrated on, by the `appearances` of the tiles of each (m, k).
         """
         likely = self._likely_rows(parts)
         sample = self.confidence.calibration.sample
@@ -48,9 +53,19 @@ class CatalogueStatement:
             basis=self.confidence.calibration.basis, blocks=sample.blocks, unit=sample.unit,
             judged_from_m=round(self.confidence.least_m, 3), judged_rows=likely.judged,
             expected_false_share=round(1 - likely.true / likely.probable, 4) if likely.probable else None,
-            **completeness_figures(curve, self.confidence.finest_m),
+            **completeness_figures(curve, self.confidence.finest_m), **self._likeness_figures(appearances),
         )  # fmt: skip
         return stated | dict(text=statement_text(stated))
+
+    def unlike_scenes(self, appearances: Mapping[str, np.ndarray]) -> UnlikeScenes:
+        """Which scenes are unlike those that scores were calibrated on, by the appearances of their tiles (m, k)."""
+        likeness = self.confidence.calibration.likeness
+        return likeness.unlike_scenes(appearances) if likeness else UnlikeScenes({}, 0)
+
+    def _likeness_figures(self, appearances: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        reasons, compared = self.unlike_scenes(appearances)
+        return dict(scenes=len(appearances), compared_scenes=compared, unlike_scenes=len(reasons),
+                    unlike_by=dict(sorted(Counter(reasons.values()).items())))  # fmt: skip
 
     def _likely_rows(self, parts: Iterable[Path]) -> "LikelyRows":
         judged, probable, true = 0, 0, 0.0
@@ -87,7 +102,17 @@ def statement_text(stated: dict[str, Any]) -> str:
         for percent in COMPLETE_PERCENT
         if stated[f"complete_{percent}_m"] is not None
     ]
-    return "; ".join([", ".join(parts), *complete, basis] if parts else [*complete, basis])
+    return "; ".join([*([", ".join(parts)] if parts else []), *complete, basis, *_likeness_texts(stated)])
+
+
+def _likeness_texts(stated: dict[str, Any]) -> list[str]:
+    """Where the promise does not hold by itself: nothing, or a clause of a statement."""
+    scenes, compared, unlike = (stated[name] for name in ("scenes", "compared_scenes", "unlike_scenes"))
+    if not compared:
+        return ["whether the images are like those is not known"]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in stated["unlike_by"].items())
+    texts = [f"it does not carry over to {unlike} of {scenes} scenes, whose images are unlike those ({reasons})"]
+    return texts if unlike else []
 
 
 def _length(metres: float) -> str:

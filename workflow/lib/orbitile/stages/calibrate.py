@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.pictures.calibration_picture import draw_calibration
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.parquet import read_table
+from orbitile.tables.tiles import read_appearances
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,16 @@ class CalibrationOutputs(NamedTuple):
     picture: str
 
 
+class CalibrationInputs(NamedTuple):
+    """The groups' tables of detections, of rasters and of tiles."""
+
+    detections: Sequence[str]
+    rasters: Sequence[str]
+    tiles: Sequence[str]
+
+
 def calibrate(
-    detections: Sequence[str], rasters: list[str], truth: CraterTable, criteria: MatchCriteria, nms: NmsSettings,
+    tables: CalibrationInputs, truth: CraterTable, criteria: MatchCriteria, nms: NmsSettings,
     outputs: CalibrationOutputs, model_sha256: str, unmapped_scenes: int = 0,
 ) -> None:  # fmt: skip
     """Judge the detections of all groups by a table of true craters, and write what their scores are worth.
@@ -41,18 +51,24 @@ def calibrate(
     All detections take part that inference kept, after suppression among them: `nms` with the score threshold of the
     model, whose weights have the hash `model_sha256`. OrbitileError where no true crater lies on the scenes.
     """
-    on_ground, gsd_m = TruthOnGround.read(truth, rasters, criteria, unmapped_scenes, BLOCKS_TO_CALIBRATE)
+    on_ground, gsd_m = TruthOnGround.read(truth, tables.rasters, criteria, unmapped_scenes, BLOCKS_TO_CALIBRATE)
     if not len(on_ground.judged):
         raise OrbitileError(f"{truth.path}: none of its craters lies on a scene of the run and is large enough "
                             "(evaluation.min_diameter_px); calibration needs true craters")  # fmt: skip
     judge = CatalogueJudge(on_ground, gsd_m, nms.score_threshold)
-    table = pd.concat([select_candidates(read_table(path), nms) for path in detections], ignore_index=True)
+    table = pd.concat([select_candidates(read_table(path), nms) for path in tables.detections], ignore_index=True)
     survivors = table[catalogue_nms(table, nms).alive]
     columns = ["lon", "lat", "diameter_km", *(["scene"] if unmapped_scenes else [])]
     judge.feed(Craters.of_catalogue(pa.Table.from_pandas(survivors[columns])), survivors["score"].to_numpy())
     text = f"{len(on_ground.judged):,} craters of {Path(truth.path).name}"
+    appearances = [tiles for _, tiles in sorted(read_appearances(tables.tiles).items()) if len(tiles)]
     calibration = NetworkCalibration(
-        judge.sample().limited(), criteria.min_diameter_m / gsd_m, criteria.iou_threshold, text, model_sha256
+        judge.sample().limited(),
+        criteria.min_diameter_m / gsd_m,
+        criteria.iou_threshold,
+        text,
+        model_sha256,
+        np.concatenate(appearances) if appearances else None,
     )
     stated = with_figures(calibration)
     write_json(outputs.calibration, stated)

@@ -24,6 +24,7 @@ from orbitile.tables.crater_parts import CONFIDENCE_COLUMNS, CRATERS, read_longe
 from orbitile.tables.datasets import describe_part, published_parts
 from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
+from orbitile.tables.tiles import read_appearances
 from orbitile.tables.vector_parts import rows_that_fit
 from orbitile.tables.vector_writers import VectorLayer
 from orbitile.tables.vectors import GEOREF_COLUMNS
@@ -35,10 +36,14 @@ ROWS_AT_ONCE = 50_000
 
 
 class CatalogueInputs(NamedTuple):
-    """The groups' tables of survivors, and of all their detections; each has its group's name."""
+    """The groups' tables of survivors, and of all their detections; each has its group's name.
+
+    Those of tiles are only read where something is stated of errors.
+    """
 
     suppressed: Sequence[str]
     detections: Sequence[str]
+    tiles: Sequence[str] = ()
 
 
 def catalogue(
@@ -58,17 +63,16 @@ def catalogue(
     with published_parts({Path(path).stem: path for path in tables.suppressed}, folder) as parts:
         proof = prove({group: GroupTables(part, detections[group]) for group, part in parts.items()}, settings)
         chain = max(map(read_longest_chain, parts.values()), default=0)
-    counts = proof.groups.values()
+    counts, paths = proof.groups.values(), [folder / f"{group}.parquet" for group in proof.groups]
     metadata = dict(
         rows=sum(group.rows for group in counts), detections=sum(group.detections for group in counts),
         sha256=ContentHash.joined(group.content for group in counts).text,
         suppressed_globally_alike=True, longest_chain=chain,
         out_of_reach=_out_of_reach(proof.out_of_reach, settings),
-        errors=statement.of_rows([folder / f"{group}.parquet" for group in proof.groups]) if statement else None,
+        errors=statement.of_rows(paths, read_appearances(tables.tiles)) if statement else None,
         **origin, **provenance(),
     )  # fmt: skip
     layer = VectorLayer(str(folder), "Polygon", body.crs, {"orbitile": json.dumps(metadata, sort_keys=True)})
-    paths = [folder / f"{group}.parquet" for group in proof.groups]
     files = _write_files(metadata["rows"], paths, layer, style, body)
     described = [
         dict(**describe_part(folder / f"{group}.parquet"), sha256=proof.groups[group].content.text)

@@ -1,7 +1,7 @@
-"""tile: the windows that the network will search, with the share of their pixels that hold data."""
+"""tile: the windows that the network will search, the share of their pixels that hold data, and how they look."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -14,6 +14,7 @@ from orbitile.base.files import cache_key
 from orbitile.detections.tiling import Tile, TileSize, scene_tiles, spans_of_map, spans_of_scene
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
+from orbitile.rasters.appearance import tile_appearances
 from orbitile.rasters.enlarge import source_window
 from orbitile.rasters.mosaic import Mosaic, opened_mosaic
 from orbitile.rasters.read import channel_numbers
@@ -83,31 +84,41 @@ class TiledScene:
     def table(self) -> pd.DataFrame:
         """The table of tiles (see orbitile.tables.tiles.SCHEMA), including those without data."""
         scene_columns = dict(scene=self.raster.stored.scene, scale_m=self.raster.scale_m)
+        with opened_mosaic([self.raster.stored.raster_part]) as mosaic:
+            shares = self._valid_shares(mosaic)
+            appearances = self._appearances(mosaic, shares)
         rows = [
             scene_columns
-            | dict(tile=tile.number, valid_share=share, **vars(tile.window), **dict(zip(CORE, tile.core, strict=True)))
-            for tile, share in zip(self.tiles, self._valid_shares(), strict=True)
+            | dict(tile=tile.number, valid_share=share, appearance=appearances.get(tile.number))
+            | dict(**vars(tile.window), **dict(zip(CORE, tile.core, strict=True)))
+            for tile, share in zip(self.tiles, shares, strict=True)
         ]
         return pd.DataFrame(rows, columns=SCHEMA.names)
 
-    def _valid_shares(self) -> list[float]:
+    def _valid_shares(self, mosaic: Mosaic) -> list[float]:
         """The share of each window's pixels that hold data of the scene itself, in all bands.
 
         Each row of tiles is read once.
         """
         shares = []
-        stored = self.raster.stored
-        with opened_mosaic([stored.raster_part]) as mosaic:
-            for _, tiles in groupby(self.tiles, key=lambda tile: tile.window.row):
-                windows = [tile.window for tile in tiles]
-                covered = bounding_window(windows)
-                valid = self._valid(mosaic, covered)
-                sums = np.concatenate([[0], valid.sum(axis=0).cumsum()])
-                for window in windows:
-                    first = window.col - covered.col
-                    share = (sums[first + window.width] - sums[first]) / (window.width * window.height)
-                    shares.append(float(share))
+        for _, tiles in groupby(self.tiles, key=lambda tile: tile.window.row):
+            windows = [tile.window for tile in tiles]
+            covered = bounding_window(windows)
+            valid = self._valid(mosaic, covered)
+            sums = np.concatenate([[0], valid.sum(axis=0).cumsum()])
+            for window in windows:
+                first = window.col - covered.col
+                share = (sums[first + window.width] - sums[first]) / (window.width * window.height)
+                shares.append(float(share))
         return shares
+
+    def _appearances(self, mosaic: Mosaic, shares: Sequence[float]) -> dict[int, np.ndarray]:
+        """How some of the tiles look that hold data everywhere, by their numbers, in pixels of the stored raster."""
+        stored, factor = self.raster.stored, self.raster.factor
+        whole = [tile for tile, share in zip(self.tiles, shares, strict=True) if share == 1]
+        windows = [Window(*(place // factor for place in vars(tile.window).values())) for tile in whole]
+        appearances = tile_appearances(mosaic, windows, channel_numbers(stored.bands), stored.stretch)
+        return {tile.number: values for tile, values in zip(whole, appearances, strict=True) if values is not None}
 
     def _valid(self, mosaic: Mosaic, window: Window) -> np.ndarray:
         """Which pixels (rows, columns) of a window of the searched raster hold data of the scene itself."""

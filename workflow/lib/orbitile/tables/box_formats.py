@@ -111,14 +111,14 @@ def voc_boxes(path: Path, scene: str, sizes: ImageSizes) -> Iterator[LabelledBox
     """
     root = _voc_root(path)
     _check_size(root.find("size"), sizes.get(scene), path)
-    for number, found in enumerate(root.findall("object"), 1):
+    for number, labelled in enumerate(root.findall("object"), 1):
         place = f"{path}: object {number}"
-        box = found.find("bndbox")
+        box = labelled.find("bndbox")
         if box is None:
             raise OrbitileError(f"{place}: has no bndbox")
         left, top, right, bottom = (_child_number(box, name, place) for name in ("xmin", "ymin", "xmax", "ymax"))
-        count = None if found.find("confidence") is None else _child_number(found, "confidence", place)
-        name = (found.findtext("name") or "").strip()
+        count = None if labelled.find("confidence") is None else _child_number(labelled, "confidence", place)
+        name = (labelled.findtext("name") or "").strip()
         yield LabelledBox(place, scene, left, top, right - left, bottom - top, name, count)
 
 

@@ -1,9 +1,15 @@
 """The table of a group's tiles."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orbitile.space.grids import Window
+from orbitile.tables.parquet import read_arrow
 
 SCHEMA = pa.schema(
     [
@@ -21,6 +27,9 @@ SCHEMA = pa.schema(
         ),
         pa.field("core_bottom", pa.float64(), metadata={"unit": "px"}),
         pa.field("valid_share", pa.float64(), metadata={"about": "share of its pixels with data of the scene, 0..1"}),
+        pa.field(
+            "appearance", pa.list_(pa.float32()), metadata={"about": "of some tiles, see orbitile.rasters.appearance"}
+        ),
     ]
 )
 CORE = ["core_left", "core_top", "core_right", "core_bottom"]
@@ -29,3 +38,15 @@ CORE = ["core_left", "core_top", "core_right", "core_bottom"]
 def windows_of(tiles: pd.DataFrame) -> list[Window]:
     """The windows of a table of tiles."""
     return [Window(*map(int, place)) for place in tiles[["col", "row", "width", "height"]].to_numpy()]
+
+
+def read_appearances(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """The appearances (m, k) of each scene's tiles at the finest scale, from tables of tiles; m is 0 for none."""
+    appearances: dict[str, np.ndarray] = {}
+    for path in paths:
+        table = read_arrow(path, ["scene", "scale_m", "appearance"])
+        rows = table.filter(pc.field("scale_m") == pc.min(table["scale_m"]))
+        for scene in pc.unique(table["scene"]).to_pylist():
+            of_scene = rows.filter(pc.field("scene") == scene)["appearance"].drop_null()
+            appearances[scene] = np.array(of_scene.to_pylist(), np.float32).reshape(len(of_scene), -1)
+    return appearances

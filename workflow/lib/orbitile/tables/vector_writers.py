@@ -24,7 +24,7 @@ from orbitile.base.files import atomic, publish, write_text
 
 SHAPEFILE_NAMES = dict(
     diameter_km="diam_km", azimuth_deg="azimuth", width_max_m="width_max", probability="probabil",
-    georef_method="georef",
+    georef_method="georef", complete_50_km="compl50_km", complete_90_km="compl90_km",
 )  # fmt: skip
 """Shorter names of columns whose names have more than the ten characters that a Shapefile holds."""
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".shp")

@@ -18,11 +18,20 @@ from orbitile.detections.blocks import Blocks
 from orbitile.inference.models.network import ModelChoice
 from orbitile.inference.models.weights_header import stated_calibration
 from orbitile.inference.models.yolo import Yolo
+from orbitile.rasters.appearance import tile_appearances
+from orbitile.rasters.mosaic import opened_mosaic
+from orbitile.rasters.read import channel_numbers
 from orbitile.tables.craters import Craters
 from orbitile.training.detection.batches import DetectorBatches
 from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.detection.search import ValidationSearch
-from orbitile.training.detection.validation import THRESHOLDS, JudgedScene, mean_sides, overlapping_pairs
+from orbitile.training.detection.validation import (
+    THRESHOLDS,
+    JudgedScene,
+    mean_sides,
+    overlapping_pairs,
+    validation_windows,
+)
 
 DEGREES_PER_PX = 1e-3
 """Pixels are laid on a sphere around the first meridian, so that blocks are cut as those of craters on a body."""
@@ -40,7 +49,20 @@ def calibrate_detector(weights: Path, data: DetectorBatches, recipe: DetectorRec
     least_px = data.validation.least_px
     sample = judged_sample(search.judged_scenes(recipe.suppression_iou), recipe.iou_threshold, least_px).limited()
     basis = f"{len(sample.truth.score):,} labelled craters kept for validation, by which the epoch was chosen"
-    return NetworkCalibration(sample, least_px, recipe.iou_threshold, basis)
+    return NetworkCalibration(sample, least_px, recipe.iou_threshold, basis, appearances=validation_appearances(data))
+
+
+def validation_appearances(data: DetectorBatches) -> np.ndarray | None:
+    """The appearances (n, k) of validation tiles at the finest scale, scene by scene; None where none is valid."""
+    validation = data.validation
+    appearances = []
+    for scene in validation.scenes:
+        if scene.row.scale_m == validation.finest_m:
+            windows = [tile.window for tile in validation_windows(scene, data.scales[validation.finest_m].size)]
+            with opened_mosaic([scene.row.raster_part]) as mosaic:
+                of_tiles = tile_appearances(mosaic, windows, channel_numbers(scene.row.bands), scene.row.stretch)
+            appearances += [values for values in of_tiles if values is not None]
+    return np.stack(appearances) if appearances else None
 
 
 def judged_sample(scenes: Sequence[JudgedScene], iou_threshold: float, least_px: float) -> JudgedSample:
@@ -69,10 +91,10 @@ def _judged_rows(
     """A scene's detections that count, and its true craters that are judged (n, bool)."""
     pairs = overlapping_pairs(scene, iou_threshold)
     chosen = pairs.matches()
-    found, true_px = scene.found, mean_sides(scene.true)
-    block, true_block = (blocks.numbers(ground, _on_sphere(boxes)) for boxes in (found.boxes, scene.true))
+    detected, true_px = scene.detected, mean_sides(scene.true)
+    block, true_block = (blocks.numbers(ground, _on_sphere(boxes)) for boxes in (detected.boxes, scene.true))
     return judge_rows(
-        JudgedDetections(found.scores, mean_sides(found.boxes), np.zeros(len(block), bool), block),
+        JudgedDetections(detected.scores, mean_sides(detected.boxes), np.zeros(len(block), bool), block),
         JudgedTruth(true_px, np.full(len(true_px), MISSED), true_block),
         (pairs.detected[chosen], pairs.truth[chosen]), np.flatnonzero(judged), least_px,
     )  # fmt: skip

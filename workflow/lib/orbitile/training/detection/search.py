@@ -11,7 +11,7 @@ from orbitile.inference.models.network_channels import COLOURS
 from orbitile.inference.models.yolo import Yolo
 from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.validation import (
-    FoundBoxes,
+    DetectedBoxes,
     JudgedScene,
     SearchScale,
     ValidationTile,
@@ -38,7 +38,7 @@ class ValidationSearch:
 
     def __init__(self, network: Yolo, validation: ValidationSet, sizes: BoxCalibration = UNCHANGED) -> None:
         self._network, self._validation, self._sizes = network, validation, sizes
-        self._found: dict[str, list[FoundBoxes]] = {}
+        self._detected: dict[str, list[DetectedBoxes]] = {}
 
     def feed(self, tiles: Sequence[ValidationTile]) -> None:
         """Search tiles."""
@@ -50,13 +50,13 @@ class ValidationSearch:
             in_tile = output.tile == index
             corners = torch.from_numpy(self._sizes.apply(output.corners[in_tile].cpu().numpy()))
             boxes = output._replace(corners=corners, score=output.score[in_tile].cpu())
-            found = reported_boxes(tile, scene, scale, boxes, self._validation.finest_m)
-            self._found.setdefault(scene.row.scene, []).append(found)
+            reported = reported_boxes(tile, scene, scale, boxes, self._validation.finest_m)
+            self._detected.setdefault(scene.row.scene, []).append(reported)
 
     def judged_scenes(self, suppression_iou: float) -> list[JudgedScene]:
         """What was found in each scene, after suppression, beside its labels."""
         finest = {s.row.scene: s for s in self._validation.scenes if s.row.scale_m == self._validation.finest_m}
-        return [JudgedScene.of(parts, finest[name], suppression_iou) for name, parts in sorted(self._found.items())]
+        return [JudgedScene.of(parts, finest[name], suppression_iou) for name, parts in sorted(self._detected.items())]
 
     def _stacked(self, tiles: Sequence[ValidationTile]) -> np.ndarray:
         """Images (tiles, channels, side, side); grey as three equal colours, where the network takes these."""

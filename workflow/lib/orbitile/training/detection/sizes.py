@@ -64,7 +64,7 @@ def size_correction(by_size: Sequence[Mapping]) -> list[list[float]]:
 
 def _pairs(scene: JudgedScene, threshold: float, iou_threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each true crater the diameter, and, NaN where there is no match, the ratio and the shift (2)."""
-    pairs, boxes = overlapping_pairs(scene, iou_threshold), scene.found.boxes
+    pairs, boxes = overlapping_pairs(scene, iou_threshold), scene.detected.boxes
     chosen = pairs.matches(threshold)
     i, j = pairs.detected[chosen], pairs.truth[chosen]
     ratio, shift = np.full(len(scene.true), np.nan), np.full((len(scene.true), 2), np.nan)

@@ -11,7 +11,7 @@ from orbitile.detections.matching import OverlappingPairs
 from orbitile.detections.nms.boxes import PlaneBoxes
 from orbitile.detections.nms.find_overlaps import OverlapCriterion, find_overlaps_between
 from orbitile.detections.nms.greedy import plane_nms
-from orbitile.detections.tiling import SizeLimits, TilePlacement, TileSize, scene_tiles, spans_of_scene
+from orbitile.detections.tiling import SizeLimits, Tile, TilePlacement, TileSize, scene_tiles, spans_of_scene
 from orbitile.inference.models.network import BoxOutput
 from orbitile.space.grids import Window
 from orbitile.training.detection.labelled_scenes import LabelledScene
@@ -45,21 +45,25 @@ def validation_tiles(scenes: Sequence[LabelledScene], scales: Mapping[float, Sea
     """The tiles of all scenes that reach into what is kept for validation."""
     for index, scene in enumerate(scenes):
         size = scales[scene.row.scale_m].size
-        spans = (spans_of_scene(length, size) for length in (scene.row.width, scene.row.height))
-        for tile in scene_tiles(*spans):
-            if scene.is_for_validation(tile.window):
-                whole = Window(tile.window.col, tile.window.row, size.tile_px, size.tile_px)
-                yield ValidationTile(index, tile.window, tile.core, scene.pixels.window(whole))
+        for tile in validation_windows(scene, size):
+            whole = Window(tile.window.col, tile.window.row, size.tile_px, size.tile_px)
+            yield ValidationTile(index, tile.window, tile.core, scene.pixels.window(whole))
 
 
-class FoundBoxes(NamedTuple):
+def validation_windows(scene: LabelledScene, size: TileSize) -> Iterator[Tile]:
+    """The tiles of a scene that reach into what is kept for validation."""
+    spans = (spans_of_scene(length, size) for length in (scene.row.width, scene.row.height))
+    return (tile for tile in scene_tiles(*spans) if scene.is_for_validation(tile.window))
+
+
+class DetectedBoxes(NamedTuple):
     """Boxes (n, 4; pixels of the finest scale) and scores (n) in a scene."""
 
     boxes: np.ndarray
     scores: np.ndarray
 
     @classmethod
-    def of(cls, parts: Sequence["FoundBoxes"], iou_threshold: float) -> Self:
+    def of(cls, parts: Sequence["DetectedBoxes"], iou_threshold: float) -> Self:
         """All boxes of a scene, without those that overlap a better one by more than a threshold."""
         boxes = np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in parts)]).astype(np.float32)
         scores = np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]).astype(np.float32)
@@ -68,7 +72,7 @@ class FoundBoxes(NamedTuple):
 
 
 def reported_boxes(tile: ValidationTile, scene: LabelledScene, scale: SearchScale, output: BoxOutput, finest_m: float
-                   ) -> FoundBoxes:  # fmt: skip
+                   ) -> DetectedBoxes:  # fmt: skip
     """The boxes of a tile (the only one of `output`) that it reports, in pixels of the finest scale."""
     window = tile.window
     corners = output.corners.numpy() + np.array([window.col, window.row] * 2)
@@ -79,7 +83,7 @@ def reported_boxes(tile: ValidationTile, scene: LabelledScene, scale: SearchScal
         np.array([scene.row.width, scene.row.height]),
     )  # fmt: skip
     reported = scale.limits.is_reported(corners, placement)
-    return FoundBoxes(corners[reported] * (scene.row.scale_m / finest_m), output.score.numpy()[reported])
+    return DetectedBoxes(corners[reported] * (scene.row.scale_m / finest_m), output.score.numpy()[reported])
 
 
 class JudgedScene(NamedTuple):
@@ -88,17 +92,17 @@ class JudgedScene(NamedTuple):
     `is_true` (m; bool) tells which of these count; a detection that matches another one counts neither way.
     """
 
-    found: FoundBoxes
+    detected: DetectedBoxes
     true: np.ndarray
     is_true: np.ndarray
 
     @classmethod
-    def of(cls, parts: Sequence[FoundBoxes], scene: LabelledScene, iou_threshold: float) -> Self:
+    def of(cls, parts: Sequence[DetectedBoxes], scene: LabelledScene, iou_threshold: float) -> Self:
         """What a scene's tiles report, suppressed; what lies outside of what is kept for validation does not count."""
-        found = FoundBoxes.of(parts, iou_threshold)
-        counts = scene.judges(found.boxes)
+        detected = DetectedBoxes.of(parts, iou_threshold)
+        counts = scene.judges(detected.boxes)
         is_true = scene.judges(scene.boxes) & (scene.agreement >= SURE)
-        return cls(FoundBoxes(found.boxes[counts], found.scores[counts]), scene.boxes, is_true)
+        return cls(DetectedBoxes(detected.boxes[counts], detected.scores[counts]), scene.boxes, is_true)
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def _count(scene: JudgedScene, pairs: OverlappingPairs, threshold: float, least_
     chosen = pairs.matches(threshold)
     j = pairs.truth[chosen]
     right = int((scene.is_true[j] & (mean_sides(scene.true[j]) >= least_px)).sum())
-    is_false = (scene.found.scores >= np.float32(threshold)) & (mean_sides(scene.found.boxes) >= least_px)
+    is_false = (scene.detected.scores >= np.float32(threshold)) & (mean_sides(scene.detected.boxes) >= least_px)
     is_false[pairs.detected[chosen]] = False
     return right + int(is_false.sum()), right
 
@@ -158,9 +162,9 @@ def overlapping_pairs(scene: JudgedScene, iou_threshold: float) -> OverlappingPa
     Labelled ones that do not count take what the others leave.
     """
     criterion = OverlapCriterion(float(np.nextafter(max(iou_threshold, LEAST_IOU), 0)))
-    detected, true = (PlaneBoxes(boxes.astype(float)) for boxes in (scene.found.boxes, scene.true))
+    detected, true = (PlaneBoxes(boxes.astype(float)) for boxes in (scene.detected.boxes, scene.true))
     i, j, iou = find_overlaps_between(detected, true, criterion)
-    table = pd.DataFrame(dict(score=scene.found.scores[i].astype(np.float32), iou=iou))
+    table = pd.DataFrame(dict(score=scene.detected.scores[i].astype(np.float32), iou=iou))
     return OverlappingPairs(table, i, j, is_last=~scene.is_true[j])
 
 

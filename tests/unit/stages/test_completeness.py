@@ -1,0 +1,81 @@
+import json
+from dataclasses import replace
+
+import geopandas
+import numpy as np
+import pytest
+from judged_samples import made_up_sample
+
+from orbitile.calibration.network_calibration import NetworkCalibration
+from orbitile.calibration.row_confidence import RowConfidence
+from orbitile.calibration.statement import CatalogueStatement, ScoreChoice
+from orbitile.detections.tiling import TileSize
+from orbitile.jobs.pieces import JobWork
+from orbitile.space.bodies import find_body
+from orbitile.stages.completeness import SearchedTables, completeness
+from orbitile.stages.tile import tile_scenes
+from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tiles import read_appearances
+
+ERRORS = dict(complete_50_m=4800.0, complete_90_m=9100.0)
+
+
+@pytest.fixture
+def searched(raster, tmp_path):
+    """Two made-up scenes of noise, far from each other, the second of which has more; the stage runs on both."""
+    random = np.random.default_rng(0)
+    noise = [random.normal(128, spread, (256, 320)).clip(1, 255).astype(np.uint8) for spread in (10, 60)]
+    rasters = [raster(pixels, name, left=left) for pixels, name, left in zip(noise, "ab", (0, 90_000), strict=True)]
+    tables = SearchedTables([str(tmp_path / "rasters.parquet")], [str(tmp_path / "tiles.parquet")])
+    write_rasters(rasters, tables.rasters[0])
+    tile_scenes(tables.rasters[0], {100.0: TileSize(64, 0)}, str(tmp_path / "work"), tables.tiles[0], JobWork())
+
+    def run(errors, statement=None, **options):
+        (tmp_path / "craters.json").write_text(json.dumps(dict(errors=errors)))
+        manifest = tmp_path / "completeness.json"
+        completeness(tables, str(tmp_path / "craters.json"), find_body("Moon"), ["gpkg", "shp"], str(manifest),
+                     statement, **options)  # fmt: skip
+        return json.loads(manifest.read_text()), geopandas.read_file(tmp_path / "completeness.gpkg")
+
+    run.tables = tables
+    return run
+
+
+def statement_of(appearances):
+    calibration = NetworkCalibration(made_up_sample(), 10.0, 0.3, "made-up craters", appearances=appearances)
+    return CatalogueStatement(RowConfidence(calibration, 0.9, 100.0), ScoreChoice(0.5))
+
+
+def test_footprints_state_how_complete_the_catalogue_is(searched):
+    manifest, layer = searched(ERRORS)
+    assert layer["scene"].tolist() == ["a", "b"]
+    assert layer["complete_50_km"].tolist() == [4.8, 4.8] and layer["complete_90_km"].tolist() == [9.1, 9.1]
+    assert layer["area_km2"].tolist() == pytest.approx([25.6 * 32] * 2, rel=1e-3)
+    assert manifest["area_km2"] == pytest.approx(2 * 25.6 * 32, rel=1e-3)
+    assert (manifest["scenes"], manifest["complete_90_m"], manifest["body"]) == (2, 9100.0, "Moon")
+    assert [file["path"] for file in manifest["files"]] == ["completeness.gpkg", "completeness.shp"]
+    fields = geopandas.read_file(searched.tables.rasters[0].replace("rasters.parquet", "completeness.shp")).columns
+    assert {"compl50_km", "compl90_km"} <= set(fields)
+
+
+def test_nothing_is_stated_of_scenes_that_look_otherwise(searched):
+    usual = read_appearances(searched.tables.tiles)["a"]
+    random = np.random.default_rng(1)
+    calibrated = usual[random.integers(0, len(usual), 60)] + random.normal(0, 0.05, (60, usual.shape[1]))
+    manifest, layer = searched(ERRORS, statement_of(calibrated))
+    assert layer["unlike"].isna().tolist() == [True, False] and layer["unlike"][1] == "roughness"
+    assert layer["complete_90_km"].isna().tolist() == [False, True]
+    assert manifest["unlike_scenes"] == 1
+
+
+def test_without_a_calibration_the_area_is_there(searched):
+    manifest, layer = searched(None)
+    assert layer["complete_50_km"].isna().all() and layer["unlike"].isna().all()
+    assert manifest["complete_50_m"] is None and manifest["area_km2"] > 0
+
+
+def test_scenes_in_pixel_coordinates_lie_at_one_place_and_add_up(searched, raster):
+    rows = [raster(np.ones((256, 320), np.uint8), name) for name in "ab"]
+    write_rasters([replace(row, scene=name) for row, name in zip(rows, "ab", strict=True)], searched.tables.rasters[0])
+    assert searched(None)[0]["area_km2"] == pytest.approx(25.6 * 32, rel=1e-3)
+    assert searched(None, unmapped_scenes=2)[0]["area_km2"] == pytest.approx(2 * 25.6 * 32, rel=1e-3)
