@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.file_access import real_path
 from orbitile.base.manifests import changed_part, read_manifest
 from orbitile.space.bodies import Body, find_body
 from orbitile.space.ground import wrap_longitude
@@ -130,6 +131,12 @@ class Catalogue:
     def body(self) -> Body:
         """The body that the craters lie on."""
         return find_body(self.metadata["body"])
+
+
+def check_outside(path: Path, catalogue: Catalogue) -> None:
+    """OrbitileError for a path to write to that lies in the folder of a catalogue."""
+    if real_path(path).is_relative_to(catalogue.manifest.resolve().parent):
+        raise OrbitileError(f"{path}: this is the folder of the catalogue, where nothing else may lie; write elsewhere")
 
 
 def with_shapes(rows: pa.Table, shape: str | None, vertices: int, body: Body) -> "geopandas.GeoDataFrame":

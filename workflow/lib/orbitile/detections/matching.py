@@ -61,14 +61,24 @@ def match_craters(
     above the limit that was measured just below it is thus a hit, not a miss.
     """
     criteria = MatchCriteria(iou_threshold, min_diameter_m, radius_m, least_agreement)
-    pairs = find_overlaps_between(_boxes(detected, radius_m), _boxes(truth, radius_m), OverlapCriterion(iou_threshold))
-    doubtful, is_judged = criteria.are_doubtful(truth), criteria.are_judged(truth)
-    i, j = pair_greedily(*pairs, is_last=doubtful[pairs[1]])
+    i, j = pair_craters(detected, truth, iou_threshold, radius_m, criteria.are_doubtful(truth))
+    is_judged = criteria.are_judged(truth)
     detected_hit, truth_hit = np.zeros(len(detected), bool), np.zeros(len(truth), bool)
     detected_hit[i], truth_hit[j] = True, True
     counts = ~detected_hit & (detected.diameter_m >= min_diameter_m)
     counts[i[is_judged[j]]] = True
     return CraterMatches(_table(detected, detected_hit)[counts], _table(truth, truth_hit)[is_judged])
+
+
+def pair_craters(
+    first: Craters, second: Craters, iou_threshold: float, radius_m: float, is_last: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The indices (k each) of craters of two tables that match one to one, the largest IoU first.
+
+    Those of the second table (m, bool) that are last take what all others leave.
+    """
+    pairs = find_overlaps_between(_boxes(first, radius_m), _boxes(second, radius_m), OverlapCriterion(iou_threshold))
+    return pair_greedily(*pairs, is_last=None if is_last is None else is_last[pairs[1]])
 
 
 class DetectedCraters(NamedTuple):

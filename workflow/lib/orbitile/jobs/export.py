@@ -15,9 +15,8 @@ from pyproj import CRS
 from tqdm import tqdm
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.file_access import real_path
 from orbitile.base.files import atomic
-from orbitile.catalogue import ATTRIBUTES, Catalogue, with_shapes
+from orbitile.catalogue import ATTRIBUTES, Catalogue, check_outside, with_shapes
 from orbitile.tables.crater_parts import STORED
 from orbitile.tables.vector_parts import rows_that_fit
 from orbitile.tables.vectors import write_vectors
@@ -37,7 +36,7 @@ def export_craters(catalogue: Catalogue, path: Path, shape: str) -> int:
     suffix without a format, a path inside the dataset, and more rows than surely fit into a Shapefile.
     """
     write = _writer(path)
-    _check_place(path, catalogue)
+    check_outside(path, catalogue)
     rows = len(catalogue)
     if path.suffix == ".shp":
         _check_shapefile(path, rows, shape)
@@ -134,11 +133,6 @@ def _writer(path: Path) -> Callable[[Frames, Path, str], None]:
     if not path.parent.is_dir():
         raise OrbitileError(f"{path}: there is no folder {path.parent}; make it first")
     return WRITERS[path.suffix]
-
-
-def _check_place(path: Path, catalogue: Catalogue) -> None:
-    if real_path(path).is_relative_to(catalogue.manifest.resolve().parent):
-        raise OrbitileError(f"{path}: this is the folder of the catalogue, where nothing else may lie; write elsewhere")
 
 
 def _check_shapefile(path: Path, rows: int, shape: str) -> None:

@@ -99,11 +99,11 @@ class ScenePicture:
         """Draw a scene."""
         height, width = shape = _shape(raster)
         with opened_raster(raster.path) as source:
-            bands = _displayed_bands(source, raster.bands)
+            bands = displayed_bands(source, raster.bands)
             pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
         picture = cls(raster, *_canvas(width, height))
         picture.axes.set(xlim=(0, raster.width), ylim=(raster.height, 0))
-        picture.lay_over(_stretched(raster, bands, pixels, valid), "gray")
+        picture.lay_over(stretched_pixels(raster, bands, pixels, valid), "gray")
         return picture
 
     @property
@@ -201,7 +201,7 @@ def _save(figure: Figure, out: str | Path) -> None:
     plt.close(figure)
 
 
-def _displayed_bands(source: DatasetReader | WarpedVRT, count: int) -> tuple[int, ...]:
+def displayed_bands(source: DatasetReader | WarpedVRT, count: int) -> tuple[int, ...]:
     """Numbers of the three bands of `count` to show as red, green and blue, or of the one to show in grey."""
     if count != len(COLOUR_BANDS):
         return (1,)
@@ -209,7 +209,7 @@ def _displayed_bands(source: DatasetReader | WarpedVRT, count: int) -> tuple[int
     return tuple(names.index(colour) + 1 for colour in COLOUR_BANDS) if set(names) == set(COLOUR_BANDS) else (1, 2, 3)
 
 
-def _stretched(scene: RasterRow, bands: tuple[int, ...], pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def stretched_pixels(scene: RasterRow, bands: tuple[int, ...], pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """8-bit pixels (rows, columns) of one band, or (rows, columns, bands) of several, from (bands, rows, columns)."""
     low, high = (tuple(limits[band - 1] for band in bands) for limits in (scene.low, scene.high))
     image = Stretch(low, high).apply(pixels if len(bands) > 1 else pixels[0], valid)
@@ -223,8 +223,8 @@ def _warped_image(scene: RasterRow, view: WarpedVRT, frame: Frame) -> np.ndarray
     """
     shrink = min(1.0, frame.px_per_unit * view.transform.a)
     shape = (max(1, round(view.height * shrink)), max(1, round(view.width * shrink)))
-    bands = _displayed_bands(view, scene.bands)
+    bands = displayed_bands(view, scene.bands)
     pixels = view.read(bands, out_shape=shape, resampling=Resampling.average)
     valid = (view.read_masks(bands, out_shape=shape) > 0).all(axis=0)
-    image = _stretched(scene, bands, pixels, valid)
+    image = stretched_pixels(scene, bands, pixels, valid)
     return np.ma.masked_array(image, ~valid) if image.ndim == 2 else np.dstack([image, np.where(valid, 255, 0)])

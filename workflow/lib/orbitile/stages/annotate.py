@@ -10,9 +10,10 @@ import pandas as pd
 from orbitile import catalogue
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.nms.find_overlaps import OverlapCriterion
+from orbitile.pictures.rings import pixel_rings
 from orbitile.pictures.scene_picture import LARGEST_PX, ScenePicture, rows_of_scene
 from orbitile.space.caps import Caps, grid_cap
-from orbitile.space.ground import Ground, ground_ellipses, unit_vectors
+from orbitile.space.ground import Ground, unit_vectors
 from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.rasters import RasterRow
@@ -138,7 +139,4 @@ def _rings(craters: Craters, raster: RasterRow, radius_m: float) -> list[np.ndar
     inside = craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
     if not len(inside):
         return []
-    lon, lat = ground_ellipses(inside.lon, inside.lat, inside.diameter_m, inside.diameter_m, radius_m)
-    columns, rows = grid.to_pixel(*ground.xy(lon, lat, *grid.middle))
-    rings = np.stack([columns, rows], axis=-1)
-    return list(np.concatenate([rings, rings[:, :1]], axis=1))
+    return list(pixel_rings((inside.lon, inside.lat), (inside.diameter_m, inside.diameter_m), grid, radius_m))

@@ -1,6 +1,6 @@
 """The table of a group's rasters: the grid and the stretch of each scene at each scale."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -128,17 +128,24 @@ class Surroundings:
 
     def named_parts(self, row: RasterRow, window: Window) -> list[tuple[str, RasterPart]]:
         """As `parts`, with the scenes' names."""
-        parts = [(row.scene, row.raster_part)]
-        first_col, first_row = row.grid.index
-        for scene, wraps in zip(row.lenders, row.longitude_wraps, strict=True):
-            lender = self._rows.get((scene, row.scale_m))
-            if lender is not None:  # a scene that failed lends nothing
-                lender_col, lender_row = lender.grid.index
-                wrap_px = wraps * round(wrap_width(row.crs_wkt) / row.transform[0])
-                col, line = lender_col - first_col + wrap_px, lender_row - first_row
-                part = RasterPart(lender.path, col, line, lender.width, lender.height)
-                parts += [(scene, part)] if part.intersection(window) else []
-        return parts
+        return mosaic_parts(row, window, self._rows)
+
+
+def mosaic_parts(
+    row: RasterRow, window: Window, rows: Mapping[tuple[str, float], RasterRow]
+) -> list[tuple[str, RasterPart]]:
+    """A scene's raster and those of its lenders, of `rows` by scene and scale, that reach into a window; with names."""
+    parts = [(row.scene, row.raster_part)]
+    first_col, first_row = row.grid.index
+    for scene, wraps in zip(row.lenders, row.longitude_wraps, strict=True):
+        lender = rows.get((scene, row.scale_m))
+        if lender is not None:  # a scene that failed lends nothing
+            lender_col, lender_row = lender.grid.index
+            wrap_px = wraps * round(wrap_width(row.crs_wkt) / row.transform[0])
+            col, line = lender_col - first_col + wrap_px, lender_row - first_row
+            part = RasterPart(lender.path, col, line, lender.width, lender.height)
+            parts += [(scene, part)] if part.intersection(window) else []
+    return parts
 
 
 def _read_lending(path: str, names: set[str]) -> list[RasterRow]:
