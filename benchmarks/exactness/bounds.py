@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from orbitile.calibration.judged_sample import CountsByBlock, JudgedSample
+from orbitile.calibration.judged_sample import THRESHOLDS, CountsByBlock, JudgedSample
 from orbitile.calibration.network_calibration import read_calibration
-from orbitile.calibration.risk_control import FALSE_DISCOVERY, THRESHOLDS, RiskControl
+from orbitile.calibration.risk_control import FALSE_DISCOVERY, RiskControl
 
 BOUNDS = (0.05, 0.1, 0.2)
 CONFIDENCE = 0.9

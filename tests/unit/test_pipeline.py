@@ -57,8 +57,8 @@ def workflow(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def rules(workflow):
-    """All rules of both chains by name."""
-    return workflow(DETECTION) | workflow(SEGMENTATION)
+    """All rules of both chains by name; that of maps named calibrate only collects what calibrate_map makes."""
+    return workflow(SEGMENTATION) | workflow(DETECTION)
 
 
 def paths(files):

@@ -66,6 +66,7 @@ rule assemble_map:
         outlines=expand(f"{RESULTS}/outlines/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
         areas=[ancient(path) for path in AREAS],
+        calibration=ancient(settings.mapping.calibration or []),
     output:
         # Written last. It names all files of the map: where one is gone, the Snakefile withdraws it.
         manifest=MANIFEST,
@@ -82,8 +83,11 @@ rule assemble_map:
         runtime=growing(20, 2),
     params:
         code_version=code_version("assemble_map"),
-        user_files=lambda wildcards: user_files(*AREAS),
+        user_files=lambda wildcards: user_files(*AREAS, settings.mapping.calibration),
         polygon_filters=settings.polygon_filters,
+        pixel_calibration=settings.pixel_calibration,
+        accepted_errors=settings.mapping.accepted_errors,
+        outline_settings=settings.outline_settings,
         files=settings.vectors.model_dump(include={"formats", "rows_per_file"}),
         body=settings.body,
         origin=settings.origin,
@@ -153,6 +157,47 @@ rule evaluate_map:
         "evaluate the map against {input.truth}"
     script:
         "../scripts/evaluate_map.py"
+
+
+rule calibrate_map:
+    input:
+        stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
+        truth=ancient(
+            lambda wildcards: required_setting(
+                "evaluation.truth", settings.evaluation.truth
+            )
+        ),
+    output:
+        calibration=f"{RESULTS}/calibration/calibration.json",
+        picture=f"{RESULTS}/calibration/calibration.png",
+    log:
+        f"{RESULTS}/logs/calibrate_map.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibrate_map.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60, 20),
+    params:
+        code_version=code_version("calibrate_map"),
+        user_files=lambda wildcards: user_files(settings.evaluation.truth),
+        unmapped_scenes=unmapped_scenes(),
+        label_fields=settings.label_fields,
+        model=settings.calibrated_model,
+        body=settings.body,
+    message:
+        "calibrate pixels by {input.truth}"
+    script:
+        "../scripts/calibrate_map.py"
+
+
+rule calibrate:
+    input:
+        rules.calibrate_map.output,
+    localrule: True
+    message:
+        "what the probabilities of pixels are worth"
 
 
 rule annotate_map:

@@ -9,6 +9,7 @@ if __name__ == "__main__":
     files, params, out = snakemake.input, snakemake.params, snakemake.output
     with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
         # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.calibration.map_statement import MapStatement
         from orbitile.features.filter import PolygonFilters
         from orbitile.jobs.exclusions import read_run_exclusions
         from orbitile.space.bodies import find_body
@@ -20,4 +21,5 @@ if __name__ == "__main__":
         folder = Path(out.manifest).parent
         stems = (str(folder / name) for name in ("polygons", "lines"))
         outputs = MapOutputs(*stems, out.summary, out.rose, **params.files)
-        assemble_map(MapInputs(files.outlines, files.stitched), filters, body, origin, outputs)
+        statement = MapStatement.read(params.pixel_calibration, params.accepted_errors, params.outline_settings)
+        assemble_map(MapInputs(files.outlines, files.stitched), filters, body, origin, outputs, statement)

@@ -10,11 +10,10 @@ from mapie.risk_control import BinaryClassificationController, SemanticSegmentat
 from mapie.risk_control._base_controller import ltt_procedure
 from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 
-from orbitile.calibration.judged_sample import JudgedDetections, JudgedSample, JudgedTruth
+from orbitile.calibration.judged_sample import THRESHOLDS, JudgedDetections, JudgedSample, JudgedTruth
 from orbitile.calibration.risk_control import (
     FALSE_DISCOVERY,
     MISSED_OBJECTS,
-    THRESHOLDS,
     RiskControl,
     block_p_values,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import isclose
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -269,44 +269,62 @@ class ModelSettings(Section):
         return family
 
 
-class SuppressionSettings(Section):
-    """How duplicate detections are removed, in tiles, scenes and across neighbouring scenes."""
+class BoundedSettings(Section):
+    """The errors that a result may have, with which confidence and by which calibration; they choose its threshold."""
 
-    iou_threshold: Share = Field(
-        default=0.4, description="Of two boxes that overlap more than this, the lower score goes."
-    )
-    score_threshold: Share = Field(default=0.25, description="Detections of a lower score do not reach the catalogue.")
+    threshold_key: ClassVar[str]
+    """The key of the threshold that they choose."""
+
     max_fdr: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
-        description="Largest share of false rows among those of the sizes that were judged; chooses the score.",
+        description="Largest share of what is false in the result: rows, or pixels; chooses the threshold.",
     )
     min_recall: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Least share of the true objects that is detected; chooses the score threshold."
+        default=None, description="Least share of what is true that is in the result; chooses the threshold."
     )
     confidence: float = Field(default=0.9, ge=0.5, le=0.999, description="With which max_fdr and min_recall hold.")
     calibration: FilePath | None = Field(
         default=None, description="Of the target calibrate: what scores are worth; null: what the weights state."
     )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether an error chooses the threshold."""
+        return self.max_fdr is not None or self.min_recall is not None
+
+    @property
+    def accepted_errors(self) -> dict:
+        """The errors (see orbitile.calibration.bounded_threshold.AcceptedErrors)."""
+        return self.model_dump(include={"max_fdr", "min_recall", "confidence"})
+
+    @model_validator(mode="after")
+    def _a_threshold_or_an_error(self) -> Self:
+        key = self.threshold_key
+        if self.is_bounded and key in self.model_fields_set and getattr(self, key) is not None:
+            raise ValueError(f"{key} is given beside max_fdr or min_recall, which choose it; leave either out")
+        return self
+
+
+class SuppressionSettings(BoundedSettings):
+    """How duplicate detections are removed, in tiles, scenes and across neighbouring scenes."""
+
+    threshold_key: ClassVar[str] = "score_threshold"
+
+    iou_threshold: Share = Field(
+        default=0.4, description="Of two boxes that overlap more than this, the lower score goes."
+    )
+    score_threshold: Share = Field(default=0.25, description="Detections of a lower score do not reach the catalogue.")
     class_aware: bool = Field(default=True, description="Whether only boxes of one class suppress each other.")
     shape: Shape = Field(default="box", description="box or circle: the shapes whose overlap is computed.")
     rings: int | None = Field(
         default=None, ge=1, le=16, description="Rings of neighbouring groups that the suppression of a group may read."
     )
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether an error chooses the score threshold."""
-        return self.max_fdr is not None or self.min_recall is not None
 
-    @model_validator(mode="after")
-    def _a_score_or_an_error(self) -> Self:
-        if self.is_bounded and "score_threshold" in self.model_fields_set:
-            raise ValueError("score_threshold is given beside max_fdr or min_recall, which choose it; leave either out")
-        return self
-
-
-class MappingSettings(Section):
+class MappingSettings(BoundedSettings):
     """How the masks of a segmentation network become polygons and centre lines."""
+
+    threshold_key: ClassVar[str] = "threshold"
 
     threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="Probability from which on a pixel counts; null: what the weights state, else 0.5."
@@ -716,10 +734,16 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _only_detections_are_calibrated(self) -> Self:
-        stated = [key for key in ("max_fdr", "min_recall", "calibration") if getattr(self.suppression, key) is not None]
-        if stated and self.chain == SEGMENTATION:
-            raise ValueError(f"suppression.{stated[0]}: of no use to networks that map pixels; leave it out")
+    def _errors_are_those_of_the_chain(self) -> Self:
+        sections: dict[str, BoundedSettings] = dict(suppression=self.suppression, mapping=self.mapping)
+        idle, other, does = ("mapping", "suppression", "detect objects")
+        if self.chain == SEGMENTATION:
+            idle, other, does = ("suppression", "mapping", "map pixels")
+        for key in ("max_fdr", "min_recall", "calibration"):
+            if getattr(sections[idle], key) is not None:
+                raise ValueError(
+                    f"{idle}.{key}: of no use to networks that {does}; leave it out, or give {other}.{key}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -860,9 +884,33 @@ class Settings(Section):
 
     @property
     def outline_settings(self) -> dict:
-        """How masks become shapes (see orbitile.stages.outline.OutlineSettings); weights may state the threshold."""
-        model = self.calibrated_model
-        return self.mapping.model_dump(include={"threshold", "spur_px", "edge_px"}) | dict(model=model)
+        """How masks become shapes (see orbitile.stages.outline.OutlineSettings); weights may state the threshold.
+
+        OrbitileError where an error cannot be bounded.
+        """
+        shapes = self.mapping.model_dump(include={"threshold", "spur_px", "edge_px"})
+        return shapes | dict(threshold=self.pixel_threshold, model=self.calibrated_model)
+
+    @property
+    def pixel_threshold(self) -> float | dict[str, float] | None:
+        """The probability from which on pixels count, of each class where errors choose it; None: the weights say it.
+
+        OrbitileError where an error cannot be bounded.
+        """
+        if not self.mapping.is_bounded:
+            return self.mapping.threshold
+        from orbitile.calibration.bounded_threshold import bounded_class_thresholds  # few runs need it, and SciPy
+
+        source = required_setting("mapping.calibration", self.pixel_calibration)
+        errors = self.mapping.accepted_errors
+        return bounded_class_thresholds(source["path"], **errors, model_sha256=source["model_sha256"])
+
+    @property
+    def pixel_calibration(self) -> dict | None:
+        """Where it stands what pixels are worth (see orbitile.calibration.pixel_calibration.read_pixel_calibration)."""
+        if self.model is None:
+            return None
+        return dict(path=str(self.mapping.calibration or self.model.weights), model_sha256=self.model.sha256)
 
     @property
     def polygon_filters(self) -> dict:
@@ -1016,10 +1064,10 @@ def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO)
     return settings
 
 
-def _check_errors(settings: Settings, source: str) -> float:
-    """The score threshold; OrbitileError where no score keeps to the errors that the settings name."""
+def _check_errors(settings: Settings, source: str) -> None:
+    """OrbitileError where no threshold keeps to the errors that the settings name."""
     try:
-        return settings.score_threshold
+        _ = settings.pixel_threshold if settings.chain == SEGMENTATION else settings.score_threshold
     except OrbitileError as error:
         raise OrbitileError(f"{source}: {error}") from error
 
@@ -1030,6 +1078,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
     files = {"model.weights": settings.model.weights if settings.model else None,
              "training.start_from": settings.training.start_weights if settings.training else None,
              "suppression.calibration": settings.suppression.calibration,
+             "mapping.calibration": settings.mapping.calibration,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
              "georeferencing.elevation": settings.georeferencing.elevation,

@@ -9,7 +9,7 @@ from orbitile.calibration.completeness import Completeness
 from orbitile.calibration.judged_sample import JudgedSample
 from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.calibration.probability import CalibrationError, ScoreCalibration, reliability
-from orbitile.calibration.risk_control import FALSE_DISCOVERY, THRESHOLDS, RiskControl
+from orbitile.calibration.risk_control import FALSE_DISCOVERY, JudgedBlocks, RiskControl
 
 CONFIDENCE = 0.9
 BOUNDS = (0.05, 0.1, 0.2)
@@ -29,13 +29,13 @@ def calibration_figures(calibration: NetworkCalibration) -> dict[str, Any]:
     """All figures, for JSON; `after` is None where the sample is too small for a fit, all else where it is empty."""
     sample, risk = calibration.sample, RiskControl(calibration.sample)
     after = cross_validated(sample)
-    score, bounds = sample.detections.score.astype(float), [_bound(risk, bound) for bound in BOUNDS]
+    score, bounds = sample.detections.score.astype(float), bound_figures(risk)
     curves = [Completeness.fit(sample, least) for least in sorted({bound["score"] for bound in bounds} - {None})]
     return dict(
         detections=len(score), right=int(sample.detections.is_right.sum()), true=len(sample.truth.score),
         calibration_error=dict(before=_error(score, sample), after=_error(after, sample)),
         reliability=dict(before=_bins(score, sample), after=_bins(after, sample)),
-        bounds=bounds, by_score=_by_score(risk),
+        bounds=bounds, by_score=score_figures(risk),
         completeness=[
             asdict(curve) | dict(zip(("low", "high"), curve.band(sample), strict=True)) for curve in curves if curve
         ],
@@ -80,14 +80,19 @@ def _bins(probability: np.ndarray | None, sample: JudgedSample) -> list[list[flo
     return [[round(a, 4), round(b, 4), n] for a, b, n in reliability(probability, sample.detections.is_right)]
 
 
+def bound_figures(risk: RiskControl) -> list[dict[str, Any]]:
+    """The threshold for each of BOUNDS, and what the sample has there."""
+    return [_bound(risk, bound) for bound in BOUNDS]
+
+
 def _bound(risk: RiskControl, bound: float) -> dict[str, Any]:
     """The threshold that keeps to a bound, and what the sample has there; None where there is none."""
     score = risk.threshold(FALSE_DISCOVERY, bound, 1 - CONFIDENCE)
-    shares = dict(fdr=None, recall=None) if score is None else _shares(risk.sample, score)
-    return dict(max_fdr=bound, confidence=CONFIDENCE, score=score, **shares)
+    in_sample = dict(fdr=None, recall=None) if score is None else error_shares(risk.sample, score)
+    return dict(max_fdr=bound, confidence=CONFIDENCE, score=score, **in_sample)
 
 
-def _shares(sample: JudgedSample, score: float) -> dict[str, float | None]:
+def error_shares(sample: JudgedBlocks, score: float) -> dict[str, float | None]:
     """The share of false rows and of detected true objects at a threshold."""
     counts = sample.counts(score)
     fdr, recall = _share(counts.false, counts.detected), _share(counts.true - counts.missed, counts.true)
@@ -98,13 +103,12 @@ def _share(part: np.ndarray, total: np.ndarray) -> float | None:
     return round(float(part.sum() / total.sum()), 4) if total.sum() else None
 
 
-def _by_score(risk: RiskControl) -> list[dict[str, Any]]:
+def score_figures(risk: RiskControl) -> list[dict[str, Any]]:
     """Shares and the bound of false rows at each threshold, without those that no detection reaches."""
-    sample = risk.sample
-    scores = [float(score) for score in THRESHOLDS if score >= sample.least_score]
-    ranks = risk.ranks(np.array(scores), 1 - CONFIDENCE).tolist()
+    scores = risk.sample.thresholds
+    ranks = risk.ranks(scores, 1 - CONFIDENCE).tolist()
     return [
-        dict(score=score, **shares, fdr_bound=None if np.isnan(rank) else rank)
-        for score, rank in zip(scores, ranks, strict=True)
-        if (shares := _shares(sample, score))["fdr"] is not None
+        dict(score=score, **in_sample, fdr_bound=None if np.isnan(rank) else rank)
+        for score, rank in zip(scores.tolist(), ranks, strict=True)
+        if (in_sample := error_shares(risk.sample, score))["fdr"] is not None
     ]

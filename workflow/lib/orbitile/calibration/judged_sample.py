@@ -14,6 +14,8 @@ BLOCKS_TO_CALIBRATE = 128
 """Blocks of ground at least, where true objects suffice: more than for intervals, for the bounds' sake."""
 MOST_ROWS = 200_000
 """Of detections and of true objects together that a file, or the header of weights, has room for."""
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
+"""Scores among which thresholds are chosen."""
 SCORE_DIGITS, SIZE_DIGITS = 4, 2
 MISSED = 0.0
 """Score of true objects that no detection matches: below that of any detection."""
@@ -80,6 +82,15 @@ class JudgedSample:
     blocks: int
     unit: str = "blocks"
     least_score: float = 0.0
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The scores (k), rising, among which thresholds are chosen."""
+        return THRESHOLDS[self.least_score - 1e-9 <= THRESHOLDS]
+
+    def independent(self, objects: np.ndarray) -> np.ndarray:
+        """How many of the objects in blocks (k, n) are a test of their own (k): all of them."""
+        return objects.sum(axis=1)
 
     def of_blocks(self, numbers: np.ndarray) -> Self:
         """The sample of drawn blocks (n), which are numbered anew: a block that was drawn twice counts twice."""

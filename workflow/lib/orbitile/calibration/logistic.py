@@ -12,18 +12,24 @@ Bound = tuple[float | None, float | None]
 ANY: Bound = (None, None)
 
 
-def fit_logistic(features: np.ndarray, is_true: np.ndarray, bounds: Sequence[Bound] | None = None) -> np.ndarray:
+def fit_logistic(
+    features: np.ndarray, is_true: np.ndarray, bounds: Sequence[Bound] | None = None, counts: np.ndarray | None = None
+) -> np.ndarray:
     """The coefficients (1 + k), the constant first, that make the mean log loss of rows least.
 
-    `features` (n, k) are of about unit size, `is_true` (n) is what happened, `bounds` hold the k coefficients.
+    `features` (n, k) are of about unit size, `is_true` (n) is what happened, or its share 0..1 where rows stand for
+    `counts` (n) equal ones; `bounds` hold the k coefficients.
     """
     design = np.column_stack([np.ones(len(features)), features])
     outcome = np.asarray(is_true, float)
+    weight: float | np.ndarray = 1.0 if counts is None else counts / counts.mean()
 
     def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
         linear = design @ coefficients
-        value = np.mean(np.logaddexp(0, linear) - outcome * linear) + RIDGE / 2 * np.sum(coefficients[1:] ** 2)
-        slope = design.T @ (expit(linear) - outcome) / len(outcome)
+        value = np.mean(weight * (np.logaddexp(0, linear) - outcome * linear)) + RIDGE / 2 * np.sum(
+            coefficients[1:] ** 2
+        )
+        slope = design.T @ (weight * (expit(linear) - outcome)) / len(outcome)
         slope[1:] += RIDGE * coefficients[1:]
         return float(value), slope
 

@@ -1,6 +1,7 @@
 """What is known of a network's scores on ground with known truth, as weights or a file of their own state it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ CALIBRATION_KEY = "calibration"
 CIRCUMSTANCES = ("least_px", "iou_threshold", "basis", "model_sha256")
 FILE_LIMIT = 20 * 2**20
 """Bytes of a file; MOST_ROWS need less."""
+KINDS = OF_DETECTIONS, OF_PIXELS = "detections", "pixels"
+"""What is calibrated: the key of the judged ones."""
 WITHOUT_DESCRIPTION = (".pt", ".pth")
 """Endings of weights that state nothing."""
 
@@ -81,31 +84,52 @@ def read_calibration(path: str | Path, model_sha256: str | None = None) -> Netwo
 
     OrbitileError that names the file for what is none, or is that of other weights than those with a hash.
     """
+    content = read_calibration_content(path, OF_DETECTIONS, "suppression")
+    if content is None:
+        return None
+    try:
+        calibration = NetworkCalibration.of_json(content)
+    except OrbitileError as error:
+        raise OrbitileError(f"{path}: {error}") from error
+    check_weights_of_calibration(path, calibration.model_sha256, model_sha256, "suppression")
+    return calibration
+
+
+def read_calibration_content(path: str | Path, kind: str, section: str) -> object | None:
+    """What a file of JSON, or the description of weights, states as calibration; None where these state none.
+
+    OrbitileError that names the file for what cannot be one, or is a calibration of another of KINDS.
+    """
     path = Path(path)
     if path.suffix in WITHOUT_DESCRIPTION:
         return None
-    if path.suffix == ".safetensors":
-        stated = read_description(path).get(CALIBRATION_KEY)
-        return None if stated is None else _explained(path, stated)
+    content = read_description(path).get(CALIBRATION_KEY) if path.suffix == ".safetensors" else _read_json(path)
+    kinds = [name for name in KINDS if isinstance(content, Mapping) and name in content]
+    if kinds and kind not in kinds:
+        raise OrbitileError(f"{section}.calibration: {path} is a calibration of {kinds[0]}, but this run's network "
+                            f"gives {kind}; run the target calibrate with it")  # fmt: skip
+    return content
+
+
+def _read_json(path: Path) -> object:
     try:
         if path.stat().st_size > FILE_LIMIT:
             raise ValueError(f"has more than {FILE_LIMIT // 2**20} MB")
         content = json.loads(path.read_bytes())
+        if content is None:
+            raise ValueError("null")
     except (OSError, ValueError, RecursionError) as error:
         raise OrbitileError(f"{path}: is no calibration ({shortened(str(error), 200)}); make it with the target "
                             "calibrate, or copy it again") from error  # fmt: skip
-    calibration = _explained(path, content)
-    if model_sha256 and calibration.model_sha256 not in (None, model_sha256):
-        other = shortened(str(calibration.model_sha256))
+    return content
+
+
+def check_weights_of_calibration(
+    path: str | Path, calibrated: str | None, model_sha256: str | None, section: str
+) -> None:
+    """OrbitileError where the hash of the weights that were calibrated is stated, and is that of others."""
+    if model_sha256 and calibrated not in (None, model_sha256):
         raise OrbitileError(
-            f"suppression.calibration: {path} is that of other weights (SHA-256 {other}); run the target calibrate "
-            "with these"
+            f"{section}.calibration: {path} is that of other weights (SHA-256 {shortened(str(calibrated))}); run the "
+            "target calibrate with these"
         )
-    return calibration
-
-
-def _explained(path: Path, content: object) -> NetworkCalibration:
-    try:
-        return NetworkCalibration.of_json(content)
-    except OrbitileError as error:
-        raise OrbitileError(f"{path}: {error}") from error

@@ -7,14 +7,13 @@ of ground: what lies within one is not independent.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from orbitile.calibration.judged_sample import CountsByBlock, JudgedSample
+from orbitile.calibration.judged_sample import CountsByBlock
 
-THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
-"""Scores among which thresholds are chosen."""
 ALPHAS = np.round(np.arange(0.01, 0.5001, 0.01), 2)
 """Bounds among which that of a row is chosen."""
 START_SHARE = 0.25
@@ -43,6 +42,30 @@ def block_p_values(at_fault: np.ndarray, of_all: np.ndarray, alpha: float) -> np
     return np.maximum(exact, stdtr(count, excess.mean(axis=1) / error))
 
 
+def uneven_block_p_values(at_fault: np.ndarray, of_all: np.ndarray, alpha: float) -> np.ndarray:
+    """As `block_p_values`, for objects that are no test of their own, as pixels, in blocks of very different numbers.
+
+    The t-test alone, as many pixels of a single block say no more than the block does. The block that it takes in is as
+    large as that of an average object, and all of it is at fault; degrees of freedom are those of `effective_blocks`.
+    """
+    count, objects = at_fault.shape[1], of_all.astype(float)
+    if count < 2:
+        return np.ones(len(at_fault))
+    unseen = (objects**2).sum(axis=1, keepdims=True) / np.maximum(objects.sum(axis=1, keepdims=True), 1)
+    excess = np.concatenate([at_fault - alpha * objects, (1 - alpha) * unseen], axis=1)
+    error = np.maximum(excess.std(axis=1, ddof=1) / np.sqrt(count + 1), 1e-12)
+    return stdtr(np.maximum(effective_blocks(objects), 1), excess.mean(axis=1) / error)
+
+
+def effective_blocks(of_all: np.ndarray) -> np.ndarray:
+    """How many blocks of equal size (k) say as much as those with so many objects (k, n) (Kish 1965, Survey Sampling).
+
+    (sum of n)^2 / sum of n^2; 0 without any object.
+    """
+    objects = of_all.astype(float)
+    return objects.sum(axis=1) ** 2 / np.maximum((objects**2).sum(axis=1), 1)
+
+
 @dataclass(frozen=True)
 class Criterion:
     """An error of a catalogue that can be bounded: objects at fault among all objects of a kind, block by block.
@@ -62,11 +85,33 @@ MISSED_OBJECTS = Criterion("min_recall", lambda counts: counts.missed, lambda co
 """The share of true objects that the catalogue lacks."""
 
 
+class JudgedBlocks(Protocol):
+    """What was judged, in a number of `blocks` of ground (`unit`, in the plural)."""
+
+    @property
+    def blocks(self) -> int:
+        """Their number."""
+
+    @property
+    def unit(self) -> str:
+        """What they are."""
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The scores (k), rising, among which thresholds are chosen."""
+
+    def counts(self, least_score: float) -> CountsByBlock:
+        """Counts of each block where only scores of so much and more count."""
+
+    def independent(self, objects: np.ndarray) -> np.ndarray:
+        """How many of the objects in blocks (k, n) are a test of their own (k)."""
+
+
 @dataclass(frozen=True)
 class RiskControl:
     """The thresholds at which a sample bounds errors."""
 
-    sample: JudgedSample
+    sample: JudgedBlocks
     p_values: PValues = block_p_values
 
     def threshold(self, criterion: Criterion, alpha: float, delta: float) -> float | None:
@@ -98,12 +143,12 @@ class RiskControl:
         if not self._counts or not self.sample.blocks:
             return None
         excess = np.stack([criterion.at_fault(c) - alpha * criterion.of_all(c) for _, c in self._counts])
-        objects = np.array([criterion.of_all(counts).mean() for _, counts in self._counts])
+        objects = self.sample.independent(np.stack([criterion.of_all(counts) for _, counts in self._counts]))
         means, possible = excess.mean(axis=1), excess.mean(axis=1) < 0
         if not possible.any():
             return None
         errors = -np.sqrt(2 * np.log(1 / delta)) * excess.std(axis=1)[possible] / means[possible]
-        faultless = np.log(delta) / np.log(1 - alpha) / objects[possible]
+        faultless = np.log(delta) / np.log(1 - alpha) * self.sample.blocks / objects[possible]
         return int(np.ceil(1.5 * np.maximum(errors**2, faultless).min()))
 
     def ranks(self, scores: np.ndarray, delta: float) -> np.ndarray:
@@ -120,18 +165,19 @@ class RiskControl:
         """Thresholds in the order of their tests, with the counts of blocks at each."""
         if not criterion.falls:
             return self._counts
-        rows = np.array([counts.detected.sum() for _, counts in self._counts])
+        if not self._counts:
+            return []
+        rows = self.sample.independent(np.stack([counts.detected for _, counts in self._counts]))
         enough = _rows_to_start_with(int(rows.max(initial=0)), alpha, delta)
         return [part for part, count in zip(self._counts, rows, strict=True) if count >= enough][::-1]
 
     @cached_property
     def _counts(self) -> list[tuple[float, CountsByBlock]]:
-        scores = [float(score) for score in THRESHOLDS if score >= self.sample.least_score - 1e-9]
-        return [(score, self.sample.counts(score)) for score in scores]
+        return [(score, self.sample.counts(score)) for score in self.sample.thresholds.tolist()]
 
 
 def _rows_to_start_with(rows: int, alpha: float, delta: float) -> int:
-    """How many detections the tests for false rows begin with: this must not depend on truth.
+    """How many independent detections the tests for false rows begin with: this must not depend on truth.
 
     So many that half of the false ones that are allowed would pass clearly (at delta squared), where START_SHARE of
     all are as many; never so few that none could be false.

@@ -38,7 +38,7 @@ class RunSummary:
 
     `searched` are the scenes whose groups are done, `objects` counts what was found by scene; `rows` are those of the
     catalogue or map, by its manifest, or of all groups where there is none yet. `errors` is what a calibrated catalogue
-    says of its own errors, else empty.
+    or map says of its own errors, else empty.
     """
 
     plan: Plan

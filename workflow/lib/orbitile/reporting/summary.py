@@ -79,7 +79,7 @@ def headline(findings: RunFindings) -> str:
 
 
 def _errors(findings: RunFindings) -> list[str]:
-    """What the catalogue says of its own errors, where it was calibrated."""
+    """What the catalogue or map says of its own errors, where it was calibrated."""
     text = findings.summary.errors
     return [element("p", escape(f"Errors: {text}"))] if text else []
 

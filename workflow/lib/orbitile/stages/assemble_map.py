@@ -18,6 +18,7 @@ import shapely
 
 from orbitile.base.files import atomic, make_folder, write_json
 from orbitile.base.provenance import provenance
+from orbitile.calibration.map_statement import MapStatement
 from orbitile.features.feature_store import FeatureStore, NumberedFeatures
 from orbitile.features.filter import PolygonFilters
 from orbitile.features.join import PLACES, MapFrames
@@ -90,7 +91,10 @@ class MapFigures:
         return {str(reason): int(count) for reason, count in counts.items()}
 
 
-def assemble_map(inputs: MapInputs, filters: PolygonFilters, body: Body, origin: dict, outputs: MapOutputs) -> None:
+def assemble_map(
+    inputs: MapInputs, filters: PolygonFilters, body: Body, origin: dict, outputs: MapOutputs,
+    statement: MapStatement | None = None,
+) -> None:  # fmt: skip
     """Join the groups' outlines over all borders, measure and filter them, and write the map.
 
     The map is a dataset: a folder for polygons and one for lines, with a part for each group. Beside them stand files
@@ -99,7 +103,8 @@ def assemble_map(inputs: MapInputs, filters: PolygonFilters, body: Body, origin:
     cross borders of groups.
 
     Seams of scenes that were merged from strips, which the rasters' tables name, count as those of the filters.
-    `origin` says what the map was made from; it becomes part of the metadata.
+    `origin` says what the map was made from; it becomes part of the metadata, as does what a `statement` says of the
+    errors of its pixels.
     """
     rasters = {(row.scene, row.scale_m): row for path in inputs.stitched for row in read_rasters(path)}
     methods = {row.scene: dict(georef_method=row.georef_method, error_m=row.error_m) for row in rasters.values()}
@@ -116,7 +121,8 @@ def assemble_map(inputs: MapInputs, filters: PolygonFilters, body: Body, origin:
         parts = [PublishedFeatures.of(numbered, kind, getattr(outputs, kind), methods, body) for kind in KINDS]
         totals = _write_figures(numbered, figures, outputs)
         content = ContentHash.joined(part.content for part in parts).text
-        metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance())
+        metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance(),
+                                 errors=statement.stated() if statement else None)  # fmt: skip
         files = [file for part in parts for file in part.write_files(numbered, outputs, metadata)]
     described = dict(parts=[described for part in parts for described in part.parts], files=files)
     write_json(f"{outputs.polygons}.json", metadata | described)

@@ -11,13 +11,11 @@ import numpy as np
 import shapely
 
 from orbitile.base.files import atomic, write_json
-from orbitile.features.labels.burn import GriddedLabels, grid_labels
-from orbitile.features.labels.read import LabelFields, LabelLayer, VectorLabels, read_labels
+from orbitile.features.labels.judged import judged_windows, mapped_classes, read_map_truth, square_spans
+from orbitile.features.labels.read import LabelLayer, VectorLabels
 from orbitile.features.metrics import MEASURES, LinePoints, PixelCounts, line_metrics, pooled_metrics, tile_mean_metrics
-from orbitile.inference.mask_threshold import is_positive, mask_threshold
-from orbitile.rasters.read import opened_raster, read_window
+from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Window
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.coverage import Coverage
 from orbitile.tables.feature_parts import read_features
@@ -44,15 +42,16 @@ class MapResults(NamedTuple):
 class MapComparison:
     """How a map is compared with the truth.
 
-    Lines may be `tolerance_m` metres apart; pixels are positive from the probability `threshold` (0..1) on; `labels`
-    holds `width_field`, `class_field` and `buffers_px` of the settings' section `labels`. Of several `unmapped_scenes`,
-    which all lie at one place, only pixels are compared, each scene's with the truth that names it.
+    Lines may be `tolerance_m` metres apart; pixels are positive from the probability `threshold` (0..1) on, which may
+    be another one for each class; `labels` holds `width_field`, `class_field` and `buffers_px` of the settings' section
+    `labels`. Of several `unmapped_scenes`, which all lie at one place, only pixels are compared, each scene's with the
+    truth that names it.
     """
 
     body: Body
     tolerance_m: float
     labels: Mapping
-    threshold: float
+    threshold: Threshold
     unmapped_scenes: int = 0
 
     @classmethod
@@ -65,10 +64,7 @@ class MapComparison:
 
     def read_truth(self, path: str, classes: Sequence[str]) -> "MapTruth":
         """The true lines and polygons of some classes; where there are no probabilities and so no classes, all."""
-        width, class_ = self.labels["width_field"], self.labels["class_field"]
-        names = tuple(classes) or ("any",)
-        fields = LabelFields(width, class_ if classes else None, names, self.unmapped_scenes)
-        labels = read_labels(path, self.body, fields)
+        labels = read_map_truth(path, self.body, self.labels, classes, self.unmapped_scenes)
         return MapTruth(labels, _true_lines(labels), tuple(classes))
 
 
@@ -101,7 +97,8 @@ def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, met
     `truth` is a vector file. Pixels count all at once and as means over squares of 512 px; lines, where the truth has
     some, by their length. Only what lies on valid pixels is judged. OrbitileError where the truth cannot be read.
     """
-    true = comparison.read_truth(truth, _classes(results.stitched))
+    rasters = [row for path in results.stitched for row in read_rasters(path)]
+    true = comparison.read_truth(truth, mapped_classes(rasters))
     by_scale = [_figures(scale, true, comparison) for scale in _scales(results)]
     figures = dict(threshold=comparison.threshold, by_scale=by_scale)
     write_json(metrics, figures)
@@ -122,15 +119,6 @@ def _scales(results: MapResults) -> list[MapScale]:
         )
         for scale_m in sorted({row.scale_m for row in scenes})
     ]
-
-
-def _classes(stitched: Sequence[str]) -> tuple[str, ...]:
-    """The names of the classes, as the bands of the first raster of probabilities state them; () without any."""
-    rasters = [row for path in stitched for row in read_rasters(path)]
-    if not rasters:
-        return ()
-    with opened_raster(rasters[0].path) as source:
-        return source.descriptions
 
 
 def _figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dict:
@@ -157,8 +145,7 @@ def _pixel_figures(rasters: list[RasterRow], labels: VectorLabels, comparison: M
     """For each class the figures of all pixels of some rasters, and their means over tiles."""
     counts: dict[str, list[PixelCounts]] = {name: [] for name in labels.classes}
     for row in rasters:
-        gridded = grid_labels(labels.of_scene(row.scene), row.grid, comparison.labels["buffers_px"])
-        for tile in _tiles(row, gridded, comparison.threshold):
+        for tile in _tiles(row, labels, comparison):
             for name, class_counts in zip(labels.classes, tile, strict=True):
                 counts[name].append(class_counts)
     return {
@@ -167,17 +154,18 @@ def _pixel_figures(rasters: list[RasterRow], labels: VectorLabels, comparison: M
     }
 
 
-def _tiles(row: RasterRow, labels: GriddedLabels, threshold: float) -> Iterator[list[PixelCounts]]:
+def _tiles(row: RasterRow, labels: VectorLabels, comparison: MapComparison) -> Iterator[list[PixelCounts]]:
     """The counts of all classes in each square tile of a raster."""
-    with opened_raster(row.path) as source:
-        channels = range(1, source.count + 1)
-        for top in range(0, row.height, TILE_PX):
-            window = Window(0, top, row.width, min(TILE_PX, row.height - top))
-            probability, valid = read_window(source, window, channels)
-            true, positive = labels.burn(window, valid), is_positive(probability, threshold)
-            for first in range(0, row.width, TILE_PX):
-                tile = np.s_[:, first : first + TILE_PX]
-                yield [PixelCounts.of(positive[n - 1][tile], true[tile] == n, valid[tile]) for n in channels]
+    thresholds = [class_threshold(comparison.threshold, name) for name in labels.classes]
+    heights = (height for _, height in square_spans(0, row.height, TILE_PX))
+    for part in judged_windows(row, labels, comparison.labels["buffers_px"], heights):
+        positive = [is_positive(*pair) for pair in zip(part.probability, thresholds, strict=True)]
+        for first in range(0, row.width, TILE_PX):
+            tile = np.s_[:, first : first + TILE_PX]
+            yield [
+                PixelCounts.of(mask[tile], part.true[tile] == number, part.valid[tile])
+                for number, mask in enumerate(positive, 1)
+            ]
 
 
 def _true_lines(labels: VectorLabels) -> np.ndarray:

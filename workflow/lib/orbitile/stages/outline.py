@@ -15,7 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from orbitile.base.files import cache_key
 from orbitile.features.shapes.polygons import FeaturePieces, PieceLayers, mask_pieces, reach_edge
 from orbitile.features.shapes.skeleton import HALO_PX, join_lines, mask_chains
-from orbitile.inference.mask_threshold import is_positive, mask_threshold
+from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
@@ -32,16 +32,17 @@ log = logging.getLogger(__name__)
 class OutlineSettings:
     """How masks become shapes.
 
-    Pixels count from the probability `threshold` (0..1) on; side branches of centre lines shorter than `spur_px` are
-    pruned; pixels within `edge_px` of nodata, or of the end of the data, count as near nodata.
+    Pixels count from the probability `threshold` (0..1) on, which may be another one for each class; side branches of
+    centre lines shorter than `spur_px` are pruned; pixels within `edge_px` of nodata, or of the end of the data, count
+    as near nodata.
     """
 
-    threshold: float
+    threshold: Threshold
     spur_px: float
     edge_px: float
 
     @classmethod
-    def of(cls, threshold: float | None, spur_px: float, edge_px: float, model: dict | None) -> Self:
+    def of(cls, threshold: Threshold | None, spur_px: float, edge_px: float, model: dict | None) -> Self:
         """From the settings' section `mapping`; without a threshold, that of the weights, else one half."""
         return cls(mask_threshold(threshold, model), spur_px, edge_px)
 
@@ -96,7 +97,7 @@ class OutlinedScene:
         with opened_raster(self.raster.path) as source:
             names = source.descriptions
         with opened_mosaic([part for _, part in self._parts]) as mosaic:
-            views = [MaskView(mosaic, number + 1, self.raster, self.settings) for number in range(len(names))]
+            views = [MaskView(mosaic, number, name, self.raster, self.settings) for number, name in enumerate(names, 1)]
             tables = [
                 table.assign(**{"class": name})
                 for name, view in zip(names, views, strict=True)
@@ -142,6 +143,7 @@ class MaskView:
 
     mosaic: Mosaic
     channel: int
+    name: str
     raster: RasterRow
     settings: OutlineSettings
 
@@ -170,7 +172,7 @@ class MaskView:
         return self.mosaic.read(Window(window.col - col, window.row - row, window.width, window.height), self.channel)
 
     def _is_positive(self, probability: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return valid & is_positive(probability, self.settings.threshold)
+        return valid & is_positive(probability, class_threshold(self.settings.threshold, self.name))
 
 
 def _prepared(seams: list[shapely.Polygon]) -> shapely.Geometry:

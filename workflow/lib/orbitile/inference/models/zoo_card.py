@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from orbitile.inference.models.zoo import (
     AdvisedScale,
@@ -162,19 +163,38 @@ def calibration_text(stated: object) -> str:
     """What the calibration in weights says of their scores, in words; empty where they state none."""
     if not isinstance(stated, Mapping) or not isinstance(figures := stated.get("figures"), Mapping):
         return ""
+    if "classes" in figures:
+        lines = [_pixel_text(name, of_class) for name, of_class in figures["classes"].items()]
+        return f"{' '.join(lines)} By {stated['basis']}, in {stated['blocks']} {stated['unit']}."
     before, after = (figures["calibration_error"][name] for name in ("before", "after"))
     if before is None:
         return f"Nothing is known of what scores are worth: no detection counts among {stated['basis']}."
     errors = f"Scores are off by {before['value']:.3f} as probabilities of being true (expected calibration error)"
     if after:
         errors += f"; the column `probability` by {after['value']:.3f}, by fits to other blocks"
-    promises = [
-        f"{row['max_fdr']:.0%} from a score of {row['score']:.2f} on (recall {row['recall']:.2f})"
+    promises = _promises(figures, "score")
+    bounds = f"With 90 % confidence the share of false rows is at most {promises}. " if promises else ""
+    return f"{errors}. {bounds}By {stated['basis']}, in {stated['blocks']} {stated['unit']}."
+
+
+def _promises(figures: Mapping[str, Any], score: str) -> str:
+    """The shares that are bounded, and from which score on; empty where none is."""
+    return ", ".join(
+        f"{row['max_fdr']:.0%} from a {score} of {row['score']:.2f} on (recall {row['recall']:.2f})"
         for row in figures["bounds"]
         if row["score"] is not None
-    ]
-    bounds = f"With 90 % confidence the share of false rows is at most {', '.join(promises)}. " if promises else ""
-    return f"{errors}. {bounds}By {stated['basis']}, in {stated['blocks']} {stated['unit']}."
+    )
+
+
+def _pixel_text(name: str, figures: Mapping[str, Any]) -> str:
+    """What is known of the probabilities of a class of pixels."""
+    before, after = (figures["calibration_error"][key] for key in ("before", "after"))
+    errors = f"Probabilities of {name} are off by {before['value']:.3f} (expected calibration error)"
+    if after:
+        errors += f", calibrated by fits to other squares by {after['value']:.3f}"
+    promises = _promises(figures, "probability")
+    bounds = f" With 90 % confidence the share of false pixels is at most {promises}." if promises else ""
+    return f"{errors}.{bounds}"
 
 
 def course_text(epoch: int, epochs: int, hours_on: Mapping[str, float]) -> str:

@@ -59,8 +59,8 @@ def evaluate_weights(weights: str, tiles: str, split: str = "val", run: Evaluati
     if table.empty:
         raise OrbitileError(f"{tiles}: no tile of the split {split}; delete it to cut the scenes again")
     run = run or EvaluationRun()
-    network = _loaded(weights, run, tile_channels(table))
-    batches = list(_predicted(network, table, run))
+    network = load_segmenter(weights, run, tile_channels(table))
+    batches = list(predicted_batches(network, table, run))
     best = _best(batches) if len(network.names) == 1 else None
     threshold = best if network.threshold is None else network.threshold
     return dict(
@@ -70,7 +70,8 @@ def evaluate_weights(weights: str, tiles: str, split: str = "val", run: Evaluati
     )  # fmt: skip
 
 
-def _loaded(weights: str, run: EvaluationRun, channels: int) -> Segmenter:
+def load_segmenter(weights: str, run: EvaluationRun, channels: int) -> Segmenter:
+    """The network of weights, for images with a number of channels."""
     choice = ModelChoice(
         weights, sha256(weights), "segmentation", run.device, run.precision, compile=False, batch=run.batch,
         score_threshold=0.0, bands=channels,
@@ -80,8 +81,8 @@ def _loaded(weights: str, run: EvaluationRun, channels: int) -> Segmenter:
     return network
 
 
-def _predicted(network: Segmenter, table: pd.DataFrame, run: EvaluationRun) -> Iterator[PredictedBatch]:
-    """The network's predictions, batch by batch."""
+def predicted_batches(network: Segmenter, table: pd.DataFrame, run: EvaluationRun) -> Iterator[PredictedBatch]:
+    """The network's predictions of a table's tiles in their order, batch by batch."""
     shape = TileShape(int(table[["width", "height"]].to_numpy().max()), network.channels)
     tiles = TrainingTiles(table, shape)
     for start in range(0, len(tiles), run.batch):

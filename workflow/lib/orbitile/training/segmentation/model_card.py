@@ -6,6 +6,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from orbitile.base.files import atomic, sha256
+from orbitile.calibration.network_calibration import CALIBRATION_KEY
+from orbitile.inference.models.weights_header import read_description
+from orbitile.inference.models.zoo_card import calibration_text
 from orbitile.training.bands import pixels_text, read_band_labels
 from orbitile.training.card_texts import recipe_text, training_course
 from orbitile.training.segmentation.recipe import SegmenterRecipe
@@ -37,9 +40,15 @@ def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weig
             f"{figures['parameters'] / 1e6:.1f} million parameters, tiles of {recipe.tile_px} px, "
             f"{pixels_text(read_band_labels(table['path'].iloc[0]))}. SHA-256:", "", f"    {sha256(weights)}", "",
             *_tiles_table(table), "", training_course(figures, recipe.max_hours), "", *_measures_table(figures), "",
-            f"Recipe: {recipe_text(recipe)}.", "",
+            *_calibration(weights), f"Recipe: {recipe_text(recipe)}.", "",
         ]
     )  # fmt: skip
+
+
+def _calibration(weights: Path) -> list[str]:
+    """Markdown lines: what the weights state of their probabilities, if anything."""
+    text = calibration_text(read_description(weights).get(CALIBRATION_KEY))
+    return [text, ""] if text else []
 
 
 def _tiles_table(table: pd.DataFrame) -> list[str]:

@@ -15,12 +15,15 @@ from torch.utils.data import DataLoader
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, scratch, sha256, write_json, write_text
+from orbitile.calibration.network_calibration import CALIBRATION_KEY
+from orbitile.calibration.pixel_figures import with_pixel_figures
 from orbitile.inference.models.architectures import first_layer_channels, input_stride
 from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
 from orbitile.inference.models.weights import load_tensors, save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
 from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
+from orbitile.training.segmentation.calibrate import calibrate_segmenter
 from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
 from orbitile.training.segmentation.model_card import model_card, plot_curves
@@ -167,13 +170,18 @@ def _options(recipe: SegmenterRecipe) -> FitOptions:
 
 
 def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe) -> dict:
-    """Write the best epoch's weights with the threshold best on the validation tiles; return the figures of both."""
+    """Write the best epoch's weights with the threshold best on the validation tiles; return the figures of both.
+
+    They state what their probabilities are worth on these tiles, where there are enough of them.
+    """
     tensors = best_tensors(work, "network.")
     is_cuda = _options(recipe).is_cuda
     run = EvaluationRun(recipe.device, "auto" if is_cuda else "float32", recipe.batch)
     with scratch(weights) as unjudged:
         save_tensors(unjudged, tensors, module.description.metadata)
         figures = evaluate_weights(str(unjudged), tiles, "val", run)
+        calibration = calibrate_segmenter(str(unjudged), tiles, run)
     described = replace(module.description, threshold=figures["threshold"])
-    save_tensors(weights, tensors, described.metadata)
+    stated = {CALIBRATION_KEY: with_pixel_figures(calibration)} if calibration else {}
+    save_tensors(weights, tensors, described.metadata | stated)
     return figures
