@@ -13,7 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from projects import FRACTURED_ROW, SIDE, Project, fracture_settings, make_fracture_project, write_scenes
+from projects import FRACTURED_ROW, SIDE, Project, fracture_settings, make_fracture_project, refused, write_scenes
 
 from orbitile.features.shapes.polygons import PieceLayers, mask_polygons
 from orbitile.space.grids import Grid
@@ -303,3 +303,27 @@ def test_straight_cuts_would_be_seen(mapped: Project):
     """The measure of the test before, on tiles pasted over each other: 27, 5.7 by chance."""
     found, expected = cuts(mapped, pasted)
     assert found > 3 * expected
+
+
+def test_an_error_that_users_accept_chooses_the_probability(mapped: Project, tmp_path: Path):
+    """Calibrated by the same scenes, as a user would not."""
+    project = mapped.copy(tmp_path / "calibrated")
+    assert project.jobs("calibrate") == {"calibrate_map", "calibrate"}
+    made(project, "calibrate")
+    calibration = str(project.result("calibration/calibration.json"))
+    assert matplotlib.image.imread(project.result("calibration/calibration.png")).std() > 0.05
+    project = project.change(mapping=dict(max_fdr=0.3, calibration=calibration))
+    assert project.jobs("all") == {"outline"} | AFTER_OUTLINES
+    made(project, "all")
+    errors = json.loads(project.mapped)["errors"]
+    facts = errors["classes"]["fracture"]
+    assert errors["max_fdr"] == 0.3 >= facts["fdr_bound"]
+    assert f"at most {facts['fdr_bound']:.0%} are false with 90% confidence" in errors["text"]
+    metrics = json.loads(project.result("evaluation/metrics.json").read_text())
+    assert metrics["threshold"] == dict(fracture=facts["threshold"])
+    pixels = metrics["by_scale"][0]["pixels"]["fracture"]["pooled"]
+    assert pixels["precision"] == pytest.approx(1 - facts["fdr"], abs=1e-3)
+    assert pixels["recall"] == pytest.approx(facts["recall"], abs=1e-3)
+    report = made(project, "report").result("report/index.html").read_text()
+    assert "at most" in report
+    refused(project.change(mapping=dict(max_fdr=0.001, calibration=calibration)), "max_fdr: 0.001 cannot be promised")

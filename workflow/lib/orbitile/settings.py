@@ -907,8 +907,11 @@ class Settings(Section):
 
     @property
     def pixel_calibration(self) -> dict | None:
-        """Where it stands what pixels are worth (see orbitile.calibration.pixel_calibration.read_pixel_calibration)."""
-        if self.model is None:
+        """Where it stands what pixels are worth (see orbitile.calibration.pixel_calibration.read_pixel_calibration).
+
+        None where no file is named and weights are of a kind that states nothing.
+        """
+        if self.model is None or not (self.mapping.calibration or self.model.weights.suffix == ".safetensors"):
             return None
         return dict(path=str(self.mapping.calibration or self.model.weights), model_sha256=self.model.sha256)
 

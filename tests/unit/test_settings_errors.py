@@ -1,0 +1,102 @@
+"""Errors that users accept of maps, in place of a threshold of probability."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from judged_samples import made_up_sample
+from pixel_samples import made_up_pixels
+from safetensors.numpy import save_file
+
+from orbitile.base.errors import OrbitileError
+from orbitile.calibration.bounded_threshold import bounded_class_thresholds
+from orbitile.calibration.network_calibration import CALIBRATION_KEY, NetworkCalibration
+from orbitile.calibration.pixel_calibration import PixelCalibration
+from orbitile.settings import check_settings
+
+MINIMAL = dict(run="r", body="Moon", scenes="scenes.csv", scales=[dict(gsd_m=100)])
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Weights that state their calibration, or none."""
+
+    def write(calibration=None):
+        path = tmp_path / f"weights-{calibration is not None}.safetensors"
+        stated = {} if calibration is None else {CALIBRATION_KEY: json.dumps(calibration.to_json())}
+        save_file(dict(a=np.zeros(1, np.float32)), path, stated)
+        return dict(weights=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest(), family="segmentation")
+
+    return write
+
+
+@pytest.fixture
+def calibration(tmp_path):
+    """A file with a calibration of made-up pixels."""
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(PixelCalibration(made_up_pixels(), "made-up pixels").to_json()))
+    return str(path)
+
+
+def checked(model, **change):
+    return check_settings(MINIMAL | dict(model=model) | change, ["c"])
+
+
+def test_an_error_chooses_the_threshold_of_each_class(weights, calibration):
+    settings = checked(weights(), mapping=dict(max_fdr=0.2, calibration=calibration))
+    expected = bounded_class_thresholds(calibration, 0.2, None, 0.9)
+    assert settings.pixel_threshold == settings.outline_settings["threshold"] == expected
+    assert settings.map_comparison["outline_settings"]["threshold"] == expected
+    assert settings.pixel_calibration == dict(path=calibration, model_sha256=settings.model.sha256)
+    assert settings.mapping.accepted_errors == dict(max_fdr=0.2, min_recall=None, confidence=0.9)
+
+
+def test_weights_may_state_their_calibration(weights):
+    model = weights(PixelCalibration(made_up_pixels(), "validation tiles"))
+    settings = checked(model, mapping=dict(min_recall=0.6, confidence=0.8))
+    assert settings.pixel_threshold == bounded_class_thresholds(model["weights"], None, 0.6, 0.8)
+
+
+def test_without_errors_the_threshold_is_that_of_settings_or_weights(weights, tmp_path):
+    assert checked(weights()).outline_settings["threshold"] is None
+    assert checked(weights(), mapping=dict(threshold=0.4)).outline_settings["threshold"] == 0.4
+    other = Path(weights()["weights"]).rename(tmp_path / "weights.ckpt")
+    assert checked(weights() | dict(weights=str(other))).pixel_calibration is None
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        (dict(max_fdr=0.1, threshold=0.4), "threshold is given beside max_fdr or min_recall"),
+        (dict(max_fdr=0.1), "states no calibration"),
+        (dict(max_fdr=0.1, calibration="nowhere.json"), "mapping.calibration: no file at nowhere.json"),
+        (dict(max_fdr=1.5), "mapping.max_fdr: 1.5 given"),
+        (dict(min_recall=0), "mapping.min_recall: 0 given"),
+        (dict(max_fdr=True), "true and false are no values"),
+        (dict(max_fdr=0.1, confidence=0.3), "mapping.confidence: 0.3 given"),
+    ],
+)
+def test_errors_that_cannot_be_bounded_are_refused(weights, mapping, message):
+    with pytest.raises(OrbitileError, match=message):
+        checked(weights(), mapping=mapping)
+
+
+def test_a_calibration_of_detections_is_refused(weights, tmp_path):
+    path = tmp_path / "detections.json"
+    path.write_text(json.dumps(NetworkCalibration(made_up_sample(), 10.0, 0.3, "made up").to_json()))
+    with pytest.raises(OrbitileError, match=r"^c: mapping.calibration: .* is a calibration of detections"):
+        checked(weights(), mapping=dict(max_fdr=0.2, calibration=str(path)))
+
+
+def test_the_other_chain_s_errors_are_refused(weights, calibration):
+    with pytest.raises(OrbitileError, match=r"suppression.max_fdr: of no use to networks that map pixels; .* mapping"):
+        checked(weights(), suppression=dict(max_fdr=0.1))
+    with pytest.raises(OrbitileError, match=r"mapping.calibration: of no use to networks that detect objects"):
+        checked(weights() | dict(family="yolo"), mapping=dict(calibration=calibration))
+
+
+def test_a_threshold_of_null_is_none_beside_an_error(weights, calibration):
+    settings = checked(weights(), mapping=dict(threshold=None, max_fdr=0.2, calibration=calibration))
+    assert settings.pixel_threshold
