@@ -11,6 +11,8 @@ from mapie.risk_control._base_controller import ltt_procedure
 from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 
 from orbitile.calibration.judged_sample import THRESHOLDS, JudgedDetections, JudgedSample, JudgedTruth
+from orbitile.calibration.map_sample import level_counts
+from orbitile.calibration.pixel_sample import LEVEL_THRESHOLDS, LEVELS, ClassPixels
 from orbitile.calibration.risk_control import (
     FALSE_DISCOVERY,
     MISSED_OBJECTS,
@@ -186,3 +188,25 @@ def test_p_values_of_blocks_are_smaller_than_those_of_mean_shares_where_few_are_
     at_fault = np.random.default_rng(0).binomial(20, 0.05, (200, blocks))
     of_all = np.full(at_fault.shape, 20)
     assert (block_p_values(at_fault, of_all, 0.1) < of_mean_share(at_fault, of_all, 0.1)).all()
+
+
+@three_seeds
+def test_levels_of_masks_are_judged_as_mapies_controller_judges_their_pixels(seed):
+    masks, side, alpha, delta = 60, 16, 1 - 0.75, 1 - 0.9
+    score, is_right = drawn(seed, masks * side**2)
+    level = (score * LEVELS).astype(int)
+    shape = (masks, 1, side, side)
+    controller = SemanticSegmentationController(
+        lambda scores: scores, "precision", target_level=0.75, confidence_level=0.9,
+        predict_params=np.arange(1, LEVELS) / LEVELS,
+    ).calibrate((level.reshape(shape) + 0.5) / LEVELS, is_right.reshape(shape).astype(int))  # fmt: skip
+    counted = [level_counts(*pair) for pair in zip(level.reshape(masks, -1), is_right.reshape(masks, -1), strict=True)]
+    pixels = ClassPixels(np.stack(counted))
+    of_masks = partial(of_mean_share, of_nothing=1)
+    p_values = of_masks(*counts(pixels, FALSE_DISCOVERY, LEVEL_THRESHOLDS.tolist()), alpha)
+    assert p_values == pytest.approx(compute_hoeffding_bentkus_p_value(controller.r_hat, masks, alpha)[:, 0], rel=1e-9)
+    valid = LEVEL_THRESHOLDS[control_fwer(p_values, delta, "bonferroni_holm")]
+    assert 1 < len(valid) < len(LEVEL_THRESHOLDS)
+    assert len(valid) == len(controller.valid_predict_params[0])
+    assert RiskControl(pixels, of_masks).threshold(FALSE_DISCOVERY, alpha, delta) <= valid.min()
+    assert pixels.risk.threshold(FALSE_DISCOVERY, alpha, delta) <= valid.min()

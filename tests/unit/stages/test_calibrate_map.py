@@ -57,7 +57,7 @@ def test_pixels_by_hand(tmp_path, calibrated):
 def test_squares_of_ground_are_the_same_however_scenes_are_cut(tmp_path, calibrated, cols):
     run = MaskRun(tmp_path / "r").stitched(lying(SHAPE, (20, 40, 100, 50)), pieces(256, 128, cols))
     sample = calibrated(run, [shapely.box(70, 40, 120, 50)]).sample
-    assert (sample.blocks, sample.unit) == (8, "squares of 6400 m")
+    assert (sample.blocks, sample.unit) == (8, "squares of 6.4 km")
     detected = sorted(sample.of_class("fracture").counts(0.5).detected.tolist())
     assert detected == [0, 0, 0, 0, 0, 0, 360, 440]
     assert (sample.pixels.sum(axis=(1, 2, 3)) == 64**2).all()

@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
+from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.load import load_network
 from orbitile.inference.models.weights import load_tensors, save_tensors
 from orbitile.tables.rasters import RasterRow
@@ -147,6 +148,7 @@ def test_outputs_are_there_and_the_attempt_is_cleared_away(tiles: str, straight:
     assert (folder / "curves.png").stat().st_size > 10_000
     assert figures["epoch"] in (1, 2)
     assert str(folder).encode() not in weights.read_bytes()
+    assert CALIBRATION_KEY not in load_tensors(weights)[1]  # so few tiles tell nothing
 
 
 def test_weights_describe_themselves(tiles: str, straight: tuple[Path, dict]):

@@ -44,7 +44,10 @@ class PixelBlocks(NamedTuple):
     @property
     def unit(self) -> str:
         """What the blocks are."""
-        return "scenes" if self.are_scenes else f"squares of {self.side_px * self.finest_m:g} m"
+        if self.are_scenes:
+            return "scenes"
+        side_m = self.side_px * self.finest_m
+        return f"squares of {side_m / 1000:.3g} km" if side_m >= 1000 else f"squares of {side_m:.3g} m"
 
     def spans(self, row: RasterRow) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The numbers of the columns and of the rows of squares in which a raster lies, and their pixels."""
