@@ -29,7 +29,7 @@ scales:
   - {gsd_m: 948, min_object_px: 12}
 model:
   weights: WEIGHTS
-  sha256: 3dc4b1120885087fbafb44817cd60ec5f041d399fae6a31b9467f4b202af889e
+  sha256: ea63d7c71096ded8ebab38ecc349d649295d8de1b8948be9fbbabc578169cda0
   batch: null
   precision: auto
 suppression:

@@ -155,7 +155,7 @@ def test_a_rule_that_runs_a_job_has_a_colour(name):
 def test_no_two_rules_of_a_run_have_one_colour(workflow, chain):
     of_the_other = {
         DETECTION: {"rasterise_labels", "train_segmenter"},
-        SEGMENTATION: {"train_detector"},
+        SEGMENTATION: {"train_detector", "calibrate"},
     }
     names = set(workflow(chain)) & set(RULE_COLOURS) - of_the_other[chain]
     colours = [RULE_COLOURS[name] for name in names]

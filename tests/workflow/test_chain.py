@@ -22,7 +22,7 @@ from orbitile.tables.crater_parts import CONFIDENCE_COLUMNS, read_survivors
 from orbitile.tables.detections import ORDER
 from orbitile.tables.vectors import GEOREF_COLUMNS
 
-AFTER_SUPPRESSION = {"suppress", "catalogue", "overview", "evaluate", "all"}
+AFTER_SUPPRESSION = {"suppress", "catalogue", "completeness", "overview", "evaluate", "all"}
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "gpkg", "shp"])
@@ -62,7 +62,7 @@ def test_a_file_of_the_catalogue_that_was_deleted_is_made_again(finished: Projec
     path.unlink()
     planned = finished.run("all", options=("--dry-run",))
     assert f"{name} is gone; the result is made again" in planned.stdout + planned.stderr
-    assert finished.jobs("all") == {"catalogue", "overview", "evaluate", "all"}
+    assert finished.jobs("all") == {"catalogue", "completeness", "overview", "evaluate", "all"}
     assert finished.jobs("results/small/suppressed/east.parquet") == set()
     done = finished.run("all")
     assert done.returncode == 0, done.stderr

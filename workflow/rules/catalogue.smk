@@ -21,7 +21,7 @@ rule catalogue:
         nms_settings=settings.nms_settings,
         row_confidence=settings.row_confidence,
         score_choice=settings.score_choice,
-        model=settings.calibrated_model,
+        model=settings.model_weights,
         user_files=lambda wildcards: user_files(settings.suppression.calibration),
         vectors=settings.vectors.model_dump(),
         body=settings.body,

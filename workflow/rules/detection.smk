@@ -20,7 +20,7 @@ rule untile:
         code_version=code_version("untile"),
         size_limits=settings.size_limits,
         enlarged=settings.enlarged,
-        model=settings.calibrated_model,
+        model=settings.model_weights,
         body=settings.body,
     message:
         "untile {wildcards.group}"
@@ -54,7 +54,7 @@ rule suppress:
         plan=PLAN,
         nms_settings=settings.nms_settings,
         row_confidence=settings.row_confidence,
-        model=settings.calibrated_model,
+        model=settings.model_weights,
         user_files=lambda wildcards: user_files(settings.suppression.calibration),
         body=settings.body,
     message:

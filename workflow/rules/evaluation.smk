@@ -62,7 +62,7 @@ rule calibrate:
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
         nms_settings=lambda wildcards: settings.calibration_nms_settings,
-        model=settings.calibrated_model,
+        model=settings.model_weights,
         body=settings.body,
     message:
         "calibrate scores by {input.truth}"

@@ -184,7 +184,7 @@ rule calibrate_map:
         user_files=lambda wildcards: user_files(settings.evaluation.truth),
         unmapped_scenes=unmapped_scenes(),
         label_fields=settings.label_fields,
-        model=settings.calibrated_model,
+        model=settings.model_weights,
         body=settings.body,
     message:
         "calibrate pixels by {input.truth}"

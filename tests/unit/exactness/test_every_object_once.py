@@ -258,7 +258,7 @@ class Search:
         """The table of tiles."""
         return pd.DataFrame([
             dict(scene=self.raster.scene, scale_m=self.raster.scale_m, tile=one.number, valid_share=1.0,
-                 **vars(one.window), **dict(zip(CORE, one.core, strict=True)))
+                 appearance=None, **vars(one.window), **dict(zip(CORE, one.core, strict=True)))
             for one in self.tiles
         ])  # fmt: skip
 

@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
-import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orbitile.rasters.appearance import SIDE_PX, STATISTICS, TILES_PER_SCENE, appearance, tile_appearances
-from orbitile.rasters.mosaic import RasterPart, opened_mosaic
-from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
 
 
@@ -55,32 +52,32 @@ def test_only_brightness_depends_on_a_constant(seed, added):
 
 
 @pytest.fixture
-def mosaic(tmp_path):
-    """A made-up raster of 600 columns and 300 rows, whose last columns hold no data."""
+def image():
+    """Made-up pixels (300, 600), of which the last columns hold no data, and what reads windows of them."""
     pixels = np.random.default_rng(0).integers(1, 200, (300, 600)).astype(np.uint8)
-    pixels[:, 580:] = 0
-    path = tmp_path / "raster.tif"
-    with rasterio.open(path, "w", driver="GTiff", width=600, height=300, count=1, dtype="uint8", nodata=0) as file:
-        file.write(pixels, 1)
-    with opened_mosaic([RasterPart(str(path), 0, 0, 600, 300)]) as opened:
-        yield opened, pixels
+
+    def read(window):
+        area = np.s_[window.row : window.row + window.height, window.col : window.col + window.width]
+        return pixels[area][None], np.arange(600)[None].repeat(300, axis=0)[area] < 580
+
+    return read, pixels
 
 
-def test_the_middle_of_a_tile_stands_for_it(mosaic):
-    opened, pixels = mosaic
+def test_the_middle_of_a_tile_stands_for_it(image):
+    read, pixels = image
     windows = [Window(0, 0, 300, 300), Window(10, 20, 30, 40), Window(300, 0, 300, 300), Window(330, 0, 270, 270)]
-    looks = tile_appearances(opened, windows, 1, Stretch((0,), (255,)))
+    looks = tile_appearances(read, windows)
     first = (300 - SIDE_PX) // 2
     assert looks[0] == pytest.approx(appearance(pixels[first : first + SIDE_PX, first : first + SIDE_PX]))
     assert looks[1] == pytest.approx(appearance(pixels[20:60, 10:40]))
     assert looks[2] is not None and looks[3] is None  # of the last, the middle reaches pixels without data
 
 
-def test_of_many_tiles_some_are_read(mosaic):
-    opened, _ = mosaic
-    looks = tile_appearances(opened, [Window(n, 0, 16, 16) for n in range(400)], 1, Stretch((0,), (255,)))
+def test_of_many_tiles_some_are_read(image):
+    read, _ = image
+    looks = tile_appearances(read, [Window(n, 0, 16, 16) for n in range(400)])
     read = [number for number, look in enumerate(looks) if look is not None]
     assert len(read) == TILES_PER_SCENE
     assert (read[0], read[-1]) == (0, 399)
     assert np.ptp(np.diff(read)) <= 1
-    assert tile_appearances(opened, [], 1, Stretch((0,), (255,))) == []
+    assert tile_appearances(read, []) == []

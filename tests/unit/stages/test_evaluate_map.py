@@ -24,12 +24,17 @@ def judged(tmp_path, monkeypatch):
     """Compares a run with shapes; squares are 100 px wide. Lines may be 1.5 px off."""
     monkeypatch.setattr(comparing, "TILE_PX", 100)
 
-    def run(mask_run, *shapes):
+    def run(mask_run, *shapes, threshold=0.5):
         on_map = [shapely.transform(shape, lambda xy: xy * [100, -100]) for shape in shapes]
         frame = geopandas.GeoDataFrame(dict(width=["tiny"] * len(shapes)), geometry=on_map, crs=CRS("IAU_2015:30110"))
         pyogrio.write_dataframe(frame, tmp_path / "truth.gpkg")
         labels = dict(width_field="width", class_field=None, buffers_px={})
-        comparison = MapComparison.of(MOON, 150.0, labels, dict(threshold=None, spur_px=8, edge_px=3, model=None))
+        comparison = MapComparison.of(
+            MOON,
+            150.0,
+            labels,
+            dict(threshold=threshold if threshold != 0.5 else None, spur_px=8, edge_px=3, model=None),
+        )
         results = MapResults(
             str(mask_run.folder / "map" / "polygons.json"), mask_run.tables("scaled"), mask_run.tables("stitched")
         )
@@ -39,7 +44,7 @@ def judged(tmp_path, monkeypatch):
         assert (tmp_path / "m.png").stat().st_size > 1000
         figures = json.loads((tmp_path / "m.json").read_text())
         assert "NaN" not in (tmp_path / "m.json").read_text()
-        assert figures["threshold"] == 0.5
+        assert figures["threshold"] == threshold
         return figures["by_scale"]
 
     return run
@@ -117,3 +122,9 @@ def test_what_has_no_data_is_not_judged(tmp_path, judged):
     run.united()
     (figures,) = judged(run, shapely.box(20, 40, 100, 48), shapely.box(100, 60, 180, 80))
     assert figures["pixels"]["fracture"]["pooled"] == dict(precision=1, recall=1, f1=1, iou=1)
+
+
+@pytest.mark.parametrize(("threshold", "recall"), [(200 / 255, 1), (201 / 255, 0)])
+def test_a_threshold_of_the_class_itself(mapped, judged, threshold, recall):
+    (figures,) = judged(mapped(BOX), shapely.box(*BOX), threshold=dict(fracture=threshold))
+    assert figures["pixels"]["fracture"]["pooled"]["recall"] == recall

@@ -175,8 +175,8 @@ def tile_table(path, columns, rows, dropped=()):
     columns, rows = (spans_of_scene(length, TileSize(SIDE, 0)) for length in (raster.width, raster.height))
     write_rasters([raster], path / "rasters.parquet")
     table = pd.DataFrame(
-        dict(scene="a", scale_m=100.0, tile=tile.number, valid_share=1.0, core_left=0.0, core_top=0.0, core_right=0.0,
-             core_bottom=0.0) | vars(tile.window)
+        dict(scene="a", scale_m=100.0, tile=tile.number, valid_share=1.0, appearance=None, core_left=0.0,
+             core_top=0.0, core_right=0.0, core_bottom=0.0) | vars(tile.window)
         for tile in cut(columns, rows) if tile.number not in dropped
     )  # fmt: skip
     write_table(table, SCHEMA, path / "tiles.parquet")

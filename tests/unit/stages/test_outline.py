@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mask_runs import Lattice, MaskRun, lying, pieces
 from safetensors.torch import save_file
 
+from orbitile.base.errors import OrbitileError
 from orbitile.inference.mask_threshold import is_positive
 from orbitile.space.grids import Window
 from orbitile.stages.outline import OutlineSettings, subtract_windows
@@ -198,3 +199,13 @@ def test_a_changed_setting_or_neighbour_is_outlined_anew(tmp_path):
     assert paths() == 2
     write_rasters([], run.table("stitched", "b"))
     assert paths() == 3
+
+
+def test_every_class_may_have_a_threshold_of_its_own(tmp_path):
+    layers = dict(rift=lying((64, 64), (5, 5, 25, 15), level=120), pit=lying((64, 64), (35, 35, 55, 45), level=120))
+    run = MaskRun(tmp_path / "r").stitched(layers, pieces(64, 64))
+    thresholds = dict(rift=120 / 255, pit=121 / 255)
+    outlines = run.outlined(OutlineSettings(thresholds, 8.0, 0.0))
+    assert set(outlines["class"]) == {"rift"}
+    with pytest.raises(OrbitileError, match=r"mapping.calibration: knows nothing of the class pit"):
+        run.outlined(OutlineSettings(dict(rift=0.5), 8.0, 0.0))

@@ -71,6 +71,16 @@ def test_appearances_are_those_of_the_finest_scale(raster, tiled):
     assert {scene: len(looks) for scene, looks in read_appearances([tiled.path]).items()} == {"a": 3}
 
 
+def test_scenes_whose_tiles_all_lack_some_data_have_no_appearance(raster, tiled):
+    pixels = np.ones((64, 128), np.uint8)
+    pixels[5, ::10] = 0
+    tiled(raster(pixels, nodata=0), raster(np.ones((64, 64), np.uint8), "b"))
+    assert {scene: looks.shape for scene, looks in read_appearances([tiled.path]).items()} == {
+        "a": (0, len(STATISTICS)),
+        "b": (1, len(STATISTICS)),
+    }
+
+
 def test_a_scene_without_data_has_no_tiles(raster, tiled):
     assert len(tiled(raster(np.zeros((64, 64), np.uint8), nodata=0))) == 0
 

@@ -863,8 +863,8 @@ class Settings(Section):
         }
 
     @property
-    def calibrated_model(self) -> dict | None:
-        """The weights that may state a correction of boxes, and their hash."""
+    def model_weights(self) -> dict | None:
+        """The weights, which may state corrections of boxes and calibrations, and their hash."""
         return dict(weights=str(self.model.weights), sha256=self.model.sha256) if self.model else None
 
     @property
@@ -889,7 +889,7 @@ class Settings(Section):
         OrbitileError where an error cannot be bounded.
         """
         shapes = self.mapping.model_dump(include={"threshold", "spur_px", "edge_px"})
-        return shapes | dict(threshold=self.pixel_threshold, model=self.calibrated_model)
+        return shapes | dict(threshold=self.pixel_threshold, model=self.model_weights)
 
     @property
     def pixel_threshold(self) -> float | dict[str, float] | None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from orbitile.detections.box_calibration import BoxCalibration
+from orbitile.detections.box_correction import BoxCorrection
 from orbitile.training.detection.sizes import figures_by_size, size_correction
 from orbitile.training.detection.validation import DetectedBoxes, JudgedScene
 
@@ -67,5 +67,5 @@ def test_what_is_measured_undoes_the_bias():
         [place - side * ratio / 2, -side * ratio / 2, place + side * ratio / 2, side * ratio / 2]
     )
     figures = figures_by_size([judged(detected, [0.9] * 400, true, [1] * 400)], 0.4, 0.3)
-    corrected = BoxCalibration.of(size_correction(figures)).apply(detected)
+    corrected = BoxCorrection.of(size_correction(figures)).apply(detected)
     assert np.median((corrected[:, 2] - corrected[:, 0]) / side) == pytest.approx(1, abs=0.01)

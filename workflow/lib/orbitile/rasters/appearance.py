@@ -1,13 +1,10 @@
 """How tiles look to a network: brightness, contrast, roughness at several lengths, the side that light comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from orbitile.rasters.mosaic import Mosaic
-from orbitile.rasters.read import Channels
-from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
 
 SIDE_PX = 256
@@ -22,6 +19,7 @@ STATISTICS = (
 """The values of an appearance: the mean grey value; logarithms of the standard deviations of grey values and of their
 slopes; the skewness of slopes, which changes its sign where light comes from the other side."""
 TILES_PER_SCENE = 32
+ReadGrey = Callable[[Window], tuple[np.ndarray, np.ndarray]]
 FLAT = 0.1
 """Added to standard deviations in grey values, so that plain images have logarithms, too."""
 
@@ -38,25 +36,20 @@ def appearance(grey: np.ndarray) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def tile_appearances(
-    mosaic: Mosaic, windows: Sequence[Window], channels: Channels, stretch: Stretch
-) -> list[np.ndarray | None]:
+def tile_appearances(read: ReadGrey, windows: Sequence[Window]) -> list[np.ndarray | None]:
     """The appearance of tiles: of the middle of each window, as the mean of its bands.
 
-    None for those that hold pixels without data there, and for all but TILES_PER_SCENE, which lie evenly among them.
+    `read` gives the grey values of a window (bands, rows, columns; 0..255), and which of them are valid (rows,
+    columns). None for tiles that hold pixels without data there, and for all but TILES_PER_SCENE, which lie evenly
+    among them.
     """
     chosen = set(np.linspace(0, len(windows) - 1, TILES_PER_SCENE).round().astype(int).tolist())
-    return [
-        _read_appearance(mosaic, window, channels, stretch) if number in chosen else None
-        for number, window in enumerate(windows)
-    ]
+    return [_read_appearance(read, window) if number in chosen else None for number, window in enumerate(windows)]
 
 
-def _read_appearance(mosaic: Mosaic, window: Window, channels: Channels, stretch: Stretch) -> np.ndarray | None:
-    pixels, valid = mosaic.read(_middle(window), channels)
-    if not valid.all():
-        return None
-    return appearance(stretch.apply(pixels, valid).reshape(-1, *valid.shape).mean(axis=0))
+def _read_appearance(read: ReadGrey, window: Window) -> np.ndarray | None:
+    grey, valid = read(_middle(window))
+    return appearance(grey.mean(axis=0)) if valid.all() else None
 
 
 def _middle(window: Window) -> Window:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from orbitile.detections.tiling import Tile, TileSize, scene_tiles, spans_of_map
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.appearance import tile_appearances
-from orbitile.rasters.enlarge import source_window
+from orbitile.rasters.enlarge import enlarged_window, source_window
 from orbitile.rasters.mosaic import Mosaic, opened_mosaic
 from orbitile.rasters.read import channel_numbers
 from orbitile.space.grids import Window, bounding_window
@@ -113,12 +113,21 @@ class TiledScene:
         return shares
 
     def _appearances(self, mosaic: Mosaic, shares: Sequence[float]) -> dict[int, np.ndarray]:
-        """How some of the tiles look that hold data everywhere, by their numbers, in pixels of the stored raster."""
-        stored, factor = self.raster.stored, self.raster.factor
+        """How some of the tiles look that hold data everywhere, by their numbers."""
         whole = [tile for tile, share in zip(self.tiles, shares, strict=True) if share == 1]
-        windows = [Window(*(place // factor for place in vars(tile.window).values())) for tile in whole]
-        appearances = tile_appearances(mosaic, windows, channel_numbers(stored.bands), stored.stretch)
+        appearances = tile_appearances(partial(self._grey, mosaic), [tile.window for tile in whole])
         return {tile.number: values for tile, values in zip(whole, appearances, strict=True) if values is not None}
+
+    def _grey(self, mosaic: Mosaic, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """Grey values (bands, rows, columns) of a window of the searched raster, and which are valid."""
+        stored, factor = self.raster.stored, self.raster.factor
+        source = window
+        if factor > 1:
+            bounds = Window(0, 0, stored.width, stored.height)
+            source = source_window(window, factor).intersection(bounds) or bounds
+        pixels, valid = mosaic.read(source, channel_numbers(stored.bands))
+        grey = stored.stretch.apply(pixels, valid).reshape(-1, *valid.shape)
+        return (grey, valid) if factor == 1 else enlarged_window(grey, valid, source, window, factor)
 
     def _valid(self, mosaic: Mosaic, window: Window) -> np.ndarray:
         """Which pixels (rows, columns) of a window of the searched raster hold data of the scene itself."""

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 
-from orbitile.detections.box_calibration import UNCHANGED, BoxCalibration
+from orbitile.detections.box_correction import UNCHANGED, BoxCorrection
 from orbitile.detections.tiling import SizeLimits, TilePlacement
 from orbitile.space.ground import Ground
 from orbitile.tables.detections import BOX, GEOLOCATED, MAP_BOX, ORDER
@@ -33,11 +33,11 @@ def untile(
     radius_m: float,
     out: str,
     enlarged: Mapping[float, int] = NOT_ENLARGED,
-    calibration: BoxCalibration = UNCHANGED,
+    correction: BoxCorrection = UNCHANGED,
 ) -> None:
     """Write a group's detections on the body, of radius `radius_m`; `size_limits` are those of each scale in m/px.
 
-    `enlarged` holds the factors of scales that were searched in enlarged pixels; `calibration` corrects sizes.
+    `enlarged` holds the factors of scales that were searched in enlarged pixels; `correction` corrects sizes.
     """
     searched = searched_rasters(read_rasters(tables.rasters), size_limits, enlarged)
     rasters = {(raster.stored.scene, raster.scale_m): raster.row for raster in searched}
@@ -47,7 +47,7 @@ def untile(
     parts = []
     for key, part in boxes.groupby(["scene", "scale_m"], sort=True):
         scene, scale_m = cast(tuple[str, float], key)
-        parts.append(_geolocated(part, rasters[scene, scale_m], size_limits[scale_m], radius_m, calibration))
+        parts.append(_geolocated(part, rasters[scene, scale_m], size_limits[scale_m], radius_m, correction))
     detections = concat_tables(parts, GEOLOCATED).sort_values(ORDER, ignore_index=True)
     log.info("%d of %d boxes in tiles kept", len(detections), len(boxes))
     if detections["out_of_reach"].any():
@@ -56,7 +56,7 @@ def untile(
 
 
 def _geolocated(
-    boxes: pd.DataFrame, raster: RasterRow, limits: SizeLimits, radius_m: float, calibration: BoxCalibration
+    boxes: pd.DataFrame, raster: RasterRow, limits: SizeLimits, radius_m: float, correction: BoxCorrection
 ) -> pd.DataFrame:
     """The boxes of one scene at one scale that its tiles report, on the map and on the body.
 
@@ -67,7 +67,7 @@ def _geolocated(
     window = np.column_stack([corner[:, :2], corner[:, :2] + boxes[["width", "height"]].to_numpy(float)])
     tile = TilePlacement(boxes[CORE].to_numpy(float), window, np.array([raster.width, raster.height]))
     truncated = boxes["truncated"].to_numpy(bool) | tile.touch_outer_edge(in_scene)
-    corrected = calibration.apply(in_scene)
+    corrected = correction.apply(in_scene)
     detections = boxes.assign(truncated=truncated, out_of_reach=limits.is_too_large(corrected))
     reported = limits.is_reported(corrected, tile) & ~tile.touch_inner_edge(in_scene)
     on_map = raster.grid.boxes_to_map(corrected[reported])

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orbitile.rasters.appearance import STATISTICS
 from orbitile.space.grids import Window
 from orbitile.tables.parquet import read_arrow
 
@@ -48,5 +49,5 @@ def read_appearances(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
         rows = table.filter(pc.field("scale_m") == pc.min(table["scale_m"]))
         for scene in pc.unique(table["scene"]).to_pylist():
             of_scene = rows.filter(pc.field("scene") == scene)["appearance"].drop_null()
-            appearances[scene] = np.array(of_scene.to_pylist(), np.float32).reshape(len(of_scene), -1)
+            appearances[scene] = np.array(of_scene.to_pylist(), np.float32).reshape(-1, len(STATISTICS))
     return appearances

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
-from orbitile.detections.box_calibration import BoxCalibration
+from orbitile.detections.box_correction import BoxCorrection
 
 HEADER_LIMIT = 10 * 2**20
 """Bytes of a header; a thousand tensors need 0.1 MB. A file that claims more is not read."""
@@ -45,11 +45,11 @@ def stated_threshold(path: Path) -> float | None:
         raise OrbitileError(f"{path}: {error}") from error
 
 
-def stated_calibration(path: str | Path) -> BoxCalibration:
+def stated_correction(path: str | Path) -> BoxCorrection:
     """The correction of boxes that weights state (`size_correction`, `circles`); OrbitileError where it is none."""
     description = read_description(path)
     try:
-        return BoxCalibration.of(description.get("size_correction"), description.get("circles"))
+        return BoxCorrection.of(description.get("size_correction"), description.get("circles"))
     except OrbitileError as error:
         raise OrbitileError(f"{path}: {error}") from error
 

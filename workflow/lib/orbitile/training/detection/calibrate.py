@@ -16,11 +16,9 @@ from orbitile.calibration.judged_sample import (
 from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.detections.blocks import Blocks
 from orbitile.inference.models.network import ModelChoice
-from orbitile.inference.models.weights_header import stated_calibration
+from orbitile.inference.models.weights_header import stated_correction
 from orbitile.inference.models.yolo import Yolo
 from orbitile.rasters.appearance import tile_appearances
-from orbitile.rasters.mosaic import opened_mosaic
-from orbitile.rasters.read import channel_numbers
 from orbitile.tables.craters import Craters
 from orbitile.training.detection.batches import DetectorBatches
 from orbitile.training.detection.recipe import DetectorRecipe
@@ -43,7 +41,7 @@ def calibrate_detector(weights: Path, data: DetectorBatches, recipe: DetectorRec
         str(weights), "", "yolo", recipe.device, "float32", compile=False, batch=None,
         score_threshold=float(THRESHOLDS[0]), bands=data.scenes[0].bands,
     )  # fmt: skip
-    search = ValidationSearch(Yolo.load(choice), data.validation, stated_calibration(weights))
+    search = ValidationSearch(Yolo.load(choice), data.validation, stated_correction(weights))
     for tiles in data.val_dataloader():
         search.feed(tiles)
     least_px = data.validation.least_px
@@ -55,13 +53,11 @@ def calibrate_detector(weights: Path, data: DetectorBatches, recipe: DetectorRec
 def validation_appearances(data: DetectorBatches) -> np.ndarray | None:
     """The appearances (n, k) of validation tiles at the finest scale, scene by scene; None where none is valid."""
     validation = data.validation
-    appearances = []
+    appearances: list[np.ndarray] = []
     for scene in validation.scenes:
         if scene.row.scale_m == validation.finest_m:
             windows = [tile.window for tile in validation_windows(scene, data.scales[validation.finest_m].size)]
-            with opened_mosaic([scene.row.raster_part]) as mosaic:
-                of_tiles = tile_appearances(mosaic, windows, channel_numbers(scene.row.bands), scene.row.stretch)
-            appearances += [values for values in of_tiles if values is not None]
+            appearances += [values for values in tile_appearances(scene.pixels.read, windows) if values is not None]
     return np.stack(appearances) if appearances else None
 
 

@@ -50,10 +50,14 @@ class ScenePixels:
     def _bounds(self) -> Window:
         return Window(0, 0, self._row.width, self._row.height)
 
-    def _read(self, window: Window) -> np.ndarray:
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """Grey values (bands, rows, columns; uint8) of a window of the scene, and which are valid (rows, columns)."""
         with opened_raster(self._row.path) as source:
             pixels, valid = read_window(source, window, band_channels(self._row.bands))
-        return self._row.stretch.apply(pixels, valid).reshape(-1, *valid.shape)
+        return self._row.stretch.apply(pixels, valid).reshape(-1, *valid.shape), valid
+
+    def _read(self, window: Window) -> np.ndarray:
+        return self.read(window)[0]
 
 
 @dataclass(frozen=True)

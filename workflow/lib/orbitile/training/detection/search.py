@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from orbitile.detections.box_calibration import UNCHANGED, BoxCalibration
+from orbitile.detections.box_correction import UNCHANGED, BoxCorrection
 from orbitile.inference.models.network_channels import COLOURS
 from orbitile.inference.models.yolo import Yolo
 from orbitile.training.detection.labelled_scenes import LabelledScene
@@ -36,7 +36,7 @@ class ValidationSet:
 class ValidationSearch:
     """The search of a validation set with a network, in lists of tiles of the same side; `sizes` corrects its boxes."""
 
-    def __init__(self, network: Yolo, validation: ValidationSet, sizes: BoxCalibration = UNCHANGED) -> None:
+    def __init__(self, network: Yolo, validation: ValidationSet, sizes: BoxCorrection = UNCHANGED) -> None:
         self._network, self._validation, self._sizes = network, validation, sizes
         self._detected: dict[str, list[DetectedBoxes]] = {}
 

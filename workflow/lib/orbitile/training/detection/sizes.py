@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from orbitile.base.errors import OrbitileError
-from orbitile.detections.box_calibration import BoxCalibration
+from orbitile.detections.box_correction import BoxCorrection
 from orbitile.training.detection.validation import JudgedScene, mean_sides, overlapping_pairs
 
 EDGES_PX = (0, 8, 10, 12, 16, 25, 50, np.inf)
@@ -56,7 +56,7 @@ def size_correction(by_size: Sequence[Mapping]) -> list[list[float]]:
         points.append([round(math.sqrt(low * high) * math.exp(bias), 2), round(math.exp(-bias * is_sure), 4)])
         is_biased |= is_sure
     try:
-        BoxCalibration.of(points)
+        BoxCorrection.of(points)
     except OrbitileError:
         return []
     return points if is_biased else []

@@ -18,7 +18,7 @@ WAY_OUT = "allowed is a list of [pixels, factor], sizes ascending, before the co
 
 
 @dataclass(frozen=True)
-class BoxCalibration:
+class BoxCorrection:
     """A correction of boxes in pixels of the scale at which they were found.
 
     The mean of width and height is multiplied by a factor, which is linear in the logarithm of the size between points
@@ -66,7 +66,7 @@ class BoxCalibration:
         return np.interp(np.log(size), np.log(self.sizes_px), self.factors)
 
 
-UNCHANGED = BoxCalibration()
+UNCHANGED = BoxCorrection()
 """Where weights state nothing."""
 
 

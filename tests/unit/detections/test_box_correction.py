@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orbitile.base.errors import OrbitileError
-from orbitile.detections.box_calibration import UNCHANGED, BoxCalibration
+from orbitile.detections.box_correction import UNCHANGED, BoxCorrection
 
 
 def square(size):
@@ -17,26 +17,26 @@ def square(size):
     ("size", "factor"), [(1, 0.9), (10, 0.9), (20, 1.0), (40, 1.1), (80, 1.1), (10 * 2**0.5, 0.95)]
 )
 def test_factors_are_linear_in_the_logarithm(size, factor):
-    corrected = BoxCalibration.of([[10, 0.9], [40, 1.1]]).apply(np.array([square(size)]))
+    corrected = BoxCorrection.of([[10, 0.9], [40, 1.1]]).apply(np.array([square(size)]))
     assert corrected[0].tolist() == pytest.approx(square(size * factor))
 
 
 def test_width_and_height_keep_their_ratio():
-    corrected = BoxCalibration.of([[8, 0.5]]).apply(np.array([[10, 20, 30, 60.0]]))
+    corrected = BoxCorrection.of([[8, 0.5]]).apply(np.array([[10, 20, 30, 60.0]]))
     assert corrected.tolist() == [[15, 30, 25, 50]]
 
 
 def test_circles_have_the_mean_of_width_and_height():
-    assert BoxCalibration.of(None, True).apply(np.array([[10, 20, 30, 60.0]])).tolist() == [[5, 25, 35, 55]]
-    assert BoxCalibration.of([[8, 0.5]], True).apply(np.array([[10, 20, 30, 60.0]])).tolist() == [
+    assert BoxCorrection.of(None, True).apply(np.array([[10, 20, 30, 60.0]])).tolist() == [[5, 25, 35, 55]]
+    assert BoxCorrection.of([[8, 0.5]], True).apply(np.array([[10, 20, 30, 60.0]])).tolist() == [
         [12.5, 32.5, 27.5, 47.5]
     ]
 
 
 def test_without_a_statement_boxes_are_the_same_numbers():
     boxes = np.array([[0.1, 0.2, 7.3, 9.9]])
-    assert UNCHANGED.apply(boxes) is boxes and BoxCalibration.of(None) == UNCHANGED
-    assert BoxCalibration.of([[8, 0.5]]).apply(np.zeros((0, 4))).shape == (0, 4)
+    assert UNCHANGED.apply(boxes) is boxes and BoxCorrection.of(None) == UNCHANGED
+    assert BoxCorrection.of([[8, 0.5]]).apply(np.zeros((0, 4))).shape == (0, 4)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_without_a_statement_boxes_are_the_same_numbers():
 )  # fmt: skip
 def test_what_is_no_correction_is_refused(points, circles):
     with pytest.raises(OrbitileError, match="allowed"):
-        BoxCalibration.of(points, circles)
+        BoxCorrection.of(points, circles)
 
 
 @given(
@@ -58,7 +58,7 @@ def test_what_is_no_correction_is_refused(points, circles):
 )
 def test_larger_boxes_stay_larger(points, sizes):
     try:
-        calibration = BoxCalibration.of(sorted(points))
+        calibration = BoxCorrection.of(sorted(points))
     except OrbitileError:
         return
     boxes = calibration.apply(np.array([square(size) for size in sorted(sizes)]))
