@@ -24,7 +24,7 @@ SETS = {
     "CTX": "ctx_mc11e/images/*.png",
     "NAC": "lro_nac/*/*.png",
     "THEMIS": "themis/test/images/*.jpg",
-    "lunar relief": f"{ROOT}/demo/scenes/*.tif",
+    "lunar relief": "demo/scenes/*.tif",
 }
 CHANGES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "turned by 180°": lambda tile, _: tile[::-1, ::-1],
@@ -65,8 +65,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     data = parser.parse_args().data
-    tiles = {name: [t for path in sorted(data.glob(glob) if not glob.startswith("/") else Path("/").glob(glob[1:]))
-                    if (t := tiles_of(path))] for name, glob in SETS.items()}  # fmt: skip
+    folders = {name: ROOT if glob.startswith("demo/") else data for name, glob in SETS.items()}
+    tiles = {
+        name: [image for path in sorted(folders[name].glob(glob)) if (image := tiles_of(path))]
+        for name, glob in SETS.items()
+    }
     looks = {name: [appearances(image) for image in images] for name, images in tiles.items()}
     print("| calibrated on | compared | unlike |\n|---|---|---|")
     for name, images in looks.items():

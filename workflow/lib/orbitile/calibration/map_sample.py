@@ -9,7 +9,7 @@ import numpy as np
 from orbitile.calibration.judged_sample import BLOCKS_TO_CALIBRATE
 from orbitile.calibration.pixel_sample import LEVELS, MOST_COUNTS, PixelSample
 from orbitile.detections.blocks import ENOUGH_GROUNDS
-from orbitile.features.labels.judged import JudgedWindow, judged_windows, square_spans
+from orbitile.features.labels.judged import judged_windows, square_spans
 from orbitile.features.labels.read import VectorLabels
 from orbitile.tables.rasters import RasterRow
 
@@ -80,8 +80,10 @@ def judge_pixels(
         windows = judged_windows(row, labels, buffers_px, (height for _, height in lines))
         for (line, _), part in zip(lines, windows, strict=True):
             for (col, _), columns in zip(cols, _column_slices(cols), strict=True):
-                if part.valid[:, columns].any():
-                    pixels[blocks.name(row, col, line)] += _counts(part, columns)
+                valid = part.valid[:, columns]
+                if valid.any():
+                    counts = class_level_counts(part.probability[..., columns], part.true[:, columns], valid)
+                    pixels[blocks.name(row, col, line)] += counts
     counted = np.array(list(pixels.values()), np.int64).reshape(-1, *shape)
     return PixelSample(counted, labels.classes, blocks.unit).limited()
 
@@ -93,13 +95,12 @@ def _column_slices(spans: Sequence[tuple[int, int]]) -> Iterator[slice]:
         first += width
 
 
-def _counts(part: JudgedWindow, columns: slice) -> np.ndarray:
-    """Numbers of valid pixels (classes, 2, LEVELS) in columns of a window."""
-    valid, true = part.valid[:, columns], part.true[:, columns]
-    return np.stack([
-        level_counts(probability[:, columns][valid], true[valid] == number)
-        for number, probability in enumerate(part.probability, 1)
-    ])  # fmt: skip
+def class_level_counts(levels: np.ndarray, true: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Numbers of valid pixels (classes, 2, LEVELS) by level 0..255 (classes, rows, columns) and true class.
+
+    `true` (rows, columns) is 1..K for a class; `valid` is bool of the same shape.
+    """
+    return np.stack([level_counts(part[valid], true[valid] == number) for number, part in enumerate(levels, 1)])
 
 
 def level_counts(levels: np.ndarray, is_true: np.ndarray) -> np.ndarray:

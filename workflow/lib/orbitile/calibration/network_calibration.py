@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -21,8 +21,9 @@ CALIBRATION_KEY = "calibration"
 CIRCUMSTANCES = ("least_px", "iou_threshold", "basis", "model_sha256")
 FILE_LIMIT = 20 * 2**20
 """Bytes of a file; MOST_ROWS need less."""
-KINDS = OF_DETECTIONS, OF_PIXELS = "detections", "pixels"
-"""What is calibrated: the key of the judged ones."""
+OF_DETECTIONS, OF_PIXELS = "detections", "pixels"
+SECTIONS = {OF_DETECTIONS: "suppression", OF_PIXELS: "mapping"}
+"""What may be calibrated, by the key of the judged ones, and the section of settings that names its calibration."""
 WITHOUT_DESCRIPTION = (".pt", ".pth")
 """Endings of weights that state nothing."""
 
@@ -84,30 +85,55 @@ def read_calibration(path: str | Path, model_sha256: str | None = None) -> Netwo
 
     OrbitileError that names the file for what is none, or is that of other weights than those with a hash.
     """
-    content = read_calibration_content(path, OF_DETECTIONS, "suppression")
+    return read_calibration_of(OF_DETECTIONS, NetworkCalibration, path, model_sha256)
+
+
+class StatedCalibration(Protocol):
+    """A calibration of a kind, as files state it."""
+
+    @property
+    def model_sha256(self) -> str | None:
+        """The hash of the weights that were calibrated; None where these state it themselves."""
+
+    @classmethod
+    def of_json(cls, content: object) -> Self:
+        """From values of JSON; OrbitileError where they state none."""
+
+
+S = TypeVar("S", bound=StatedCalibration)
+
+
+def read_calibration_of(kind: str, calibration_type: type[S], path: str | Path, model_sha256: str | None) -> S | None:
+    """The calibration of a kind in a file of JSON, or in the description of weights, None where these state none.
+
+    OrbitileError that names the file for what is none, is of another of the kinds in SECTIONS, or is that of other
+    weights than those with a hash.
+    """
+    content = _read_content(Path(path), kind)
     if content is None:
         return None
     try:
-        calibration = NetworkCalibration.of_json(content)
+        calibration = calibration_type.of_json(content)
     except OrbitileError as error:
         raise OrbitileError(f"{path}: {error}") from error
-    check_weights_of_calibration(path, calibration.model_sha256, model_sha256, "suppression")
+    if model_sha256 and calibration.model_sha256 not in (None, model_sha256):
+        raise OrbitileError(
+            f"{SECTIONS[kind]}.calibration: {path} is that of other weights (SHA-256 "
+            f"{shortened(str(calibration.model_sha256))}); run the target calibrate with these"
+        )
     return calibration
 
 
-def read_calibration_content(path: str | Path, kind: str, section: str) -> object | None:
-    """What a file of JSON, or the description of weights, states as calibration; None where these state none.
-
-    OrbitileError that names the file for what cannot be one, or is a calibration of another of KINDS.
-    """
-    path = Path(path)
+def _read_content(path: Path, kind: str) -> object | None:
     if path.suffix in WITHOUT_DESCRIPTION:
         return None
     content = read_description(path).get(CALIBRATION_KEY) if path.suffix == ".safetensors" else _read_json(path)
-    kinds = [name for name in KINDS if isinstance(content, Mapping) and name in content]
+    kinds = [name for name in SECTIONS if isinstance(content, Mapping) and name in content]
     if kinds and kind not in kinds:
-        raise OrbitileError(f"{section}.calibration: {path} is a calibration of {kinds[0]}, but this run's network "
-                            f"gives {kind}; run the target calibrate with it")  # fmt: skip
+        raise OrbitileError(
+            f"{SECTIONS[kind]}.calibration: {path} is a calibration of {kinds[0]}, but this run's network gives "
+            f"{kind}; run the target calibrate with it"
+        )
     return content
 
 
@@ -122,14 +148,3 @@ def _read_json(path: Path) -> object:
         raise OrbitileError(f"{path}: is no calibration ({shortened(str(error), 200)}); make it with the target "
                             "calibrate, or copy it again") from error  # fmt: skip
     return content
-
-
-def check_weights_of_calibration(
-    path: str | Path, calibrated: str | None, model_sha256: str | None, section: str
-) -> None:
-    """OrbitileError where the hash of the weights that were calibrated is stated, and is that of others."""
-    if model_sha256 and calibrated not in (None, model_sha256):
-        raise OrbitileError(
-            f"{section}.calibration: {path} is that of other weights (SHA-256 {shortened(str(calibrated))}); run the "
-            "target calibrate with these"
-        )

@@ -11,11 +11,7 @@ import numpy as np
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.calibration.logistic import apply_logistic, fit_logistic
-from orbitile.calibration.network_calibration import (
-    OF_PIXELS,
-    check_weights_of_calibration,
-    read_calibration_content,
-)
+from orbitile.calibration.network_calibration import OF_PIXELS, read_calibration_of
 from orbitile.calibration.pixel_sample import FALSE, LEVELS, TRUE, ClassPixels, PixelSample
 from orbitile.calibration.probability import RISING
 from orbitile.inference.mask_threshold import FULL_LEVEL
@@ -83,12 +79,4 @@ def read_pixel_calibration(path: str | Path, model_sha256: str | None = None) ->
 
     OrbitileError that names the file for what is none, or is that of other weights than those with a hash.
     """
-    content = read_calibration_content(path, OF_PIXELS, "mapping")
-    if content is None:
-        return None
-    try:
-        calibration = PixelCalibration.of_json(content)
-    except OrbitileError as error:
-        raise OrbitileError(f"{path}: {error}") from error
-    check_weights_of_calibration(path, calibration.model_sha256, model_sha256, "mapping")
-    return calibration
+    return read_calibration_of(OF_PIXELS, PixelCalibration, path, model_sha256)

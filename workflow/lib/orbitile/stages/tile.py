@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pandas as pd
 
 from orbitile.base.files import cache_key
 from orbitile.detections.tiling import Tile, TileSize, scene_tiles, spans_of_map, spans_of_scene
+from orbitile.inference.engine.tile_reader import RasterView, ViewReader
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.appearance import tile_appearances
-from orbitile.rasters.enlarge import enlarged_window, source_window
+from orbitile.rasters.enlarge import source_window
 from orbitile.rasters.mosaic import Mosaic, opened_mosaic
 from orbitile.rasters.read import channel_numbers
 from orbitile.space.grids import Window, bounding_window
@@ -86,7 +88,7 @@ class TiledScene:
         scene_columns = dict(scene=self.raster.stored.scene, scale_m=self.raster.scale_m)
         with opened_mosaic([self.raster.stored.raster_part]) as mosaic:
             shares = self._valid_shares(mosaic)
-            appearances = self._appearances(mosaic, shares)
+        appearances = self._appearances(shares)
         rows = [
             scene_columns
             | dict(tile=tile.number, valid_share=share, appearance=appearances.get(tile.number))
@@ -112,22 +114,14 @@ class TiledScene:
                 shares.append(float(share))
         return shares
 
-    def _appearances(self, mosaic: Mosaic, shares: Sequence[float]) -> dict[int, np.ndarray]:
-        """How some of the tiles look that hold data everywhere, by their numbers."""
+    def _appearances(self, shares: Sequence[float]) -> dict[int, np.ndarray]:
+        """How some of the tiles look to the network that hold data everywhere, by their numbers."""
         whole = [tile for tile, share in zip(self.tiles, shares, strict=True) if share == 1]
-        appearances = tile_appearances(partial(self._grey, mosaic), [tile.window for tile in whole])
+        stored = self.raster.stored
+        view = RasterView((stored.raster_part,), stored.stretch, self.size.tile_px, self.raster.factor)
+        with closing(ViewReader(view, stored.bands, threads=1)) as reader:
+            appearances = tile_appearances(reader.read, [tile.window for tile in whole])
         return {tile.number: values for tile, values in zip(whole, appearances, strict=True) if values is not None}
-
-    def _grey(self, mosaic: Mosaic, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """Grey values (bands, rows, columns) of a window of the searched raster, and which are valid."""
-        stored, factor = self.raster.stored, self.raster.factor
-        source = window
-        if factor > 1:
-            bounds = Window(0, 0, stored.width, stored.height)
-            source = source_window(window, factor).intersection(bounds) or bounds
-        pixels, valid = mosaic.read(source, channel_numbers(stored.bands))
-        grey = stored.stretch.apply(pixels, valid).reshape(-1, *valid.shape)
-        return (grey, valid) if factor == 1 else enlarged_window(grey, valid, source, window, factor)
 
     def _valid(self, mosaic: Mosaic, window: Window) -> np.ndarray:
         """Which pixels (rows, columns) of a window of the searched raster hold data of the scene itself."""

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import pandas as pd
 
-from orbitile.calibration.map_sample import LEAST_SQUARE_PX, level_counts
+from orbitile.calibration.map_sample import LEAST_SQUARE_PX, class_level_counts
 from orbitile.calibration.pixel_calibration import LEAST_BLOCKS_OF_PIXELS, PixelCalibration
 from orbitile.calibration.pixel_sample import LEVELS, PixelSample
 from orbitile.tables.parquet import read_table
@@ -99,13 +99,10 @@ def _judged(scene: PredictedScene, shape: tuple[int, ...]) -> np.ndarray:
         for row in range(0, scene.labels.shape[0], LEAST_SQUARE_PX)
         for col in range(0, scene.labels.shape[1], LEAST_SQUARE_PX)
     ]
-    counts = [_counts(mean[:, *area], scene.labels[area]) for area in squares]
+    counts = [
+        class_level_counts(mean[:, *area], scene.labels[area], scene.labels[area] != NOT_VALID) for area in squares
+    ]
     return np.array([block for block in counts if block.any()], np.int64).reshape(-1, *shape)
-
-
-def _counts(levels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    valid = labels != NOT_VALID
-    return np.stack([level_counts(part[valid], labels[valid] == number) for number, part in enumerate(levels, 1)])
 
 
 def _squares_with_truth(sample: PixelSample, name: str) -> int:
