@@ -48,6 +48,7 @@ rule rasterise_labels:
                 "segmentation_training", settings.segmentation_training
             ).labels
         ),
+        points=ancient(settings.point_files),
     output:
         f"{RESULTS}/training/segmentation/tiles.parquet",
     log:
@@ -66,7 +67,8 @@ rule rasterise_labels:
                 settings.segmentation_training.labels
                 if settings.segmentation_training
                 else ()
-            )
+            ),
+            *settings.point_files,
         ),
         unmapped_scenes=unmapped_scenes(),
         label_rasterisation=settings.label_rasterisation,

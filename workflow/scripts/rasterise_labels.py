@@ -14,4 +14,5 @@ if __name__ == "__main__":
         options = dict(**params.label_rasterisation, unmapped_scenes=params.unmapped_scenes)
         rasterisation = LabelRasterisation.of(find_body(params.body), **options)
         cut = TrainingTileCut(**params.training_tile_cut)
-        rasterise_labels(files.rasters, files.labels, rasterisation, cut, params.folder, snakemake.output[0])
+        inputs = files.rasters, files.labels, rasterisation, cut
+        rasterise_labels(*inputs, params.folder, snakemake.output[0], files.points)

@@ -8,6 +8,7 @@ import rasterio
 import shapely
 from pyproj import CRS
 
+from orbitile.base.errors import OrbitileError
 from orbitile.stages import rasterise_labels as stage
 from orbitile.stages.rasterise_labels import LabelRasterisation, rasterise_labels
 from orbitile.tables.rasters import write_rasters
@@ -40,3 +41,51 @@ def test_a_change_in_the_table_beside_a_shapefile_is_one_of_the_labels(labelled)
     assert labelled("small") == [24 * 8]
     assert labelled("small") == [24 * 8]
     assert labelled("large") == [24 * 8, 24 * 24]
+
+
+@pytest.fixture
+def with_points(raster, moon, tmp_path, monkeypatch):
+    """Rasterises a polygon and points at (column, row) of a scene of 24 x 24 px; another is elsewhere."""
+    monkeypatch.setattr(stage, "cut_tiles", lambda *arguments: None)
+    pixels = np.ones((24, 24), np.uint8)
+    rows = [raster(pixels, "a"), raster(pixels, "b", left=1500)]
+    write_rasters(rows, tmp_path / "scaled.parquet")
+
+    def run(*places, radius_px=1.001):
+        area = geopandas.GeoDataFrame(geometry=[shapely.box(0, -400, 2400, 0)], crs=CRS("IAU_2015:30110"))
+        points = [shapely.Point(col * 100, -row * 100) for col, row in places]
+        pyogrio.write_dataframe(area, tmp_path / "areas.gpkg")
+        pyogrio.write_dataframe(geopandas.GeoDataFrame(geometry=points, crs=area.crs), tmp_path / "points.gpkg")
+        rasterisation = LabelRasterisation.of(moon, ["vein"], "width", None, {}, point_radius_px=radius_px)
+        files = [str(tmp_path / "scaled.parquet")], [str(tmp_path / "areas.gpkg")]
+        outputs = str(tmp_path / "labels"), str(tmp_path / "tiles.parquet")
+        rasterise_labels(*files, rasterisation, None, *outputs, [str(tmp_path / "points.gpkg")])
+        counts = []
+        for path in (tmp_path / "labels").glob("a-*.tif"):
+            with rasterio.open(path) as source:
+                counts.append(int((source.read(2) == 2).sum()))
+        return sorted(counts)
+
+    return run
+
+
+def test_points_are_burnt_beside_labels_and_anew_where_they_change(with_points, caplog):
+    caplog.set_level("INFO")
+    assert with_points((5.5, 5.5), (50, 50)) == [5]
+    assert "scene a: 1 of 2 points lie in it" in caplog.messages
+    assert with_points((5.5, 5.5), (50, 50)) == [5]
+    assert with_points((5.5, 5.5), (9.5, 5.5)) == [5, 10]
+    assert with_points((5.5, 5.5), (9.5, 5.5), radius_px=0.9) == [2, 5, 10]
+
+
+def test_points_outside_of_all_scenes_are_an_error(with_points):
+    with pytest.raises(OrbitileError, match=r"points\.gpkg: none of 2 points lies at a pixel with data of a scene"):
+        with_points((50, 50), (-9, 5))
+
+
+def test_too_many_classes_for_points(moon):
+    names = [f"class_{number}" for number in range(254)]
+    with pytest.raises(
+        OrbitileError, match=r"segmentation_training\.points: 254 classes; with points allowed are at most"
+    ):
+        LabelRasterisation.of(moon, names, "width", "kind", {}, point_radius_px=2)

@@ -527,6 +527,85 @@ class PixelAugmentationSettings(Section):
     )
 
 
+class LossTerm(Section):
+    """A loss in a sum of losses."""
+
+    weight: float = Field(default=1, ge=0, le=1e6, description="Its weight in the sum.")
+
+
+class FocalLossTerm(LossTerm):
+    """The focal loss of Lin et al. 2017."""
+
+    gamma: float | None = Field(default=None, ge=0, le=10, description="How much easy pixels count less; null: 2.")
+    alpha: float | None = Field(
+        default=None, ge=0, le=1, description="Weight of the classes, 1 - alpha that of the background; null: 1, both."
+    )
+
+
+class TverskyLossTerm(LossTerm):
+    """The Tversky loss of Salehi et al. 2017."""
+
+    alpha: float | None = Field(default=None, ge=0, le=10, description="Weight of false positives; null: 0.3.")
+    beta: float | None = Field(default=None, ge=0, le=10, description="Weight of false negatives; null: 0.7.")
+
+
+class FocalTverskyLossTerm(LossTerm):
+    """The focal Tversky loss of Abraham and Khan 2019, whose alpha and beta have changed places."""
+
+    alpha: float | None = Field(default=None, ge=0, le=10, description="Weight of false negatives; null: 0.7.")
+    beta: float | None = Field(default=None, ge=0, le=10, description="Weight of false positives; null: 0.3.")
+    gamma: float | None = Field(
+        default=None, ge=0.1, le=10, description="The loss is to the power 1 / gamma; null: 4/3."
+    )
+
+
+class LossSettings(Section):
+    """Losses whose weighted sum is learnt by: the name of a single loss, or names with a weight or parameters."""
+
+    cross_entropy: LossTerm | None = Field(
+        default=None, description="Of a class against the rest, or of all by softmax."
+    )
+    one_against_all: LossTerm | None = Field(default=None, description="Binary cross-entropy of each class, their sum.")
+    focal: FocalLossTerm | None = None
+    dice: LossTerm | None = Field(default=None, description="1 - Dice coefficient of each class, their mean.")
+    tversky: TverskyLossTerm | None = None
+    focal_tversky: FocalTverskyLossTerm | None = None
+    lovasz: LossTerm | None = Field(default=None, description="The Lovasz extension of 1 - IoU.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_is_a_sum_of_one(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {name: dict(weight=term) if _is_number(term) else term for name, term in value.items()}
+        return {value: {}} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _some_loss_counts(self) -> Self:
+        terms = [term for _, term in self if term is not None]
+        if not any(term.weight > 0 for term in terms):
+            raise ValueError("no loss has a weight above 0; name at least one, such as cross_entropy")
+        return self
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class PointLabelSettings(Section):
+    """Labels known at single places, beside lines and polygons."""
+
+    labels: tuple[FilePath, ...] = Field(
+        min_length=1, max_length=1000, description="Points with a column of classes: one vector file or more."
+    )
+    weight: float = Field(default=1, gt=0, le=1e6, description="Weight of the cross-entropy at these pixels.")
+    radius_px: float = Field(default=2, ge=1, le=1000, description="Radius of the disc of pixels of a point.")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _a_file_is_a_list_of_one(cls, value: object) -> object:
+        return [value] if isinstance(value, str | Path) else value
+
+
 class SegmenterTrainingSettings(Section):
     """How `train_segmenter` makes weights from the run's scenes and vector files of labels."""
 
@@ -536,6 +615,7 @@ class SegmenterTrainingSettings(Section):
     classes: tuple[Text, ...] = Field(
         default=("fracture",), min_length=1, max_length=255, description="Names of the classes to learn."
     )
+    points: PointLabelSettings | None = Field(default=None, description="Labels known at single places; null: none.")
     network: Text = Field(
         default="deeplabv3_resnet50", description="deeplabv3_resnet50, unet:resnet18, fpn:resnet34 ..."
     )
@@ -544,12 +624,35 @@ class SegmenterTrainingSettings(Section):
     block_deg: BlockSide = Field(default=1, description="Side of the squares dealt out to training and validation.")
     validation_share: Share = Field(default=0.2, description="Share of the squares kept for validation.")
     epochs: Passes = Field(default=100, description="Passes over the tiles, at most.")
-    patience: Passes = Field(default=20, description="Epochs without a better F1 after which training ends.")
+    patience: Passes = Field(default=20, description="Epochs without a better one after which training ends.")
+    best_by: Literal[
+        "f1", "iou", "precision", "recall", "mean_iou", "mean_iou_without_background", "balanced_accuracy",
+        "validation_loss",
+    ] = Field(default="f1", description="Figure of the validation tiles that decides which epoch is best.")  # fmt: skip
+    loss: LossSettings = Field(
+        default=LossSettings(cross_entropy=LossTerm()), description="A loss, or a sum of losses."
+    )
+    class_weights: Literal["inverse_frequency"] | dict[Text, Annotated[float, Field(ge=0, le=1e6)]] | None = Field(
+        default=None, description="How much classes count in the loss: inverse_frequency, or a weight of each."
+    )
     max_hours: float | None = Field(
         default=None, gt=0, le=10_000, description="Hours after which training ends; the best epoch counts."
     )
     batch: BatchSize = Field(default=16, description="Tiles per step.")
-    learning_rate: LearningRate = Field(default=0.0001, description="Of Adam.")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="adam, adamw or sgd.")
+    learning_rate: LearningRate = Field(default=0.0001, description="The highest.")
+    weight_decay: float = Field(default=0, ge=0, le=10, description="Decay of the weights.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Of sgd.")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        default="constant", description="Course of the learning rate: constant, cosine or plateau."
+    )
+    warmup_epochs: int = Field(default=0, ge=0, le=100_000, description="Epochs over which the learning rate rises.")
+    plateau_factor: float = Field(
+        default=0.5, gt=0, lt=1, description="Of plateau: what the learning rate is multiplied by."
+    )
+    plateau_patience: int = Field(
+        default=5, ge=0, le=100_000, description="Of plateau: epochs without a better one that pass before that."
+    )
     precision: Precision = Field(default="auto", description="float32, bfloat16 or float16; auto: mixed on a GPU.")
     device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
     seed: Seed = Field(default=0, description="Seed of the split and of training.")
@@ -559,6 +662,33 @@ class SegmenterTrainingSettings(Section):
     @classmethod
     def _a_file_is_a_list_of_one(cls, value: object) -> object:
         return [value] if isinstance(value, str | Path) else value
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _truth_values_are_no_weights(cls, value: object) -> object:
+        if isinstance(value, dict) and _holds_truth_value(list(value.values())):
+            raise ValueError(f"{shortened(repr(value))} given; true and false are no weights")
+        return value
+
+    @model_validator(mode="after")
+    def _weights_are_those_of_the_classes(self) -> Self:
+        if not isinstance(self.class_weights, dict):
+            return self
+        names = ("background", *self.classes)
+        if set(self.class_weights) != set(names):
+            raise ValueError(
+                f"class_weights are those of {', '.join(self.class_weights) or 'no class'}; give those of "
+                f"{', '.join(names)}"
+            )
+        if not any(self.class_weights.values()):
+            raise ValueError("class_weights are all 0; give at least one class a weight above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _learning_rate_rises_before_the_end(self) -> Self:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs is {self.warmup_epochs}; allowed is less than epochs ({self.epochs})")
+        return self
 
 
 class Settings(Section):
@@ -931,7 +1061,16 @@ class Settings(Section):
     def label_rasterisation(self) -> dict | None:
         """How training labels become rasters (see orbitile.stages.rasterise_labels.LabelRasterisation)."""
         training = self.segmentation_training
-        return None if training is None else dict(classes=list(training.classes), **self.label_fields)
+        if training is None:
+            return None
+        points = dict(point_radius_px=training.points.radius_px) if training.points else {}
+        return dict(classes=list(training.classes), **self.label_fields, **points)
+
+    @property
+    def point_files(self) -> list[str]:
+        """Files of labels that are known at single places."""
+        points = self.segmentation_training and self.segmentation_training.points
+        return [str(path) for path in points.labels] if points else []
 
     @property
     def training_tile_cut(self) -> dict | None:
@@ -949,9 +1088,14 @@ class Settings(Section):
         """How weights are made of labelled tiles (see orbitile.training.segmentation.recipe.SegmenterRecipe)."""
         if self.segmentation_training is None:
             return None
-        keys_of_tiles = {"labels", "overlap_share", "block_deg", "validation_share"}
-        recipe = self.segmentation_training.model_dump(exclude=keys_of_tiles, mode="json")
-        return recipe | dict(tile_px=self.scales[0].tile_px)
+        keys_of_tiles, training = (
+            {"labels", "overlap_share", "block_deg", "validation_share"},
+            self.segmentation_training,
+        )
+        recipe = training.model_dump(exclude=keys_of_tiles | {"points", "loss"}, mode="json")
+        points_weight = training.points.weight if training.points else None
+        loss = training.loss.model_dump(exclude_none=True)
+        return recipe | dict(tile_px=self.scales[0].tile_px, loss=loss, points_weight=points_weight)
 
     @property
     def nms_settings(self) -> dict:
@@ -1087,7 +1231,12 @@ def _files(settings: Settings) -> dict[str, Path | None]:
              "georeferencing.elevation": settings.georeferencing.elevation,
              "georeferencing.isis_shape": settings.georeferencing.isis_shape}  # fmt: skip
     labels = training.labels if training else ()
-    return files | {f"segmentation_training.labels.{number}": path for number, path in enumerate(labels)}
+    points = training.points.labels if training and training.points else ()
+    return files | {
+        f"segmentation_training.{key}.{number}": path
+        for key, paths in {"labels": labels, "points.labels": points}.items()
+        for number, path in enumerate(paths)
+    }
 
 
 def required_setting(key: str, value: T | None) -> T:

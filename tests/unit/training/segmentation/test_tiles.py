@@ -239,7 +239,8 @@ def striped(side=64):
     labels = np.zeros((side, side), np.uint8)
     labels[20:26] = labels[:, 40:44] = 1
     image[0][labels == 1] = 30
-    return LabelledPixels(image, labels, np.ones((side, side), bool))
+    points = np.where(labels == 1, labels, np.uint8(NOT_VALID))
+    return LabelledPixels(image, labels, np.ones((side, side), bool), points)
 
 
 @given(st.integers(0, 2**32), st.floats(0, MAX_PERSPECTIVE))
@@ -247,6 +248,7 @@ def test_image_labels_and_validity_move_together(seed, scale):
     """Grey values are interpolated, so labelled pixels may be mixed with their neighbours, but with no others."""
     moved = perspective(striped(), scale, np.random.default_rng(seed))
     assert (moved.valid == (moved.labels != NOT_VALID)).all()
+    assert np.array_equal(moved.points, np.where(moved.labels == 1, moved.labels, NOT_VALID))
     inside = np.array(moved.valid)
     inside[1:-1, 1:-1] &= (
         moved.valid[:-2, 1:-1] & moved.valid[2:, 1:-1] & moved.valid[1:-1, :-2] & moved.valid[1:-1, 2:]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +19,19 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
 from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.load import load_network
+from orbitile.inference.models.segmentation import NetworkDescription
 from orbitile.inference.models.weights import load_tensors, save_tensors
+from orbitile.tables.parquet import read_table, write_table
 from orbitile.tables.rasters import RasterRow
 from orbitile.training import fit
 from orbitile.training.segmentation import evaluate, train
+from orbitile.training.segmentation.dataset import Example
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
+from orbitile.training.segmentation.losses import SegmentationLoss
+from orbitile.training.segmentation.module import Learning, SegmentationModule
+from orbitile.training.segmentation.optimiser import OptimiserPlan
 from orbitile.training.segmentation.recipe import SegmenterRecipe
-from orbitile.training.segmentation.tiles import TrainingTileCut, cut_tiles
+from orbitile.training.segmentation.tiles import NOT_VALID, SCHEMA, TrainingTileCut, cut_tiles
 from orbitile.training.segmentation.train import train_segmenter
 
 SIDE, TILE = 256, 64
@@ -100,10 +107,14 @@ def straight(tiles: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 
 class PowerCut(logging.Handler):
-    """Ends a training once its first epoch is reported and the second has begun."""
+    """Ends a training when an epoch, the second by default, is reported, before its checkpoint is written."""
+
+    def __init__(self, epoch: int = 2) -> None:
+        super().__init__()
+        self._start = f"epoch {epoch} "
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage().startswith("epoch 2 "):
+        if record.getMessage().startswith(self._start):
             raise RuntimeError("power cut")
 
 
@@ -134,9 +145,61 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
     assert figures["epochs"] == 2
     without_time = [{k: v for k, v in run["best_epoch"].items() if k != "hours"} for run in (figures, straight[1])]
     assert without_time[0] == without_time[1]
-    (tensors, described), (expected, also_described) = (load_tensors(path) for path in (weights, straight[0]))
+    assert_equal_weights(weights, straight[0])
+
+
+def assert_equal_weights(weights: Path, others: Path) -> None:
+    (tensors, described), (expected, also_described) = (load_tensors(path) for path in (weights, others))
     assert described == also_described
     assert all(torch.equal(tensors[name], tensor) for name, tensor in expected.items())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        dict(schedule="cosine", warmup_epochs=1, optimizer="sgd", weight_decay=1e-4),
+        dict(schedule="plateau", plateau_patience=0, plateau_factor=0.1, warmup_epochs=1, optimizer="adamw"),
+        dict(schedule="plateau", plateau_patience=0, plateau_factor=0.1, best_by="validation_loss"),
+    ],
+    ids=["cosine", "plateau", "plateau of the loss"],
+)
+def test_a_schedule_goes_on_after_an_interruption(
+    tiles: str, tmp_path: Path, log: logging.Logger, changes: dict, monkeypatch: pytest.MonkeyPatch
+):
+    """The learning rates of the steps are the same, and so are the weights of the last epoch."""
+    rates: dict[str, list[float]] = {}
+
+    def recorded(folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
+        steps = rates.setdefault(folder.name, [])
+        with monkeypatch.context() as patch:
+            step = SegmentationModule.training_step
+
+            def noting(self: SegmentationModule, batch: Example, number: int) -> torch.Tensor:
+                steps.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+                return step(self, batch, number)
+
+            patch.setattr(SegmentationModule, "training_step", noting)
+            return trained(tiles, folder, epochs=4, patience=10, **changes)[0]
+
+    monkeypatch.setattr(train, "best_tensors", last_tensors)
+    straight = recorded(tmp_path / "straight")
+    handler = PowerCut(3)
+    log.addHandler(handler)
+    with pytest.raises(RuntimeError, match="power cut"):
+        recorded(tmp_path / "cut")
+    log.removeHandler(handler)
+    resumed = recorded(tmp_path / "cut")
+    epoch = len(rates["straight"]) // 4
+    assert rates["cut"] == rates["straight"][: 3 * epoch] + rates["straight"][2 * epoch :]
+    assert len(set(rates["straight"])) > 1
+    assert_equal_weights(resumed, straight)
+
+
+def last_tensors(work: Path, prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors of the last epoch instead of the best."""
+    shutil.copy(work / "last.ckpt", work / "best.ckpt")
+    return fit.best_tensors(work, prefix)
 
 
 def test_outputs_are_there_and_the_attempt_is_cleared_away(tiles: str, straight: tuple[Path, dict]):
@@ -193,6 +256,63 @@ def test_a_loss_that_is_no_number_is_told(tiles: str, tmp_path: Path):
         trained(tiles, tmp_path, learning_rate=1e30)
 
 
+def test_what_is_chosen_by_decides_which_epoch_is_best(tiles: str, tmp_path: Path):
+    """Here the validation loss, by a loss whose weights are counted; figures of all classes stand beside it."""
+    changes = dict(loss=dict(cross_entropy={}, dice=dict(weight=0.5)), class_weights="inverse_frequency")
+    _, figures = trained(tiles, tmp_path, best_by="validation_loss", **changes)
+    card = (tmp_path / "model_card.md").read_text()
+    weights, best = figures["class_weights"], figures["best_epoch"]
+    assert set(weights) == {"background", "fracture"}
+    assert 1 / weights["background"] + 1 / weights["fracture"] == pytest.approx(2)
+    assert 0 <= best["mean_iou_without_background"] <= best["mean_iou"] <= best["balanced_accuracy"] <= 1
+    assert best["mean_iou_without_background"] == pytest.approx(best["iou"])
+    assert (
+        "In the best epoch, by validation loss, the validation tiles had a loss (cross-entropy + 0.5 dice) of" in card
+    )
+    assert f"Class weights: background {weights['background']:.4g}, fracture {weights['fracture']:.4g}." in card
+
+
+def with_points(tiles: str, folder: Path) -> str:
+    """The table of tiles whose label raster has points: the features of two rows, and the background at another."""
+    table, labels = read_table(tiles), Path(tiles).parent / "labels.tif"
+    with rasterio.open(labels) as source:
+        pixels, profile = source.read(1), source.profile | dict(count=2, nodata=255)
+    points = np.zeros_like(pixels)
+    points[20:22], points[70] = pixels[20:22] + 1, 1
+    with rasterio.open(folder / "labels.tif", "w", **profile) as sink:
+        sink.write(np.stack([pixels, points]))
+    write_table(table.assign(labels=str(folder / "labels.tif")), SCHEMA, folder / "tiles.parquet", {})
+    return str(folder / "tiles.parquet")
+
+
+def test_points_count_beside_labels(tiles: str, straight: tuple[Path, dict], tmp_path: Path, log: logging.Logger):
+    both = with_points(tiles, tmp_path)
+    (tmp_path / "ignored").mkdir()
+    assert_equal_weights(trained(both, tmp_path / "ignored")[0], straight[0])
+    _, figures = trained(both, tmp_path, points_weight=3.0, epochs=1)
+    _, without = trained(tiles, tmp_path / "ignored", epochs=1)
+    assert figures["best_epoch"]["loss"] > without["best_epoch"]["loss"]
+
+
+def test_training_tiles_without_points_are_told(tiles: str, tmp_path: Path):
+    with pytest.raises(OrbitileError, match=r"segmentation_training\.points: no pixel of a training tile has a point"):
+        trained(tiles, tmp_path, points_weight=1.0)
+
+
+def test_points_of_a_batch_add_their_cross_entropy(tiles: str):
+    """Equation 1: that of the points alone, weighted, whatever the labels say."""
+    description = NetworkDescription("unet:tu-mobilenetv3_small_050", ("fracture",), 1, (0.5,), (0.2,))
+    learning = Learning(SegmentationLoss(dict(dice={}), 1), OptimiserPlan(), points_weight=0.5)
+    module = SegmentationModule(torch.nn.Identity(), description, learning)
+    logits = torch.linspace(-2, 2, 16).view(1, 1, 4, 4)
+    labels, points = torch.ones(1, 4, 4, dtype=torch.long), torch.full((1, 4, 4), NOT_VALID, dtype=torch.uint8)
+    without = module._loss(logits, Example(logits, labels, points))
+    assert float(without) == pytest.approx(float(SegmentationLoss(dict(dice={}), 1)(logits, labels)))
+    points[0, 0, 0], points[0, 3, 3] = 0, 1
+    added = float(module._loss(logits, Example(logits, labels, points)) - without)
+    assert added == pytest.approx(0.5 * np.log1p(np.exp(-2)), rel=1e-5)
+
+
 def test_several_classes(tmp_path: Path):
     weights, figures = trained(made_up(tmp_path, 2), tmp_path, classes=("fracture", "ridge"), epochs=1)
     assert load_tensors(weights)[1]["names"] == {"0": "background", "1": "fracture", "2": "ridge"}
@@ -241,6 +361,10 @@ def test_weights_for_other_bands_are_not_judged(tiles: str, straight: tuple[Path
             r"segmentation_training\.augmentation: unknown key blur; use one of clahe, ",
         ),
         (dict(batch=1), r"segmentation_training\.batch"),
+        (dict(loss=dict(hinge={})), r"segmentation_training\.loss: unknown loss hinge"),
+        (dict(class_weights=dict(fracture=1)), r"segmentation_training\.class_weights: weights of fracture; give"),
+        (dict(best_by="loss"), r"segmentation_training\.best_by: loss; allowed are f1, iou"),
+        (dict(optimizer="lion"), r"segmentation_training\.optimizer: lion"),
         (dict(tile_px=72), r"tile_px: 72 is not a multiple of 32"),
         (dict(tile_px=32), r"tile_px: 32, but the table has larger tiles"),
         (dict(network="unet:resnet19"), "resnet18"),

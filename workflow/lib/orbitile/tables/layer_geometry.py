@@ -17,6 +17,7 @@ from orbitile.tables.wide_shapes import cut_wide_shapes
 log = logging.getLogger(__name__)
 
 LINES, POLYGONS = ("LineString", "MultiLineString"), ("Polygon", "MultiPolygon")
+POINTS = ("Point", "MultiPoint")
 MAX_LON, MAX_LAT = 540.0, 90.01
 """As far out in degrees as drawings of a body reach: half a turn beyond 0..360, a pixel's rounding beyond a pole."""
 HALF_TURN = 180.0
@@ -42,6 +43,27 @@ def checked_geometry(frame: geopandas.GeoDataFrame, path: str | Path, body: Body
     frame = _left_out(frame.set_geometry(shapes, crs=frame.crs), _is_degenerate(shapes), path, "without extent")
     pieces, owner = cut_wide_shapes(frame.geometry.to_numpy(), ground)
     return frame.iloc[owner].set_geometry(pieces, crs=frame.crs)
+
+
+def checked_points(frame: geopandas.GeoDataFrame, path: str | Path, body: Body) -> geopandas.GeoDataFrame:
+    """The points of a layer, in two dimensions, several of a feature in several rows; the index keeps the file's rows.
+
+    Features without geometry are left out with a warning. OrbitileError for a wrong map (see layer_map); and with the
+    row of the first, for other geometries than points, and coordinates that are no numbers or lie off the body.
+    """
+    frame = _left_out(frame, ~_is_drawn(frame), path, "without geometry")
+    if not len(frame):
+        return frame
+    ground = Ground(layer_map(frame, path, body), body.radius_m)
+    others = frame.geom_type[~frame.geom_type.isin(POINTS)]
+    if len(others):
+        raise OrbitileError(
+            f"{path}: row {others.index[0] + 1} is a {others.iloc[0]}; labels of single places are points: remove it, "
+            "or give lines and polygons as segmentation_training.labels"
+        )
+    frame = frame.explode()
+    _check_places(shapely.force_2d(frame.geometry.to_numpy()), frame.index.to_numpy(), ground, path)
+    return frame.set_geometry(shapely.force_2d(frame.geometry.to_numpy()), crs=frame.crs)
 
 
 def _is_drawn(frame: geopandas.GeoDataFrame) -> np.ndarray:

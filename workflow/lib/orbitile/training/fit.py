@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
-from orbitile.training.monitored import MONITORED, MonitoredModule
+from orbitile.training.monitored import Criterion, MonitoredModule
 from orbitile.training.progress import EpochProgress
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,9 @@ def fit(module: MonitoredModule, data: LightningDataModule, options: FitOptions,
 
     Leaves `best.ckpt` there, with the weights of the best epoch.
     """
-    progress = EpochProgress(options.epochs, options.seed, options.max_hours, options.section, options.hardware)
+    progress = EpochProgress(
+        options.epochs, options.seed, options.max_hours, options.section, options.hardware, module.criterion
+    )  # fmt: skip
     last = work / "last.ckpt"
     if last.is_file():
         log.info("resuming from %s", last)
@@ -89,7 +91,7 @@ def fit(module: MonitoredModule, data: LightningDataModule, options: FitOptions,
         torch.set_num_threads(options.threads or core_count())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice for other uses
-        _trainer(options, work, progress).fit(
+        _trainer(options, work, progress, module.criterion).fit(
             module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
         )
     return progress
@@ -116,13 +118,13 @@ class AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-def _trainer(options: FitOptions, work: Path, progress: EpochProgress) -> Trainer:
+def _trainer(options: FitOptions, work: Path, progress: EpochProgress, criterion: Criterion) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     callbacks: list[Callback] = [
         progress,
-        EarlyStopping(MONITORED, patience=options.patience, mode="max", check_on_train_epoch_end=True),
-        _checkpoints(work, "best", monitor=MONITORED, weights_only=True),
-        _checkpoints(work, "last", monitor=None, weights_only=False),
+        EarlyStopping(criterion.figure, patience=options.patience, mode=criterion.mode, check_on_train_epoch_end=True),
+        _checkpoints(work, "best", criterion, weights_only=True),
+        _checkpoints(work, "last", None, weights_only=False),
     ]
     return Trainer(
         accelerator="gpu" if options.is_cuda else "cpu", devices=_devices(options.device),
@@ -133,9 +135,10 @@ def _trainer(options: FitOptions, work: Path, progress: EpochProgress) -> Traine
     )  # fmt: skip
 
 
-def _checkpoints(work: Path, name: str, monitor: str | None, weights_only: bool) -> ModelCheckpoint:
+def _checkpoints(work: Path, name: str, criterion: Criterion | None, weights_only: bool) -> ModelCheckpoint:
     return ModelCheckpoint(
-        dirpath=work, filename=name, monitor=monitor, mode="max" if monitor else "min", save_weights_only=weights_only,
+        dirpath=work, filename=name, monitor=criterion.figure if criterion else None,
+        mode=criterion.mode if criterion else "min", save_weights_only=weights_only,
         enable_version_counter=False, save_on_train_epoch_end=True,
     )  # fmt: skip
 

@@ -1,23 +1,51 @@
 """What every network in training looks like to the loop that trains it."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
+import torch
 from lightning.pytorch import LightningModule
 
-MONITORED = "f1"
-"""The figure that is largest in the best epoch: F1 on what is kept for validation."""
+
+@dataclass(frozen=True)
+class Criterion:
+    """The figure of what is kept for validation by which epochs are compared: the best has the largest.
+
+    Of losses, which have "loss" in their names, it has the smallest.
+    """
+
+    figure: str = "f1"
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Whether the best epoch has the largest or the smallest figure."""
+        return "min" if "loss" in self.figure else "max"
+
+    def merit(self, figures: Mapping[str, Any]) -> float:
+        """A number that is the larger the better an epoch with these figures is."""
+        value = float(figures[self.figure])
+        return value if self.mode == "max" else -value
+
+
+BY_F1 = Criterion()
 
 
 class MonitoredModule(LightningModule):
     """A network in training.
 
-    `figures` are those of the last epoch, which stay in the history: MONITORED, losses (with "loss" in their names),
-    which must be finite, and others.
+    `figures` are those of the last epoch, which stay in the history: that of the `criterion`, losses (with "loss" in
+    their names), which must be finite, and others.
     """
 
     figures: dict[str, Any]
+    criterion = BY_F1
 
     def describe(self, figures: Mapping[str, Any]) -> str:
         """An epoch's figures in a line of the log."""
         raise NotImplementedError
+
+    def log_criterion(self) -> None:
+        """Hand the figure that decides to the loop; to be called once the epoch's figures are there."""
+        name = self.criterion.figure
+        self.log(name, torch.tensor(self.figures[name], dtype=torch.float64), batch_size=1)

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from orbitile.base.errors import OrbitileError
-from orbitile.training.monitored import MONITORED, MonitoredModule
+from orbitile.training.monitored import BY_F1, Criterion, MonitoredModule
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,17 @@ class EpochProgress(Callback):
     """Reports and records epochs, and ends training after `max_hours`, those of earlier attempts included.
 
     It also seeds the random numbers of layers, so that an epoch is the same whether or not training was interrupted
-    before it. `section` is that of the settings, for messages; `hardware` says on what this attempt runs.
+    before it. `section` is that of the settings, for messages; `hardware` says on what this attempt runs; `criterion`
+    tells which epoch is best.
     """
 
-    def __init__(self, epochs: int, seed: int, max_hours: float | None, section: str, hardware: str) -> None:
+    def __init__(
+        self, epochs: int, seed: int, max_hours: float | None, section: str, hardware: str,
+        criterion: Criterion = BY_F1,
+    ) -> None:  # fmt: skip
         self.history: list[dict[str, Any]] = []
         self.is_cut_short = False
+        self._criterion = criterion
         self._epochs, self._seed, self._max_hours, self._section = epochs, seed, max_hours, section
         self._hours_on: dict[str, float] = {}
         self._hardware, self._earlier_hours, self._start = hardware, 0.0, time.monotonic()
@@ -47,7 +52,7 @@ class EpochProgress(Callback):
     @property
     def figures(self) -> dict:
         """The best epoch, counted from 1, and the measures it had."""
-        best = max(self.history, key=lambda row: (row[MONITORED], -row["epoch"]))
+        best = max(self.history, key=lambda row: (self._criterion.merit(row), -row["epoch"]))
         return dict(epoch=best["epoch"], epochs=len(self.history), hours=round(self.history[-1]["hours"], 4),
                     hours_on={name: round(hours, 4) for name, hours in self.hours_on.items()},
                     is_cut_short=self.is_cut_short, best_epoch=best)  # fmt: skip

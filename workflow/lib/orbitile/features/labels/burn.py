@@ -1,7 +1,7 @@
 """Burning labels into rasters: lines buffered by their width class, merged with polygons, on a scene's grid."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,9 @@ Tiny lines get the full middle of their class: with half of it they would be thi
 Huge ones, whose class has no upper end, count as 35 px wide."""
 LABEL_NODATA = 255
 PIXELS = PixelType("uint8", LABEL_NODATA, overviews="MODE")
+POINT_BAND = 2
+"""Band of a label raster with labels that are known at single places."""
+WITH_POINTS = replace(PIXELS, bands=("labels", "points"))
 STEP_PX = 8
 """Lines get a vertex every so many pixels before projection: what is straight in one map is curved in another."""
 MAX_STEPS = 256
@@ -75,20 +78,40 @@ def burn_labels(
 
 
 def write_label_raster(
-    row: RasterRow, labels: VectorLabels, path: str | Path, buffers_px: Mapping[str, float] = BUFFERS_PX
+    row: RasterRow,
+    labels: VectorLabels,
+    path: str | Path,
+    buffers_px: Mapping[str, float] = BUFFERS_PX,
+    points: VectorLabels | None = None,
 ) -> None:
     """Write the labels of a scene as a cloud-optimised GeoTIFF on its grid, 255 where the scene has no data.
 
-    The scene is processed in windows of rows: memory does not grow with its height.
+    `points` (see read_point_labels) are in a second band: 0 no point, 1 background, 2 to K + 1 the classes. The scene
+    is processed in windows of rows: memory does not grow with its height.
     """
-    write_cog(path, row.grid, PIXELS, _blocks(row, grid_labels(labels, row.grid, buffers_px)))
+    layers = [grid_labels(labels, row.grid, buffers_px)] + ([grid_labels(points, row.grid)] if points else [])
+    write_cog(path, row.grid, WITH_POINTS if points else PIXELS, _blocks(row, layers))
 
 
-def _blocks(row: RasterRow, gridded: GriddedLabels) -> Iterator[Block]:
+def count_burnt_points(path: str, row: RasterRow, points: VectorLabels) -> int:
+    """How many points lie at pixels of a scene that have data, in its label raster."""
+    centres = shapely.get_coordinates(shapely.centroid(grid_labels(points, row.grid).areas))
+    col, row_number = np.floor(centres).astype(int).T
+    count = 0
+    with opened_raster(path) as raster:
+        for window in row_windows(row.grid):
+            valid = read_window(raster, window, POINT_BAND)[1]
+            is_inside = (row_number >= window.row) & (row_number < window.row + window.height)
+            is_inside &= (col >= 0) & (col < row.grid.width)
+            count += int(valid[row_number[is_inside] - window.row, col[is_inside]].sum())
+    return count
+
+
+def _blocks(row: RasterRow, layers: Sequence[GriddedLabels]) -> Iterator[Block]:
     with opened_raster(row.path) as scene:
         for window in row_windows(row.grid):
             _, valid = read_window(scene, window)
-            yield window, gridded.burn(window, valid), valid
+            yield window, np.stack([gridded.burn(window, valid) for gridded in layers]), valid
 
 
 def _areas(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas
@@ -13,7 +13,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
 from orbitile.tables.column_names import plain_name
-from orbitile.tables.layer_geometry import LINES, checked_geometry
+from orbitile.tables.layer_geometry import LINES, checked_geometry, checked_points
 from orbitile.tables.layers import layer_map, read_layers
 from orbitile.tables.wide_shapes import bounding_circles
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 WIDTH_CLASSES = ("tiny", "small", "medium", "large", "huge")
 """Classes of the width of a line: 0-5, 5-10, 10-20, 20-30 px, and 30 px or more."""
 MAX_WIDTH_PX = 10_000
+BACKGROUND_LABEL = "background"
+"""Class of points at places that are known to be of no class."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,44 @@ def read_labels(
     return VectorLabels(fields.classes, body.radius_m, layers)
 
 
-def _load(path: Path, body: Body) -> list[geopandas.GeoDataFrame]:
-    """The layers of a file with their checked geometry; the index keeps the file's numbers of rows."""
+def read_point_labels(paths: Sequence[str | Path], body: Body, fields: LabelFields, radius_px: float) -> VectorLabels:
+    """Read points whose class is known, of vector files, as discs of a radius in pixels of the scenes.
+
+    Their classes are those of `fields` after BACKGROUND_LABEL, for places that are of none: counted from 1, so that 1
+    is the background. OrbitileError as of `read_labels`, and for anything but points.
+    """
+    with_background = replace(fields, classes=(BACKGROUND_LABEL, *fields.classes))
+    layers = []
+    for path in map(Path, paths):
+        _check_exists(path)
+        frames = [checked_points(frame, path, body) for frame in read_layers(path).values()]
+        layers += [_point_layer(frame, path, body, with_background, radius_px) for frame in frames if len(frame)]
+    if not layers:
+        raise OrbitileError(f"{', '.join(map(str, paths))}: no point; mark places, or leave points out")
+    return VectorLabels(with_background.classes, body.radius_m, tuple(layers))
+
+
+def _point_layer(
+    frame: geopandas.GeoDataFrame, path: Path, body: Body, fields: LabelFields, radius_px: float
+) -> LabelLayer:
+    """A layer's points; where there is no column of classes, all are of the only one."""
+    crs_wkt, geometry = layer_map(frame, path, body), frame.geometry.to_numpy()
+    is_single = fields.class_field is None and len(fields.classes) == 2
+    class_ = np.full(len(frame), len(fields.classes), np.uint8) if is_single else _classes(frame, path, fields)
+    return LabelLayer(
+        crs_wkt, geometry, np.full(len(frame), -1), np.full(len(frame), 2 * radius_px), class_,
+        *bounding_circles(geometry, Ground(crs_wkt, body.radius_m)), _scenes(frame, path, fields),
+    )  # fmt: skip
+
+
+def _check_exists(path: Path) -> None:
     if not path.exists():
         raise OrbitileError(f"no labels at {path}; check the path")
+
+
+def _load(path: Path, body: Body) -> list[geopandas.GeoDataFrame]:
+    """The layers of a file with their checked geometry; the index keeps the file's numbers of rows."""
+    _check_exists(path)
     return [checked_geometry(frame, path, body) for frame in read_layers(path).values()]
 
 

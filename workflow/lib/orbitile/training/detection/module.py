@@ -19,7 +19,7 @@ from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.detection.search import ValidationSearch, ValidationSet
 from orbitile.training.detection.sizes import figures_by_size
 from orbitile.training.detection.validation import THRESHOLDS, ValidationTile, count_at_thresholds
-from orbitile.training.monitored import MONITORED, MonitoredModule
+from orbitile.training.monitored import MonitoredModule
 
 WEIGHT_DECAY = 5e-3
 WARM_UP_STEPS = 50
@@ -115,7 +115,7 @@ class DetectorModule(MonitoredModule):
             by_size=figures_by_size(judged, float(THRESHOLDS[best]), iou_threshold),
         )  # fmt: skip
         self._losses, self._search = [], None
-        self.log(MONITORED, torch.tensor(self.figures[MONITORED], dtype=torch.float64), batch_size=1)
+        self.log_criterion()
 
     def describe(self, figures: Mapping[str, float]) -> str:
         """The losses, and the figures at the best threshold."""

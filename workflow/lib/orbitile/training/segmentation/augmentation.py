@@ -17,11 +17,15 @@ MAX_PERSPECTIVE = 0.66
 
 
 class LabelledPixels(NamedTuple):
-    """A tile: pixels (channels, rows, columns) and labels (rows, columns), both uint8, and where data is (bool)."""
+    """A tile: pixels (channels, rows, columns) and labels (rows, columns), both uint8, and where data is (bool).
+
+    `points` (rows, columns; uint8) are labels known at single pixels, NOT_VALID at all others.
+    """
 
     image: np.ndarray
     labels: np.ndarray
     valid: np.ndarray
+    points: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,9 @@ def perspective(pixels: LabelledPixels, scale: float, rng: np.random.Generator) 
     inwards = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * rng.random((4, 2)) * scale / 2 * (width, height)
     matrix = cv2.getPerspectiveTransform(corners, (corners + inwards).astype(np.float32))
     image = np.stack([_warped(channel, matrix, cv2.INTER_LINEAR, FILL) for channel in pixels.image])
-    labels = _warped(pixels.labels, matrix, cv2.INTER_NEAREST, NOT_VALID)
-    return LabelledPixels(image, labels, _warped(pixels.valid.view(np.uint8), matrix, cv2.INTER_NEAREST, 0).view(bool))
+    labels, points = (_warped(plane, matrix, cv2.INTER_NEAREST, NOT_VALID) for plane in (pixels.labels, pixels.points))
+    valid = _warped(pixels.valid.view(np.uint8), matrix, cv2.INTER_NEAREST, 0).view(bool)
+    return LabelledPixels(image, labels, valid, points)
 
 
 def _warped(plane: np.ndarray, matrix: np.ndarray, interpolation: int, outside: int) -> np.ndarray:

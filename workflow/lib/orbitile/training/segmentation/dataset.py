@@ -16,7 +16,7 @@ from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
 from orbitile.training.bands import band_channels
 from orbitile.training.segmentation.augmentation import LabelledPixels, TileAugmentation, rotated
-from orbitile.training.segmentation.tiles import NOT_VALID, read_label_window
+from orbitile.training.segmentation.tiles import NOT_VALID, read_label_window, read_point_window
 
 MEMORY_BYTES = 4 * 2**30
 """Memory for tiles: those that do not fit are read again each time."""
@@ -24,18 +24,23 @@ QUARTERS = 4
 
 
 class Example(NamedTuple):
-    """Input and labels of a tile: pixels 0..1 (channels, side, side), numbers of classes (side, side)."""
+    """Input and labels of a tile: pixels 0..1 (channels, side, side), numbers of classes (side, side).
+
+    `points` (side, side; uint8) are those known at single pixels, NOT_VALID elsewhere.
+    """
 
     image: torch.Tensor
     labels: torch.Tensor
+    points: torch.Tensor
 
 
 @dataclass(frozen=True)
 class TileShape:
-    """The shape of all tiles: pixels of a side, and channels."""
+    """The shape of all tiles: pixels of a side, channels, and whether labels known at single pixels are read."""
 
     tile_px: int
     channels: int
+    with_points: bool = False
 
 
 class TrainingTiles:
@@ -43,7 +48,7 @@ class TrainingTiles:
 
     def __init__(self, table: pd.DataFrame, shape: TileShape) -> None:
         self.table, self._shape = table.reset_index(drop=True), shape
-        bytes_each = shape.tile_px**2 * (shape.channels + 2)
+        bytes_each = shape.tile_px**2 * (shape.channels + 2 + shape.with_points)
         in_memory = max(1, min(len(table), MEMORY_BYTES // bytes_each))
         self._read = lru_cache(maxsize=in_memory)(self._read_tile)
 
@@ -69,6 +74,17 @@ class TrainingTiles:
         std = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
         return tuple(mean.round(6).tolist()), tuple(std.round(6).tolist())
 
+    def class_pixels(self, classes: int) -> np.ndarray:
+        """Numbers of labelled pixels (1 + `classes`; int64) of background and of each class."""
+        counts = np.zeros(NOT_VALID + 1, np.int64)
+        for tile in self:
+            counts += np.bincount(tile.labels.ravel(), minlength=len(counts))
+        return counts[: classes + 1]
+
+    def point_pixels(self) -> int:
+        """Number of pixels of labels known at single pixels."""
+        return sum(int(np.count_nonzero(tile.points != NOT_VALID)) for tile in self)
+
     def _read_tile(self, number: int) -> LabelledPixels:
         tile = self.table.iloc[number]
         window = Window(*(int(tile[name]) for name in ("col", "row", "width", "height")))
@@ -76,8 +92,11 @@ class TrainingTiles:
             scene, labelled = (files.enter_context(opened_raster(tile[name])) for name in ("path", "labels"))
             pixels, valid = read_window(scene, window, band_channels(self._shape.channels))
             labels = read_label_window(labelled, window)
+            points = read_point_window(labelled, window) if self._shape.with_points else _no_points(labels.shape)
         image = Stretch(tuple(tile["low"]), tuple(tile["high"])).apply(pixels, valid).reshape(-1, *valid.shape)
-        return self._filled(LabelledPixels(image, np.where(valid, labels, np.uint8(NOT_VALID)), valid))
+        if self._shape.with_points:
+            points = np.where(valid, points, np.uint8(NOT_VALID))
+        return self._filled(LabelledPixels(image, np.where(valid, labels, np.uint8(NOT_VALID)), valid, points))
 
     def _filled(self, pixels: LabelledPixels) -> LabelledPixels:
         """A tile of full side: filled up with the reflected image, without labels."""
@@ -86,8 +105,8 @@ class TrainingTiles:
         if edges == ((0, 0), (0, 0)):
             return pixels
         image = np.pad(pixels.image, ((0, 0), *edges), "reflect" if min(height, width) > 1 else "edge")
-        labels = np.pad(pixels.labels, edges, constant_values=NOT_VALID)
-        return LabelledPixels(image, labels, np.pad(pixels.valid, edges, constant_values=True))
+        labels, points = (np.pad(plane, edges, constant_values=NOT_VALID) for plane in (pixels.labels, pixels.points))
+        return LabelledPixels(image, labels, np.pad(pixels.valid, edges, constant_values=True), points)
 
 
 class ValidationTiles(Dataset):
@@ -125,4 +144,12 @@ class AugmentedTiles(Dataset):
 
 def _example(pixels: LabelledPixels) -> Example:
     image = torch.from_numpy(np.ascontiguousarray(pixels.image)).float().div_(255)
-    return Example(image, torch.from_numpy(np.where(pixels.valid, pixels.labels, np.uint8(NOT_VALID))).long())
+    labels, points = (
+        torch.from_numpy(np.where(pixels.valid, plane, np.uint8(NOT_VALID))) for plane in (pixels.labels, pixels.points)
+    )
+    return Example(image, labels.long(), points)
+
+
+def _no_points(shape: tuple[int, ...]) -> np.ndarray:
+    """NOT_VALID everywhere, without memory."""
+    return np.broadcast_to(np.uint8(NOT_VALID), shape)

@@ -11,11 +11,12 @@ from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
 from orbitile.training.bands import pixels_text, read_band_labels
 from orbitile.training.card_texts import recipe_text, training_course
+from orbitile.training.segmentation.losses import loss_text
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 
 
-def plot_curves(history: list[dict[str, float]], path: str) -> None:
-    """Draw the losses and the measures of the validation tiles, epoch by epoch, as PNG."""
+def plot_curves(history: list[dict[str, float]], loss: str, path: str) -> None:
+    """Draw the loss, whose name is `loss`, and the measures of the validation tiles, epoch by epoch, as PNG."""
     epochs = pd.DataFrame(history)
     figure, (losses, measures) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     losses.plot(epochs["epoch"], epochs["loss"], label="training")
@@ -23,7 +24,7 @@ def plot_curves(history: list[dict[str, float]], path: str) -> None:
     for name, label in dict(precision="precision", recall="recall", f1="F1", iou="IoU").items():
         measures.plot(epochs["epoch"], epochs[name], label=label)
     measures.plot(epochs["epoch"], epochs["tile_f1"], ":", label="F1 averaged over tiles")
-    for axes, title in ((losses, "Loss (cross-entropy)"), (measures, "Validation tiles, threshold 0.5")):
+    for axes, title in ((losses, f"Loss ({loss})"), (measures, "Validation tiles, threshold 0.5")):
         axes.set(xlabel="epoch", title=title)
         axes.legend()
     with atomic(path) as temporary:
@@ -40,9 +41,28 @@ def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weig
             f"{figures['parameters'] / 1e6:.1f} million parameters, tiles of {recipe.tile_px} px, "
             f"{pixels_text(read_band_labels(table['path'].iloc[0]))}. SHA-256:", "", f"    {sha256(weights)}", "",
             *_tiles_table(table), "", training_course(figures, recipe.max_hours), "", *_measures_table(figures), "",
+            _best_epoch(figures, recipe), "",
             *_calibration(weights), f"Recipe: {recipe_text(recipe)}.", "",
         ]
     )  # fmt: skip
+
+
+def _best_epoch(figures_of_run: dict, recipe: SegmenterRecipe) -> str:
+    """What the best epoch came to on the validation tiles, background counted as a class, and how it was chosen."""
+    figures = figures_of_run["best_epoch"]
+    return (
+        f"In the best epoch, by {recipe.best_by.replace('_', ' ')}, the validation tiles had a loss "
+        f"({loss_text(recipe.loss)}) of {figures['validation_loss']:.4f}, a balanced accuracy of "
+        f"{figures['balanced_accuracy']:.3f}, and a mean IoU of {figures['mean_iou']:.3f}, "
+        f"{figures['mean_iou_without_background']:.3f} without the background."
+        + _weights_text(figures_of_run.get("class_weights"))
+    )
+
+
+def _weights_text(weights: dict[str, float] | None) -> str:
+    return (
+        f" Class weights: {', '.join(f'{name} {weight:.4g}' for name, weight in weights.items())}." if weights else ""
+    )
 
 
 def _calibration(weights: Path) -> list[str]:

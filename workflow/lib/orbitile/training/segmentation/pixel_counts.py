@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from torchmetrics.functional.classification import multiclass_stat_scores
+from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_stat_scores
 
+from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.metrics import PixelCounts
 from orbitile.training.segmentation.tiles import NOT_VALID
 
@@ -23,6 +24,12 @@ def count_pixels(predicted: torch.Tensor, labels: torch.Tensor, classes: int) ->
     )  # fmt: skip
     tp, fp, _, fn, _ = scores[:, 1:].long().cpu().numpy().transpose(2, 0, 1)
     return PixelCounts(tp, fp, fn)
+
+
+def count_confusion(predicted: torch.Tensor, labels: torch.Tensor, classes: int) -> ConfusionMatrix:
+    """How background and the classes 1 to `classes` are confused, by tensors as `count_pixels` takes them."""
+    counts = multiclass_confusion_matrix(predicted, labels, classes + 1, ignore_index=NOT_VALID, validate_args=False)
+    return ConfusionMatrix(counts.long().cpu().numpy())
 
 
 def concat_counts(batches: list[PixelCounts]) -> PixelCounts:

@@ -13,6 +13,11 @@ class SegmenterRecipe:
     there are several; training ends after `patience` epochs without a better one, or after `max_hours`, and exports
     the best epoch; `start_from` names .safetensors, whose tensors are used as far as they fit; `augmentation` holds
     fields of augmentation.TileAugmentation. The number of bands is that of the tiles.
+
+    `loss` holds the weight and parameters of each loss by its name (losses.SegmentationLoss), `class_weights` is
+    inverse_frequency or the weight of background and each class (class_weights.class_weights), `points_weight` that of
+    the cross-entropy at single labelled pixels, None without any. Optimiser and learning rate are those of
+    optimiser.OptimiserPlan; `best_by` names the figure (see module.FIGURES) that decides which epoch is best.
     """
 
     network: str
@@ -28,6 +33,22 @@ class SegmenterRecipe:
     start_from: str | None = None
     max_hours: float | None = None
     augmentation: dict = field(default_factory=dict)
+    loss: dict = field(default_factory=lambda: dict(cross_entropy=dict(weight=1.0)))
+    class_weights: str | dict | None = None
+    points_weight: float | None = None
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    schedule: str = "constant"
+    warmup_epochs: int = 0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
+    best_by: str = "f1"
+
+    @property
+    def labelled_names(self) -> tuple[str, ...]:
+        """The names of labels, in the order of their numbers."""
+        return (BACKGROUND, *self.classes)
 
     @property
     def names(self) -> tuple[str, ...]:

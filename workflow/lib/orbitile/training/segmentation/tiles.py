@@ -13,6 +13,7 @@ import rasterio
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, sha256
 from orbitile.detections.tiling import TileSize, scene_tiles, spans_of_scene
+from orbitile.features.labels.burn import POINT_BAND
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
@@ -136,6 +137,17 @@ def read_label_window(source: rasterio.DatasetReader, window: Window) -> np.ndar
     """Labels (rows, columns; uint8) in a window; NOT_VALID where the raster has no data."""
     labels, valid = read_window(source, window)
     return np.where(valid, labels, NOT_VALID).astype(np.uint8)
+
+
+def read_point_window(source: rasterio.DatasetReader, window: Window) -> np.ndarray:
+    """Labels known at single pixels (rows, columns; uint8) of a label raster's second band; NOT_VALID elsewhere.
+
+    There 0 is no point, 1 background, 2 to K + 1 are the classes. Without a second band there are no points.
+    """
+    if source.count < POINT_BAND:
+        return np.full((window.height, window.width), NOT_VALID, np.uint8)
+    numbers, valid = read_window(source, window, POINT_BAND)
+    return np.where(valid & (numbers > 0), numbers - np.uint8(1), NOT_VALID).astype(np.uint8)
 
 
 def _check_grid(labelled: rasterio.DatasetReader, grid: Grid, path: str) -> None:

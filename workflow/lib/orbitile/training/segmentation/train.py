@@ -24,10 +24,13 @@ from orbitile.tables.parquet import read_metadata, read_table
 from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
 from orbitile.training.segmentation.calibrate import calibrate_segmenter
+from orbitile.training.segmentation.class_weights import class_weights
 from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
+from orbitile.training.segmentation.losses import SegmentationLoss, check_losses, loss_text
 from orbitile.training.segmentation.model_card import model_card, plot_curves
-from orbitile.training.segmentation.module import SegmentationModule
+from orbitile.training.segmentation.module import Learning, SegmentationModule
+from orbitile.training.segmentation.optimiser import OptimiserPlan
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 from orbitile.training.segmentation.tiles import tile_channels
 from orbitile.training.split import SPLITS
@@ -48,12 +51,14 @@ def train_segmenter(tiles: str, recipe: SegmenterRecipe, weights: str, metrics: 
     _check(recipe, table)
     work = _work_folder(tiles, recipe)
     data = Batches(table, recipe)
-    module = _module(recipe, data)
+    weights_of_classes = class_weights(recipe.class_weights, recipe.labelled_names, data.class_pixels)
+    module = _module(recipe, data, _learning(recipe, data, weights_of_classes))
     progress = fit(module, data, _options(recipe), work)
     figures = _export(work, module, Path(weights), tiles, recipe)
     figures |= progress.figures | dict(parameters=sum(tensor.numel() for tensor in module.network.parameters()))
+    figures |= dict(class_weights=weights_of_classes) if weights_of_classes else {}
     write_json(metrics, figures)
-    plot_curves(progress.history, curves)
+    plot_curves(progress.history, loss_text(recipe.loss, with_parameters=False), curves)
     write_text(card, model_card(recipe, figures, table, Path(weights)))
     shutil.rmtree(work)
 
@@ -64,7 +69,7 @@ class Batches(LightningDataModule):
     def __init__(self, table: pd.DataFrame, recipe: SegmenterRecipe) -> None:
         super().__init__()
         self.channels = tile_channels(table)
-        shape = TileShape(recipe.tile_px, self.channels)
+        shape = TileShape(recipe.tile_px, self.channels, recipe.points_weight is not None)
         self._tiles = {split: TrainingTiles(table[table["split"] == split], shape) for split in SPLITS}
         self._recipe = recipe
         self._augmentation = _augmentation(recipe)
@@ -74,17 +79,33 @@ class Batches(LightningDataModule):
         """Mean and standard deviation (0..1) of each channel of the training tiles."""
         return self._tiles["train"].scaling
 
+    def class_pixels(self) -> np.ndarray:
+        """Numbers of pixels (1 + classes) of background and of each class in the training tiles."""
+        return self._tiles["train"].class_pixels(len(self._recipe.classes))
+
+    def point_pixels(self) -> int:
+        """Number of pixels of points in the training tiles."""
+        return self._tiles["train"].point_pixels()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of training batches."""
+        return max(1, len(self._augmented(0)) // self._recipe.batch)
+
     def train_dataloader(self) -> DataLoader:
         """Batches of this epoch. A short last one is left out: normalisation needs several tiles."""
         assert self.trainer is not None  # Lightning sets it before it asks for batches
         epoch = self.trainer.current_epoch
-        examples = AugmentedTiles(self._tiles["train"], self._augmentation, self._recipe.seed, epoch)
+        examples = self._augmented(epoch)
         order = np.random.default_rng([self._recipe.seed, epoch]).permutation(len(examples)).tolist()
         return self._loader(examples, order, drop_last=len(examples) > self._recipe.batch)
 
     def val_dataloader(self) -> DataLoader:
         """All batches of the validation tiles."""
         return self._loader(ValidationTiles(self._tiles["val"]))
+
+    def _augmented(self, epoch: int) -> AugmentedTiles:
+        return AugmentedTiles(self._tiles["train"], self._augmentation, self._recipe.seed, epoch)
 
     def _loader(
         self, examples: AugmentedTiles | ValidationTiles, order: Sequence[int] | None = None, drop_last: bool = False
@@ -118,6 +139,7 @@ def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
     if recipe.tile_px % input_stride(recipe.network):
         raise OrbitileError(f"tile_px: {recipe.tile_px} is not a multiple of {input_stride(recipe.network)}, "
                             f"as {recipe.network} needs")  # fmt: skip
+    check_losses(recipe.loss)
     channels = tile_channels(table)
     if first_layer_channels(recipe.network, channels) % channels:
         raise OrbitileError(f"segmentation_training.network: {recipe.network} takes images of 1 or 3 channels, but the "
@@ -140,7 +162,27 @@ def _work_folder(tiles: str, recipe: SegmenterRecipe) -> Path:
     return work
 
 
-def _module(recipe: SegmenterRecipe, data: Batches) -> SegmentationModule:
+def _learning(recipe: SegmenterRecipe, data: Batches, weights: dict[str, float] | None) -> Learning:
+    """Loss and optimiser; OrbitileError where points shall count, but there is none in the training tiles."""
+    loss = SegmentationLoss(recipe.loss, len(recipe.names), list(weights.values()) if weights else None)
+    if set(recipe.loss) != {"cross_entropy"}:
+        log.info("loss: %s", loss_text(recipe.loss))
+    if weights:
+        log.info("class weights: %s", ", ".join(f"{name} {weight:.4g}" for name, weight in weights.items()))
+    if recipe.points_weight is not None:
+        pixels = data.point_pixels()
+        if not pixels:
+            raise OrbitileError(
+                "segmentation_training.points: no pixel of a training tile has a point, they lie in tiles kept for "
+                "validation or in none; try another seed or a smaller block_deg, or leave points out"
+            )
+        log.info("%d pixels of the training tiles have points", pixels)
+    keys = {field.name for field in fields(OptimiserPlan)} & set(vars(recipe))
+    plan = OptimiserPlan(**{key: getattr(recipe, key) for key in keys}, steps_per_epoch=data.steps_per_epoch)
+    return Learning(loss, plan, recipe.points_weight, recipe.best_by)
+
+
+def _module(recipe: SegmenterRecipe, data: Batches, learning: Learning) -> SegmentationModule:
     """The network to be trained, with random weights or those to start from."""
     mean, std = data.scaling
     repeats = first_layer_channels(recipe.network, data.channels) // data.channels
@@ -149,7 +191,7 @@ def _module(recipe: SegmenterRecipe, data: Batches) -> SegmentationModule:
     network = description.build()
     if recipe.start_from:
         _load_fitting(network, recipe.start_from, recipe.network)
-    return SegmentationModule(network, description, recipe.learning_rate)
+    return SegmentationModule(network, description, learning)
 
 
 def _load_fitting(network: torch.nn.Module, weights: str, name: str) -> None:
