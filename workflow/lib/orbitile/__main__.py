@@ -1,7 +1,7 @@
 """Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file.
 
 `export` takes the folder of a catalogue and the path of a file; `models` takes the name of a network, or nothing;
-`review` says itself what it takes.
+`review` and `stack` say themselves what they take.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
 from orbitile.inference.models.zoo_card import network_card, network_table
 from orbitile.jobs.show import show_failures, show_stale, show_status
+from orbitile.planning.stack_command import add_stack, stack
 from orbitile.review.command import add_review, review
 from orbitile.settings import Settings, check_settings
 
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=description).add_argument("path", type=Path, help=argument)
     _add_export(commands)
     add_review(commands)
+    add_stack(commands)
     models = commands.add_parser("models", help="the networks that come with the project, or the card of one")
     models.add_argument("name", nargs="?", help="of a network")
     return parser
@@ -85,6 +87,8 @@ def main() -> int:
             export(arguments)
         elif arguments.command == "review":
             review(arguments)
+        elif arguments.command == "stack":
+            stack(arguments)
         elif arguments.command == "models":
             show_models(arguments.name)
         else:
