@@ -84,7 +84,7 @@ rule rasterise_labels:
 rule train_segmenter:
     input:
         f"{RESULTS}/training/segmentation/tiles.parquet",
-        ancient(settings.segmentation_training.start_from or [])
+        ancient(settings.segmentation_training.start_weights or [])
         if settings.segmentation_training
         else [],
     output:

@@ -619,7 +619,9 @@ class SegmenterTrainingSettings(Section):
     network: Text = Field(
         default="deeplabv3_resnet50", description="deeplabv3_resnet50, unet:resnet18, fpn:resnet34 ..."
     )
-    start_from: FilePath | None = Field(default=None, description="Weights (.safetensors) to go on from.")
+    start_from: Literal["imagenet"] | FilePath | None = Field(
+        default=None, description="Weights (.safetensors) to go on from, or imagenet: those of the encoder."
+    )
     overlap_share: float = Field(default=0.1, ge=0, le=0.5, description="Overlap of neighbouring tiles, of their side.")
     block_deg: BlockSide = Field(default=1, description="Side of the squares dealt out to training and validation.")
     validation_share: Share = Field(default=0.2, description="Share of the squares kept for validation.")
@@ -657,6 +659,11 @@ class SegmenterTrainingSettings(Section):
     device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
     seed: Seed = Field(default=0, description="Seed of the split and of training.")
     augmentation: PixelAugmentationSettings = PixelAugmentationSettings()
+
+    @property
+    def start_weights(self) -> Path | None:
+        """The file of weights that training starts from; None for random numbers and weights of a package."""
+        return self.start_from if isinstance(self.start_from, Path) else None
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -1224,6 +1231,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
     mapping, training = settings.mapping, settings.segmentation_training
     files = {"model.weights": settings.model.weights if settings.model else None,
              "training.start_from": settings.training.start_weights if settings.training else None,
+             "segmentation_training.start_from": training.start_weights if training else None,
              "suppression.calibration": settings.suppression.calibration,
              "mapping.calibration": settings.mapping.calibration,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,

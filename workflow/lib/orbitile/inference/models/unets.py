@@ -3,6 +3,7 @@
 Their names state their size, as plain_unet:3x16 or unet3plus:5x64:residual, so that weights describe themselves.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class PlainUNet(nn.Module):
     def __init__(self, channels: int, classes: int, filters: Sequence[int]) -> None:
         super().__init__()
         inputs = [channels, *filters[:-1]]
-        upwards = list(zip(filters[:-1], filters[1:], strict=True))[::-1]
+        upwards = list(itertools.pairwise(filters))[::-1]
         self.encoder = nn.ModuleList(_twice(*sizes) for sizes in zip(inputs, filters, strict=True))
         self.pool = nn.MaxPool2d(2)
         self.upsampling = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, 2) for fine, coarse in upwards)

@@ -24,6 +24,7 @@ from orbitile.inference.models.ultralytics_offline import (
 )
 from orbitile.inference.models.weights import Tensors, check_archive, load_tensors
 from orbitile.inference.models.yolo import head_of
+from orbitile.training.start_weights import fitting_tensors
 
 log = logging.getLogger(__name__)
 
@@ -94,24 +95,11 @@ _READERS: dict[str, Callable[[str], tuple[dict, Tensors | None]]] = {
 
 def _load_fitting(model: DetectionModel, tensors: Tensors, start_from: str) -> None:
     state = model.state_dict()
-    first = next(iter(state))
-    if first in tensors:
-        tensors = dict(tensors) | {first: _for_bands(tensors[first], state[first].shape[1])}
-    fitting = {name: tensor for name, tensor in tensors.items() if name in state and state[name].shape == tensor.shape}
+    fitting = fitting_tensors(state, tensors, next(iter(state)))
     if not fitting:
         raise OrbitileError(f"training.start_from: none of the tensors of {start_from} fits into its network")
     log.info("%d of %d tensors loaded from %s", len(fitting), len(state), start_from)
-    model.load_state_dict({name: tensor.to(state[name].dtype) for name, tensor in fitting.items()}, strict=False)
-
-
-def _for_bands(kernels: torch.Tensor, bands: int) -> torch.Tensor:
-    """Kernels (n, bands, rows, columns) of a first layer for another number of bands.
-
-    All bands get the same, so that equal bands give what they gave before (as timm's adapt_input_conv has it).
-    """
-    if kernels.ndim != 4 or kernels.shape[1] == bands:
-        return kernels
-    return (kernels.float().sum(dim=1, keepdim=True) / bands).repeat(1, bands, 1, 1)
+    model.load_state_dict(fitting, strict=False)
 
 
 def describe_detector(model: DetectionModel, bands: int, figures: dict) -> dict[str, object]:

@@ -19,7 +19,7 @@ from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.calibration.pixel_figures import with_pixel_figures
 from orbitile.inference.models.architectures import first_layer_channels, input_stride
 from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
-from orbitile.inference.models.weights import load_tensors, save_tensors
+from orbitile.inference.models.weights import save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
 from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
@@ -32,6 +32,7 @@ from orbitile.training.segmentation.model_card import model_card, plot_curves
 from orbitile.training.segmentation.module import Learning, SegmentationModule
 from orbitile.training.segmentation.optimiser import OptimiserPlan
 from orbitile.training.segmentation.recipe import SegmenterRecipe
+from orbitile.training.segmentation.start import load_start, start_hash, start_scaling
 from orbitile.training.segmentation.tiles import tile_channels
 from orbitile.training.split import SPLITS
 
@@ -153,9 +154,11 @@ def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
 def _work_folder(tiles: str, recipe: SegmenterRecipe) -> Path:
     """The folder of an attempt, by all that its result depends on but the device and the time limit."""
     fields_of_result = {name: value for name, value in vars(recipe).items() if name not in ("device", "max_hours")}
-    start = sha256(recipe.start_from) if recipe.start_from else None
     name = cache_key(
-        recipe=fields_of_result, tiles=sha256(tiles), content=read_metadata(tiles).get("content"), start=start
+        recipe=fields_of_result,
+        tiles=sha256(tiles),
+        content=read_metadata(tiles).get("content"),
+        start=start_hash(recipe),
     )
     work = Path(tiles).parent / f"attempt-{name}"
     work.mkdir(parents=True, exist_ok=True)
@@ -186,22 +189,12 @@ def _module(recipe: SegmenterRecipe, data: Batches, learning: Learning) -> Segme
     """The network to be trained, with random weights or those to start from."""
     mean, std = data.scaling
     repeats = first_layer_channels(recipe.network, data.channels) // data.channels
-    description = NetworkDescription(recipe.network, recipe.names, data.channels, mean * repeats, std * repeats)
+    mean, std = start_scaling(recipe, (mean * repeats, std * repeats))
+    description = NetworkDescription(recipe.network, recipe.names, data.channels, mean, std)
     torch.manual_seed(recipe.seed)
     network = description.build()
-    if recipe.start_from:
-        _load_fitting(network, recipe.start_from, recipe.network)
+    load_start(network, recipe)
     return SegmentationModule(network, description, learning)
-
-
-def _load_fitting(network: torch.nn.Module, weights: str, name: str) -> None:
-    """Load those tensors of .safetensors that fit into a network; OrbitileError where none does."""
-    state, tensors = network.state_dict(), load_tensors(Path(weights))[0]
-    fitting = {key: tensor for key, tensor in tensors.items() if key in state and state[key].shape == tensor.shape}
-    if not fitting:
-        raise OrbitileError(f"{weights}: none of its tensors fits into {name}; start from weights of the same network")
-    log.info("%d of %d tensors loaded from %s", len(fitting), len(state), weights)
-    network.load_state_dict(fitting, strict=False)
 
 
 def _options(recipe: SegmenterRecipe) -> FitOptions:
