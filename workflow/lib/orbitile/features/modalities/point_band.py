@@ -61,8 +61,9 @@ class PointBand:
         grid = raster_grid(image)
         ellipsoid = grid.crs.ellipsoid
         assert ellipsoid is not None  # of a map of the body
-        radius_m = ellipsoid.semi_major_metre
-        points, row = shapes_on_grid(self._frame.geometry.to_numpy(), self._frame.crs.to_wkt(), grid, radius_m)
+        assert self._frame.crs is not None  # see check
+        places, wkt = self._frame.geometry.to_numpy(), self._frame.crs.to_wkt()
+        points, row = shapes_on_grid(places, wkt, grid, ellipsoid.semi_major_metre)
         levels = np.where(self._values[row] >= self.limit, REACHED, BELOW)
         order = np.argsort(levels, kind="stable")
         discs, levels = shapely.buffer(points[order], self.radius_px), levels[order]
