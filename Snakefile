@@ -141,6 +141,7 @@ rule all:
             folder=CHAINS[settings.chain].values(),
             group=plan.groups,
         ),
+        CLASSIFIED if settings.chain == SEGMENTATION else [],
     message:
         "the whole run, and a picture of it"
 

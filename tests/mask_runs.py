@@ -14,6 +14,7 @@ from affine import Affine
 from pyproj import CRS
 
 from orbitile.features.filter import PolygonFilters
+from orbitile.inference.class_decision import ARGMAX
 from orbitile.inference.models.network import MaskOutput, ModelChoice
 from orbitile.inference.tile_rows import InferenceSettings
 from orbitile.jobs.pieces import JobWork
@@ -22,9 +23,11 @@ from orbitile.space.bodies import find_body
 from orbitile.space.grids import Grid, Window
 from orbitile.space.mosaics import LendingRules, lending_neighbours
 from orbitile.stages.assemble_map import MapInputs, MapOutputs, assemble_map
+from orbitile.stages.classify import ClassifySettings, classify
 from orbitile.stages.outline import OutlineSettings, outline_masks
 from orbitile.stages.stitch import StitchInputs, stitch_masks
 from orbitile.stages.tile import tile_scenes
+from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.parquet import read_pieces
 from orbitile.tables.rasters import RasterRow, RasterTables, read_rasters, write_rasters
@@ -33,6 +36,8 @@ from orbitile.tables.vectors import VECTOR_FORMATS
 MOON = find_body("Moon")
 EQUIRECTANGULAR = "IAU_2015:30110"
 TRACING = OutlineSettings(0.5, 8.0, 0.0)
+EXCLUSIVE = replace(TRACING, decision=ARGMAX, centre_lines=False)
+"""Every pixel is of exactly one class."""
 EVERYTHING = PolygonFilters(0.0, 0.0, None, None, None)
 CHOICE = ModelChoice(
     "w.safetensors", "0" * 64, "segmentation", "cpu", "auto", compile=False, batch=4, score_threshold=0
@@ -174,21 +179,37 @@ class MaskRun:
             )
         return read_pieces(self.tables("outlines"), OUTLINES)
 
+    def classified(self, with_background=True) -> list[ClassRaster]:
+        """Writes the classes of all groups as rasters; returns the rows of their tables."""
+        settings = ClassifySettings(with_background, MOON.radius_m)
+        for group in self.groups:
+            stitched = self.table("stitched", group)
+            tables = RasterTables(stitched, [path for path in self.tables("stitched") if path != stitched])
+            classify(tables, settings, str(self.folder / "classes"), self.table("classified", group), JobWork())
+        return [row for path in self.tables("classified") for row in read_class_rasters(path)]
+
     @property
     def rasters(self) -> dict:
         """The rows of all groups' stitched rasters, by scene and scale."""
         return {(row.scene, row.scale_m): row for path in self.tables("stitched") for row in read_rasters(path)}
 
     def united(self, tracing=TRACING, formats=VECTOR_FORMATS, rows_per_file=1000, **filters) -> Map:
-        """Outlines all groups and assembles their map."""
+        """Outlines all groups and assembles their map; classes that exclude each other get rasters, too."""
         self.outlined(tracing)
+        classified = self.tables("classified") if tracing.decision == ARGMAX else []
+        if classified:
+            self.classified(tracing.with_background)
         out = self.folder / "map"
         out.mkdir(exist_ok=True)
         paths = (str(out / name) for name in ("polygons", "lines", "summary.csv", "rose.png"))
-        results = MapOutputs(*paths, formats, rows_per_file)
+        results = MapOutputs(*paths, formats, rows_per_file, str(out / "class_areas.csv"))
         polygon_filters = replace(EVERYTHING, **filters)
         assemble_map(
-            MapInputs(self.tables("outlines"), self.tables("stitched")), polygon_filters, MOON, dict(run="r"), results
+            MapInputs(self.tables("outlines"), self.tables("stitched"), classified),
+            polygon_filters,
+            MOON,
+            dict(run="r"),
+            results,
         )
         proof = json.loads((out / "polygons.json").read_text())
         for name in ("polygons", "lines"):

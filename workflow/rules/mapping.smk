@@ -24,6 +24,33 @@ rule stitch:
         "../scripts/stitch.py"
 
 
+rule classify:
+    input:
+        stitched=f"{RESULTS}/stitched/{{group}}.parquet",
+        lenders=lender_tables("stitched"),
+        weights=ancient(settings.model.weights) if settings.model else [],
+    output:
+        f"{RESULTS}/classified/{{group}}.parquet",
+    log:
+        f"{RESULTS}/logs/classify/{{group}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/classify/{{group}}.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(10, 15),
+    params:
+        code_version=code_version("classify"),
+        class_choice=settings.class_choice,
+        body=settings.body,
+        folder=f"{RESULTS}/classes",
+    message:
+        "classify {wildcards.group}"
+    script:
+        "../scripts/classify.py"
+
+
 rule outline:
     input:
         stitched=f"{RESULTS}/stitched/{{group}}.parquet",
@@ -61,10 +88,18 @@ AREAS = [
 ]
 
 
+# Where classes exclude each other, their rasters belong to the map.
+EXCLUSIVE = settings.mapping.classes_exclude_each_other
+CLASSIFIED = [
+    f"{RESULTS}/classified/{group}.parquet" for group in plan.groups if EXCLUSIVE
+]
+
+
 rule assemble_map:
     input:
         outlines=expand(f"{RESULTS}/outlines/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
+        classified=CLASSIFIED,
         areas=[ancient(path) for path in AREAS],
         calibration=ancient(settings.mapping.calibration or []),
     output:
@@ -72,6 +107,7 @@ rule assemble_map:
         manifest=MANIFEST,
         summary=f"{RESULTS}/map/summary.csv",
         rose=f"{RESULTS}/map/rose.png",
+        **({"class_areas": f"{RESULTS}/map/class_areas.csv"} if EXCLUSIVE else {}),
     log:
         f"{RESULTS}/logs/assemble_map.log",
     benchmark:

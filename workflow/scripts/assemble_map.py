@@ -20,6 +20,8 @@ if __name__ == "__main__":
         origin = params.origin | dict(exclusions=read_run_exclusions(params.plan, params.allow_failures))
         folder = Path(out.manifest).parent
         stems = (str(folder / name) for name in ("polygons", "lines"))
-        outputs = MapOutputs(*stems, out.summary, out.rose, **params.files)
+        outputs = MapOutputs(*stems, out.summary, out.rose, **params.files, class_areas=out.get("class_areas"))
         statement = MapStatement.read(params.pixel_calibration, params.accepted_errors, params.outline_settings)
-        assemble_map(MapInputs(files.outlines, files.stitched), filters, body, origin, outputs, statement)
+        assemble_map(
+            MapInputs(files.outlines, files.stitched, files.classified), filters, body, origin, outputs, statement
+        )

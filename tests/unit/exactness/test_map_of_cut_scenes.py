@@ -4,9 +4,10 @@ The images are made up, and so is the network: it says how bright the surroundin
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
-from mask_runs import Brightness, Lattice, MaskRun, pieces
+from mask_runs import EXCLUSIVE, Brightness, Lattice, MaskRun, pieces
 from scipy.ndimage import gaussian_filter
 
 from orbitile.detections.tiling import TileSize
@@ -14,6 +15,7 @@ from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.grids import Window
 from orbitile.stages.infer import infer
 from orbitile.stages.outline import OutlineSettings
+from orbitile.tables.class_rasters import read_class_rasters
 from orbitile.tables.rasters import read_rasters
 
 WIDTH, HEIGHT = 150, 120
@@ -53,11 +55,11 @@ def mapped(tmp_path_factory):
     return run
 
 
-def probabilities(run, cut):
-    """The stitched scenes put together: probabilities of the first class, and where they are known."""
+def put_together(run, cut, stage="stitched", read=read_rasters):
+    """The rasters of a stage put together: pixels of the first band, and where they have data."""
     whole, known = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), bool)
-    for path in run.tables("stitched"):
-        for row in read_rasters(path):
+    for path in run.tables(stage):
+        for row in read(path):
             window = cut[row.scene]
             where = window.slices_within(Window(0, 0, WIDTH, HEIGHT))
             with opened_raster(row.path) as source:
@@ -86,11 +88,41 @@ def two(mapped):
 def test_another_cut_gives_the_same_map(mapped, two, cut):
     run, found = mapped(cut)
     before, expected = two
-    for one, other in zip(probabilities(run, cut), probabilities(before, TWO), strict=True):
+    for one, other in zip(put_together(run, cut), put_together(before, TWO), strict=True):
         assert np.array_equal(one, other)
     assert len(expected.polygons) > 2
     assert len(expected.lines) > 4
     assert found.rows == expected.rows
+
+
+@pytest.fixture(scope="module")
+def exclusive(two):
+    """The map of two scenes with classes that exclude each other, its class raster, and the areas of the classes."""
+    run, _ = two
+    united = run.united(EXCLUSIVE)
+    return united, put_together(run, TWO, "classified", read_class_rasters), summary(run)
+
+
+def summary(run):
+    table = pd.read_csv(run.folder / "map" / "summary.csv").set_index("class")
+    return table[["class_area_m2", "class_share"]]
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param(pieces(WIDTH, HEIGHT, [75], [61]), id="four"),
+        pytest.param(dict(a=Window(0, 0, 90, HEIGHT), b=Window(89, 0, 61, HEIGHT)), id="with a seam"),
+    ],
+)
+def test_another_cut_gives_the_same_classes(mapped, exclusive, cut):
+    run, _ = mapped(cut)
+    found, (expected, pixels, areas) = run.united(EXCLUSIVE), exclusive
+    for one, other in zip(put_together(run, cut, "classified", read_class_rasters), pixels, strict=True):
+        assert np.array_equal(one, other)
+    assert found.rows == expected.rows
+    assert len(found.lines) == 0
+    assert summary(run).to_numpy() == pytest.approx(areas.to_numpy(), rel=1e-12)
 
 
 def test_the_same_again_has_the_same_hash(two):

@@ -40,6 +40,7 @@ _RULES = (
     Rule("untile", None, (DETECTION,), "detections", code_version=2),
     Rule("suppress", None, (DETECTION,), "suppressed", code_version=3),
     Rule("stitch", None, (SEGMENTATION,), "stitched", "probability", code_version=2),
+    Rule("classify", None, table_folder="classified", work_folder="classes"),
     Rule("outline", None, (SEGMENTATION,), "outlines", "work/outline", code_version=3),
     Rule("catalogue", "catalogue/craters.json", code_version=5),
     Rule("completeness", "catalogue/completeness.json"),
@@ -71,7 +72,7 @@ TABLE_FOLDERS = {rule.name: rule.table_folder for rule in _RULES if rule.table_f
 WORK_FOLDERS = {rule.name: rule.work_folder for rule in _RULES if rule.work_folder}
 """The folder of each rule's finished pieces; rules may share one."""
 OPTIONAL_RULES = tuple(rule for rule in TABLE_FOLDERS if not RULES[rule].chains)
-"""Rules that only some groups need, before their chain."""
+"""Rules that only some groups or runs need, beside their chain."""
 
 
 class ChainResult(NamedTuple):

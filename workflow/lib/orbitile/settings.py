@@ -326,6 +326,10 @@ class MappingSettings(BoundedSettings):
 
     threshold_key: ClassVar[str] = "threshold"
 
+    decision: Literal["threshold", "argmax"] = Field(
+        default="threshold",
+        description="threshold: each class by itself; argmax: every pixel is of its likeliest class, or background.",
+    )
     threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="Probability from which on a pixel counts; null: what the weights state, else 0.5."
     )
@@ -334,6 +338,9 @@ class MappingSettings(BoundedSettings):
     )
     spur_px: float = Field(
         default=8, ge=0, le=40, description="Side branches of centre lines shorter than this are pruned."
+    )
+    centre_lines: bool | None = Field(
+        default=None, description="Whether polygons get centre lines; null: with threshold yes, with argmax no."
     )
     inside: FilePath | None = Field(
         default=None, description="Polygons (any vector file): features outside them are dropped."
@@ -347,6 +354,18 @@ class MappingSettings(BoundedSettings):
     edge_px: float = Field(
         default=3, ge=0, le=64, description="Features so close to seams or nodata are dropped; 0: none."
     )
+
+    @property
+    def classes_exclude_each_other(self) -> bool:
+        """Whether every pixel is of exactly one class."""
+        return self.decision == "argmax"
+
+    @model_validator(mode="after")
+    def _the_likeliest_class_needs_no_threshold(self) -> Self:
+        for key in ("threshold", "max_fdr", "min_recall", "calibration"):
+            if self.classes_exclude_each_other and getattr(self, key) is not None:
+                raise ValueError(f"{key} is given beside decision argmax, which maps the likeliest class; leave it out")
+        return self
 
 
 class LabelSettings(Section):
@@ -1025,8 +1044,19 @@ class Settings(Section):
 
         OrbitileError where an error cannot be bounded.
         """
-        shapes = self.mapping.model_dump(include={"threshold", "spur_px", "edge_px"})
-        return shapes | dict(threshold=self.pixel_threshold, model=self.model_weights)
+        mapping = self.mapping
+        shapes = mapping.model_dump(include={"threshold", "spur_px", "edge_px"})
+        shapes |= dict(threshold=self.pixel_threshold, model=self.model_weights)
+        has_lines = not mapping.classes_exclude_each_other if mapping.centre_lines is None else mapping.centre_lines
+        lines = {} if has_lines else dict(centre_lines=False)  # jobs of before do not run again for new keys
+        likeliest = self.class_choice | dict(decision=mapping.decision) if mapping.classes_exclude_each_other else {}
+        return shapes | lines | likeliest
+
+    @property
+    def class_choice(self) -> dict:
+        """The weights, and the classes that the settings name for those that do not name them."""
+        classes = self.model.classes if self.model else None
+        return dict(model=self.model_weights, classes=list(classes) if classes else None)
 
     @property
     def pixel_threshold(self) -> float | dict[str, float] | None:
@@ -1211,7 +1241,7 @@ def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO)
         more = [f"and {len(faults) - FAULTS_SHOWN} faults more"] if len(faults) > FAULTS_SHOWN else []
         raise OrbitileError(f"{source}: {'; '.join(faults[:FAULTS_SHOWN] + more)}") from error
     for key, path in _files(settings).items():
-        may_be_folder = key in CRATERS_GIVEN and settings.chain == DETECTION
+        may_be_folder = key in CRATERS_GIVEN and (settings.chain == DETECTION or key == "evaluation.truth")
         if path is not None and not path.is_file() and not (may_be_folder and path.is_dir()):
             raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")
     _check_errors(settings, source)

@@ -10,6 +10,7 @@ from orbitile.calibration.bounded_threshold import AcceptedErrors
 from orbitile.calibration.figures import error_shares
 from orbitile.calibration.pixel_calibration import PixelCalibration, read_pixel_calibration
 from orbitile.calibration.pixel_sample import LEVEL_THRESHOLDS, ClassPixels
+from orbitile.inference.class_decision import ARGMAX
 from orbitile.inference.mask_threshold import Threshold, class_threshold, least_level, mask_threshold
 
 
@@ -27,8 +28,10 @@ class MapStatement:
     ) -> Self | None:
         """From a file or weights (see read_pixel_calibration), the errors, and the threshold and the model of a run.
 
-        None where there is no calibration.
+        None where there is no calibration, and where the likeliest class is mapped, whatever its probability.
         """
+        if outline_settings.get("decision") == ARGMAX:
+            return None
         calibration = read_pixel_calibration(**source) if source else None
         if calibration is None:
             return None

@@ -17,6 +17,7 @@ from orbitile.features.borders import continue_beyond_group
 from orbitile.features.filter import PolygonFilters
 from orbitile.features.join import FeatureLayer, LayerKey, MapFrames
 from orbitile.features.measure import measure_features
+from orbitile.features.shapes.ground import LONGEST_EDGE_PX
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Grid, Window
 from orbitile.tables.features import LINES, POLYGONS, TIES, TYPES
@@ -43,13 +44,15 @@ class FilteredFeatures(NamedTuple):
 class MapFeatures:
     """The features of a map, to which group by group is added.
 
-    `rasters` are those of all scenes (by scene and scale in m/px), `layers` the keys of all layers in order.
+    `rasters` are those of all scenes (by scene and scale in m/px), `layers` the keys of all layers in order. Edges of
+    polygons longer than `longest_edge_px` are divided on the ground.
     """
 
     frames: MapFrames
     rasters: Mapping[tuple[str, float], RasterRow]
     filters: PolygonFilters
     body: Body
+    longest_edge_px: float = LONGEST_EDGE_PX
     _unfinished: list[pd.DataFrame] = field(default_factory=list)
     _group_of_scene: dict[str, str] = field(default_factory=dict)
 
@@ -84,7 +87,7 @@ class MapFeatures:
         return _joined(parts or [_no_features(self.body)])
 
     def _filtered_layer(self, layer: FeatureLayer, filters: PolygonFilters) -> FilteredFeatures:
-        polygons, lines = measure_features(layer, self.body)
+        polygons, lines = measure_features(layer, self.body, self.longest_edge_px)
         reason = filters.reasons(layer, polygons["area_m2"].to_numpy(), self.body.radius_m)
         stays = reason.isna().to_numpy()
         dropped = polygons.loc[~stays, ["class", "scale_m"]].assign(reason=reason[~stays])

@@ -6,21 +6,23 @@ import pandas as pd
 import shapely
 
 from orbitile.features.join import FeatureLayer
-from orbitile.features.shapes.ground import Lattice, areas_m2, azimuths_deg, lengths_m, widths_m
+from orbitile.features.shapes.ground import LONGEST_EDGE_PX, Lattice, areas_m2, azimuths_deg, lengths_m, widths_m
 from orbitile.features.shapes.on_body import lines_on_body, polygons_on_body
 from orbitile.features.shapes.polygons import topmost_corners
 from orbitile.space.bodies import Body
 from orbitile.tables.features import LINES, POLYGONS, TIES
 
 
-def measure_features(layer: FeatureLayer, body: Body) -> tuple[geopandas.GeoDataFrame, geopandas.GeoDataFrame]:
+def measure_features(
+    layer: FeatureLayer, body: Body, longest_edge_px: float = LONGEST_EDGE_PX
+) -> tuple[geopandas.GeoDataFrame, geopandas.GeoDataFrame]:
     """A layer's polygons and lines with their measures (columns: see orbitile.tables.features), and with their TIES.
 
-    `feature` counts from 0 within the layer.
+    `feature` counts from 0 within the layer. Edges of polygons longer than these are divided on the ground.
     """
     lattice = Lattice.of(layer.grid, body.radius_m)
     lines = _lines(layer, lattice, body)
-    return _polygons(layer, lattice, lines, body), lines
+    return _polygons(layer, lattice.to_lonlat(layer.polygons, longest_edge_px), lines, body), lines
 
 
 def _lines(layer: FeatureLayer, lattice: Lattice, body: Body) -> geopandas.GeoDataFrame:
@@ -41,8 +43,8 @@ def _lines(layer: FeatureLayer, lattice: Lattice, body: Body) -> geopandas.GeoDa
     return geopandas.GeoDataFrame(table[[*LINES, *TIES]], geometry=lines_on_body(on_ground), crs=body.crs)
 
 
-def _polygons(layer: FeatureLayer, lattice: Lattice, lines: pd.DataFrame, body: Body) -> geopandas.GeoDataFrame:
-    on_ground = lattice.to_lonlat(layer.polygons)
+def _polygons(layer: FeatureLayer, on_ground: np.ndarray, lines: pd.DataFrame, body: Body) -> geopandas.GeoDataFrame:
+    lattice = Lattice.of(layer.grid, body.radius_m)
     lon, lat = lattice.lonlat(*shapely.get_coordinates(shapely.point_on_surface(layer.polygons)).T)
     pixels, summed = (layer.attributes[name].to_numpy(float) for name in ("pixels", "probability"))
     line_measures = _line_measures(lines, len(layer.polygons))

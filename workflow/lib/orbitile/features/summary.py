@@ -16,10 +16,14 @@ from orbitile.features.shapes.ground import azimuths_deg, lengths_m
 SECTOR_DEG = 10
 
 
-def summarise(polygons: pd.DataFrame, lines: pd.DataFrame, dropped: pd.DataFrame) -> pd.DataFrame:
+def summarise(
+    polygons: pd.DataFrame, lines: pd.DataFrame, dropped: pd.DataFrame, class_areas: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Counts, areas (m2) and lengths (m) for each class and scale, and how many polygons were dropped, by reason.
 
     `dropped` has class, scale_m and reason of dropped polygons, and their `count`, in any number of rows.
+    `class_areas` (see orbitile.features.class_areas.run_areas) are those of classes that exclude each other, whatever
+    was dropped.
     """
     keys = ["class", "scale_m"]
     areas = polygons.groupby(keys)["area_m2"].agg(["size", "sum", "mean", "std"])
@@ -27,7 +31,8 @@ def summarise(polygons: pd.DataFrame, lines: pd.DataFrame, dropped: pd.DataFrame
     lengths = lines.groupby(keys)["length_m"].agg(["size", "sum", "mean"])
     lengths.columns = ["lines", "length_m", "mean_length_m"]
     counts = dropped.groupby([*keys, "reason"])["count"].sum().unstack().reindex(columns=list(REASONS))
-    figures = pd.concat([areas, lengths, counts.add_prefix("dropped: ")], axis=1)
+    parts = [areas, lengths, counts.add_prefix("dropped: ")]
+    figures = pd.concat(parts if class_areas is None else [*parts, class_areas], axis=1)
     count_columns = ["polygons", "lines", *(f"dropped: {reason}" for reason in REASONS)]
     figures[count_columns] = figures[count_columns].fillna(0).astype(int)
     return figures.sort_index().reset_index()

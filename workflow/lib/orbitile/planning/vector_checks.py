@@ -72,7 +72,7 @@ def check_vectors(settings: Settings, plan: Path) -> None:
             f"mapping.inside: {settings.mapping.inside}: none of its polygons lies on a scene of this run "
             f"({scenes.names}): nothing would be mapped; give another file, or none"
         )
-    if settings.evaluation.truth:
+    if settings.evaluation.truth and not settings.evaluation.truth.is_dir():
         # The classes are those of the weights.
         fields = LabelFields(settings.labels.width_field, None, ("any",), _unmapped_scenes(settings, scenes))
         _check_labels([str(settings.evaluation.truth)], fields, scenes, settings, body, is_truth=True)

@@ -38,7 +38,8 @@ def vector_files(settings: Settings) -> dict[str, str]:
     if settings.chain != SEGMENTATION:
         return {}
     files = {f"mapping.{key}": getattr(settings.mapping, key) for key in ("inside", "outside", "seams")}
-    files["evaluation.truth"] = settings.evaluation.truth
+    truth = settings.evaluation.truth
+    files["evaluation.truth"] = None if truth is not None and truth.is_dir() else truth  # a folder of masks
     training = settings.segmentation_training
     labels = {f"segmentation_training.labels.{n}": path for n, path in enumerate(training.labels if training else ())}
     return {key: str(path) for key, path in (files | labels).items() if path is not None}

@@ -28,13 +28,15 @@ class PixelType:
 
     Without a nodata value (None) validity is stored in a mask. Overviews by "MODE" suit values that are class numbers
     rather than amounts. Names become the bands' descriptions; there are as many bands as names. Pixels of a raster of
-    several bands are (bands, rows, columns).
+    several bands are (bands, rows, columns). `colours` (red, green, blue, opacity: 0..255) by value are the colour
+    table of a raster of one band.
     """
 
     dtype: str
     nodata: float | None
     overviews: str = "AVERAGE"
     bands: tuple[str, ...] = ("",)
+    colours: Mapping[int, tuple[int, int, int, int]] | None = None
 
 
 def write_cog(
@@ -98,6 +100,8 @@ def _write_plain(
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as sink:
         sink.descriptions = pixel_type.bands
         sink.update_tags(**tags)
+        if pixel_type.colours:
+            sink.write_colormap(1, dict(pixel_type.colours))
         for window, pixels, valid in blocks:
             if pixel_type.nodata is not None:
                 pixels, mask = _with_nodata(pixels, valid, pixel_type.nodata), None

@@ -19,12 +19,16 @@ import shapely
 from orbitile.base.files import atomic, make_folder, write_json
 from orbitile.base.provenance import provenance
 from orbitile.calibration.map_statement import MapStatement
+from orbitile.features.class_areas import run_areas, scene_areas
 from orbitile.features.feature_store import FeatureStore, NumberedFeatures
 from orbitile.features.filter import PolygonFilters
 from orbitile.features.join import PLACES, MapFrames
 from orbitile.features.map_features import FilteredFeatures, MapFeatures
+from orbitile.features.shapes.ground import LONGEST_EDGE_PX, PIXEL_EDGE_PX
 from orbitile.features.summary import SECTOR_DEG, draw_rose, sectors_m, summarise
+from orbitile.inference.class_decision import ARGMAX
 from orbitile.space.bodies import Body
+from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.content_hash import ContentHash, content_hash
 from orbitile.tables.datasets import describe_part, published_folder
 from orbitile.tables.feature_parts import (
@@ -52,16 +56,21 @@ SCRATCH = ".features-"
 
 
 class MapInputs(NamedTuple):
-    """The groups' tables of outlines, each with its group's name, and of the rasters that these are outlines of."""
+    """The groups' tables of outlines, each with its group's name, and of the rasters that these are outlines of.
+
+    `classified` are those of rasters of classes, where classes exclude each other.
+    """
 
     outlines: Sequence[str]
     stitched: Sequence[str]
+    classified: Sequence[str] = ()
 
 
 class MapOutputs(NamedTuple):
     """Paths to write: polygons and lines (several formats, by their stem), the table of figures, the rose diagram.
 
     `formats` (gpkg, shp, parquet) are those of the files beside the datasets, with at most `rows_per_file` rows each.
+    `class_areas` is the table of the areas of classes that exclude each other, scene by scene.
     """
 
     polygons: str
@@ -70,6 +79,7 @@ class MapOutputs(NamedTuple):
     rose: str
     formats: Sequence[str] = VECTOR_FORMATS
     rows_per_file: int = 500_000
+    class_areas: str | None = None
 
 
 @dataclass
@@ -112,14 +122,15 @@ def assemble_map(
     for kind in KINDS:
         remove_standalone_files(getattr(outputs, kind))  # should this fail, nothing earlier is taken for the new map
     with _scratch_folder(Path(outputs.polygons).parent) as folder:
-        features = MapFeatures(MapFrames.of(_places(inputs.outlines), rasters), rasters, filters, body)
+        edge_px = PIXEL_EDGE_PX if inputs.classified else LONGEST_EDGE_PX
+        features = MapFeatures(MapFrames.of(_places(inputs.outlines), rasters), rasters, filters, body, edge_px)
         store, figures = FeatureStore(folder, features.layers), MapFigures()
         for group, part in _features(inputs.outlines, features):
             store.add(group, part)
             figures.add(part, body.radius_m)
         numbered = store.numbered()
         parts = [PublishedFeatures.of(numbered, kind, getattr(outputs, kind), methods, body) for kind in KINDS]
-        totals = _write_figures(numbered, figures, outputs)
+        totals = _write_figures(numbered, figures, _class_rasters(inputs), outputs)
         content = ContentHash.joined(part.content for part in parts).text
         metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance(),
                                  errors=statement.stated() if statement else None)  # fmt: skip
@@ -154,15 +165,27 @@ def _features(paths: Sequence[str], features: MapFeatures) -> Iterator[tuple[str
     yield from features.across_groups()
 
 
-def _write_figures(numbered: NumberedFeatures, figures: MapFigures, outputs: MapOutputs) -> dict:
-    """Write the table of figures and the rose diagram; returns the map's totals."""
+def _class_rasters(inputs: MapInputs) -> list[ClassRaster] | None:
+    """The rasters of classes that exclude each other; None where classes do not."""
+    return [row for path in inputs.classified for row in read_class_rasters(path)] if inputs.classified else None
+
+
+def _write_figures(
+    numbered: NumberedFeatures, figures: MapFigures, rasters: list[ClassRaster] | None, outputs: MapOutputs
+) -> dict:
+    """Write the tables of figures and the rose diagram; returns the map's totals."""
     polygons, lines = (numbered.figures(kind) for kind in KINDS)
+    areas = None if rasters is None else run_areas(rasters)
     with atomic(outputs.summary) as temporary:
-        summarise(polygons, lines, pd.concat(figures.dropped)).to_csv(temporary, index=False)
+        summarise(polygons, lines, pd.concat(figures.dropped), areas).to_csv(temporary, index=False)
+    if outputs.class_areas and rasters is not None:
+        with atomic(outputs.class_areas) as temporary:
+            scene_areas(rasters).to_csv(temporary, index=False)
     draw_rose(figures.sectors, len(lines), outputs.rose)
+    classes = {} if rasters is None else dict(decision=ARGMAX, classes=rasters[0].classes if rasters else [])
     return dict(
         rows=len(polygons), what="polygons on the map", lines=len(lines), area_m2=float(polygons["area_m2"].sum()),
-        length_m=float(lines["length_m"].sum()), dropped=figures.dropped_by_reason,
+        length_m=float(lines["length_m"].sum()), dropped=figures.dropped_by_reason, **classes,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """outline: polygons and centre lines from a group's probabilities, scene by scene."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,8 @@ from scipy.ndimage import distance_transform_edt
 from orbitile.base.files import cache_key
 from orbitile.features.shapes.polygons import FeaturePieces, PieceLayers, mask_pieces, reach_edge
 from orbitile.features.shapes.skeleton import HALO_PX, join_lines, mask_chains
-from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
+from orbitile.inference.class_decision import ARGMAX, THRESHOLD, class_numbers, knows_background
+from orbitile.inference.mask_threshold import DEFAULT_THRESHOLD, Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
@@ -34,17 +35,30 @@ class OutlineSettings:
 
     Pixels count from the probability `threshold` (0..1) on, which may be another one for each class; side branches of
     centre lines shorter than `spur_px` are pruned; pixels within `edge_px` of nodata, or of the end of the data, count
-    as near nodata.
+    as near nodata. With the decision ARGMAX each pixel is of its likeliest class instead, or of the background, which
+    networks without a class of that name lack. Without `centre_lines` there are only polygons.
     """
 
     threshold: Threshold
     spur_px: float
     edge_px: float
+    decision: str = THRESHOLD
+    with_background: bool = True
+    centre_lines: bool = True
 
     @classmethod
-    def of(cls, threshold: Threshold | None, spur_px: float, edge_px: float, model: dict | None) -> Self:
-        """From the settings' section `mapping`; without a threshold, that of the weights, else one half."""
-        return cls(mask_threshold(threshold, model), spur_px, edge_px)
+    def of(
+        cls, threshold: Threshold | None, spur_px: float, edge_px: float, model: dict | None,
+        decision: str = THRESHOLD, classes: Sequence[str] | None = None, centre_lines: bool = True,
+    ) -> Self:  # fmt: skip
+        """From the settings' section `mapping`; without a threshold, that of the weights, else one half.
+
+        `classes` are those of weights that do not name them.
+        """
+        if decision == ARGMAX:
+            background = knows_background(model, classes)
+            return cls(DEFAULT_THRESHOLD, spur_px, edge_px, ARGMAX, background, centre_lines)
+        return cls(mask_threshold(threshold, model), spur_px, edge_px, centre_lines=centre_lines)
 
 
 def outline_masks(tables: RasterTables, settings: OutlineSettings, folder: str, out: str, work: JobWork) -> None:
@@ -101,7 +115,7 @@ class OutlinedScene:
             tables = [
                 table.assign(**{"class": name})
                 for name, view in zip(names, views, strict=True)
-                for table in (self._polygons(view), self._lines(view))
+                for table in (self._polygons(view), *([self._lines(view)] if self.settings.centre_lines else []))
             ]
         return pd.concat(tables, ignore_index=True).assign(scene=self.raster.scene, scale_m=self.raster.scale_m)
 
@@ -155,9 +169,9 @@ class MaskView:
     def layers(self, window: Window) -> PieceLayers:
         """The mask in a window, its probabilities, and which of its pixels are close to nodata or where data ends."""
         reach = int(np.ceil(self.settings.edge_px))
-        probability, valid = self._read(_grown_window(window, reach))
+        probability, positive, valid = self._read(_grown_window(window, reach))
         inside = np.s_[reach : reach + window.height, reach : reach + window.width]
-        mask = self._is_positive(probability[inside], valid[inside])
+        mask = positive[inside]
         near_nodata = np.zeros(mask.shape, bool)
         if reach and mask.any() and not valid.all():
             near_nodata = (distance_transform_edt(valid) <= self.settings.edge_px)[inside]
@@ -165,14 +179,18 @@ class MaskView:
 
     def mask(self, window: Window) -> np.ndarray:
         """The mask (rows, columns; bool) in a window."""
-        return self._is_positive(*self._read(window))
+        return self._read(window)[1]
 
-    def _read(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The probabilities of the class in a window, its mask, and which pixels are valid (rows, columns each)."""
         col, row = self.raster.grid.index
-        return self.mosaic.read(Window(window.col - col, window.row - row, window.width, window.height), self.channel)
-
-    def _is_positive(self, probability: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        return valid & is_positive(probability, class_threshold(self.settings.threshold, self.name))
+        area = Window(window.col - col, window.row - row, window.width, window.height)
+        if self.settings.decision == ARGMAX:
+            probabilities, valid = self.mosaic.read(area, range(1, self.mosaic.first.count + 1))
+            positive = class_numbers(probabilities, self.settings.with_background) == self.channel
+            return probabilities[self.channel - 1], valid & positive, valid
+        probability, valid = self.mosaic.read(area, self.channel)
+        return probability, valid & is_positive(probability, class_threshold(self.settings.threshold, self.name)), valid
 
 
 def _prepared(seams: list[shapely.Polygon]) -> shapely.Geometry:

@@ -16,6 +16,8 @@ from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, unit_vectors
 
 LONGEST_EDGE_PX = 16.0
+PIXEL_EDGE_PX = 1.0
+"""With a vertex at every corner of a pixel, polygons that meet on the lattice meet exactly on the ground, too."""
 TINY = np.finfo(float).tiny
 
 
@@ -40,12 +42,12 @@ class Lattice:
         t = self.transform
         return self.ground.lonlat(t.c + t.a * col + t.b * row, t.f + t.d * col + t.e * row)
 
-    def to_lonlat(self, shapes: np.ndarray) -> np.ndarray:
-        """Shapes of the lattice in longitude and latitude (degrees), after their long edges were divided.
+    def to_lonlat(self, shapes: np.ndarray, longest_px: float = LONGEST_EDGE_PX) -> np.ndarray:
+        """Shapes of the lattice in longitude and latitude (degrees), after edges longer than these were divided.
 
         Rings across the antimeridian keep their measures, but jump by 360 degrees where they cross it.
         """
-        return shapely.transform(densify(shapes), lambda points: np.column_stack(self.lonlat(*points.T)))
+        return shapely.transform(densify(shapes, longest_px), lambda points: np.column_stack(self.lonlat(*points.T)))
 
     def vectors(self, points: np.ndarray) -> np.ndarray:
         """Points (n, 2: column, row) as vectors (n, 3) from the body's centre in metres."""

@@ -26,6 +26,7 @@ from orbitile.inference.models.network_channels import (
 )
 from orbitile.inference.models.weights import load_tensors, warn_of_non_finite
 from orbitile.inference.models.weights_header import (
+    BACKGROUND,
     MOST_CHANNELS,
     MOST_CLASSES,
     check_names,
@@ -33,8 +34,6 @@ from orbitile.inference.models.weights_header import (
     checked_threshold,
 )
 
-BACKGROUND = "background"
-"""Name of the class of all pixels that are in no other; it is not mapped."""
 REQUIRED = ("network", "names", "mean", "std")
 """What the description in a .safetensors file must state."""
 

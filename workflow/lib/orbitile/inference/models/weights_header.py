@@ -14,6 +14,8 @@ HEADER_LIMIT = 10 * 2**20
 MOST_CLASSES, MOST_CHANNELS = 10_000, 1000
 LONGEST_NAME = 200
 """Characters of the name of a class or a network."""
+BACKGROUND = "background"
+"""Name of the class of all pixels that are in no other; it is not mapped."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 

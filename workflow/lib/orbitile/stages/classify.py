@@ -1,0 +1,137 @@
+"""classify: rasters of classes that exclude each other, and the areas of the classes, scene by scene."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import cache_key, write_json
+from orbitile.features.class_areas import ClassTally, PixelAreas
+from orbitile.inference.class_decision import MOST_EXCLUSIVE_CLASSES, class_numbers, knows_background
+from orbitile.inference.models.weights_header import BACKGROUND
+from orbitile.jobs.pieces import JobWork, Piece
+from orbitile.pictures.class_colours import colour_table
+from orbitile.pipeline import code_version
+from orbitile.rasters.categories import write_categories
+from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
+from orbitile.rasters.read import opened_raster, read_window, row_windows
+from orbitile.rasters.write import Block, PixelType, write_cog
+from orbitile.space.bodies import Body
+from orbitile.space.grids import Window
+from orbitile.tables.class_rasters import ClassRaster, write_class_rasters
+from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings
+
+log = logging.getLogger(__name__)
+
+CLASS_NODATA = 255
+
+
+@dataclass(frozen=True)
+class ClassifySettings:
+    """Whether the network has a background, and the radius of the body in metres."""
+
+    with_background: bool
+    radius_m: float
+
+    @classmethod
+    def of(cls, body: Body, model: Mapping | None, classes: Sequence[str] | None) -> Self:
+        """For the weights of a `model`, and the classes of weights that do not name them."""
+        return cls(knows_background(model, classes), body.radius_m)
+
+
+def classify(tables: RasterTables, settings: ClassifySettings, folder: str, out: str, work: JobWork) -> None:
+    """Write the likeliest class of each pixel of a group's scenes as rasters of class numbers, 0 for the background.
+
+    Where scenes of a mosaic overlap, all of them have the classes of the same one, the first by name. OrbitileError for
+    more classes than fit into 8 bits.
+    """
+    surroundings = Surroundings(tables)
+    scenes = [ClassifiedScene(row, surroundings, settings) for row in surroundings.group_rows]
+    by_path = {scene.path(Path(folder)): scene for scene in scenes}
+    pieces = [scene.piece(path) for path, scene in by_path.items()]
+    complete_pieces = work.make_pieces(pieces, lambda piece: by_path[piece.path].write(piece.path), unit="rasters")
+    write_class_rasters([ClassRaster.read(piece.path) for piece in complete_pieces], out, work.table_metadata)
+
+
+@dataclass(frozen=True)
+class ClassifiedScene:
+    """A scene's raster of probabilities, with those around it, to be classified."""
+
+    raster: RasterRow
+    surroundings: Surroundings
+    settings: ClassifySettings
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, RasterPart]]:
+        """The scene itself and its neighbours, in the order in which outlines take their pixels (by name)."""
+        parts = self.surroundings.named_parts(self.raster, Window(0, 0, self.raster.width, self.raster.height))
+        return sorted(parts, key=lambda part: part[0])
+
+    def path(self, folder: Path) -> Path:
+        """The path of its description, under a name made of all that it and the raster beside it depend on."""
+        parts = [(scene, asdict(part)) for scene, part in self._parts]
+        key = cache_key(
+            parts=parts, raster=self.raster.path, settings=vars(self.settings), version=code_version("classify")
+        )
+        return folder / self.raster.scene / f"{self.raster.scale_m:g}m-{key}.json"
+
+    def piece(self, path: Path) -> Piece:
+        """The piece of work: description and raster. Other programs may add statistics to the names beside them."""
+        return Piece(self.raster.scene, path, f"{self.raster.scale_m:g} m/px", others=(path.with_suffix(".tif"),))
+
+    def write(self, description: Path) -> None:
+        """Write the raster, the names of its classes, and what the table says of it."""
+        path, row = description.with_suffix(".tif"), self.raster
+        names = self._names()
+        tally, colours = ClassTally(len(names)), colour_table(len(names) - 1)
+        pixels = PixelType("uint8", CLASS_NODATA, "MODE", ("class",), colours)
+        tags = {f"class_{number}": name for number, name in enumerate(names)}
+        write_cog(path, row.grid, pixels, self._blocks(tally), tags)
+        write_categories(path, names, colours)
+        columns = dict(pixels=tally.pixels.tolist(), area_m2=tally.area_m2.tolist(), single_m2=tally.single_m2.tolist())
+        write_json(description, asdict(ClassRaster(
+            row.scene, row.scale_m, str(path), row.crs_wkt, row.transform, row.width, row.height, names, **columns
+        )))  # fmt: skip
+        log.info("scene %s: %s at %g m/px", row.scene, _shares_text(names, tally), row.scale_m)
+
+    def _names(self) -> list[str]:
+        with opened_raster(self.raster.path) as source:
+            classes = source.descriptions
+        if len(classes) > MOST_EXCLUSIVE_CLASSES:
+            raise OrbitileError(f"mapping.decision: argmax maps at most {MOST_EXCLUSIVE_CLASSES} classes, but the "
+                                f"network has {len(classes)}; use threshold")  # fmt: skip
+        return [BACKGROUND, *classes]
+
+    def _blocks(self, tally: ClassTally) -> Iterator[Block]:
+        """The classes of the scene's valid pixels, window by window, which are added to a tally."""
+        areas, channels = PixelAreas(self.raster.grid, self.settings.radius_m), range(1, tally.classes)
+        earlier = [part for scene, part in self._parts if scene < self.raster.scene]
+        with (
+            opened_raster(self.raster.path) as source,
+            opened_mosaic([part for _, part in self._parts]) as mosaic,
+            opened_mosaic(earlier or [self.raster.raster_part]) as before,
+        ):
+            for window in row_windows(self.raster.grid):
+                _, valid = read_window(source, window)
+                probability, _ = mosaic.read(window, channels)
+                numbers = class_numbers(probability, self.settings.with_background)
+                tally.add(
+                    numbers, areas.of_window(window, valid), valid, _single(valid, before if earlier else None, window)
+                )
+                yield window, numbers, valid
+
+
+def _single(valid: np.ndarray, before: Mosaic | None, window: Window) -> np.ndarray:
+    """Which valid pixels of a window no earlier scene has."""
+    return valid if before is None else valid & ~before.read(window)[1]
+
+
+def _shares_text(names: list[str], tally: ClassTally) -> str:
+    total = tally.area_m2.sum()
+    shares = zip(names, tally.area_m2 / total if total else tally.area_m2, strict=True)
+    return ", ".join(f"{name} {share:.1%}" for name, share in shares)
