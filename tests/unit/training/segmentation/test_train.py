@@ -339,6 +339,15 @@ def test_networks_of_several_bands(tmp_path: Path, bands: int):
     )
 
 
+@pytest.mark.parametrize("network", ["plain_unet:2x4", "unet3plus:3x4:residual", "two_branch_unet:resnet18"])
+def test_networks_by_size_and_of_two_branches(tmp_path: Path, network: str):
+    """Trained, exported, loaded and judged."""
+    tiles = made_up(tmp_path, bands=2)
+    weights, figures = trained(tiles, tmp_path, network=network, epochs=1)
+    assert load_tensors(weights)[1]["network"] == network
+    assert evaluate_weights(str(weights), tiles, "val", ON_THE_CPU)["best_threshold"] == figures["best_threshold"]
+
+
 def test_networks_that_do_not_take_as_many_bands_are_refused(tmp_path: Path):
     with pytest.raises(
         OrbitileError, match=r"deeplabv3_mobilenet_v3_large takes .* 1 or 3 channels, but the tiles have 2 bands"
@@ -368,6 +377,9 @@ def test_weights_for_other_bands_are_not_judged(tiles: str, straight: tuple[Path
         (dict(tile_px=72), r"tile_px: 72 is not a multiple of 32"),
         (dict(tile_px=32), r"tile_px: 32, but the table has larger tiles"),
         (dict(network="unet:resnet19"), "resnet18"),
+        (dict(network="two_branch_unet:resnet18"), "takes images of at least 2 channels"),
+        (dict(network="plain_unet:7x4"), "tile_px: 64 is not a multiple of 128, as plain_unet:7x4 needs"),
+        (dict(start_from="imagenet"), "imagenet: there are weights for the encoders tu-tf_efficientnet_lite0, vgg16"),
         (dict(start_from="OTHER"), "none of its tensors fits"),
     ],
 )
