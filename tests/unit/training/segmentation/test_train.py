@@ -385,7 +385,7 @@ def test_weights_for_other_bands_are_not_judged(tiles: str, straight: tuple[Path
 )
 def test_recipes_that_cannot_work_are_refused(tiles: str, tmp_path: Path, change: dict, reason: str):
     save_tensors(tmp_path / "other.safetensors", dict(weight=torch.zeros(1)), dict(network="other"))
-    if "start_from" in change:
+    if change.get("start_from") == "OTHER":
         change = dict(start_from=str(tmp_path / "other.safetensors"))
     with pytest.raises(OrbitileError, match=reason):
         trained(tiles, tmp_path, **change)
