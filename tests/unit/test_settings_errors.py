@@ -15,6 +15,7 @@ from orbitile.calibration.bounded_threshold import bounded_class_thresholds
 from orbitile.calibration.network_calibration import CALIBRATION_KEY, NetworkCalibration
 from orbitile.calibration.pixel_calibration import PixelCalibration
 from orbitile.settings import check_settings
+from orbitile.stages.outline import OutlineSettings
 
 MINIMAL = dict(run="r", body="Moon", scenes="scenes.csv", scales=[dict(gsd_m=100)])
 
@@ -100,3 +101,35 @@ def test_the_other_chain_s_errors_are_refused(weights, calibration):
 def test_a_threshold_of_null_is_none_beside_an_error(weights, calibration):
     settings = checked(weights(), mapping=dict(threshold=None, max_fdr=0.2, calibration=calibration))
     assert settings.pixel_threshold
+
+
+@pytest.mark.parametrize("key", ["threshold", "max_fdr", "min_recall"])
+def test_the_likeliest_class_needs_no_threshold(weights, key):
+    with pytest.raises(OrbitileError, match=f"mapping: {key} is given beside decision argmax, which maps") as error:
+        checked(weights(), mapping={"decision": "argmax", key: 0.4})
+    assert "\n" not in str(error.value)
+
+
+def test_a_calibration_beside_the_likeliest_class(weights, calibration):
+    with pytest.raises(OrbitileError, match="calibration is given beside decision argmax"):
+        checked(weights(), mapping=dict(decision="argmax", calibration=calibration))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "centre_lines"),
+    [
+        ({}, True),
+        (dict(centre_lines=False), False),
+        (dict(decision="argmax"), False),
+        (dict(decision="argmax", centre_lines=True), True),
+    ],
+)
+def test_centre_lines_are_for_classes_by_themselves(weights, mapping, centre_lines):
+    found = checked(weights(), mapping=mapping).outline_settings
+    assert found.get("centre_lines", True) == centre_lines
+    assert found.get("decision", "threshold") == mapping.get("decision", "threshold")
+    assert OutlineSettings.of(**found).centre_lines == centre_lines
+
+
+def test_truth_may_be_a_folder_of_masks(weights, tmp_path):
+    assert checked(weights(), evaluation=dict(truth=str(tmp_path))).evaluation.truth == tmp_path

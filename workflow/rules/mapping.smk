@@ -103,11 +103,11 @@ rule assemble_map:
         areas=[ancient(path) for path in AREAS],
         calibration=ancient(settings.mapping.calibration or []),
     output:
+        **({"class_areas": f"{RESULTS}/map/class_areas.csv"} if EXCLUSIVE else {}),
         # Written last. It names all files of the map: where one is gone, the Snakefile withdraws it.
         manifest=MANIFEST,
         summary=f"{RESULTS}/map/summary.csv",
         rose=f"{RESULTS}/map/rose.png",
-        **({"class_areas": f"{RESULTS}/map/class_areas.csv"} if EXCLUSIVE else {}),
     log:
         f"{RESULTS}/logs/assemble_map.log",
     benchmark:
@@ -236,8 +236,14 @@ rule calibrate:
         "what the probabilities of pixels are worth"
 
 
+def classified_table(wildcards):
+    """The group's table of rasters of classes that a scene belongs to."""
+    return f"{RESULTS}/classified/{plan.group_of(wildcards.scene)}.parquet"
+
+
 rule annotate_map:
     input:
+        **({"classified": classified_table} if EXCLUSIVE else {}),
         scaled=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
         stitched=lambda wildcards: f"{RESULTS}/stitched/{plan.group_of(wildcards.scene)}.parquet",
         manifest=MANIFEST,

@@ -9,5 +9,5 @@ if __name__ == "__main__":
         from orbitile.space.bodies import find_body
         from orbitile.stages.annotate_map import MapDrawing, annotate_map
 
-        tables = MapDrawing(files.scaled, files.stitched, files.manifest)
+        tables = MapDrawing(files.scaled, files.stitched, files.manifest, files.get("classified"))
         annotate_map(tables, snakemake.wildcards.scene, find_body(snakemake.params.body).radius_m, snakemake.output[0])

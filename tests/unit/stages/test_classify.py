@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import shapely
 from mask_runs import EXCLUSIVE, MOON, Lattice, MaskRun, pieces
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from orbitile.base.errors import OrbitileError
@@ -19,6 +20,8 @@ from orbitile.jobs.pieces import JobWork, StopError
 from orbitile.pictures.class_colours import colour_table
 from orbitile.space.grids import Window
 from orbitile.stages import classify as classifying
+from orbitile.stages.annotate_map import MapDrawing, annotate_map
+from orbitile.stages.overview_map import overview_map
 from orbitile.tables.class_rasters import read_class_rasters
 from orbitile.tables.rasters import RasterTables
 
@@ -218,3 +221,16 @@ def test_the_manifest_names_the_classes(tmp_path):
     assert found.proof["classes"] == ["background", *NAMES]
     assert "background" not in set(found.polygons["class"])
     assert areas_m2(np.zeros(0, object), 1.0).size == 0
+
+
+def test_pictures_have_the_colours_of_the_classes(tmp_path):
+    run = classified(tmp_path)
+    run.united(EXCLUSIVE)
+    manifest = str(run.folder / "map" / "polygons.json")
+    overview_map(manifest, run.tables("scaled"), MOON.radius_m, str(tmp_path / "map.png"))
+    tables = MapDrawing(run.table("scaled", "a"), run.table("stitched", "a"), manifest, run.table("classified", "a"))
+    annotate_map(tables, "a", MOON.radius_m, str(tmp_path / "a.png"))
+    for name in ("map.png", "a.png"):
+        image = np.array(Image.open(tmp_path / name).convert("RGB")).astype(int)
+        for number, colour in list(colour_table(3).items())[1:]:
+            assert (np.abs(image - colour[:3]).max(axis=2) < 40).sum() > 10, number

@@ -7,9 +7,11 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from mask_runs import MOON, MaskRun, lying, pieces
+from mask_runs import EXCLUSIVE, MOON, MaskRun, lying, pieces
+from PIL import Image
 from pyproj import CRS
 
+from orbitile.base.errors import OrbitileError
 from orbitile.stages import evaluate_map as comparing
 from orbitile.stages.evaluate_map import MapComparison, MapResults, evaluate_map
 from orbitile.tables.rasters import write_rasters
@@ -128,3 +130,70 @@ def test_what_has_no_data_is_not_judged(tmp_path, judged):
 def test_a_threshold_of_the_class_itself(mapped, judged, threshold, recall):
     (figures,) = judged(mapped(BOX), shapely.box(*BOX), threshold=dict(fracture=threshold))
     assert figures["pixels"]["fracture"]["pooled"]["recall"] == recall
+
+
+TRUE = np.array([[0, 1, 2, 2], [1, 1, 255, 0]], np.uint8)
+"""Repeated over squares of 10 px."""
+
+
+def squares(numbers):
+    return np.kron(numbers, np.ones((10, 10), np.uint8)).astype(np.uint8)
+
+
+def exclusive_run(folder, cut):
+    """Classes as in TRUE, but for the last square of the first row, which is mapped as of class 1."""
+    mapped = squares(np.array([[0, 1, 2, 1], [1, 1, 2, 0]], np.uint8))
+    layers = dict(dune=np.where(mapped == 1, 200, 20), ridge=np.where(mapped == 2, 210, 10))
+    run = MaskRun(folder).stitched({name: layer.astype(np.uint8) for name, layer in layers.items()}, cut)
+    run.united(EXCLUSIVE)
+    return run
+
+
+def compared(run, truth, decision="argmax"):
+    labels = dict(width_field="width", class_field=None, buffers_px={})
+    outline = dict(threshold=None, spur_px=8, edge_px=3, model=None, decision=decision, centre_lines=False)
+    comparison = MapComparison.of(MOON, 150.0, labels, outline)
+    results = MapResults(str(run.folder / "map" / "polygons.json"), run.tables("scaled"), run.tables("stitched"))
+    evaluate_map(results, str(truth), comparison, str(run.folder / "m.json"), str(run.folder / "m.png"))
+    assert (run.folder / "m.png").stat().st_size > 1000
+    return json.loads((run.folder / "m.json").read_text())
+
+
+@pytest.mark.parametrize("cols", [[], [15]])
+def test_classes_that_exclude_each_other_against_masks(tmp_path, cols):
+    cut = pieces(40, 20, cols)
+    run = exclusive_run(tmp_path / "r", cut)
+    (tmp_path / "masks").mkdir()
+    for scene, window in cut.items():
+        area = np.s_[window.row : window.row + window.height, window.col : window.col + window.width]
+        Image.fromarray(squares(TRUE)[area]).save(tmp_path / "masks" / f"{scene}.png")
+    figures = compared(run, tmp_path / "masks")
+    assert (figures["decision"], "threshold" in figures) == ("argmax", False)
+    (scale,) = figures["by_scale"]
+    confusion = scale["confusion"]
+    assert confusion["confusion"] == dict(
+        classes=["background", "dune", "ridge"], true_by_predicted=[[200, 0, 0], [0, 300, 0], [0, 100, 100]]
+    )
+    assert confusion["mean_iou"] == pytest.approx((1 + 0.75 + 0.5) / 3)
+    assert confusion["mean_iou_without_background"] == pytest.approx((0.75 + 0.5) / 2)
+    assert confusion["balanced_accuracy"] == pytest.approx((1 + 1 + 0.5) / 3)
+    for name in ("dune", "ridge"):
+        assert scale["pixels"][name]["pooled"]["iou"] == pytest.approx(confusion["classes"][name]["iou"])
+    assert scale["lines"] is None
+
+
+def test_masks_serve_maps_by_threshold_too(tmp_path):
+    run = exclusive_run(tmp_path / "r", pieces(40, 20))
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(squares(TRUE)).save(tmp_path / "masks" / "a.png")
+    figures = compared(run, tmp_path / "masks", decision="threshold")
+    assert figures["threshold"] == 0.5
+    assert "confusion" not in figures["by_scale"][0]
+    assert figures["by_scale"][0]["pixels"]["dune"]["pooled"]["iou"] == pytest.approx(0.75)
+
+
+def test_a_scene_without_a_mask_is_named(tmp_path):
+    run = exclusive_run(tmp_path / "r", pieces(40, 20))
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(OrbitileError, match="no mask of scene a"):
+        compared(run, tmp_path / "masks")

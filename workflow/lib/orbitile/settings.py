@@ -105,7 +105,8 @@ class Section(BaseModel):
     def _truth_values_are_no_numbers(cls, value: object, info: ValidationInfo) -> object:
         annotation = cls.model_fields[info.field_name].annotation if info.field_name else None
         values = list(value.values()) if get_origin(annotation) is dict and isinstance(value, dict) else value
-        if annotation is not bool and info.field_name not in SELF_CHECKED and _holds_truth_value(values):
+        is_truth_value = annotation is bool or bool in get_args(annotation)
+        if not is_truth_value and info.field_name not in SELF_CHECKED and _holds_truth_value(values):
             raise ValueError(f"{shortened(repr(value))} given; true and false are no values of this key")
         return value
 

@@ -1,8 +1,10 @@
 """The colours of classes that exclude each other: the same in rasters and in all pictures."""
 
 import colorsys
+from collections.abc import Mapping, Sequence
 
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
 
 BACKGROUND_COLOUR = "#dddddd"
 PALETTE = (
@@ -28,6 +30,16 @@ def class_colours(classes: int) -> tuple[str, ...]:
 def colour_table(classes: int) -> dict[int, Rgba]:
     """The colours of the background and of so many classes, by their numbers, as rasters store them."""
     return {number: _rgba(colour) for number, colour in enumerate(class_colours(classes))}
+
+
+def colours_of_names(names: Sequence[str]) -> dict[str, str]:
+    """The colours of classes by their names, the first of which is the background; none without names."""
+    return dict(zip(names, class_colours(len(names) - 1), strict=True)) if names else {}
+
+
+def class_patches(colours: Mapping[str, str]) -> list[Patch]:
+    """What a legend shows of colours by the names of classes."""
+    return [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=name) for name, colour in colours.items()]
 
 
 def _hue_colour(number: int) -> str:

@@ -1,7 +1,7 @@
 """Pictures to draw on: one of all scenes of a run, and one of a single scene in its own pixels."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from rasterio.warp import calculate_default_transform
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
+from orbitile.pictures.class_colours import class_patches
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
@@ -80,8 +81,10 @@ class RunPicture:
         figure.figimage(_paint(scenes, frame, figure, axes), zorder=-1)
         return cls(frame, figure, axes, len(scenes))
 
-    def save(self, heading: str, out: str | Path) -> None:
-        """Write it, with a line above, as a PNG."""
+    def save(self, heading: str, out: str | Path, class_colour: Mapping[str, str] | None = None) -> None:
+        """Write it, with a line above, as a PNG; with a legend where classes have colours by their names."""
+        if class_colour:
+            self.axes.legend(handles=class_patches(class_colour), loc="lower right", fontsize=12)
         self.figure.text(0.01, 0.99, heading, va="top", fontsize=14)
         _save(self.figure, out)
 
@@ -114,7 +117,8 @@ class ScenePicture:
     def lay_over(self, pixels: np.ndarray, colours: str | Colormap) -> None:
         """Lay an image of values 0..255 over the scene.
 
-        It has any number of rows and columns, (rows, columns) in the given colours or (rows, columns, 3) in its own.
+        It has any number of rows and columns, (rows, columns) in the given colours, or (rows, columns, 3 or 4 with
+        opacity) in its own.
         """
         extent = (0, self.raster.width, self.raster.height, 0)
         self.axes.imshow(pixels, cmap=colours, vmin=0, vmax=255, extent=extent, interpolation="none")

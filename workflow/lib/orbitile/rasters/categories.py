@@ -32,8 +32,8 @@ def write_categories(raster: str | Path, names: Sequence[str], colours: Mapping[
     table = ElementTree.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
     for number, (title, kind, usage) in enumerate(COLUMNS):
         column = ElementTree.SubElement(table, "FieldDefn", index=str(number))
-        for tag, value in (("Name", title), ("Type", kind), ("Usage", usage)):
-            ElementTree.SubElement(column, tag).text = str(value)
+        for tag, text in (("Name", title), ("Type", str(kind)), ("Usage", str(usage))):
+            ElementTree.SubElement(column, tag).text = text
     for number, name in enumerate(names):
         row = ElementTree.SubElement(table, "Row", index=str(number))
         for value in (number, name, *colours[number][:3]):

@@ -1,57 +1,99 @@
 """annotate_map: an image of a scene with its probabilities, and the polygons and lines made of them."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import shapely
 from matplotlib.colors import LinearSegmentedColormap
+from rasterio.enums import Resampling
 
+from orbitile.base.manifests import read_manifest
 from orbitile.features.shapes.on_body import drawing_points
+from orbitile.pictures.class_colours import colour_table, colours_of_names
 from orbitile.pictures.scene_picture import ScenePicture, rows_of_scene
-from orbitile.rasters.read import opened_raster, read_window
+from orbitile.rasters.read import explain_read_errors, opened_raster, read_window
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
 from orbitile.space.lonlat_boxes import boxes_around_grid
+from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.rasters import RasterRow, read_rasters
 
 GLOW = LinearSegmentedColormap.from_list("glow", [(1, 0.85, 0, 0), (1, 0.25, 0, 0.55)])
 """Probability as a layer that is clear where it is 0."""
+CLASS_OPACITY = 110
+"""Of the layer of classes, 0..255."""
 COLOURS = dict(polygons="#00e5ff", lines="#39ff14")
 
 
 class MapDrawing(NamedTuple):
-    """A group's tables of scenes and of their probabilities, and the map's manifest."""
+    """A group's tables of scenes and of their probabilities, and the map's manifest.
+
+    `classified` is the table of rasters of classes, where these exclude each other.
+    """
 
     scaled: str
     stitched: str
     manifest: str
+    classified: str | None = None
 
 
 def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> None:
     """Draw a scene at its finest scale as a PNG, the largest probability of all classes as a translucent layer.
 
-    OrbitileError where the scene failed.
+    Classes that exclude each other are drawn in their colours instead. OrbitileError where the scene failed.
     """
     raster = rows_of_scene(tables.scaled, scene)[0]
     glow = [row for row in read_rasters(tables.stitched) if (row.scene, row.scale_m) == (scene, raster.scale_m)]
     picture = ScenePicture.of(raster)
+    if tables.classified:
+        return _draw_classes(picture, tables, tables.classified, radius_m, out)
     for row in glow:
         picture.lay_over(_probability(row, picture.shape), GLOW)
     for kind, colour in COLOURS.items():
         picture.outline(kind, rings_in_raster(tables.manifest, kind, raster, radius_m), colour, 0.8)
-    picture.save(out, legend_columns=2)
+    return picture.save(out, legend_columns=2)
 
 
-def rings_in_raster(manifest: str, kind: str, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
+def _draw_classes(picture: ScenePicture, tables: MapDrawing, classified: str, radius_m: float, out: str) -> None:
+    """Draw a scene's classes as a translucent layer, and the outlines of each class in its colour."""
+    raster, names = picture.raster, read_manifest(Path(tables.manifest)).get("classes", [])
+    for row in read_class_rasters(classified):
+        if (row.scene, row.scale_m) == (raster.scene, raster.scale_m):
+            picture.lay_over(_class_pixels(row, picture.shape), "gray")
+    for name, colour in list(colours_of_names(names).items())[1:]:
+        rings = rings_in_raster(tables.manifest, "polygons", raster, radius_m, name)
+        picture.outline(name, rings, colour, 0.8)
+    if lines := rings_in_raster(tables.manifest, "lines", raster, radius_m):
+        picture.outline("lines", lines, COLOURS["lines"], 0.8)
+    picture.save(out, legend_columns=len(names))
+
+
+def _class_pixels(row: ClassRaster, shape: tuple[int, int]) -> np.ndarray:
+    """The colours (rows, columns, 4: red, green, blue, opacity) of the classes of a scene; background is clear."""
+    with opened_raster(row.path) as source, explain_read_errors(row.path):
+        numbers = source.read(1, out_shape=shape, resampling=Resampling.nearest)
+    colours = np.zeros((256, 4), np.uint8)
+    for number, colour in colour_table(len(row.classes) - 1).items():
+        colours[number] = (*colour[:3], CLASS_OPACITY if number else 0)
+    return colours[numbers]
+
+
+def rings_in_raster(
+    manifest: str, kind: str, raster: RasterRow, radius_m: float, class_name: str | None = None
+) -> list[np.ndarray]:
     """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it.
 
-    `manifest` is the map's, `kind` polygons or lines. Only what lies around the raster is read.
+    `manifest` is the map's, `kind` polygons or lines, of one class or of all. Only what lies around the raster is read.
     """
     around = boxes_around_grid(raster.grid, radius_m)
     rings = []
-    for table in read_features(manifest, kind, ["scale_m", "geometry"], around):
-        shapes = shapely.from_wkb(table["geometry"].to_numpy())[table["scale_m"].to_numpy() == raster.scale_m]
+    for table in read_features(manifest, kind, ["scale_m", "class", "geometry"], around):
+        is_drawn = table["scale_m"].to_numpy() == raster.scale_m
+        if class_name is not None:
+            is_drawn &= table["class"].to_numpy() == class_name
+        shapes = shapely.from_wkb(table["geometry"].to_numpy())[is_drawn]
         rings += picture_outlines(shapes, raster.grid, radius_m)
     return rings
 

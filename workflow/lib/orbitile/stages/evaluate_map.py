@@ -11,11 +11,18 @@ import numpy as np
 import shapely
 
 from orbitile.base.files import atomic, write_json
-from orbitile.features.labels.judged import judged_windows, mapped_classes, read_map_truth, square_spans
+from orbitile.features.confusion import ConfusionMatrix
+from orbitile.features.labels.burn import GriddedLabels, grid_labels
+from orbitile.features.labels.judged import JudgedWindow, mapped_classes, read_map_truth, square_spans, windows_beside
+from orbitile.features.labels.masks import MaskFolder, SceneMask
 from orbitile.features.labels.read import LabelLayer, VectorLabels
 from orbitile.features.metrics import MEASURES, LinePoints, PixelCounts, line_metrics, pooled_metrics, tile_mean_metrics
+from orbitile.inference.class_decision import ARGMAX, THRESHOLD, class_numbers, knows_background
 from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
+from orbitile.inference.models.weights_header import BACKGROUND
+from orbitile.pictures.confusion_picture import draw_confusion
 from orbitile.space.bodies import Body
+from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.coverage import Coverage
 from orbitile.tables.feature_parts import read_features
@@ -44,8 +51,9 @@ class MapComparison:
 
     Lines may be `tolerance_m` metres apart; pixels are positive from the probability `threshold` (0..1) on, which may
     be another one for each class; `labels` holds `width_field`, `class_field` and `buffers_px` of the settings' section
-    `labels`. Of several `unmapped_scenes`, which all lie at one place, only pixels are compared, each scene's with the
-    truth that names it.
+    `labels`. With the decision ARGMAX the likeliest class of each pixel counts instead, or the background, which some
+    networks lack. Without `centre_lines` the map has none, and none are compared. Of several `unmapped_scenes`, which
+    all lie at one place, only pixels are compared, each scene's with the truth that names it.
     """
 
     body: Body
@@ -53,34 +61,69 @@ class MapComparison:
     labels: Mapping
     threshold: Threshold
     unmapped_scenes: int = 0
+    decision: str = THRESHOLD
+    with_background: bool = True
+    centre_lines: bool = True
 
     @classmethod
     def of(
         cls, body: Body, tolerance_m: float, labels: Mapping, outline_settings: dict, unmapped_scenes: int = 0
     ) -> Self:
         """From the settings, and how many scenes have no map."""
+        mapped = dict(
+            decision=outline_settings.get("decision", THRESHOLD),
+            with_background=knows_background(outline_settings["model"], outline_settings.get("classes")),
+            centre_lines=outline_settings.get("centre_lines", True),
+        )
         threshold = mask_threshold(outline_settings["threshold"], outline_settings["model"])
-        return cls(body, tolerance_m, labels, threshold, unmapped_scenes)
+        return cls(body, tolerance_m, labels, threshold, unmapped_scenes, **mapped)
+
+    @property
+    def classes_exclude_each_other(self) -> bool:
+        """Whether every pixel is of exactly one class."""
+        return self.decision == ARGMAX
+
+    @property
+    def stated(self) -> dict:
+        """How pixels became positive, for JSON."""
+        return dict(decision=ARGMAX) if self.classes_exclude_each_other else dict(threshold=self.threshold)
 
     def read_truth(self, path: str, classes: Sequence[str]) -> "MapTruth":
-        """The true lines and polygons of some classes; where there are no probabilities and so no classes, all."""
+        """The true lines and polygons of some classes, or a folder of masks; without any probabilities of all classes.
+
+        A folder holds the mask of each scene (see orbitile.features.labels.masks).
+        """
+        if Path(path).is_dir():
+            return MapTruth(MaskFolder(Path(path), tuple(classes)), np.zeros(0, object), tuple(classes))
         labels = read_map_truth(path, self.body, self.labels, classes, self.unmapped_scenes)
         return MapTruth(labels, _true_lines(labels), tuple(classes))
 
+    def positive(self, probability: np.ndarray, classes: Sequence[str]) -> list[np.ndarray]:
+        """The mask (rows, columns; bool) of each class, of probabilities (classes, rows, columns) of 0..255."""
+        if self.classes_exclude_each_other:
+            numbers = class_numbers(probability, self.with_background)
+            return [numbers == number for number in range(1, len(classes) + 1)]
+        thresholds = [class_threshold(self.threshold, name) for name in classes]
+        return [is_positive(*pair) for pair in zip(probability, thresholds, strict=True)]
+
 
 class MapTruth(NamedTuple):
-    """True lines and polygons, the lines among them in longitude and latitude, and the classes of pixels to judge."""
+    """True lines and polygons, or masks, the lines in longitude and latitude, and the classes of pixels to judge."""
 
-    labels: VectorLabels
+    labels: VectorLabels | MaskFolder
     lines: np.ndarray
     classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class MapScale:
-    """A run's scenes at one scale, the rasters of their probabilities, and the manifest of the map with its lines."""
+    """A run's scenes at one scale, the rasters of their probabilities, and the manifest of the map with its lines.
+
+    `finest` are the scenes' grids at the finest scale, by name.
+    """
 
     scale_m: float
+    finest: Mapping[str, Grid]
     scenes: list[RasterRow]
     rasters: list[RasterRow]
     manifest: str
@@ -94,14 +137,15 @@ class MapScale:
 def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, metrics: str, plot: str) -> None:
     """Write precision, recall, F1 and IoU for each scale as JSON and as a picture.
 
-    `truth` is a vector file. Pixels count all at once and as means over squares of 512 px; lines, where the truth has
-    some, by their length. Only what lies on valid pixels is judged. OrbitileError where the truth cannot be read.
+    Of classes that exclude each other also the confusion of all classes, background included. `truth` is a vector file,
+    or a folder with a mask of each scene. Pixels count all at once and as means over squares of 512 px; lines, where
+    the truth has some, by their length. Only what lies on valid pixels is judged. OrbitileError where the truth cannot
+    be read.
     """
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     true = comparison.read_truth(truth, mapped_classes(rasters))
     by_scale = [_figures(scale, true, comparison) for scale in _scales(results)]
-    figures = dict(threshold=comparison.threshold, by_scale=by_scale)
-    write_json(metrics, figures)
+    write_json(metrics, comparison.stated | dict(by_scale=by_scale))
     _plot(by_scale, plot)
     _log(by_scale)
 
@@ -110,9 +154,12 @@ def _scales(results: MapResults) -> list[MapScale]:
     """What there is to be judged, from the finest scale on."""
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     scenes = [row for path in results.scaled for row in read_rasters(path)]
+    finest_m = min((row.scale_m for row in scenes), default=0)
+    finest = {row.scene: row.grid for row in scenes if row.scale_m == finest_m}
     return [
         MapScale(
             scale_m,
+            finest,
             scenes=[row for row in scenes if row.scale_m == scale_m],
             rasters=[row for row in rasters if row.scale_m == scale_m],
             manifest=results.manifest,
@@ -123,12 +170,20 @@ def _scales(results: MapResults) -> list[MapScale]:
 
 def _figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dict:
     """Figures of one scale: those of pixels by class, where there are probabilities, and those of lines."""
-    pixels = _pixel_figures(scale.rasters, truth.labels, comparison) if truth.classes else {}
-    return dict(scale_m=scale.scale_m, pixels=pixels, lines=_line_figures(scale, truth, comparison))
+    pixels = PixelSums(truth.classes)
+    for row in scale.rasters if truth.classes else ():
+        pixels.add(row, _gridded(row, scale, truth, comparison), comparison)
+    confused = dict(confusion=pixels.confusion.figures((BACKGROUND, *truth.classes), BACKGROUND))
+    return dict(
+        scale_m=scale.scale_m, pixels=pixels.figures(), lines=_line_figures(scale, truth, comparison),
+        **(confused if comparison.classes_exclude_each_other and truth.classes else {}),
+    )  # fmt: skip
 
 
 def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dict[str, float] | None:
-    """Figures of lines by their length; None where the truth has no lines, or scenes lie at one place."""
+    """Figures of lines by their length; None where truth or map have no lines, or scenes lie at one place."""
+    if not comparison.centre_lines:
+        return None
     if comparison.unmapped_scenes > 1:
         log.warning("in pixel coordinates lines of several scenes lie at one place and are not compared, only pixels")
         return None
@@ -141,31 +196,44 @@ def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -
     return line_metrics(mapped, _on_data(true, coverage), comparison.tolerance_m, radius_m)
 
 
-def _pixel_figures(rasters: list[RasterRow], labels: VectorLabels, comparison: MapComparison) -> dict[str, dict]:
-    """For each class the figures of all pixels of some rasters, and their means over tiles."""
-    counts: dict[str, list[PixelCounts]] = {name: [] for name in labels.classes}
-    for row in rasters:
-        for tile in _tiles(row, labels, comparison):
-            for name, class_counts in zip(labels.classes, tile, strict=True):
-                counts[name].append(class_counts)
-    return {
-        name: dict(pooled=pooled_metrics(sum(tiles, PixelCounts())), averaged=tile_mean_metrics(tiles))
-        for name, tiles in counts.items()
-    }
+def _gridded(row: RasterRow, scale: MapScale, truth: MapTruth, comparison: MapComparison) -> GriddedLabels | SceneMask:
+    """The true classes on the grid of a raster."""
+    if isinstance(truth.labels, MaskFolder):
+        return truth.labels.of_scene(row.scene, scale.finest[row.scene], row.grid)
+    return grid_labels(truth.labels.of_scene(row.scene), row.grid, comparison.labels["buffers_px"])
 
 
-def _tiles(row: RasterRow, labels: VectorLabels, comparison: MapComparison) -> Iterator[list[PixelCounts]]:
-    """The counts of all classes in each square tile of a raster."""
-    thresholds = [class_threshold(comparison.threshold, name) for name in labels.classes]
-    heights = (height for _, height in square_spans(0, row.height, TILE_PX))
-    for part in judged_windows(row, labels, comparison.labels["buffers_px"], heights):
-        positive = [is_positive(*pair) for pair in zip(part.probability, thresholds, strict=True)]
-        for first in range(0, row.width, TILE_PX):
+class PixelSums:
+    """The pixels of rasters against the truth: of each class in each square tile, and how all classes are confused."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._tiles: dict[str, list[PixelCounts]] = {name: [] for name in classes}
+        self.confusion = ConfusionMatrix.empty(len(classes) + 1)
+
+    def add(self, row: RasterRow, gridded: GriddedLabels | SceneMask, comparison: MapComparison) -> None:
+        """Add a raster of probabilities, beside the true classes on its grid."""
+        heights = (height for _, height in square_spans(0, row.height, TILE_PX))
+        for part in windows_beside(row, gridded, heights):
+            positive = comparison.positive(part.probability, tuple(self._tiles))
+            self._add_tiles(part, positive)
+            if comparison.classes_exclude_each_other:
+                numbers = sum(
+                    (number * mask for number, mask in enumerate(positive, 1)), np.zeros(part.true.shape, int)
+                )
+                self.confusion += ConfusionMatrix.of(part.true, numbers, part.valid, len(self._tiles) + 1)
+
+    def _add_tiles(self, part: JudgedWindow, positive: Sequence[np.ndarray]) -> None:
+        for first in range(0, part.window.width, TILE_PX):
             tile = np.s_[:, first : first + TILE_PX]
-            yield [
-                PixelCounts.of(mask[tile], part.true[tile] == number, part.valid[tile])
-                for number, mask in enumerate(positive, 1)
-            ]
+            for number, (tiles, mask) in enumerate(zip(self._tiles.values(), positive, strict=True), 1):
+                tiles.append(PixelCounts.of(mask[tile], part.true[tile] == number, part.valid[tile]))
+
+    def figures(self) -> dict[str, dict]:
+        """For each class the figures of all pixels, and their means over tiles."""
+        return {
+            name: dict(pooled=pooled_metrics(sum(tiles, PixelCounts())), averaged=tile_mean_metrics(tiles))
+            for name, tiles in self._tiles.items()
+        }
 
 
 def _true_lines(labels: VectorLabels) -> np.ndarray:
@@ -189,6 +257,10 @@ def _log(by_scale: list[dict]) -> None:
         for name, pixels in scale["pixels"].items():
             f1, iou = (pixels["pooled"][measure] for measure in ("f1", "iou"))
             log.info("%g m/px, %s: F1 %.3f, IoU %.3f", scale["scale_m"], name, f1, iou)
+        if "confusion" in scale and scale["confusion"]["mean_iou"] is not None:
+            figures = scale["confusion"]
+            mean, balanced = figures["mean_iou"], figures["balanced_accuracy"]
+            log.info("%g m/px: mean IoU %.3f, balanced accuracy %.3f", scale["scale_m"], mean, balanced)
         if scale["lines"]:
             log.info("%g m/px, lines: F1 %.3f, by length", scale["scale_m"], scale["lines"]["f1"])
 
@@ -205,9 +277,14 @@ def _bars(by_scale: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def _plot(by_scale: list[dict], path: str | Path) -> None:
-    """Draw bars of all figures, scale by scale."""
+    """Draw bars of all figures, scale by scale, and below them how classes that exclude each other are confused."""
     bars = _bars(by_scale)
-    figure, axes = plt.subplots(figsize=(2 + 2.4 * len(bars), 4.5), layout="constrained")
+    confused = {scale["scale_m"]: scale["confusion"]["confusion"] for scale in by_scale if "confusion" in scale}
+    width = max(2 + 2.4 * len(bars), 7 if confused else 0)
+    figure = plt.figure(figsize=(width, 4.5 * (1 + len(confused))), layout="constrained")
+    axes, *below = np.ravel(figure.subplots(1 + len(confused))).tolist()
+    for cell, (scale_m, matrix) in zip(below, confused.items(), strict=True):
+        draw_confusion(cell, matrix["classes"], np.array(matrix["true_by_predicted"]), f"{scale_m:g} m/px")
     for offset, measure in enumerate(MEASURES):
         centres = [n + 0.2 * (offset - 1.5) for n, bar in enumerate(bars.values()) if measure in bar]
         container = axes.bar(centres, [bar[measure] for bar in bars.values() if measure in bar], 0.18, label=measure)

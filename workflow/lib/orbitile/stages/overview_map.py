@@ -1,5 +1,6 @@
 """overview_map: one picture of a run, its scenes and its map of polygons and lines."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.collections import LineCollection
 
 from orbitile.base.manifests import read_manifest
 from orbitile.features.shapes.on_body import drawing_points
+from orbitile.pictures.class_colours import colours_of_names
 from orbitile.pictures.density import DensityGrid
 from orbitile.pictures.scene_picture import RunPicture
 from orbitile.space.ground import Ground
@@ -22,27 +24,41 @@ MOST_OUTLINES = 200_000
 def overview_map(manifest: str, rasters: list[str], radius_m: float, out: str) -> None:
     """Draw all scenes at their coarsest scale on the first scene's map, with polygons and centre lines, as a PNG.
 
-    `manifest` is the map's, which is read part by part. Very many polygons and lines are drawn as their density.
+    `manifest` is the map's, which is read part by part. Polygons of classes that exclude each other have their colours.
+    Very many polygons and lines are drawn as their density.
     """
     picture = RunPicture.of(rasters)
     proof = read_manifest(Path(manifest))
+    class_colour = colours_of_names(proof.get("classes", []))
     heading = f"{proof['rows']:,} polygons and {proof['lines']:,} lines in {picture.scenes} scenes"
     if proof["rows"] + proof["lines"] > MOST_OUTLINES:
         heading += f"; {_draw_density(picture, manifest, 'lines' if proof['lines'] else 'polygons', radius_m)}"
     else:
-        _draw_outlines(picture, manifest, radius_m)
-    picture.save(heading, out)
+        _draw_outlines(picture, manifest, radius_m, class_colour)
+    picture.save(heading, out, class_colour)
 
 
-def _draw_outlines(picture: RunPicture, manifest: str, radius_m: float) -> None:
+def _draw_outlines(picture: RunPicture, manifest: str, radius_m: float, class_colour: Mapping[str, str]) -> None:
     frame = picture.frame
-    for kind, colour in COLOURS.items():
-        for table in read_features(manifest, kind, ["geometry"]):
-            points, starts = drawing_points(shapely.from_wkb(table["geometry"].to_numpy()))
+    for kind, kind_colour in COLOURS.items():
+        for shapes, colour in _coloured_shapes(manifest, kind, kind_colour, class_colour):
+            points, starts = drawing_points(shapes)
             lon, lat = points.T
             vertices = np.column_stack(Ground(frame.crs_wkt, radius_m).xy(lon, lat, *frame.middle))
             outlines = np.split(vertices, starts[1:]) if len(starts) else []
             picture.axes.add_collection(LineCollection(outlines, colors=colour, linewidths=0.5))
+
+
+def _coloured_shapes(
+    manifest: str, kind: str, kind_colour: str, class_colour: Mapping[str, str]
+) -> Iterator[tuple[np.ndarray, str]]:
+    """Shapes of a kind in parts, with their colour: polygons that of their class, where classes have colours."""
+    for table in read_features(manifest, kind, ["class", "geometry"]):
+        shapes, names = shapely.from_wkb(table["geometry"].to_numpy()), table["class"].to_numpy()
+        if not class_colour or kind == "lines":
+            yield shapes, kind_colour
+        else:
+            yield from ((shapes[names == name], class_colour[name]) for name in sorted(set(names)))
 
 
 def _draw_density(picture: RunPicture, manifest: str, kind: str, radius_m: float) -> str:

@@ -1,11 +1,14 @@
 """Rasters of probabilities beside the classes that are true there, window by window."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from orbitile.features.labels.burn import grid_labels
+from orbitile.base.errors import OrbitileError
+from orbitile.features.labels.burn import LABEL_NODATA, GriddedLabels, grid_labels
+from orbitile.features.labels.masks import SceneMask
 from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
@@ -16,7 +19,7 @@ from orbitile.tables.rasters import RasterRow
 class JudgedWindow(NamedTuple):
     """A window of a raster, its probabilities 0..255 (classes, rows, columns), true classes and valid pixels.
 
-    `true` (rows, columns; uint8) is 0 for the background, 1..K for a class.
+    `true` (rows, columns; uint8) is 0 for the background, 1..K for a class, 255 for what is not valid.
     """
 
     window: Window
@@ -32,6 +35,9 @@ def read_map_truth(
 
     `label_fields` holds `width_field` and `class_field` of the settings' section `labels`.
     """
+    if Path(path).is_dir():
+        raise OrbitileError(f"{path}: is a folder, but lines and polygons stand in a vector file; masks in a folder "
+                            "serve evaluation only")  # fmt: skip
     width, class_ = label_fields["width_field"], label_fields["class_field"]
     return read_labels(path, body, LabelFields(width, class_ if classes else None, tuple(classes) or ("any",),
                                                unmapped_scenes))  # fmt: skip
@@ -49,13 +55,20 @@ def judged_windows(
     row: RasterRow, labels: VectorLabels, buffers_px: Mapping[str, float], heights: Iterable[int]
 ) -> Iterator[JudgedWindow]:
     """A raster of probabilities from top to bottom, in windows of its width and of some heights, beside the truth."""
-    gridded = grid_labels(labels.of_scene(row.scene), row.grid, buffers_px)
+    return windows_beside(row, grid_labels(labels.of_scene(row.scene), row.grid, buffers_px), heights)
+
+
+def windows_beside(
+    row: RasterRow, gridded: GriddedLabels | SceneMask, heights: Iterable[int]
+) -> Iterator[JudgedWindow]:
+    """As `judged_windows`, beside labels on the raster's grid; pixels whose class is unknown are not valid."""
     with opened_raster(row.path) as source:
         top = 0
         for height in heights:
             window = Window(0, top, row.width, height)
             probability, valid = read_window(source, window, range(1, source.count + 1))
-            yield JudgedWindow(window, probability, gridded.burn(window, valid), valid)
+            true = gridded.burn(window, valid)
+            yield JudgedWindow(window, probability, true, valid & (true != LABEL_NODATA))
             top += height
 
 
