@@ -10,9 +10,14 @@ from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.tiling import SizeLimits, TileSize
+from orbitile.features.labels.mask_files import MaskFiles
 from orbitile.features.shapes import skeleton
 from orbitile.settings import HALO_PX, SLACK_PX, Settings, check_settings, required_setting
 from orbitile.training.detection.recipe import CropAugmentation, DetectorRecipe
+from orbitile.training.scene_deal import SceneDeal
+from orbitile.training.segmentation.augmentation import TileAugmentation
+from orbitile.training.segmentation.recipe import SegmenterRecipe
+from orbitile.training.segmentation.tiles import TrainingTileCut
 
 ROOT = Path(__file__).parents[2]
 MODEL = dict(weights=__file__, sha256="0" * 64)
@@ -100,7 +105,11 @@ def test_a_body_goes_by_its_name(value, name):
         (dict(scales=[dict(tile_px=64)]), ["scales.0.gsd_m: missing"]),
         (dict(scales=[dict(gsd_m=0)]), ["scales.0.gsd_m: 0 given", "greater than 0"]),
         (dict(scales=[dict(gsd_m=float("inf"))]), ["scales.0.gsd_m", "finite"]),
-        (dict(scales=[dict(gsd_m=1, tile_px=100)]), ["scales.0.tile_px: 100 given", "multiple of 32"]),
+        (dict(scales=[dict(gsd_m=1, tile_px=100)]), ["scales.0.tile_px: 100 given", "multiple of 8"]),
+        (
+            dict(scales=[dict(gsd_m=1, tile_px=48, overlap_px=16)]),
+            ["scales.0.tile_px: 48 given; networks that detect objects need a multiple of 32"],
+        ),
         (dict(scales=[dict(gsd_m=1, tile_px=64, overlap_px=33)]), ["overlap_px is 33", "at most half", "(32)"]),
         (dict(scales=[dict(gsd_m=1, max_object_px=121)]), ["max_object_px is 121", "(120)"]),
         (dict(scales=[dict(gsd_m=2), dict(gsd_m=1)]), ["1 follows 2", "from fine to coarse"]),
@@ -314,6 +323,67 @@ def test_the_recipe_of_a_detector():
     recipe = DetectorRecipe(**changed)
     assert (recipe.labelled_from_px, recipe.iou_threshold, recipe.suppression_iou) == (9.5, 0.2, 0.5)
     assert (list(recipe.validation_scenes), recipe.changes.sun) == (["a"], "fixed")
+
+
+PIXEL_TRAINING = dict(model=None, pixel_coordinates=True)
+LABELS, CLASSES = dict(labels=__file__), dict(classes=["sand", "rock"])
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({}, "labels: give either labels (vector files) or masks (a folder)"),
+        (LABELS | dict(masks="masks"), "labels: give either labels"),
+        (LABELS | dict(mask_values=dict(fracture=255)), "mask_values: only for masks"),
+        (dict(masks="masks", mask_values=dict(rock=1)), "mask_values is {'rock': 1}; allowed is a value for each"),
+        (dict(masks="masks", mask_values=dict(sand=1, rock=1)) | CLASSES, "and none twice"),
+        (dict(masks="masks", mask_values=dict(fracture=0)), "mask_values.fracture: 0 given"),
+        (dict(masks="gone"), "segmentation_training.masks: no folder at gone"),
+        (LABELS | dict(oversample=dict(rock=4)), "oversample: rock is no class; allowed are fracture"),
+        (LABELS | dict(oversample=dict(fracture=0)), "oversample.fracture: 0 given"),
+        (LABELS | dict(folds=3, validation_scenes=["a"]), "folds: given beside validation_scenes"),
+        (LABELS | dict(folds=3, fold=3), "fold is 3; allowed is 0 to folds - 1 (2)"),
+        (LABELS | dict(fold=1), "fold is 1; allowed is 0 to folds - 1 (0)"),
+        (LABELS | dict(folds=1), "folds: 1 given"),
+        (LABELS | dict(augmentation=dict(zoom_factor=0.5)), "augmentation.zoom_factor: 0.5 given"),
+        (LABELS | dict(augmentation=dict(shear=1)), "augmentation.shear: unknown key"),
+    ],
+)
+def test_training_of_pixels_that_cannot_be(training, words):
+    with pytest.raises(OrbitileError) as error:
+        checked(**PIXEL_TRAINING, segmentation_training=training)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_masks_need_images_without_a_map():
+    with pytest.raises(OrbitileError, match=r"segmentation_training\.masks: .* set pixel_coordinates: true"):
+        checked(model=None, segmentation_training=dict(masks="masks"))
+
+
+def test_small_tiles_are_for_networks_that_map_pixels():
+    scales = [dict(gsd_m=6, tile_px=48, overlap_px=16)]
+    settings = checked(**PIXEL_TRAINING, scales=scales, segmentation_training=LABELS)
+    assert settings.tile_sizes[6]["tile_px"] == settings.segmenter_recipe["tile_px"] == 48
+    with pytest.raises(OrbitileError, match=r"scales\.0\.tile_px: 48 given; networks that detect objects"):
+        checked(**PIXEL_TRAINING, scales=scales, segmentation_training=LABELS, training=TRAINING)
+
+
+def test_the_parts_of_a_training_of_pixels(tmp_path):
+    """Each stage accepts its part; the defaults of augmentation are those of the library."""
+    training = (
+        dict(masks=tmp_path, mask_values=dict(sand=9, rock=255), folds=4, fold=1, oversample=dict(rock=4)) | CLASSES
+    )
+    settings = checked(**PIXEL_TRAINING, segmentation_training=training)
+    assert MaskFiles.of(settings.mask_files).class_of_value == {0: 0, 255: 2, 9: 1}
+    assert settings.label_rasterisation is None
+    assert SceneDeal(**settings.scene_deal).fold == 1
+    recipe = SegmenterRecipe(**settings.segmenter_recipe)
+    assert recipe.oversample == dict(rock=4)
+    assert TileAugmentation(**recipe.augmentation) == TileAugmentation(
+        noise_sigma=[0.0075, 0.0125], perspective_scale=[0.1, 0.3], blur_sigma=[0.5, 1.5]
+    )
+    assert TrainingTileCut(**settings.training_tile_cut).class_count == 2
 
 
 def test_without_training_there_is_no_recipe():

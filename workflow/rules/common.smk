@@ -32,6 +32,15 @@ def user_files(*paths):
     return {str(path): USER_FILES(path) for path in paths if path}
 
 
+def masks_to_learn():
+    """The masks that a segmentation network learns from, where it does."""
+    if not settings.mask_files:
+        return []
+    from orbitile.tables.image_folders import masks_of_folder
+
+    return masks_of_folder(Path(settings.mask_files["folder"])).values()
+
+
 def unmapped_scenes():
     """How many scenes lie in pixel coordinates, all at one place; 0 where the run has a map."""
     return len(plan.names) if settings.pixel_coordinates else 0

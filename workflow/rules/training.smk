@@ -69,9 +69,15 @@ rule rasterise_labels:
                 else ()
             ),
             *settings.point_files,
+            *masks_to_learn(),
+            *([] if settings.scenes.is_dir() else [settings.scenes]),
         ),
         unmapped_scenes=unmapped_scenes(),
         label_rasterisation=settings.label_rasterisation,
+        mask_files=settings.mask_files,
+        point_rasterisation=settings.point_rasterisation,
+        scenes=str(settings.scenes),
+        scene_deal=settings.scene_deal,
         training_tile_cut=settings.training_tile_cut,
         body=settings.body,
         folder=f"{RESULTS}/training/segmentation/labels",
@@ -92,6 +98,7 @@ rule train_segmenter:
         metrics=f"{RESULTS}/training/segmentation/metrics.json",
         curves=f"{RESULTS}/training/segmentation/curves.png",
         card=f"{RESULTS}/training/segmentation/model_card.md",
+        examples=f"{RESULTS}/training/segmentation/examples.png",
     log:
         f"{RESULTS}/logs/train_segmenter.log",
     benchmark:

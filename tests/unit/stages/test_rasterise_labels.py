@@ -10,8 +10,9 @@ from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
 from orbitile.stages import rasterise_labels as stage
-from orbitile.stages.rasterise_labels import LabelRasterisation, rasterise_labels
+from orbitile.stages.rasterise_labels import LabelRasterisation, SceneTable, VectorSource, rasterise_labels
 from orbitile.tables.rasters import write_rasters
+from orbitile.training.scene_deal import SceneDeal
 
 
 @pytest.fixture
@@ -19,14 +20,17 @@ def labelled(raster, moon, tmp_path, monkeypatch):
     """Rasterises a line of a width across a scene of 24 x 24 px; the labelled pixels of each raster that is there."""
     monkeypatch.setattr(stage, "cut_tiles", lambda *arguments: None)
     write_rasters([raster(np.ones((24, 24), np.uint8))], tmp_path / "scaled.parquet")
+    (tmp_path / "scenes.csv").write_text("scene,path\na,a.tif\n")
     rasterisation = LabelRasterisation.of(moon, ["fracture"], "width", None, {})
 
     def run(width):
         line = shapely.LineString([(0, -1200), (2400, -1200)])
         frame = geopandas.GeoDataFrame(dict(width=[width]), geometry=[line], crs=CRS("IAU_2015:30110"))
         pyogrio.write_dataframe(frame, tmp_path / "labels.shp")
-        files = [str(tmp_path / "scaled.parquet")], [str(tmp_path / "labels.shp")]
-        rasterise_labels(*files, rasterisation, None, str(tmp_path / "labels"), str(tmp_path / "tiles.parquet"))
+        source = VectorSource.read([str(tmp_path / "labels.shp")], rasterisation)
+        table = SceneTable(str(tmp_path / "scenes.csv"), SceneDeal(), is_mapped=True)
+        rasters, outputs = [str(tmp_path / "scaled.parquet")], (str(tmp_path / "labels"), str(tmp_path / "t.parquet"))
+        rasterise_labels(rasters, source, table, None, *outputs)
         counts = []
         for path in (tmp_path / "labels").glob("*.tif"):
             with rasterio.open(path) as source:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.names import is_plain_name
-from orbitile.tables.image_folders import images_of_folder, scene_name, scenes_version
+from orbitile.tables.image_folders import images_of_folder, masks_of_folder, scene_name, scenes_version
 from orbitile.tables.scenes import COLUMNS, read_scene_table
 
 
@@ -92,3 +92,17 @@ def test_another_image_is_another_version(folder):
     assert scenes_version(folder("b.png")) != before
     with pytest.raises(OrbitileError, match="there is no scene table and no folder of images at"):
         scenes_version(folder() / "gone")
+
+
+def test_masks_are_named_as_their_scenes(folder):
+    path = folder("b 1.png", "a.TIF", "a.txt", "a.tif.aux.xml", ".c.png", "deeper/d.png", "e.jpg")
+    assert {name: mask.name for name, mask in masks_of_folder(path).items()} == {"a": "a.TIF", "b_1": "b 1.png"}
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [(("a.jpg",), "holds no mask"), (("a.png", "a.tif"), r"a\.png and a\.tif are both masks of the scene a")],
+)
+def test_folders_without_masks_or_with_two_of_a_scene(folder, names, reason):
+    with pytest.raises(OrbitileError, match=reason):
+        masks_of_folder(folder(*names))

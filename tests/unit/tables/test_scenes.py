@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from orbitile.base.errors import OrbitileError
-from orbitile.tables.scenes import COLUMNS, read_scene_table
+from orbitile.tables.scenes import COLUMNS, SceneOrigin, read_scene_origins, read_scene_table
 
 
 @pytest.fixture
@@ -127,3 +127,24 @@ def test_no_table(tmp_path):
 def test_a_table_of_another_format(scenes):
     with pytest.raises(OrbitileError, match=r"scenes\.parquet: not a readable Parquet file"):
         read_scene_table(scenes("scene,path\n", "scenes.parquet"))
+
+
+def test_places_and_splits(scenes, tmp_path):
+    path = scenes("scene,path,place,split,mosaic\na,a.tif,Eos,train,\nb,b.tif,,,\nc,c.tif,x,val,m\nd,d.tif,x,val,m\n")
+    origins = dict(a=SceneOrigin("Eos", "train"), b=SceneOrigin(), m=SceneOrigin("x", "val"))
+    assert read_scene_origins(path) == origins
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "e.png").touch()
+    assert read_scene_origins(tmp_path / "images") == dict(e=SceneOrigin())
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("scene,path,split\na,a.tif,training\n", "split 'training' is unknown; allowed are train, val, test"),
+        ("scene,path,place,mosaic\na,a.tif,x,m\nb,b.tif,y,m\n", "mosaic m: its strips have different places"),
+    ],
+)
+def test_splits_and_places_that_cannot_be(scenes, table, reason):
+    with pytest.raises(OrbitileError, match=reason):
+        read_scene_origins(scenes(table))

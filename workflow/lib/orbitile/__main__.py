@@ -1,7 +1,7 @@
 """Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file.
 
 `export` takes the folder of a catalogue and the path of a file; `models` takes the name of a network, or nothing;
-`review` and `stack` say themselves what they take.
+`review`, `stack` and `unpack` say themselves what they take.
 """
 
 import argparse
@@ -65,6 +65,26 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--shape", choices=["point", "ellipse", "circle", "box"], default="point")
 
 
+def unpack(arguments: argparse.Namespace) -> None:
+    """Write the arrays of a set that the arguments name to a folder, and print what is there now."""
+    from orbitile.tables.array_sets import ArrayNames, unpack_arrays  # brings rasterio
+
+    names = ArrayNames(arguments.images, arguments.masks, arguments.places)
+    images = unpack_arrays(arguments.path, names, arguments.folder, arguments.prefix)
+    masks = f", masks in {arguments.folder / 'masks'}" if arguments.masks else ""
+    print(f"{images} images in {arguments.folder / 'images'}{masks}, scene table {arguments.folder / 'scenes.csv'}")
+
+
+def _add_unpack(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("unpack", help="write the arrays of an .npz file as images, masks and a scene table")
+    parser.add_argument("path", type=Path, help="an .npz file")
+    parser.add_argument("folder", type=Path, help="the folder to make")
+    parser.add_argument("--images", required=True, help="array of images: (n, rows, columns) or with channels last")
+    parser.add_argument("--masks", help="array of their masks: (n, rows, columns), whole numbers")
+    parser.add_argument("--places", help="array (n) that says where each image comes from")
+    parser.add_argument("--prefix", help="of the names of images; without it, the name of their array")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="orbitile", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
@@ -74,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_review(commands)
     add_stack(commands)
+    _add_unpack(commands)
     models = commands.add_parser("models", help="the networks that come with the project, or the card of one")
     models.add_argument("name", nargs="?", help="of a network")
     return parser
@@ -89,6 +110,8 @@ def main() -> int:
             review(arguments)
         elif arguments.command == "stack":
             stack(arguments)
+        elif arguments.command == "unpack":
+            unpack(arguments)
         elif arguments.command == "models":
             show_models(arguments.name)
         else:

@@ -54,7 +54,7 @@ _RULES = (
     Rule("calibrate_map", "calibration/calibration.json"),
     Rule("annotate_map", "annotated/{}.png"),
     Rule("train_detector", "training/model.safetensors", code_version=6),
-    Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=2),
+    Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=3),
     Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=3),
     Rule("report", "report/index.html"),
     Rule("failures", ""),

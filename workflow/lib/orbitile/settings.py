@@ -85,6 +85,9 @@ BlockSide = Annotated[float, Field(ge=0.001, le=90)]
 LearningRate = Annotated[float, Field(gt=0, le=10)]
 ChannelMean = Annotated[float, Field(ge=-1000, le=1000)]
 ChannelDeviation = Annotated[float, Field(ge=1e-6, le=1000)]
+BlurSigma = Annotated[float, Field(ge=0, le=100)]
+MaskValue = Annotated[int, Field(ge=1, le=255)]
+Repeats = Annotated[int, Field(ge=1, le=1000)]
 PixelValue = Annotated[float, Field(ge=-1e38, le=1e38)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 GroundSampleDistance = Annotated[float, Field(gt=1e-4, le=1e6)]
@@ -116,7 +119,11 @@ class ScaleSettings(Section):
 
     gsd_m: GroundSampleDistance = Field(description="Ground sample distance in metres per pixel.")
     tile_px: int = Field(
-        default=512, ge=32, le=8192, description="Side of a tile in pixels, a multiple of 32.", multiple_of=32
+        default=512,
+        ge=16,
+        le=8192,
+        multiple_of=8,
+        description="Side of a tile in pixels, a multiple of 32; of 8 for networks that map pixels.",
     )
     overlap_px: int = Field(default=128, ge=0, le=4096, description="Overlap of neighbouring tiles in pixels.")
     min_object_px: float = Field(
@@ -162,6 +169,8 @@ class ScaleSettings(Section):
         return max(self.overlap_px - 2 * SLACK_PX, 0) if self.max_object_px is None else self.max_object_px
 
 
+DETECTOR_STRIDE = 32
+"""Sides of tiles are multiples of it for networks that detect objects."""
 SLACK_PX = 4
 """The largest distance, in pixels, between the centres of one object in two tiles."""
 LARGE_GROUP = 9
@@ -545,6 +554,17 @@ class PixelAugmentationSettings(Section):
     perspective_scale: tuple[Share, Share] = Field(
         default=(0.1, 0.3), description="Least and largest distortion scale."
     )
+    quarter_turns: bool = Field(default=True, description="Whether tiles with features come in all four orientations.")
+    rotation: Share = Field(default=0, description="Probability of a rotation by any angle.")
+    rotation_deg: float = Field(default=20, ge=0, le=180, description="Largest rotation either way.")
+    zoom: Share = Field(default=0, description="Probability of a change of size.")
+    zoom_factor: float = Field(default=1.3, ge=1, le=4, description="Largest change of size, either way.")
+    flip: Share = Field(default=0, description="Probability that left and right change places; also of up and down.")
+    tone: Share = Field(default=0, description="Probability of another contrast and brightness.")
+    contrast: float = Field(default=0.4, ge=0, le=2, description="Largest logarithm of the change of contrast.")
+    brightness: Share = Field(default=0.14, description="Largest change of brightness, of grey 0..1.")
+    blur: Share = Field(default=0, description="Probability of a Gaussian blur.")
+    blur_sigma: tuple[BlurSigma, BlurSigma] = Field(default=(0.5, 1.5), description="Least and largest sigma, in px.")
 
 
 class LossTerm(Section):
@@ -627,10 +647,18 @@ class PointLabelSettings(Section):
 
 
 class SegmenterTrainingSettings(Section):
-    """How `train_segmenter` makes weights from the run's scenes and vector files of labels."""
+    """How `train_segmenter` makes weights from the run's scenes and vector files of labels, or masks."""
 
     labels: tuple[FilePath, ...] = Field(
-        min_length=1, max_length=1000, description="Lines with widths, polygons: one vector file or more."
+        default=(), max_length=1000, description="Lines with widths, polygons: one vector file or more."
+    )
+    masks: FilePath | None = Field(
+        default=None, description="Instead of labels, of images without a map: a folder with a mask for each scene."
+    )
+    mask_values: dict[Text, MaskValue] | None = Field(
+        default=None,
+        max_length=255,
+        description="The value of each class in masks; null: 1 to K in the order of classes, and 255 is unknown.",
     )
     classes: tuple[Text, ...] = Field(
         default=("fracture",), min_length=1, max_length=255, description="Names of the classes to learn."
@@ -644,7 +672,17 @@ class SegmenterTrainingSettings(Section):
     )
     overlap_share: float = Field(default=0.1, ge=0, le=0.5, description="Overlap of neighbouring tiles, of their side.")
     block_deg: BlockSide = Field(default=1, description="Side of the squares dealt out to training and validation.")
-    validation_share: Share = Field(default=0.2, description="Share of the squares kept for validation.")
+    validation_share: Share = Field(default=0.2, description="Share of the squares, or scenes, kept for validation.")
+    validation_scenes: tuple[Text, ...] = Field(
+        default=(), max_length=100_000, description="Scenes kept for validation, instead of squares or a share."
+    )
+    folds: int | None = Field(
+        default=None, ge=2, le=1000, description="Into how many parts scenes are dealt, places as a whole."
+    )
+    fold: int = Field(default=0, ge=0, le=999, description="Of these, from 0, the one kept for validation.")
+    oversample: dict[Text, Repeats] = Field(
+        default={}, max_length=255, description="How often tiles with a class are there in an epoch."
+    )
     epochs: Passes = Field(default=100, description="Passes over the tiles, at most.")
     patience: Passes = Field(default=20, description="Epochs without a better one after which training ends.")
     best_by: Literal[
@@ -715,6 +753,32 @@ class SegmenterTrainingSettings(Section):
     def _learning_rate_rises_before_the_end(self) -> Self:
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs is {self.warmup_epochs}; allowed is less than epochs ({self.epochs})")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_or_masks(self) -> Self:
+        if bool(self.labels) == (self.masks is not None):
+            raise ValueError("labels: give either labels (vector files) or masks (a folder), to learn from")
+        if self.mask_values is not None and self.masks is None:
+            raise ValueError("mask_values: only for masks; leave it out, or give masks")
+        values = self.mask_values
+        if values is not None and (set(values) != set(self.classes) or len(set(values.values())) < len(values)):
+            raise ValueError(f"mask_values is {values}; allowed is a value for each of the classes, "
+                             f"{', '.join(self.classes)}, and none twice")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _classes_of_oversample_exist(self) -> Self:
+        if unknown := sorted(set(self.oversample) - set(self.classes)):
+            raise ValueError(f"oversample: {shortened(unknown[0])} is no class; allowed are {', '.join(self.classes)}")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_is_chosen_in_one_way(self) -> Self:
+        if self.validation_scenes and self.folds:
+            raise ValueError("folds: given beside validation_scenes, which choose what is kept; leave either out")
+        if self.fold >= (self.folds or 1):
+            raise ValueError(f"fold is {self.fold}; allowed is 0 to folds - 1 ({(self.folds or 1) - 1})")
         return self
 
 
@@ -882,6 +946,21 @@ class Settings(Section):
     def _one_scale_is_learnt(self) -> Self:
         if self.segmentation_training and len(self.scales) > 1:
             raise ValueError("segmentation_training: networks learn one scale at a time; give only one under scales")
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_suit_detectors(self) -> Self:
+        for number, scale in enumerate(self.scales):
+            if scale.tile_px % DETECTOR_STRIDE and (self.chain == DETECTION or self.training):
+                raise ValueError(f"scales.{number}.tile_px: {scale.tile_px} given; networks that detect objects need a "
+                                 f"multiple of {DETECTOR_STRIDE}")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _masks_are_of_images_without_a_map(self) -> Self:
+        if self.segmentation_training and self.segmentation_training.masks and not self.pixel_coordinates:
+            raise ValueError("segmentation_training.masks: masks are of images without a map; set pixel_coordinates: "
+                             "true, or give labels")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -1099,16 +1178,42 @@ class Settings(Section):
     def label_rasterisation(self) -> dict | None:
         """How training labels become rasters (see orbitile.stages.rasterise_labels.LabelRasterisation)."""
         training = self.segmentation_training
-        if training is None:
+        if training is None or training.masks:
             return None
-        points = dict(point_radius_px=training.points.radius_px) if training.points else {}
-        return dict(classes=list(training.classes), **self.label_fields, **points)
+        return dict(classes=list(training.classes), **self.label_fields)
+
+    @property
+    def mask_files(self) -> dict | None:
+        """The masks to learn from, and the values of classes (see orbitile.features.labels.mask_files.MaskFiles)."""
+        training = self.segmentation_training
+        if training is None or training.masks is None:
+            return None
+        return dict(folder=str(training.masks), classes=list(training.classes), values=training.mask_values)
+
+    @property
+    def scene_deal(self) -> dict | None:
+        """Which scenes are kept for validation (see orbitile.training.scene_deal.SceneDeal)."""
+        if self.segmentation_training is None:
+            return None
+        keys = {"validation_scenes", "folds", "fold", "validation_share", "seed"}
+        return self.segmentation_training.model_dump(include=keys, mode="json")
 
     @property
     def point_files(self) -> list[str]:
         """Files of labels that are known at single places."""
         points = self.segmentation_training and self.segmentation_training.points
         return [str(path) for path in points.labels] if points else []
+
+    @property
+    def point_rasterisation(self) -> dict | None:
+        """How they become rasters (see orbitile.stages.rasterise_labels.PointSource); None where there are none."""
+        training = self.segmentation_training
+        if training is None or training.points is None:
+            return None
+        return dict(
+            classes=list(training.classes), radius_px=training.points.radius_px,
+            width_field=self.labels.width_field, class_field=self.labels.class_field,
+        )  # fmt: skip
 
     @property
     def training_tile_cut(self) -> dict | None:
@@ -1126,10 +1231,11 @@ class Settings(Section):
         """How weights are made of labelled tiles (see orbitile.training.segmentation.recipe.SegmenterRecipe)."""
         if self.segmentation_training is None:
             return None
-        keys_of_tiles, training = (
-            {"labels", "overlap_share", "block_deg", "validation_share"},
-            self.segmentation_training,
-        )
+        keys_of_tiles = {
+            "labels", "masks", "mask_values", "overlap_share", "block_deg", "validation_share", "validation_scenes",
+            "folds", "fold",
+        }  # fmt: skip
+        training = self.segmentation_training
         recipe = training.model_dump(exclude=keys_of_tiles | {"points", "loss"}, mode="json")
         points_weight = training.points.weight if training.points else None
         loss = training.loss.model_dump(exclude_none=True)
@@ -1245,6 +1351,9 @@ def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO)
         may_be_folder = key in CRATERS_GIVEN and (settings.chain == DETECTION or key == "evaluation.truth")
         if path is not None and not path.is_file() and not (may_be_folder and path.is_dir()):
             raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")
+    masks = settings.segmentation_training and settings.segmentation_training.masks
+    if masks and not masks.is_dir():
+        raise OrbitileError(f"{source}: segmentation_training.masks: no folder at {shortened(str(masks), 200)}")
     _check_errors(settings, source)
     return settings
 

@@ -16,8 +16,9 @@ from orbitile.training.segmentation.augmentation import (
     LabelledPixels,
     TileAugmentation,
     equalised,
+    moved,
     noisy,
-    perspective,
+    perspective_matrix,
     rotated,
 )
 from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles
@@ -196,10 +197,10 @@ def test_changes_keep_bands_apart(bands):
     """Band by band they are what they are for a tile of that band alone; noise is drawn for each band."""
     image = np.concatenate([striped().image, 255 - striped().image, striped().image // 2])[:bands]
     tile = striped()._replace(image=image)
-    moved = perspective(tile, 0.3, np.random.default_rng(1))
+    moved = seen_aslant(tile, 0.3, 1)
     for band in range(bands):
         alone = tile._replace(image=image[band : band + 1])
-        assert np.array_equal(perspective(alone, 0.3, np.random.default_rng(1)).image[0], moved.image[band])
+        assert np.array_equal(seen_aslant(alone, 0.3, 1).image[0], moved.image[band])
         assert np.array_equal(equalised(alone.image, 2.0)[0], equalised(image, 2.0)[band])
     noise = noisy(np.full_like(image, 128), 0.05, np.random.default_rng(0))
     assert not np.array_equal(noise[0], noise[1])
@@ -234,6 +235,10 @@ def test_changes_depend_on_seed_epoch_and_item_alone(some_tiles):
     assert image() != image(seed=1)
 
 
+def seen_aslant(tile, scale, seed):
+    return moved(tile, perspective_matrix(tile.labels.shape, scale, np.random.default_rng(seed)))
+
+
 def striped(side=64):
     image = np.full((1, side, side), 120, np.uint8)
     labels = np.zeros((side, side), np.uint8)
@@ -246,7 +251,7 @@ def striped(side=64):
 @given(st.integers(0, 2**32), st.floats(0, MAX_PERSPECTIVE))
 def test_image_labels_and_validity_move_together(seed, scale):
     """Grey values are interpolated, so labelled pixels may be mixed with their neighbours, but with no others."""
-    moved = perspective(striped(), scale, np.random.default_rng(seed))
+    moved = seen_aslant(striped(), scale, seed)
     assert (moved.valid == (moved.labels != NOT_VALID)).all()
     assert np.array_equal(moved.points, np.where(moved.labels == 1, moved.labels, NOT_VALID))
     inside = np.array(moved.valid)
@@ -261,7 +266,7 @@ def test_image_labels_and_validity_move_together(seed, scale):
 
 
 def test_without_scale_nothing_moves():
-    for before, after in zip(striped(), perspective(striped(), 0, np.random.default_rng(0)), strict=True):
+    for before, after in zip(striped(), seen_aslant(striped(), 0, 0), strict=True):
         assert np.array_equal(before, after)
 
 

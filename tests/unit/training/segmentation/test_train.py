@@ -31,7 +31,7 @@ from orbitile.training.segmentation.losses import SegmentationLoss
 from orbitile.training.segmentation.module import Learning, SegmentationModule
 from orbitile.training.segmentation.optimiser import OptimiserPlan
 from orbitile.training.segmentation.recipe import SegmenterRecipe
-from orbitile.training.segmentation.tiles import NOT_VALID, SCHEMA, TrainingTileCut, cut_tiles
+from orbitile.training.segmentation.tiles import NOT_VALID, SCHEMA, TrainingTileCut, class_pixels, cut_tiles
 from orbitile.training.segmentation.train import train_segmenter
 
 SIDE, TILE = 256, 64
@@ -41,7 +41,10 @@ RECIPE = SegmenterRecipe(
     network="unet:tu-mobilenetv3_small_050", classes=("fracture",), tile_px=TILE, epochs=2, batch=8,
     learning_rate=0.003, device="cpu", precision="float32",
 )  # fmt: skip
-OUTPUTS = dict(weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md")
+OUTPUTS = dict(
+    weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md",
+    examples="examples.png",
+)  # fmt: skip
 ON_THE_CPU = EvaluationRun("cpu", "float32")
 
 
@@ -51,7 +54,8 @@ def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
     labels = np.zeros((SIDE, SIDE), np.uint8)
     labels[20::40] = labels[21::40] = labels[22::40] = 1
     if classes == 2:
-        labels[:, 30:34] = 2
+        for start in (30, 160):  # in both splits
+            labels[:, start : start + 4] = 2
     scene = np.clip(130 + rng.normal(0, 8, labels.shape) - np.array([0, 60, -60])[labels], 0, 255).astype(np.uint8)
     wkt, transform = CRS("IAU_2015:30110").to_wkt(), Affine(GSD_M, 0, 0, 0, -GSD_M, 0)
     flat = [np.full_like(scene, 25 * number) for number in range(1, bands)]
@@ -209,6 +213,7 @@ def test_outputs_are_there_and_the_attempt_is_cleared_away(tiles: str, straight:
     assert not list(Path(tiles).parent.glob("attempt-*"))
     assert sha256(weights) in (folder / "model_card.md").read_text()
     assert (folder / "curves.png").stat().st_size > 10_000
+    assert (folder / "examples.png").stat().st_size > 10_000
     assert figures["epoch"] in (1, 2)
     assert str(folder).encode() not in weights.read_bytes()
     assert CALIBRATION_KEY not in load_tensors(weights)[1]  # so few tiles tell nothing
@@ -313,6 +318,15 @@ def test_points_of_a_batch_add_their_cross_entropy(tiles: str):
     assert added == pytest.approx(0.5 * np.log1p(np.exp(-2)), rel=1e-5)
 
 
+def test_a_class_without_a_training_pixel_is_refused(tmp_path: Path):
+    table = made_up(tmp_path, 2)
+    tiles = read_table(table)
+    tiles = tiles[(tiles["split"] == "val") | (class_pixels(tiles)[:, 1] == 0)]
+    write_table(tiles, SCHEMA, table, {})
+    with pytest.raises(OrbitileError, match=r"segmentation_training\.classes: no pixel of ridge is in the training"):
+        trained(table, tmp_path, classes=("fracture", "ridge"))
+
+
 def test_several_classes(tmp_path: Path):
     weights, figures = trained(made_up(tmp_path, 2), tmp_path, classes=("fracture", "ridge"), epochs=1)
     assert load_tensors(weights)[1]["names"] == {"0": "background", "1": "fracture", "2": "ridge"}
@@ -366,14 +380,15 @@ def test_weights_for_other_bands_are_not_judged(tiles: str, straight: tuple[Path
         (dict(classes=()), r"segmentation_training\.classes: \[\]"),
         (dict(classes=("background", "fracture")), r"segmentation_training\.classes"),
         (
-            dict(augmentation=dict(blur=0.5)),
-            r"segmentation_training\.augmentation: unknown key blur; use one of clahe, ",
+            dict(augmentation=dict(shear=0.5)),
+            r"segmentation_training\.augmentation: unknown key shear; use one of clahe, ",
         ),
         (dict(batch=1), r"segmentation_training\.batch"),
         (dict(loss=dict(hinge={})), r"segmentation_training\.loss: unknown loss hinge"),
         (dict(class_weights=dict(fracture=1)), r"segmentation_training\.class_weights: weights of fracture; give"),
         (dict(best_by="loss"), r"segmentation_training\.best_by: loss; allowed are f1, iou"),
         (dict(optimizer="lion"), r"segmentation_training\.optimizer: lion"),
+        (dict(oversample=dict(ridge=4)), r"segmentation_training\.oversample: ridge is no class; allowed are fracture"),
         (dict(tile_px=72), r"tile_px: 72 is not a multiple of 32"),
         (dict(tile_px=32), r"tile_px: 32, but the table has larger tiles"),
         (dict(network="unet:resnet19"), "resnet18"),

@@ -76,7 +76,8 @@ def check_vectors(settings: Settings, plan: Path) -> None:
         # The classes are those of the weights.
         fields = LabelFields(settings.labels.width_field, None, ("any",), _unmapped_scenes(settings, scenes))
         _check_labels([str(settings.evaluation.truth)], fields, scenes, settings, body, is_truth=True)
-    if training := settings.segmentation_training:
+    training = settings.segmentation_training
+    if training and training.labels:
         names = settings.labels.width_field, settings.labels.class_field, tuple(training.classes)
         fields = LabelFields(*names, _unmapped_scenes(settings, scenes))
         _check_labels([str(path) for path in training.labels], fields, scenes, settings, body)

@@ -4,17 +4,21 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, sha256
+from orbitile.base.messages import shorten_names
 from orbitile.base.seals import find_damage, write_seal
 from orbitile.base.versions import FileVersions
 from orbitile.features.labels.burn import count_burnt_points, write_label_raster
+from orbitile.features.labels.mask_files import MaskFiles
 from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels, read_point_labels
 from orbitile.pipeline import code_version
 from orbitile.space.bodies import Body
 from orbitile.tables.rasters import RasterRow, read_sealed_rasters
+from orbitile.tables.scenes import SceneOrigin, read_scene_origins
+from orbitile.training.scene_deal import SceneDeal
 from orbitile.training.segmentation.tiles import TrainingTileCut, cut_tiles
 
 log = logging.getLogger(__name__)
@@ -25,22 +29,11 @@ MOST_POINT_CLASSES = 253
 
 @dataclass(frozen=True)
 class LabelRasterisation:
-    """How vector files become labels: their columns, and half the widths in pixels of lines of a width class.
-
-    Points become discs of `point_radius_px`; OrbitileError where there are too many classes for them.
-    """
+    """How vector files become labels: their columns, and half the widths in pixels of lines of a width class."""
 
     body: Body
     fields: LabelFields
     buffers_px: Mapping[str, float]
-    point_radius_px: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.point_radius_px and len(self.fields.classes) > MOST_POINT_CLASSES:
-            raise OrbitileError(
-                f"segmentation_training.points: {len(self.fields.classes)} classes; with points allowed are at most "
-                f"{MOST_POINT_CLASSES}"
-            )
 
     @classmethod
     def of(
@@ -51,65 +44,181 @@ class LabelRasterisation:
         class_field: str | None,
         buffers_px: dict[str, float],
         unmapped_scenes: int = 0,
-        point_radius_px: float = 0.0,
     ) -> Self:
         """From the settings' section `labels`, the names of the classes, and how many scenes have no map."""
-        fields = LabelFields(width_field, class_field, tuple(classes), unmapped_scenes)
-        return cls(body, fields, buffers_px, point_radius_px)
+        return cls(body, LabelFields(width_field, class_field, tuple(classes), unmapped_scenes), buffers_px)
+
+
+class LabelSource(Protocol):
+    """Where the labels of scenes come from."""
+
+    def scenes(self, scenes: Sequence[str]) -> list[str]:
+        """Those of a run's scenes that have labels; OrbitileError where none has."""
+
+    def key(self, scene: str) -> str:
+        """What changes with the labels of a scene."""
+
+    def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
+        """Write the label raster of a scene, with points known beside its labels."""
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a scene may hold no feature."""
+
+
+@dataclass(frozen=True)
+class VectorSource:
+    """Lines and polygons of vector files, which may lie on any scene."""
+
+    labels: VectorLabels
+    buffers_px: Mapping[str, float]
+    version: str
+    may_be_empty: bool = False
+
+    @classmethod
+    def read(cls, paths: Sequence[str], rasterisation: LabelRasterisation) -> Self:
+        """OrbitileError where labels cannot be read."""
+        fields, buffers_px = rasterisation.fields, rasterisation.buffers_px
+        version = cache_key(
+            labels=[sha256(part) for part in _parts(paths)], fields=vars(fields), buffers=buffers_px,
+            version=code_version("rasterise_labels"),
+        )  # fmt: skip
+        return cls(read_labels(paths, rasterisation.body, fields), buffers_px, version)
+
+    def scenes(self, scenes: Sequence[str]) -> list[str]:
+        """See LabelSource."""
+        return list(scenes)
+
+    def key(self, scene: str) -> str:
+        """See LabelSource."""
+        return self.version
+
+    def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
+        """See LabelSource."""
+        write_label_raster(row, self.labels.of_scene(row.scene), path, self.buffers_px, points)
+
+
+@dataclass(frozen=True)
+class MaskSource:
+    """A folder of masks."""
+
+    masks: MaskFiles
+    may_be_empty: bool = True
+
+    def scenes(self, scenes: Sequence[str]) -> list[str]:
+        """See LabelSource; the log names those without a mask."""
+        self.masks.check_scenes(list(scenes))
+        without = sorted(set(scenes) - set(self.masks.by_scene))
+        if without:
+            log.warning("%d scenes have no mask in %s and are not for training: %s", len(without), self.masks.folder,
+                        shorten_names(without))  # fmt: skip
+        return [scene for scene in scenes if scene in self.masks.by_scene]
+
+    def key(self, scene: str) -> str:
+        """See LabelSource."""
+        mask = sha256(self.masks.by_scene[scene])
+        return cache_key(mask=mask, values=self.masks.class_of_value, version=code_version("rasterise_labels"))
+
+    def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
+        """See LabelSource."""
+        self.masks.write_raster(row, path, points)
+
+
+def label_source(
+    labels: Sequence[str], body: Body, rasterisation: Mapping | None, masks: Mapping | None, unmapped_scenes: int
+) -> LabelSource:
+    """Vector files, or masks, as the settings have it (`label_rasterisation` or `mask_files`)."""
+    if rasterisation is None:
+        assert masks is not None  # the settings have either
+        return MaskSource(MaskFiles.of(masks))
+    chosen = LabelRasterisation.of(body, **rasterisation, unmapped_scenes=unmapped_scenes)
+    return VectorSource.read(labels, chosen)
+
+
+@dataclass(frozen=True)
+class PointSource:
+    """Labels that are known at single places, beside all others; their files, and what changes with them."""
+
+    labels: VectorLabels
+    files: tuple[str, ...]
+    version: str
+
+    @classmethod
+    def read(
+        cls, files: Sequence[str], body: Body, rasterisation: Mapping | None, unmapped_scenes: int = 0
+    ) -> Self | None:
+        """By the settings' `point_rasterisation`; None where there are none.
+
+        OrbitileError where points cannot be read, or there are too many classes for them.
+        """
+        if rasterisation is None:
+            return None
+        classes = tuple(rasterisation["classes"])
+        if len(classes) > MOST_POINT_CLASSES:
+            raise OrbitileError(f"segmentation_training.points: {len(classes)} classes; with points allowed are at "
+                                f"most {MOST_POINT_CLASSES}")  # fmt: skip
+        columns = rasterisation["width_field"], rasterisation["class_field"]
+        labels = read_point_labels(files, body, LabelFields(*columns, classes, unmapped_scenes),
+                                   rasterisation["radius_px"])  # fmt: skip
+        return cls(labels, tuple(files), cache_key(points=[sha256(part) for part in _parts(files)], by=rasterisation))
+
+
+@dataclass(frozen=True)
+class SceneTable:
+    """The scene table, how its scenes are dealt out to the splits, and whether they have a map."""
+
+    path: str
+    deal: SceneDeal
+    is_mapped: bool
+
+    def split_by_scene(self, scenes: Sequence[str]) -> dict[str, str] | None:
+        """See SceneDeal."""
+        origins = read_scene_origins(Path(self.path))
+        return self.deal.split_by_scene({scene: origins.get(scene, SceneOrigin()) for scene in scenes}, self.is_mapped)
 
 
 def rasterise_labels(
-    rasters: Sequence[str],
-    labels: Sequence[str],
-    rasterisation: LabelRasterisation,
-    cut: TrainingTileCut,
-    folder: str,
-    out: str,
-    points: Sequence[str] = (),
-) -> None:
+    rasters: Sequence[str], source: LabelSource, table: SceneTable, cut: TrainingTileCut, folder: str, out: str,
+    points: PointSource | None = None,
+) -> None:  # fmt: skip
     """Write label rasters of all scenes into `folder`, and the table of tiles (training.segmentation.tiles.SCHEMA).
 
-    `rasters` are the groups' tables of scenes, `labels` and `points` vector files. Label rasters that are there are not
-    made again. OrbitileError where labels cannot be read, no point lies in a scene, or no tile of a split has features.
+    `rasters` are the groups' tables of scenes. Label rasters that are there are not made again. OrbitileError where
+    labels do not fit their scenes, no point lies in a scene, or no tile of a split has features.
     """
     rows = sorted((row for path in rasters for row in read_sealed_rasters(path)), key=lambda row: row.scene)
-    fields, buffers_px = rasterisation.fields, rasterisation.buffers_px
-    vector_labels = read_labels(labels, rasterisation.body, fields)
-    vector_points = _read_points(points, rasterisation)
-    with_points = dict(points=[sha256(part) for part in _parts(points)], radius=rasterisation.point_radius_px)
-    version = cache_key(
-        labels=[sha256(part) for part in _parts(labels)], fields=vars(fields), buffers=buffers_px,
-        version=code_version("rasterise_labels"), **(with_points if points else {}),
-    )  # fmt: skip
-    paths = [_path(row, version, Path(folder)) for row in rows]
+    labelled = set(source.scenes([row.scene for row in rows]))
+    rows = [row for row in rows if row.scene in labelled]
+    splits = table.split_by_scene([row.scene for row in rows])
+    rows = [row for row in rows if splits is None or row.scene in splits]
+    paths = [_path(row, _key(source, points, row.scene), Path(folder)) for row in rows]
     for row, path in zip(rows, paths, strict=True):
         if find_damage(path):
-            scene_points = vector_points and vector_points.of_scene(row.scene)
-            write_label_raster(row, vector_labels.of_scene(row.scene), path, buffers_px, scene_points)
+            source.write_raster(row, path, points.labels.of_scene(row.scene) if points else None)
             write_seal(path)
             log.info("scene %s: labels written to %s", row.scene, path)
-    if vector_points:
-        _check_burnt(rows, paths, vector_points, points)
-    cut_tiles(rows, [str(path) for path in paths], cut, out)
+    if points:
+        _check_burnt(rows, paths, points)
+    cut_tiles(rows, [str(path) for path in paths], cut, out, splits, source.may_be_empty)
 
 
-def _read_points(points: Sequence[str], rasterisation: LabelRasterisation) -> VectorLabels | None:
-    if not points:
-        return None
-    return read_point_labels(points, rasterisation.body, rasterisation.fields, rasterisation.point_radius_px)
+def _key(source: LabelSource, points: PointSource | None, scene: str) -> str:
+    """What changes with the label raster of a scene."""
+    return cache_key(labels=source.key(scene), points=points.version) if points else source.key(scene)
 
 
-def _check_burnt(rows: Sequence[RasterRow], paths: Sequence[Path], points: VectorLabels, files: Sequence[str]) -> None:
+def _check_burnt(rows: Sequence[RasterRow], paths: Sequence[Path], points: PointSource) -> None:
     """Report how many points lie in each scene; OrbitileError where no scene has any."""
     counts = [
-        count_burnt_points(str(path), row, points.of_scene(row.scene)) for row, path in zip(rows, paths, strict=True)
+        count_burnt_points(str(path), row, points.labels.of_scene(row.scene))
+        for row, path in zip(rows, paths, strict=True)
     ]
     for row, count in zip(rows, counts, strict=True):
-        log.info("scene %s: %d of %d points lie in it", row.scene, count, len(points))
+        log.info("scene %s: %d of %d points lie in it", row.scene, count, len(points.labels))
     if not any(counts):
         raise OrbitileError(
-            f"{', '.join(files)}: none of {len(points)} points lies at a pixel with data of a scene; are the scenes "
-            "and the reference system of the points the right ones?"
+            f"{', '.join(points.files)}: none of {len(points.labels)} points lies at a pixel with data of a scene; are "
+            "the scenes and the reference system of the points the right ones?"
         )
 
 

@@ -1,4 +1,4 @@
-"""Folders of images in place of a scene table: each image is a scene, named by its file."""
+"""Folders of images in place of a scene table, each a scene named by its file, and folders of their masks."""
 
 import logging
 import re
@@ -15,6 +15,8 @@ IMAGE_SUFFIXES = (
     ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".bmp", ".gif", ".pgm", ".ppm", ".pnm", ".img", ".cub", ".vrt",
 )  # fmt: skip
 """Suffixes, in small letters, of files in a folder that count as images (see orbitile.rasters.gdal.DRIVERS)."""
+MASK_SUFFIXES = (".png", ".tif", ".tiff")
+"""The same of masks: formats without loss."""
 
 
 def scene_name(stem: str) -> str:
@@ -56,6 +58,23 @@ def images_of_folder(folder: Path) -> dict[str, Path]:
             )
         by_name[name] = image
     return dict(sorted(by_name.items()))
+
+
+def masks_of_folder(folder: Path) -> dict[str, Path]:
+    """The masks of a folder by the names of their scenes, sorted by name.
+
+    OrbitileError for a folder without masks, and for two masks of a scene.
+    """
+    masks: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in MASK_SUFFIXES or path.name.startswith(".") or not path.is_file():
+            continue
+        if (earlier := masks.setdefault(scene_name(path.stem), path)) != path:
+            raise OrbitileError(f"{folder}: {shortened(earlier.name)} and {shortened(path.name)} are both masks of the "
+                                f"scene {shortened(scene_name(path.stem))}; remove one")  # fmt: skip
+    if not masks:
+        raise OrbitileError(f"{folder}: holds no mask ({', '.join(MASK_SUFFIXES)}); name the folder with the masks")
+    return dict(sorted(masks.items()))
 
 
 def scenes_version(scenes: Path) -> str:

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class SceneEntry(NamedTuple):
-    """A row of the scene table; None for empty cells. `incidence` is in degrees."""
+    """A row of the scene table; None for empty cells. `incidence` is in degrees.
+
+    `place` says where an image comes from, which others of the place share; `split` is one of SPLIT_NAMES.
+    """
 
     scene: str
     path: str
@@ -33,8 +36,19 @@ class SceneEntry(NamedTuple):
     mosaic: str | None
     incidence: float | None
     bands: tuple[int | str, ...] | None
+    place: str | None
+    split: str | None
 
 
+class SceneOrigin(NamedTuple):
+    """What the scene table says of a scene for training: where it comes from, and its split; None for empty cells."""
+
+    place: str | None = None
+    split: str | None = None
+
+
+SPLIT_NAMES = ("train", "val", "test")
+"""What scenes are for: to learn from, to choose the epoch by, or neither."""
 COLUMNS = list(SceneEntry._fields)
 """All columns; only scene and path are required."""
 
@@ -60,6 +74,9 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     _check_names(table, cells)
     _check_paths(table, cells)
     _check_georef_methods(table, cells)
+    _refuse_first(
+        table, cells["split"], SPLIT_NAMES.__contains__, "split", f"is unknown; allowed are {', '.join(SPLIT_NAMES)}"
+    )
     columns: dict[str, Sequence] = cells | dict(
         incidence=_incidences(table, cells["incidence"]), bands=_bands(table, cells["bands"]),
         path=[str(path.parent / image) for image in cells["path"] if image],
@@ -67,6 +84,21 @@ def read_scene_table(path: Path) -> pd.DataFrame:
         corners=_complete_paths(cells["corners"], path, is_points_file),
     )  # fmt: skip
     return _frame(columns)
+
+
+def read_scene_origins(path: Path) -> dict[str, SceneOrigin]:
+    """Place and split of each scene of a scene table, or of a folder of images, which names none.
+
+    The strips of a mosaic have those of its first; OrbitileError where they differ.
+    """
+    table = read_scene_table(path)
+    origins: dict[str, SceneOrigin] = {}
+    columns = (table[name] for name in ("scene", "mosaic", "place", "split"))
+    for scene, mosaic, place, split in zip(*columns, strict=True):
+        origin, name = SceneOrigin(place, split), mosaic or scene
+        if origins.setdefault(name, origin) != origin:
+            raise OrbitileError(f"{path}: mosaic {name}: its strips have different places or splits; name the same")
+    return origins
 
 
 def _frame(columns: dict[str, Sequence]) -> pd.DataFrame:

@@ -1,13 +1,18 @@
-"""Tiles for training and for validation, kept apart by squares of longitude and latitude."""
+"""What is for training and what for validation, kept apart by squares of longitude and latitude, or by scenes."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
+from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import shortened
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
+
+log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
 
@@ -51,6 +56,31 @@ def choose_squares(squares: Sequence[int], share: float, seed: int) -> list[int]
     """A share of squares, drawn with a seed: at least one, and never all."""
     drawn = sorted(squares, key=lambda number: (_draw(seed, number), number))
     return drawn[: min(max(1, round(share * len(drawn))), len(drawn) - 1)]
+
+
+def split_by_name(names: Sequence[str], chosen: Collection[str], section: str) -> dict[str, str]:
+    """The splits of scenes of which those chosen are for validation; OrbitileError names the settings' section."""
+    if unknown := sorted(set(chosen) - set(names)):
+        raise OrbitileError(f"{section}.validation_scenes: {shortened(unknown[0])} is no scene of this run, or "
+                            f"failed; its scenes are {shortened(', '.join(names))}")  # fmt: skip
+    if set(chosen) == set(names):
+        raise OrbitileError(f"{section}.validation_scenes: names all scenes; leave at least one to learn from")
+    return {name: SPLITS[int(name in chosen)] for name in names}
+
+
+def split_by_draw(names: Sequence[str], share: float, seed: int, section: str, noun: str = "scene") -> dict[str, str]:
+    """The splits of scenes, or what `noun` says, of which a share is drawn: at least one, and never all.
+
+    OrbitileError names the settings' section.
+    """
+    if len(names) < 2:
+        raise OrbitileError(f"{section}: the only {noun} cannot be kept for validation and be learnt from; add "
+                            f"{noun}s, or cut it in two")  # fmt: skip
+    order = np.random.default_rng(seed).permutation(len(names))
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    chosen = {names[index] for index in order[:count]}
+    log.info("kept for validation: %s", shortened(", ".join(sorted(chosen)), 400))
+    return {name: SPLITS[int(name in chosen)] for name in names}
 
 
 def window_outline(grid: Grid, ground: Ground, window: Window, points: int = 5) -> tuple[np.ndarray, np.ndarray]:

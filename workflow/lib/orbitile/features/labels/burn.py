@@ -1,6 +1,6 @@
 """Burning labels into rasters: lines buffered by their width class, merged with polygons, on a scene's grid."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,8 @@ LABEL_NODATA = 255
 PIXELS = PixelType("uint8", LABEL_NODATA, overviews="MODE")
 POINT_BAND = 2
 """Band of a label raster with labels that are known at single places."""
-WITH_POINTS = replace(PIXELS, bands=("labels", "points"))
+WITH_POINTS = replace(PIXELS, nodata=None, bands=("labels", "points"))
+"""Without a nodata value: points count also where labels are unknown."""
 STEP_PX = 8
 """Lines get a vertex every so many pixels before projection: what is straight in one map is curved in another."""
 MAX_STEPS = 256
@@ -86,11 +87,23 @@ def write_label_raster(
 ) -> None:
     """Write the labels of a scene as a cloud-optimised GeoTIFF on its grid, 255 where the scene has no data.
 
-    `points` (see read_point_labels) are in a second band: 0 no point, 1 background, 2 to K + 1 the classes. The scene
-    is processed in windows of rows: memory does not grow with its height.
+    For `points` see write_labels. The scene is processed in windows of rows: memory does not grow with its height.
     """
-    layers = [grid_labels(labels, row.grid, buffers_px)] + ([grid_labels(points, row.grid)] if points else [])
-    write_cog(path, row.grid, WITH_POINTS if points else PIXELS, _blocks(row, layers))
+    write_labels(row, _blocks(row, grid_labels(labels, row.grid, buffers_px)), path, points)
+
+
+def write_labels(row: RasterRow, blocks: Iterator[Block], path: str | Path, points: VectorLabels | None) -> None:
+    """Write labels (rows, columns; 255 where unknown) of a scene, in blocks that say where the scene has data.
+
+    `points` (see read_point_labels) are in a second band: 0 no point, 1 background, 2 to K + 1 the classes.
+    """
+    if points is None:
+        known = ((window, labels, valid & (labels != LABEL_NODATA)) for window, labels, valid in blocks)
+        write_cog(path, row.grid, PIXELS, known)
+    else:
+        gridded = grid_labels(points, row.grid)
+        both = ((window, np.stack([labels, gridded.burn(window, valid)]), valid) for window, labels, valid in blocks)
+        write_cog(path, row.grid, WITH_POINTS, both)
 
 
 def count_burnt_points(path: str, row: RasterRow, points: VectorLabels) -> int:
@@ -107,11 +120,11 @@ def count_burnt_points(path: str, row: RasterRow, points: VectorLabels) -> int:
     return count
 
 
-def _blocks(row: RasterRow, layers: Sequence[GriddedLabels]) -> Iterator[Block]:
+def _blocks(row: RasterRow, gridded: GriddedLabels) -> Iterator[Block]:
     with opened_raster(row.path) as scene:
         for window in row_windows(row.grid):
             _, valid = read_window(scene, window)
-            yield window, np.stack([gridded.burn(window, valid) for gridded in layers]), valid
+            yield window, gridded.burn(window, valid), valid
 
 
 def _areas(

@@ -1,6 +1,5 @@
 """Scenes to learn from: their pixels, the boxes of their craters, and what of them is kept for validation."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,6 @@ from typing import Self
 import numpy as np
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.messages import shortened
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import FILL
 from orbitile.space.grids import Window
@@ -17,9 +15,15 @@ from orbitile.space.ground import Ground
 from orbitile.tables.craters import Craters
 from orbitile.tables.rasters import RasterRow
 from orbitile.training.bands import band_channels
-from orbitile.training.split import SPLITS, choose_squares, square_numbers, squares_of, window_outline
-
-log = logging.getLogger(__name__)
+from orbitile.training.split import (
+    SPLITS,
+    choose_squares,
+    split_by_draw,
+    split_by_name,
+    square_numbers,
+    squares_of,
+    window_outline,
+)
 
 MEMORY_BYTES = 4 * 2**30
 """Memory for pixels: scenes that do not fit are read again, window by window."""
@@ -158,9 +162,9 @@ class SplitChoice:
         """The split of each scene. OrbitileError where nothing, or all, would be kept for validation."""
         names = sorted({row.scene for row in rows})
         if self.validation_scenes:
-            return self._by_name(names)
+            return _whole(split_by_name(names, self.validation_scenes, "training"))
         if not is_mapped:
-            return self._by_draw(names)
+            return _whole(split_by_draw(names, self.validation_share, self.seed, "training"))
         finest = {row.scene: row for row in sorted(rows, key=lambda row: -row.scale_m)}
         squares = np.unique(np.concatenate([
             squares_of(*window_outline(row.grid, grounds[row.crs_wkt], Window(0, 0, row.width, row.height),
@@ -172,24 +176,9 @@ class SplitChoice:
         chosen = frozenset(choose_squares(squares, self.validation_share, self.seed))
         return dict.fromkeys(names, SceneSplit(None, chosen, self.block_deg))
 
-    def _by_name(self, names: Sequence[str]) -> dict[str, SceneSplit]:
-        chosen = set(self.validation_scenes)
-        if unknown := sorted(chosen - set(names)):
-            raise OrbitileError(f"training.validation_scenes: {shortened(unknown[0])} is no scene of this run, or "
-                                f"failed; its scenes are {shortened(', '.join(names))}")  # fmt: skip
-        if chosen == set(names):
-            raise OrbitileError("training.validation_scenes: names all scenes; leave at least one to learn from")
-        return {name: SceneSplit(SPLITS[int(name in chosen)]) for name in names}
 
-    def _by_draw(self, names: Sequence[str]) -> dict[str, SceneSplit]:
-        if len(names) < 2:
-            raise OrbitileError("training: the only scene cannot be kept for validation and be learnt from; add "
-                                "scenes, or cut it in two")  # fmt: skip
-        order = np.random.default_rng(self.seed).permutation(len(names))
-        count = min(max(1, round(self.validation_share * len(names))), len(names) - 1)
-        chosen = {names[index] for index in order[:count]}
-        log.info("kept for validation: %s", shortened(", ".join(sorted(chosen)), 400))
-        return {name: SceneSplit(SPLITS[int(name in chosen)]) for name in names}
+def _whole(splits: Mapping[str, str]) -> dict[str, SceneSplit]:
+    return {name: SceneSplit(split) for name, split in splits.items()}
 
 
 def label_scenes(

@@ -1,6 +1,6 @@
 """Training tiles as a network takes them: read, filled up to full side, augmented, as tensors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,7 +16,7 @@ from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
 from orbitile.training.bands import band_channels
 from orbitile.training.segmentation.augmentation import LabelledPixels, TileAugmentation, rotated
-from orbitile.training.segmentation.tiles import NOT_VALID, read_label_window, read_point_window
+from orbitile.training.segmentation.tiles import NOT_VALID, class_pixels, read_label_window, read_point_window
 
 MEMORY_BYTES = 4 * 2**30
 """Memory for tiles: those that do not fit are read again each time."""
@@ -125,21 +125,54 @@ class ValidationTiles(Dataset):
 class AugmentedTiles(Dataset):
     """Training tiles of one epoch: those with features in all four orientations, all changed at random.
 
-    An item depends on seed, epoch and its number alone.
+    `repeats` (n) says how often each tile is there. An item depends on seed, epoch and its number alone.
     """
 
-    def __init__(self, tiles: TrainingTiles, augmentation: TileAugmentation, seed: int, epoch: int) -> None:
+    def __init__(
+        self,
+        tiles: TrainingTiles,
+        augmentation: TileAugmentation,
+        seed: int,
+        epoch: int,
+        repeats: np.ndarray | None = None,
+    ) -> None:
         self._tiles, self._augmentation, self._seed = tiles, augmentation, (seed, epoch)
-        copies = np.where(tiles.table["positive_px"] > 0, QUARTERS, 1)
-        self._items = [(number, quarter) for number, count in enumerate(copies) for quarter in range(count)]
+        is_turned = (tiles.table["positive_px"] > 0).to_numpy() & augmentation.quarter_turns
+        self._items = [
+            (number, quarter)
+            for number, count in enumerate(np.ones(len(tiles), int) if repeats is None else repeats)
+            for _ in range(count)
+            for quarter in range(QUARTERS if is_turned[number] else 1)
+        ]
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, item: int) -> Example:
+        return _example(self.pixels(item))
+
+    def pixels(self, item: int) -> LabelledPixels:
+        """The changed pixels and labels of an item."""
         number, quarters = self._items[item]
         rng = np.random.default_rng([*self._seed, item])
-        return _example(self._augmentation.apply(rotated(self._tiles[number], quarters), rng))
+        return self._augmentation.apply(rotated(self._tiles[number], quarters), rng)
+
+    def tile(self, item: int) -> int:
+        """The number of the tile that an item is made of."""
+        return self._items[item][0]
+
+    def positive_px(self, item: int) -> int:
+        """How many labelled pixels of any class the tile of an item has."""
+        return int(self._tiles.table["positive_px"].iloc[self.tile(item)])
+
+
+def repeats(table: pd.DataFrame, classes: Sequence[str], factors: Mapping[str, int]) -> np.ndarray:
+    """How often each tile (n) is there in an epoch: the largest of the factors of the classes that it holds, or once.
+
+    Factors go by the names of classes, which stand in the order of the table's column class_px.
+    """
+    factor = np.array([factors.get(name, 1) for name in classes])
+    return np.where(class_pixels(table) > 0, factor, 1).max(axis=1)
 
 
 def _example(pixels: LabelledPixels) -> Example:

@@ -12,7 +12,8 @@ class SegmenterRecipe:
     `network` as in inference.models.architectures.build_network; `classes` without background, which is added where
     there are several; training ends after `patience` epochs without a better one, or after `max_hours`, and exports
     the best epoch; `start_from` names .safetensors, whose tensors are used as far as they fit, or is imagenet (see
-    start.py); `augmentation` holds fields of augmentation.TileAugmentation. The number of bands is that of the tiles.
+    start.py); `augmentation` holds fields of augmentation.TileAugmentation; tiles with a class of `oversample` are
+    there so many times in an epoch. The number of bands is that of the tiles.
 
     `loss` holds the weight and parameters of each loss by its name (losses.SegmentationLoss), `class_weights` is
     inverse_frequency or the weight of background and each class (class_weights.class_weights), `points_weight` that of
@@ -33,6 +34,7 @@ class SegmenterRecipe:
     start_from: str | None = None
     max_hours: float | None = None
     augmentation: dict = field(default_factory=dict)
+    oversample: dict[str, int] = field(default_factory=dict)
     loss: dict = field(default_factory=lambda: dict(cross_entropy=dict(weight=1.0)))
     class_weights: str | dict | None = None
     points_weight: float | None = None

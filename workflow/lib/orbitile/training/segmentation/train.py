@@ -25,15 +25,16 @@ from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
 from orbitile.training.segmentation.calibrate import calibrate_segmenter
 from orbitile.training.segmentation.class_weights import class_weights
-from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles
+from orbitile.training.segmentation.dataset import AugmentedTiles, TileShape, TrainingTiles, ValidationTiles, repeats
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
+from orbitile.training.segmentation.examples import draw_examples
 from orbitile.training.segmentation.losses import SegmentationLoss, check_losses, loss_text
 from orbitile.training.segmentation.model_card import model_card, plot_curves
 from orbitile.training.segmentation.module import Learning, SegmentationModule
 from orbitile.training.segmentation.optimiser import OptimiserPlan
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 from orbitile.training.segmentation.start import load_start, start_hash, start_scaling
-from orbitile.training.segmentation.tiles import tile_channels
+from orbitile.training.segmentation.tiles import class_pixels, tile_channels
 from orbitile.training.split import SPLITS
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,10 @@ WORKERS = 8
 """Largest number of processes that read tiles for a GPU."""
 
 
-def train_segmenter(tiles: str, recipe: SegmenterRecipe, weights: str, metrics: str, curves: str, card: str) -> None:
-    """Train on a table of tiles (tiles.SCHEMA) and write weights, metrics (JSON), curves (PNG), model card.
+def train_segmenter(
+    tiles: str, recipe: SegmenterRecipe, weights: str, metrics: str, curves: str, card: str, examples: str
+) -> None:
+    """Train on a table of tiles (tiles.SCHEMA) and write weights, metrics (JSON), curves, examples (PNG), model card.
 
     An interrupted training with the same recipe and tiles is resumed after its last finished epoch. OrbitileError
     where recipe and tiles do not fit, or the loss becomes NaN.
@@ -53,6 +56,7 @@ def train_segmenter(tiles: str, recipe: SegmenterRecipe, weights: str, metrics: 
     work = _work_folder(tiles, recipe)
     data = Batches(table, recipe)
     weights_of_classes = class_weights(recipe.class_weights, recipe.labelled_names, data.class_pixels)
+    draw_examples(data.augmented_tiles(epoch=0), recipe.classes, examples)
     module = _module(recipe, data, _learning(recipe, data, weights_of_classes))
     progress = fit(module, data, _options(recipe), work)
     figures = _export(work, module, Path(weights), tiles, recipe)
@@ -74,6 +78,7 @@ class Batches(LightningDataModule):
         self._tiles = {split: TrainingTiles(table[table["split"] == split], shape) for split in SPLITS}
         self._recipe = recipe
         self._augmentation = _augmentation(recipe)
+        self._repeats = repeats(self._tiles["train"].table, recipe.classes, recipe.oversample)
 
     @property
     def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -91,22 +96,23 @@ class Batches(LightningDataModule):
     @property
     def steps_per_epoch(self) -> int:
         """Number of training batches."""
-        return max(1, len(self._augmented(0)) // self._recipe.batch)
+        return max(1, len(self.augmented_tiles(0)) // self._recipe.batch)
+
+    def augmented_tiles(self, epoch: int) -> AugmentedTiles:
+        """The training tiles of an epoch, as the network takes them, in the order of the table."""
+        return AugmentedTiles(self._tiles["train"], self._augmentation, self._recipe.seed, epoch, self._repeats)
 
     def train_dataloader(self) -> DataLoader:
         """Batches of this epoch. A short last one is left out: normalisation needs several tiles."""
         assert self.trainer is not None  # Lightning sets it before it asks for batches
         epoch = self.trainer.current_epoch
-        examples = self._augmented(epoch)
+        examples = self.augmented_tiles(epoch)
         order = np.random.default_rng([self._recipe.seed, epoch]).permutation(len(examples)).tolist()
         return self._loader(examples, order, drop_last=len(examples) > self._recipe.batch)
 
     def val_dataloader(self) -> DataLoader:
         """All batches of the validation tiles."""
         return self._loader(ValidationTiles(self._tiles["val"]))
-
-    def _augmented(self, epoch: int) -> AugmentedTiles:
-        return AugmentedTiles(self._tiles["train"], self._augmentation, self._recipe.seed, epoch)
 
     def _loader(
         self, examples: AugmentedTiles | ValidationTiles, order: Sequence[int] | None = None, drop_last: bool = False
@@ -135,6 +141,7 @@ def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
     if not recipe.classes or BACKGROUND in recipe.classes:
         raise OrbitileError(f"segmentation_training.classes: {list(recipe.classes)}; name the classes to be mapped, "
                             f"without {BACKGROUND}, which is added")  # fmt: skip
+    _check_classes(recipe, table)
     if recipe.batch < 2:
         raise OrbitileError("segmentation_training.batch: at least 2, as networks with normalisation need")
     if recipe.tile_px % input_stride(recipe.network):
@@ -149,6 +156,22 @@ def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
         raise OrbitileError(
             f"tile_px: {recipe.tile_px}, but the table has larger tiles; delete it to cut the scenes again"
         )
+
+
+def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
+    """OrbitileError for a class that is not there to be learnt, or to be repeated."""
+    class_px = class_pixels(table[table["split"] == SPLITS[0]]).sum(axis=0)
+    if len(class_px) != len(recipe.classes):
+        raise OrbitileError(f"segmentation_training.classes: {', '.join(recipe.classes)}, but the table of tiles has "
+                            f"{len(class_px)} classes; delete it to cut the scenes again")  # fmt: skip
+    for name, pixels in zip(recipe.classes, class_px.tolist(), strict=True):
+        if not pixels:
+            raise OrbitileError(f"segmentation_training.classes: no pixel of {name} is in the training tiles, which "
+                                "cannot be learnt then; leave it out, or keep other scenes or squares for validation"
+                                )  # fmt: skip
+    if unknown := sorted(set(recipe.oversample) - set(recipe.classes)):
+        raise OrbitileError(f"segmentation_training.oversample: {unknown[0]} is no class; allowed are "
+                            f"{', '.join(recipe.classes)}")  # fmt: skip
 
 
 def _work_folder(tiles: str, recipe: SegmenterRecipe) -> Path:
