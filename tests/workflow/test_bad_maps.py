@@ -150,10 +150,19 @@ def test_a_state_dict_of_no_known_network(project: Project):
 
 
 def test_weights_that_are_trained_here_are_used(project: Project):
-    learner = learning(project, Path(project.settings["evaluation"]["truth"]))
+    """Learnt from points too, by a sum of losses that weighs classes."""
+    truth = Path(project.settings["evaluation"]["truth"])
+    points = project.folder / "points.gpkg"
+    frame = geopandas.read_file(truth)
+    frame[["geometry"]].set_geometry(frame.geometry.interpolate(0.5, normalized=True)).to_file(points)
+    changes = dict(points=dict(labels=str(points)), loss=dict(cross_entropy=1, dice=0.5), schedule="cosine")
+    learner = learning(project, truth, class_weights="inverse_frequency", **changes)
     done = learner.run("train_segmenter")
     assert done.returncode == 0, done.stderr
+    assert f"of {len(frame)} points lie in it" in learner.result("logs/rasterise_labels.log").read_text()
+    assert "pixels of the training tiles have points" in learner.result("logs/train_segmenter.log").read_text()
     folder = learner.result("training/segmentation")
+    assert "cross-entropy + 0.5 dice" in (folder / "model_card.md").read_text()
     assert SMALL_NETWORK in (folder / "model_card.md").read_text()
     done = weights(learner, folder / "model.safetensors").run("results/small/map/polygons.json")
     assert done.returncode == 0, done.stderr

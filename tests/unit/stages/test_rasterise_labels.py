@@ -58,12 +58,12 @@ def with_points(raster, moon, tmp_path, monkeypatch):
     def run(*places, radius_px=1.001):
         area = geopandas.GeoDataFrame(geometry=[shapely.box(0, -400, 2400, 0)], crs=CRS("IAU_2015:30110"))
         points = [shapely.Point(col * 100, -row * 100) for col, row in places]
-        pyogrio.write_dataframe(area, tmp_path / "areas.gpkg")
-        pyogrio.write_dataframe(geopandas.GeoDataFrame(geometry=points, crs=area.crs), tmp_path / "points.gpkg")
+        pyogrio.write_dataframe(area, tmp_path / "areas.fgb")
+        pyogrio.write_dataframe(geopandas.GeoDataFrame(geometry=points, crs=area.crs), tmp_path / "points.fgb")
         rasterisation = LabelRasterisation.of(moon, ["vein"], "width", None, {}, point_radius_px=radius_px)
-        files = [str(tmp_path / "scaled.parquet")], [str(tmp_path / "areas.gpkg")]
+        files = [str(tmp_path / "scaled.parquet")], [str(tmp_path / "areas.fgb")]
         outputs = str(tmp_path / "labels"), str(tmp_path / "tiles.parquet")
-        rasterise_labels(*files, rasterisation, None, *outputs, [str(tmp_path / "points.gpkg")])
+        rasterise_labels(*files, rasterisation, None, *outputs, [str(tmp_path / "points.fgb")])
         counts = []
         for path in (tmp_path / "labels").glob("a-*.tif"):
             with rasterio.open(path) as source:
@@ -83,7 +83,7 @@ def test_points_are_burnt_beside_labels_and_anew_where_they_change(with_points, 
 
 
 def test_points_outside_of_all_scenes_are_an_error(with_points):
-    with pytest.raises(OrbitileError, match=r"points\.gpkg: none of 2 points lies at a pixel with data of a scene"):
+    with pytest.raises(OrbitileError, match=r"points\.fgb: none of 2 points lies at a pixel with data of a scene"):
         with_points((50, 50), (-9, 5))
 
 

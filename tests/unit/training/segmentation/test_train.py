@@ -158,19 +158,12 @@ def assert_equal_weights(weights: Path, others: Path) -> None:
     assert all(torch.equal(tensors[name], tensor) for name, tensor in expected.items())
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        dict(schedule="cosine", warmup_epochs=1, optimizer="sgd", weight_decay=1e-4),
-        dict(schedule="plateau", plateau_patience=0, plateau_factor=0.1, warmup_epochs=1, optimizer="adamw"),
-        dict(schedule="plateau", plateau_patience=0, plateau_factor=0.1, best_by="validation_loss"),
-    ],
-    ids=["cosine", "plateau", "plateau of the loss"],
-)
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
 def test_a_schedule_goes_on_after_an_interruption(
-    tiles: str, tmp_path: Path, log: logging.Logger, changes: dict, monkeypatch: pytest.MonkeyPatch
+    tiles: str, tmp_path: Path, log: logging.Logger, schedule: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """The learning rates of the steps are the same, and so are the weights of the last epoch."""
+    """The rates of all steps are the same, and so are the weights of the last epoch; F1 falls in the third of them."""
+    changes = dict(schedule=schedule, plateau_patience=0, plateau_factor=0.1, warmup_epochs=1, optimizer="sgd")
     rates: dict[str, list[float]] = {}
 
     def recorded(folder: Path) -> Path:
@@ -184,19 +177,19 @@ def test_a_schedule_goes_on_after_an_interruption(
                 return step(self, batch, number)
 
             patch.setattr(SegmentationModule, "training_step", noting)
-            return trained(tiles, folder, epochs=4, patience=10, **changes)[0]
+            return trained(tiles, folder, epochs=5, patience=10, weight_decay=1e-4, **changes)[0]
 
     monkeypatch.setattr(train, "best_tensors", last_tensors)
     straight = recorded(tmp_path / "straight")
-    handler = PowerCut(3)
+    handler = PowerCut(4)
     log.addHandler(handler)
     with pytest.raises(RuntimeError, match="power cut"):
         recorded(tmp_path / "cut")
     log.removeHandler(handler)
     resumed = recorded(tmp_path / "cut")
-    epoch = len(rates["straight"]) // 4
-    assert rates["cut"] == rates["straight"][: 3 * epoch] + rates["straight"][2 * epoch :]
-    assert len(set(rates["straight"])) > 1
+    epoch, straight_rates = len(rates["straight"]) // 5, rates["straight"]
+    assert rates["cut"] == straight_rates[: 4 * epoch] + straight_rates[3 * epoch :]
+    assert straight_rates[3 * epoch] < straight_rates[3 * epoch - 1]
     assert_equal_weights(resumed, straight)
 
 
@@ -271,6 +264,8 @@ def test_what_is_chosen_by_decides_which_epoch_is_best(tiles: str, tmp_path: Pat
     assert 1 / weights["background"] + 1 / weights["fracture"] == pytest.approx(2)
     assert 0 <= best["mean_iou_without_background"] <= best["mean_iou"] <= best["balanced_accuracy"] <= 1
     assert best["mean_iou_without_background"] == pytest.approx(best["iou"])
+    assert figures["history"][best["epoch"] - 1] == best
+    assert min(row["validation_loss"] for row in figures["history"]) == best["validation_loss"]
     assert (
         "In the best epoch, by validation loss, the validation tiles had a loss (cross-entropy + 0.5 dice) of" in card
     )

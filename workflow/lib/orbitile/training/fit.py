@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
-from orbitile.training.monitored import Criterion, MonitoredModule
+from orbitile.training.monitored import EpochCriterion, MonitoredModule
 from orbitile.training.progress import EpochProgress
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-def _trainer(options: FitOptions, work: Path, progress: EpochProgress, criterion: Criterion) -> Trainer:
+def _trainer(options: FitOptions, work: Path, progress: EpochProgress, criterion: EpochCriterion) -> Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     callbacks: list[Callback] = [
         progress,
@@ -135,7 +135,7 @@ def _trainer(options: FitOptions, work: Path, progress: EpochProgress, criterion
     )  # fmt: skip
 
 
-def _checkpoints(work: Path, name: str, criterion: Criterion | None, weights_only: bool) -> ModelCheckpoint:
+def _checkpoints(work: Path, name: str, criterion: EpochCriterion | None, weights_only: bool) -> ModelCheckpoint:
     return ModelCheckpoint(
         dirpath=work, filename=name, monitor=criterion.figure if criterion else None,
         mode=criterion.mode if criterion else "min", save_weights_only=weights_only,

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 
 
 @dataclass(frozen=True)
-class Criterion:
+class EpochCriterion:
     """The figure of what is kept for validation by which epochs are compared: the best has the largest.
 
     Of losses, which have "loss" in their names, it has the smallest.
@@ -28,7 +28,7 @@ class Criterion:
         return value if self.mode == "max" else -value
 
 
-BY_F1 = Criterion()
+BY_F1 = EpochCriterion()
 
 
 class MonitoredModule(LightningModule):

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from orbitile.base.errors import OrbitileError
-from orbitile.training.monitored import BY_F1, Criterion, MonitoredModule
+from orbitile.training.monitored import BY_F1, EpochCriterion, MonitoredModule
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class EpochProgress(Callback):
 
     def __init__(
         self, epochs: int, seed: int, max_hours: float | None, section: str, hardware: str,
-        criterion: Criterion = BY_F1,
+        criterion: EpochCriterion = BY_F1,
     ) -> None:  # fmt: skip
         self.history: list[dict[str, Any]] = []
         self.is_cut_short = False

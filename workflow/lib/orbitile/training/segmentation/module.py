@@ -13,7 +13,7 @@ from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.metrics import PixelCounts, class_mean, class_metrics
 from orbitile.inference.models.architectures import logits_of
 from orbitile.inference.models.segmentation import NetworkDescription
-from orbitile.training.monitored import Criterion, MonitoredModule
+from orbitile.training.monitored import EpochCriterion, MonitoredModule
 from orbitile.training.segmentation.dataset import Example
 from orbitile.training.segmentation.losses import SegmentationLoss
 from orbitile.training.segmentation.optimiser import OptimiserPlan
@@ -58,7 +58,7 @@ class SegmentationModule(MonitoredModule):
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.description, self._learning = description, learning
-        self.criterion = Criterion(learning.best_by)
+        self.criterion = EpochCriterion(learning.best_by)
         self._is_binary = len(description.names) == 1
         self._point_loss = SegmentationLoss(dict(cross_entropy={}), len(description.names))
         scaling = torch.tensor([description.mean, description.std], dtype=torch.float32).view(2, 1, -1, 1, 1)

@@ -61,6 +61,7 @@ def train_segmenter(
     progress = fit(module, data, _options(recipe), work)
     figures = _export(work, module, Path(weights), tiles, recipe)
     figures |= progress.figures | dict(parameters=sum(tensor.numel() for tensor in module.network.parameters()))
+    figures |= dict(history=progress.history)
     figures |= dict(class_weights=weights_of_classes) if weights_of_classes else {}
     write_json(metrics, figures)
     plot_curves(progress.history, loss_text(recipe.loss, with_parameters=False), curves)
