@@ -715,6 +715,7 @@ class SegmenterTrainingSettings(Section):
     )
     precision: Precision = Field(default="auto", description="float32, bfloat16 or float16; auto: mixed on a GPU.")
     device: Device = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
+    threads: int | None = Field(default=None, ge=1, le=1024, description="Threads on a CPU; null: all cores.")
     seed: Seed = Field(default=0, description="Seed of the split and of training.")
     augmentation: PixelAugmentationSettings = PixelAugmentationSettings()
 

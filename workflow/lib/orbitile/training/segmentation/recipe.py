@@ -13,7 +13,8 @@ class SegmenterRecipe:
     there are several; training ends after `patience` epochs without a better one, or after `max_hours`, and exports
     the best epoch; `start_from` names .safetensors, whose tensors are used as far as they fit, or is imagenet (see
     start.py); `augmentation` holds fields of augmentation.TileAugmentation; tiles with a class of `oversample` are
-    there so many times in an epoch. The number of bands is that of the tiles.
+    there so many times in an epoch; `threads` are those of the CPU, None for all. The number of bands is that of the
+    tiles.
 
     `loss` holds the weight and parameters of each loss by its name (losses.SegmentationLoss), `class_weights` is
     inverse_frequency or the weight of background and each class (class_weights.class_weights), `points_weight` that of
@@ -30,6 +31,7 @@ class SegmenterRecipe:
     patience: int = 20
     precision: str = "auto"
     device: str = "auto"
+    threads: int | None = None
     seed: int = 0
     start_from: str | None = None
     max_hours: float | None = None

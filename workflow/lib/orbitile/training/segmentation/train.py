@@ -177,7 +177,8 @@ def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
 
 def _work_folder(tiles: str, recipe: SegmenterRecipe) -> Path:
     """The folder of an attempt, by all that its result depends on but the device and the time limit."""
-    fields_of_result = {name: value for name, value in vars(recipe).items() if name not in ("device", "max_hours")}
+    without = ("device", "max_hours", "threads")
+    fields_of_result = {name: value for name, value in vars(recipe).items() if name not in without}
     name = cache_key(
         recipe=fields_of_result,
         tiles=sha256(tiles),
@@ -224,7 +225,7 @@ def _module(recipe: SegmenterRecipe, data: Batches, learning: Learning) -> Segme
 def _options(recipe: SegmenterRecipe) -> FitOptions:
     return FitOptions(
         section="segmentation_training", epochs=recipe.epochs, patience=recipe.patience, seed=recipe.seed,
-        device=recipe.device, precision=recipe.precision, max_hours=recipe.max_hours,
+        device=recipe.device, precision=recipe.precision, max_hours=recipe.max_hours, threads=recipe.threads,
     )  # fmt: skip
 
 
