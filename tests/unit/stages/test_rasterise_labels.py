@@ -10,7 +10,7 @@ from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
 from orbitile.stages import rasterise_labels as stage
-from orbitile.stages.rasterise_labels import LabelRasterisation, SceneTable, VectorSource, rasterise_labels
+from orbitile.stages.rasterise_labels import LabelRasterisation, PointSource, SceneTable, VectorSource, rasterise_labels
 from orbitile.tables.rasters import write_rasters
 from orbitile.training.scene_deal import SceneDeal
 
@@ -21,9 +21,9 @@ def labelled(raster, moon, tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "cut_tiles", lambda *arguments: None)
     write_rasters([raster(np.ones((24, 24), np.uint8))], tmp_path / "scaled.parquet")
     (tmp_path / "scenes.csv").write_text("scene,path\na,a.tif\n")
-    rasterisation = LabelRasterisation.of(moon, ["fracture"], "width", None, {})
 
-    def run(width):
+    def run(width, **options):
+        rasterisation = LabelRasterisation.of(moon, ["fracture"], "width", None, {}, **options)
         line = shapely.LineString([(0, -1200), (2400, -1200)])
         frame = geopandas.GeoDataFrame(dict(width=[width]), geometry=[line], crs=CRS("IAU_2015:30110"))
         pyogrio.write_dataframe(frame, tmp_path / "labels.shp")
@@ -55,15 +55,19 @@ def with_points(raster, moon, tmp_path, monkeypatch):
     rows = [raster(pixels, "a"), raster(pixels, "b", left=1500)]
     write_rasters(rows, tmp_path / "scaled.parquet")
 
-    def run(*places, radius_px=1.001):
+    def run(*places, radius_px=1.001, uncertain_px=0):
         area = geopandas.GeoDataFrame(geometry=[shapely.box(0, -400, 2400, 0)], crs=CRS("IAU_2015:30110"))
         points = [shapely.Point(col * 100, -row * 100) for col, row in places]
         pyogrio.write_dataframe(area, tmp_path / "areas.fgb")
         pyogrio.write_dataframe(geopandas.GeoDataFrame(geometry=points, crs=area.crs), tmp_path / "points.fgb")
-        rasterisation = LabelRasterisation.of(moon, ["vein"], "width", None, {}, point_radius_px=radius_px)
-        files = [str(tmp_path / "scaled.parquet")], [str(tmp_path / "areas.fgb")]
+        rasterisation = LabelRasterisation.of(moon, ["vein"], "width", None, {}, uncertain_px=uncertain_px)
+        source = VectorSource.read([str(tmp_path / "areas.fgb")], rasterisation)
+        by = dict(classes=["vein"], width_field="width", class_field=None, radius_px=radius_px)
+        points = PointSource.read([str(tmp_path / "points.fgb")], moon, by)
+        (tmp_path / "scenes.csv").write_text("scene,path\na,a.tif\nb,b.tif\n")
+        table = SceneTable(str(tmp_path / "scenes.csv"), SceneDeal(), is_mapped=True)
         outputs = str(tmp_path / "labels"), str(tmp_path / "tiles.parquet")
-        rasterise_labels(*files, rasterisation, None, *outputs, [str(tmp_path / "points.fgb")])
+        rasterise_labels([str(tmp_path / "scaled.parquet")], source, table, None, *outputs, points)
         counts = []
         for path in (tmp_path / "labels").glob("a-*.tif"):
             with rasterio.open(path) as source:
@@ -82,6 +86,17 @@ def test_points_are_burnt_beside_labels_and_anew_where_they_change(with_points, 
     assert with_points((5.5, 5.5), (9.5, 5.5), radius_px=0.9) == [2, 5, 10]
 
 
+def test_points_count_where_labels_are_uncertain(with_points, tmp_path):
+    """The polygon ends in row 4; within 3 px of it nothing is known but the point."""
+    assert with_points((5.5, 5.5), uncertain_px=3) == [5]
+    (path,) = (tmp_path / "labels").glob("a-*.tif")
+    with rasterio.open(path) as source:
+        labels, points = source.read()
+        assert (source.read_masks(1) > 0).all()
+    assert (labels[4:7] == 255).all()
+    assert points[5, 5] == 2
+
+
 def test_points_outside_of_all_scenes_are_an_error(with_points):
     with pytest.raises(OrbitileError, match=r"points\.fgb: none of 2 points lies at a pixel with data of a scene"):
         with_points((50, 50), (-9, 5))
@@ -89,7 +104,14 @@ def test_points_outside_of_all_scenes_are_an_error(with_points):
 
 def test_too_many_classes_for_points(moon):
     names = [f"class_{number}" for number in range(254)]
+    by = dict(classes=names, width_field="width", class_field="kind", radius_px=2)
     with pytest.raises(
         OrbitileError, match=r"segmentation_training\.points: 254 classes; with points allowed are at most"
     ):
-        LabelRasterisation.of(moon, names, "width", "kind", {}, point_radius_px=2)
+        PointSource.read(["points.gpkg"], moon, by)
+
+
+def test_other_uncertain_surroundings_make_other_rasters(labelled):
+    assert labelled("small") == [24 * 8]
+    assert labelled("small", uncertain_px=2) == [24 * 8, 24 * 8]
+    assert labelled("small", uncertain_px=2) == [24 * 8, 24 * 8]

@@ -664,6 +664,9 @@ class SegmenterTrainingSettings(Section):
         default=("fracture",), min_length=1, max_length=255, description="Names of the classes to learn."
     )
     points: PointLabelSettings | None = Field(default=None, description="Labels known at single places; null: none.")
+    uncertain_px: float = Field(
+        default=0, ge=0, le=1000, description="Pixels so close beyond a label teach nothing: labels are no more exact."
+    )
     network: Text = Field(
         default="deeplabv3_resnet50", description="deeplabv3_resnet50, unet:resnet18, fpn:resnet34 ..."
     )
@@ -1181,7 +1184,8 @@ class Settings(Section):
         training = self.segmentation_training
         if training is None or training.masks:
             return None
-        return dict(classes=list(training.classes), **self.label_fields)
+        uncertain = dict(uncertain_px=training.uncertain_px)
+        return dict(classes=list(training.classes), **self.label_fields, **uncertain)
 
     @property
     def mask_files(self) -> dict | None:
@@ -1233,8 +1237,8 @@ class Settings(Section):
         if self.segmentation_training is None:
             return None
         keys_of_tiles = {
-            "labels", "masks", "mask_values", "overlap_share", "block_deg", "validation_share", "validation_scenes",
-            "folds", "fold",
+            "labels", "masks", "mask_values", "uncertain_px", "overlap_share", "block_deg", "validation_share",
+            "validation_scenes", "folds", "fold",
         }  # fmt: skip
         training = self.segmentation_training
         recipe = training.model_dump(exclude=keys_of_tiles | {"points", "loss"}, mode="json")

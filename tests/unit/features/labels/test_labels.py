@@ -135,6 +135,48 @@ def test_each_word_has_its_half_width(word, labels):
     assert burn_labels(made, grid, everywhere(grid), {word: 3.0})[:, 10].sum() == 6
 
 
+def test_pixels_beside_labels_are_of_no_known_class_unless_they_belong_to_another(labels):
+    fields = LabelFields(class_field="kind", classes=("vein", "dyke"))
+    shapes = line((2.5, 3.5), (9.5, 3.5)), shapely.box(12, 2, 14, 5), shapely.box(14, 3, 17, 5)
+    made = labels(*shapes, width=["1", None, None], kind=["vein", "vein", "dyke"], fields=fields)
+    assert drawn(burn_labels(made, GRID, everywhere(), uncertain_px=1))[:7] == [
+        "........................",
+        "...........xxxx.........",
+        ".xxxxxxxxxxx11xxxx......",
+        ".x11111111xx11222x......",
+        ".xxxxxxxxxxx11222x......",
+        "...........xxxxxxx......",
+        "........................",
+    ]
+
+
+@pytest.mark.parametrize(("half", "uncertain"), [(0.7, 1.3), (2.2, 3.1), (5.0, 0.6)])
+def test_uncertain_pixels_are_those_so_near_that_are_labelled_without(half, uncertain, labels):
+    """Beside the plain reference; circles around the ends of lines are polygons."""
+    shape = line((3.3, 8.1), (14.7, 2.9))
+    found = burn_labels(labels(shape, width=[2 * half]), GRID, everywhere(), uncertain_px=uncertain)
+    for is_marked, reach in ((found == 1, half), (found > 0, half + uncertain)):
+        assert is_marked[in_pixels(shape, 0.98 * reach)].all()
+        assert not is_marked[~in_pixels(shape, reach + 1e-6)].any()
+
+
+def test_a_label_beyond_the_border_makes_pixels_on_it_uncertain(labels):
+    grid = grid_of(width=4, height=4)
+    made = labels(line((-7, -5), (-7, 9)), width=["2"], grid=grid)
+    assert drawn(burn_labels(made, grid, everywhere(grid), uncertain_px=7.6)) == ["xx..", "xx..", "xx..", "xx.."]
+    assert not burn_labels(made, grid, everywhere(grid)).any()
+
+
+def test_rasters_of_labels_keep_uncertain_pixels_apart_from_classes(labels, raster, tmp_path):
+    row = raster(np.full((30, 40), 9, np.uint8))
+    made = labels(line((0, 15), (40, 15)), width=["4"], grid=row.grid)
+    write_label_raster(row, made, tmp_path / "labels.tif", uncertain_px=3)
+    with rasterio.open(tmp_path / "labels.tif") as source:
+        pixels = source.read(1)
+    assert (pixels == burn_labels(made, row.grid, np.ones((30, 40), bool), uncertain_px=3)).all()
+    assert [int((pixels == value).sum()) for value in (0, 1, 255)] == [20 * 40, 4 * 40, 6 * 40]
+
+
 @pytest.mark.parametrize("width", [3, 3.0, "3", " 3.0"])
 def test_a_number_is_a_width_in_pixels(width, labels):
     made = labels(line((-5, 6.5), (30, 6.5)), width=[width])

@@ -29,11 +29,15 @@ MOST_POINT_CLASSES = 253
 
 @dataclass(frozen=True)
 class LabelRasterisation:
-    """How vector files become labels: their columns, and half the widths in pixels of lines of a width class."""
+    """How vector files become labels: their columns, and half the widths in pixels of lines of a width class.
+
+    Pixels within `uncertain_px` beyond labels teach nothing.
+    """
 
     body: Body
     fields: LabelFields
     buffers_px: Mapping[str, float]
+    uncertain_px: float = 0
 
     @classmethod
     def of(
@@ -43,10 +47,12 @@ class LabelRasterisation:
         width_field: str,
         class_field: str | None,
         buffers_px: dict[str, float],
+        uncertain_px: float = 0,
         unmapped_scenes: int = 0,
     ) -> Self:
-        """From the settings' section `labels`, the names of the classes, and how many scenes have no map."""
-        return cls(body, LabelFields(width_field, class_field, tuple(classes), unmapped_scenes), buffers_px)
+        """From the settings' sections `labels` and `segmentation_training`, and how many scenes have no map."""
+        fields = LabelFields(width_field, class_field, tuple(classes), unmapped_scenes)
+        return cls(body, fields, buffers_px, uncertain_px)
 
 
 class LabelSource(Protocol):
@@ -71,19 +77,19 @@ class VectorSource:
     """Lines and polygons of vector files, which may lie on any scene."""
 
     labels: VectorLabels
-    buffers_px: Mapping[str, float]
+    rasterisation: LabelRasterisation
     version: str
     may_be_empty: bool = False
 
     @classmethod
     def read(cls, paths: Sequence[str], rasterisation: LabelRasterisation) -> Self:
         """OrbitileError where labels cannot be read."""
-        fields, buffers_px = rasterisation.fields, rasterisation.buffers_px
         version = cache_key(
-            labels=[sha256(part) for part in _parts(paths)], fields=vars(fields), buffers=buffers_px,
+            labels=[sha256(part) for part in _parts(paths)], fields=vars(rasterisation.fields),
+            buffers=rasterisation.buffers_px, uncertain=rasterisation.uncertain_px,
             version=code_version("rasterise_labels"),
         )  # fmt: skip
-        return cls(read_labels(paths, rasterisation.body, fields), buffers_px, version)
+        return cls(read_labels(paths, rasterisation.body, rasterisation.fields), rasterisation, version)
 
     def scenes(self, scenes: Sequence[str]) -> list[str]:
         """See LabelSource."""
@@ -95,7 +101,8 @@ class VectorSource:
 
     def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
         """See LabelSource."""
-        write_label_raster(row, self.labels.of_scene(row.scene), path, self.buffers_px, points)
+        widths = self.rasterisation.buffers_px, self.rasterisation.uncertain_px
+        write_label_raster(row, self.labels.of_scene(row.scene), path, *widths, points)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class GriddedLabels:
     tree: shapely.STRtree
 
     def burn(self, window: Window, valid: np.ndarray) -> np.ndarray:
-        """Labels (rows, columns; uint8) of a window: 0 background, 1..K class, 255 where not `valid`.
+        """Labels (rows, columns; uint8) of a window: 0 background, 1..K class, 255 where uncertain or not `valid`.
 
         A pixel belongs to an area if its centre does. Where classes overlap, the higher one wins.
         """
@@ -58,24 +58,35 @@ class GriddedLabels:
         return np.where(valid, pixels, np.uint8(LABEL_NODATA))
 
 
-def grid_labels(labels: VectorLabels, grid: Grid, buffers_px: Mapping[str, float] = BUFFERS_PX) -> GriddedLabels:
+def grid_labels(
+    labels: VectorLabels, grid: Grid, buffers_px: Mapping[str, float] = BUFFERS_PX, uncertain_px: float = 0
+) -> GriddedLabels:
     """Project labels onto a grid: those that may reach it, lines buffered by their half widths in its pixels.
 
-    Width classes that `buffers_px` leaves out have their half widths of BUFFERS_PX.
+    Width classes that `buffers_px` leaves out have their half widths of BUFFERS_PX. Pixels within `uncertain_px` of a
+    label are of no known class (LABEL_NODATA), unless they belong to one.
     """
-    parts = [_areas(layer, grid, labels.radius_m, buffers_px) for layer in labels.layers]
+    parts = [_areas(layer, grid, labels.radius_m, buffers_px, uncertain_px) for layer in labels.layers]
     areas, values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    if uncertain_px:
+        surroundings = shapely.buffer(areas, uncertain_px)
+        areas = np.concatenate([surroundings, areas])
+        values = np.concatenate([np.full(len(values), LABEL_NODATA, np.uint8), values])
     is_on_grid = shapely.intersects(areas, shapely.box(0, 0, grid.width, grid.height))
     areas, values = areas[is_on_grid], values[is_on_grid]
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values % LABEL_NODATA, kind="stable")  # any class wins over what surrounds another
     return GriddedLabels(areas[order], values[order], shapely.STRtree(areas[order]))
 
 
 def burn_labels(
-    labels: VectorLabels, grid: Grid, valid: np.ndarray, buffers_px: Mapping[str, float] = BUFFERS_PX
+    labels: VectorLabels,
+    grid: Grid,
+    valid: np.ndarray,
+    buffers_px: Mapping[str, float] = BUFFERS_PX,
+    uncertain_px: float = 0,
 ) -> np.ndarray:
-    """Labels (rows, columns; uint8) of an entire grid: 0 background, 1..K class, 255 where not `valid`."""
-    return grid_labels(labels, grid, buffers_px).burn(Window(0, 0, grid.width, grid.height), valid)
+    """Labels (rows, columns; uint8) of an entire grid: 0 background, 1..K class, 255 where uncertain or not `valid`."""
+    return grid_labels(labels, grid, buffers_px, uncertain_px).burn(Window(0, 0, grid.width, grid.height), valid)
 
 
 def write_label_raster(
@@ -83,13 +94,14 @@ def write_label_raster(
     labels: VectorLabels,
     path: str | Path,
     buffers_px: Mapping[str, float] = BUFFERS_PX,
+    uncertain_px: float = 0,
     points: VectorLabels | None = None,
 ) -> None:
-    """Write the labels of a scene as a cloud-optimised GeoTIFF on its grid, 255 where the scene has no data.
+    """Write the labels of a scene as a cloud-optimised GeoTIFF on its grid, 255 where uncertain or without data.
 
     For `points` see write_labels. The scene is processed in windows of rows: memory does not grow with its height.
     """
-    write_labels(row, _blocks(row, grid_labels(labels, row.grid, buffers_px)), path, points)
+    write_labels(row, _blocks(row, grid_labels(labels, row.grid, buffers_px, uncertain_px)), path, points)
 
 
 def write_labels(row: RasterRow, blocks: Iterator[Block], path: str | Path, points: VectorLabels | None) -> None:
@@ -128,12 +140,12 @@ def _blocks(row: RasterRow, gridded: GriddedLabels) -> Iterator[Block]:
 
 
 def _areas(
-    layer: LabelLayer, grid: Grid, radius_m: float, buffers_px: Mapping[str, float]
+    layer: LabelLayer, grid: Grid, radius_m: float, buffers_px: Mapping[str, float], margin_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Areas in a grid's pixels (n), and their values (n), of the labels of a layer that may reach the grid."""
+    """Areas in a grid's pixels (n), and their values (n), of the labels of a layer within a margin of it."""
     half_width_by_class = np.array([(BUFFERS_PX | dict(buffers_px))[word] for word in WIDTH_CLASSES] + [0.0])
     half_width_px = half_width_by_class[layer.width_class] + layer.width_px / 2
-    is_near = may_reach(layer.centre, layer.reach, grid, radius_m, half_width_px)
+    is_near = may_reach(layer.centre, layer.reach, grid, radius_m, half_width_px + margin_px)
     shapes, owner = shapes_on_grid(layer.geometry[is_near], layer.crs_wkt, grid, radius_m)
     half_width_px = half_width_px[is_near][owner]
     is_line = half_width_px > 0
