@@ -450,10 +450,12 @@ def test_how_far_scenes_matter_to_each_other(scales, iou_threshold, reach_m, mar
     assert NmsSettings(**settings.nms_settings, radius_m=1).reach_m == settings.reach_m
 
 
-def test_craters_may_be_a_folder_of_labels_but_vectors_may_not(tmp_path):
+def test_truth_may_be_a_folder_of_labels_or_of_masks_but_weights_may_not(tmp_path):
     assert checked(evaluation=dict(truth=tmp_path), annotation=dict(craters=tmp_path)).evaluation.truth == tmp_path
+    masks = checked(model=MODEL | dict(family="segmentation"), evaluation=dict(truth=tmp_path))
+    assert masks.evaluation.truth == tmp_path
     with pytest.raises(OrbitileError, match=r"evaluation\.truth: no file at"):
-        checked(model=MODEL | dict(family="segmentation"), evaluation=dict(truth=tmp_path))
+        checked(model=MODEL | dict(family="segmentation"), evaluation=dict(truth=tmp_path / "lost"))
     with pytest.raises(OrbitileError, match=r"model\.weights: no file at"):
         checked(model=MODEL | dict(weights=tmp_path))
 

@@ -435,7 +435,8 @@ class EvaluationSettings(Section):
 
     truth: FilePath | None = Field(
         default=None,
-        description="Table of true craters or labels of boxes, or vector file of true lines or polygons.",
+        description="Table of true craters or labels of boxes; of maps a vector file of true lines or polygons, or a "
+        "folder of masks.",
     )
     columns: CraterColumnSettings = CraterColumnSettings()
     iou_threshold: Share = Field(default=0.3, description="Least IoU of a found and a true crater that match.")
