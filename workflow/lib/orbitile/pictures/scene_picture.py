@@ -81,10 +81,12 @@ class RunPicture:
         figure.figimage(_paint(scenes, frame, figure, axes), zorder=-1)
         return cls(frame, figure, axes, len(scenes))
 
-    def save(self, heading: str, out: str | Path, class_colour: Mapping[str, str] | None = None) -> None:
-        """Write it, with a line above, as a PNG; with a legend where classes have colours by their names."""
-        if class_colour:
-            self.axes.legend(handles=class_patches(class_colour), loc="lower right", fontsize=12)
+    def name_colours(self, class_colour: Mapping[str, str]) -> None:
+        """Lay a legend of colours by the names of classes over a corner."""
+        self.axes.legend(handles=class_patches(class_colour), loc="lower right", fontsize=12)
+
+    def save(self, heading: str, out: str | Path) -> None:
+        """Write it, with a line above, as a PNG."""
         self.figure.text(0.01, 0.99, heading, va="top", fontsize=14)
         _save(self.figure, out)
 

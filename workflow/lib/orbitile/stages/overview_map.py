@@ -35,7 +35,9 @@ def overview_map(manifest: str, rasters: list[str], radius_m: float, out: str) -
         heading += f"; {_draw_density(picture, manifest, 'lines' if proof['lines'] else 'polygons', radius_m)}"
     else:
         _draw_outlines(picture, manifest, radius_m, class_colour)
-    picture.save(heading, out, class_colour)
+        if class_colour:
+            picture.name_colours(class_colour)
+    picture.save(heading, out)
 
 
 def _draw_outlines(picture: RunPicture, manifest: str, radius_m: float, class_colour: Mapping[str, str]) -> None:
