@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from documented_examples import examples_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -384,6 +385,12 @@ def test_the_parts_of_a_training_of_pixels(tmp_path):
         noise_sigma=[0.0075, 0.0125], perspective_scale=[0.1, 0.3], blur_sigma=[0.5, 1.5]
     )
     assert TrainingTileCut(**settings.training_tile_cut).class_count == 2
+
+
+def test_the_example_of_image_sets_is_valid():
+    (example,) = examples_of("image-sets.md", "yaml")
+    settings = Settings.model_validate(yaml.safe_load(example))
+    assert settings.mask_files == dict(folder="my/set/masks", classes=["crater"], values=None)
 
 
 def test_without_training_there_is_no_recipe():

@@ -2,6 +2,7 @@
 
 import geopandas
 import numpy as np
+import pandas as pd
 import pyogrio
 import pytest
 import rasterio
@@ -10,9 +11,17 @@ from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
 from orbitile.stages import rasterise_labels as stage
-from orbitile.stages.rasterise_labels import LabelRasterisation, PointSource, SceneTable, VectorSource, rasterise_labels
+from orbitile.stages.rasterise_labels import (
+    LabelRasterisation,
+    PointSource,
+    SceneTable,
+    VectorSource,
+    label_source,
+    rasterise_labels,
+)
 from orbitile.tables.rasters import write_rasters
 from orbitile.training.scene_deal import SceneDeal
+from orbitile.training.segmentation.tiles import TrainingTileCut
 
 
 @pytest.fixture
@@ -38,6 +47,59 @@ def labelled(raster, moon, tmp_path, monkeypatch):
         return sorted(counts)
 
     return run
+
+
+@pytest.fixture
+def masked(raster, tmp_path):
+    """Cuts scenes of 8 x 8 px with masks, whose first column is of the class of their number; returns the tiles."""
+    (tmp_path / "masks").mkdir()
+    rows = {name: raster(np.full((8, 8), 9, np.uint8), scene=name) for name in "abcd"}
+    write_rasters(list(rows.values()), tmp_path / "scaled.parquet")
+
+    def run(numbers, deal=None, table="scene,path\na,a.png\nb,b.png\nc,c.png\nd,d.png\n"):
+        (tmp_path / "scenes.csv").write_text(table)
+        for name, number in numbers.items():
+            mask = np.zeros((8, 8), np.uint8)
+            mask[:, 0] = number
+            with rasterio.open(tmp_path / "masks" / f"{name}.png", "w", driver="PNG", width=8, height=8, count=1,
+                               dtype="uint8") as sink:  # fmt: skip
+                sink.write(mask[None])
+        masks = dict(folder=str(tmp_path / "masks"), classes=["sand", "rock"], values=None)
+        source = label_source([], None, None, masks, len(rows))
+        scenes = SceneTable(str(tmp_path / "scenes.csv"), deal or SceneDeal(), is_mapped=False)
+        cut = TrainingTileCut(tile_px=8, block_deg=1, class_count=2)
+        outputs = str(tmp_path / "labels"), str(tmp_path / "tiles.parquet")
+        rasterise_labels([str(tmp_path / "scaled.parquet")], source, scenes, cut, *outputs)
+        return pd.read_parquet(tmp_path / "tiles.parquet")
+
+    return run
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+class TestMasks:
+    def test_scenes_are_dealt_out_as_a_whole(self, masked, caplog):
+        """One without a mask is left out, by name; one without features is there."""
+        tiles = masked(dict(a=1, b=2, d=0), SceneDeal(validation_scenes=("b",)))
+        assert dict(zip(tiles["scene"], tiles["split"], strict=True)) == dict(a="train", b="val", d="train")
+        assert [px.tolist() for px in tiles["class_px"]] == [[8, 0], [0, 8], [0, 0]]
+        assert tiles["positive_px"].tolist() == [8, 8, 0]
+        assert "1 scenes have no mask" in caplog.text and "not for training: c" in caplog.text
+
+    def test_the_scene_table_names_splits(self, masked):
+        table = "scene,path,split\na,a.png,train\nb,b.png,test\nc,c.png,val\nd,d.png,train\n"
+        tiles = masked(dict.fromkeys("abcd", 1), table=table)
+        assert dict(zip(tiles["scene"], tiles["split"], strict=True)) == dict(a="train", c="val", d="train")
+
+    def test_a_changed_mask_is_read_again(self, masked, tmp_path):
+        deal = SceneDeal(validation_scenes=("b",))
+        masked(dict(a=1, b=2), deal)
+        tiles = masked(dict(a=2, b=2), deal)
+        assert [px.tolist() for px in tiles["class_px"]] == [[0, 8], [0, 8]]
+        assert len(list((tmp_path / "labels").glob("*.tif"))) == 3
+
+    def test_splits_without_features_are_refused(self, masked):
+        with pytest.raises(OrbitileError, match="no val tile has features; keep other scenes for validation"):
+            masked(dict(a=1, b=0), SceneDeal(validation_scenes=("b",)))
 
 
 def test_a_change_in_the_table_beside_a_shapefile_is_one_of_the_labels(labelled):

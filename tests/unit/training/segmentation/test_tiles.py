@@ -95,6 +95,14 @@ def test_the_draw_is_that_of_the_generator_in_a_row():
     assert is_validation == draws[: len(lon)].tolist()
 
 
+def test_pixels_of_each_class_are_counted(scene, tmp_path):
+    labels = np.zeros((192, 192), np.uint8)
+    labels[:, ::4], labels[:, 2::8] = 1, 3
+    table = cut([scene(labels)], tmp_path / "tiles.parquet", class_count=3)
+    assert {tuple(px) for px in table["class_px"]} == {(8 * 32, 0, 4 * 32)}
+    assert (table["positive_px"] == 12 * 32).all()
+
+
 def test_pixels_without_data_or_label_do_not_count(scene, tmp_path):
     valid = np.full((192, 192), 255, np.uint8)
     valid[:, 16:] = 0
