@@ -58,12 +58,12 @@ def test_every_loss_can_be_set():
 def test_points_belong_to_the_tiles_but_their_weight_to_the_recipe():
     settings = checked(points=dict(labels=__file__, weight=0.5, radius_px=3))
     assert settings.point_files == [__file__]
-    assert settings.label_rasterisation["point_radius_px"] == 3
+    assert settings.point_rasterisation["radius_px"] == 3
     assert settings.segmenter_recipe["points_weight"] == 0.5
     assert "points" not in settings.segmenter_recipe
     without = checked()
     assert (without.point_files, without.segmenter_recipe["points_weight"]) == ([], None)
-    assert "point_radius_px" not in without.label_rasterisation
+    assert without.point_rasterisation is None
 
 
 @pytest.mark.parametrize(
