@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.tiling import SizeLimits, TileSize
-from orbitile.features.labels.mask_files import MaskFiles
+from orbitile.features.labels.masks import MaskFolder
 from orbitile.features.shapes import skeleton
 from orbitile.settings import HALO_PX, SLACK_PX, Settings, check_settings, required_setting
 from orbitile.training.detection.recipe import CropAugmentation, DetectorRecipe
@@ -335,10 +336,6 @@ LABELS, CLASSES = dict(labels=__file__), dict(classes=["sand", "rock"])
     [
         ({}, "labels: give either labels (vector files) or masks (a folder)"),
         (LABELS | dict(masks="masks"), "labels: give either labels"),
-        (LABELS | dict(mask_values=dict(fracture=255)), "mask_values: only for masks"),
-        (dict(masks="masks", mask_values=dict(rock=1)), "mask_values is {'rock': 1}; allowed is a value for each"),
-        (dict(masks="masks", mask_values=dict(sand=1, rock=1)) | CLASSES, "and none twice"),
-        (dict(masks="masks", mask_values=dict(fracture=0)), "mask_values.fracture: 0 given"),
         (dict(masks="gone"), "segmentation_training.masks: no folder at gone"),
         (LABELS | dict(oversample=dict(rock=4)), "oversample: rock is no class; allowed are fracture"),
         (LABELS | dict(oversample=dict(fracture=0)), "oversample.fracture: 0 given"),
@@ -357,6 +354,16 @@ def test_training_of_pixels_that_cannot_be(training, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [(dict(sand=1, rock=1), "labels: mask_values is {'sand': 1, 'rock': 1}; allowed is each value once"),
+     (dict(fracture=0), "labels.mask_values.fracture: 0 given")],
+)  # fmt: skip
+def test_values_of_masks_that_cannot_be(values, words):
+    with pytest.raises(OrbitileError, match=re.escape(words)):
+        checked(**PIXEL_TRAINING, labels=dict(mask_values=values))
+
+
 def test_masks_need_images_without_a_map():
     with pytest.raises(OrbitileError, match=r"segmentation_training\.masks: .* set pixel_coordinates: true"):
         checked(model=None, segmentation_training=dict(masks="masks"))
@@ -372,11 +379,10 @@ def test_small_tiles_are_for_networks_that_map_pixels():
 
 def test_the_parts_of_a_training_of_pixels(tmp_path):
     """Each stage accepts its part; the defaults of augmentation are those of the library."""
-    training = (
-        dict(masks=tmp_path, mask_values=dict(sand=9, rock=255), folds=4, fold=1, oversample=dict(rock=4)) | CLASSES
-    )
-    settings = checked(**PIXEL_TRAINING, segmentation_training=training)
-    assert MaskFiles.of(settings.mask_files).class_of_value == {0: 0, 255: 2, 9: 1}
+    training = dict(masks=tmp_path, folds=4, fold=1, oversample=dict(rock=4)) | CLASSES
+    values = dict(mask_values=dict(sand=9, rock=255))
+    settings = checked(**PIXEL_TRAINING, labels=values, segmentation_training=training)
+    assert MaskFolder(**settings.mask_files).class_of_value == {0: 0, 255: 2, 9: 1}
     assert settings.label_rasterisation is None
     assert SceneDeal(**settings.scene_deal).fold == 1
     recipe = SegmenterRecipe(**settings.segmenter_recipe)
@@ -390,7 +396,7 @@ def test_the_parts_of_a_training_of_pixels(tmp_path):
 def test_the_example_of_image_sets_is_valid():
     (example,) = examples_of("image-sets.md", "yaml")
     settings = Settings.model_validate(yaml.safe_load(example))
-    assert settings.mask_files == dict(folder="my/set/masks", classes=["crater"], values=None)
+    assert settings.mask_files == dict(folder=Path("my/set/masks"), classes=("crater",), values=None)
 
 
 def test_without_training_there_is_no_recipe():

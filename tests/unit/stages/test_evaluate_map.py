@@ -195,5 +195,6 @@ def test_masks_serve_maps_by_threshold_too(tmp_path):
 def test_a_scene_without_a_mask_is_named(tmp_path):
     run = exclusive_run(tmp_path / "r", pieces(40, 20))
     (tmp_path / "masks").mkdir()
+    Image.fromarray(squares(TRUE)).save(tmp_path / "masks" / "other.png")
     with pytest.raises(OrbitileError, match="no mask of scene a"):
         compared(run, tmp_path / "masks")

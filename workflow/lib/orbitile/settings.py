@@ -392,6 +392,17 @@ class LabelSettings(Section):
             default={}, description="Half the width in pixels that lines of a width class get, instead of the defaults."
         )
     )
+    mask_values: dict[Text, MaskValue] | None = Field(
+        default=None,
+        max_length=255,
+        description="The value of each class in masks; null: 1 to K in the order of classes, and 255 is unknown.",
+    )
+
+    @model_validator(mode="after")
+    def _each_mask_value_once(self) -> Self:
+        if self.mask_values is not None and len(set(self.mask_values.values())) < len(self.mask_values):
+            raise ValueError(f"mask_values is {self.mask_values}; allowed is each value once")
+        return self
 
 
 class VectorSettings(Section):
@@ -656,11 +667,6 @@ class SegmenterTrainingSettings(Section):
     masks: FilePath | None = Field(
         default=None, description="Instead of labels, of images without a map: a folder with a mask for each scene."
     )
-    mask_values: dict[Text, MaskValue] | None = Field(
-        default=None,
-        max_length=255,
-        description="The value of each class in masks; null: 1 to K in the order of classes, and 255 is unknown.",
-    )
     classes: tuple[Text, ...] = Field(
         default=("fracture",), min_length=1, max_length=255, description="Names of the classes to learn."
     )
@@ -764,12 +770,6 @@ class SegmenterTrainingSettings(Section):
     def _labels_or_masks(self) -> Self:
         if bool(self.labels) == (self.masks is not None):
             raise ValueError("labels: give either labels (vector files) or masks (a folder), to learn from")
-        if self.mask_values is not None and self.masks is None:
-            raise ValueError("mask_values: only for masks; leave it out, or give masks")
-        values = self.mask_values
-        if values is not None and (set(values) != set(self.classes) or len(set(values.values())) < len(values)):
-            raise ValueError(f"mask_values is {values}; allowed is a value for each of the classes, "
-                             f"{', '.join(self.classes)}, and none twice")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -1121,7 +1121,7 @@ class Settings(Section):
     @property
     def label_fields(self) -> dict:
         """The columns of files of labels (see orbitile.features.labels.read.LabelFields), and buffers in pixels."""
-        return self.labels.model_dump()
+        return self.labels.model_dump(exclude={"mask_values"})
 
     @property
     def outline_settings(self) -> dict:
@@ -1177,7 +1177,8 @@ class Settings(Section):
     def map_comparison(self) -> dict:
         """How a map is compared with the truth (see orbitile.stages.evaluate_map.MapComparison)."""
         tolerance_m = self.evaluation.tolerance_m or 3 * self.finest_m
-        return dict(tolerance_m=tolerance_m, labels=self.label_fields, outline_settings=self.outline_settings)
+        masks = dict(mask_values=self.labels.mask_values) if self.labels.mask_values else {}
+        return dict(tolerance_m=tolerance_m, labels=self.label_fields | masks, outline_settings=self.outline_settings)
 
     @property
     def label_rasterisation(self) -> dict | None:
@@ -1190,11 +1191,11 @@ class Settings(Section):
 
     @property
     def mask_files(self) -> dict | None:
-        """The masks to learn from, and the values of classes (see orbitile.features.labels.mask_files.MaskFiles)."""
+        """The masks to learn from, and the values of classes (see orbitile.features.labels.masks.MaskFolder)."""
         training = self.segmentation_training
         if training is None or training.masks is None:
             return None
-        return dict(folder=str(training.masks), classes=list(training.classes), values=training.mask_values)
+        return dict(folder=training.masks, classes=training.classes, values=self.labels.mask_values)
 
     @property
     def scene_deal(self) -> dict | None:
@@ -1238,7 +1239,7 @@ class Settings(Section):
         if self.segmentation_training is None:
             return None
         keys_of_tiles = {
-            "labels", "masks", "mask_values", "uncertain_px", "overlap_share", "block_deg", "validation_share",
+            "labels", "masks", "uncertain_px", "overlap_share", "block_deg", "validation_share",
             "validation_scenes", "folds", "fold",
         }  # fmt: skip
         training = self.segmentation_training

@@ -64,6 +64,17 @@ def test_points_become_discs_of_their_class_beside_the_labels(raster, moon, draw
     assert (len(points), count) == (6, 4)
 
 
+def test_a_scene_may_have_no_point(raster, moon, drawn, tmp_path):
+    """Where scenes have no map, points name theirs."""
+    row, fields = raster(np.full((24, 24), 9, np.uint8)), LabelFields(unmapped_scenes=2)
+    labels = read_labels(drawn([shapely.box(0, 0, 2, 2)], "areas.gpkg", scene=["b"]), moon, fields)
+    points = read_point_labels([drawn([shapely.Point(9.5, 9.5)], scene=["a"])], moon, fields, 1.001)
+    _, point_plane, count = burnt(row, labels.of_scene("b"), points.of_scene("b"), tmp_path)
+    assert ((point_plane == NOT_VALID).all(), count) == (True, 0)
+    _, point_plane, count = burnt(row, labels.of_scene("b"), points.of_scene("a"), tmp_path)
+    assert ((point_plane == 1).sum(), count) == (5, 1)
+
+
 @pytest.mark.parametrize("classes", [1, 253])
 def test_the_highest_class_is_no_nodata(raster, moon, drawn, tmp_path, classes):
     names = tuple(f"class_{number}" for number in range(1, classes + 1))

@@ -50,10 +50,11 @@ class MapComparison:
     """How a map is compared with the truth.
 
     Lines may be `tolerance_m` metres apart; pixels are positive from the probability `threshold` (0..1) on, which may
-    be another one for each class; `labels` holds `width_field`, `class_field` and `buffers_px` of the settings' section
-    `labels`. With the decision ARGMAX the likeliest class of each pixel counts instead, or the background, which some
-    networks lack. Without `centre_lines` the map has none, and none are compared. Of several `unmapped_scenes`, which
-    all lie at one place, only pixels are compared, each scene's with the truth that names it.
+    be another one for each class; `labels` holds `width_field`, `class_field`, `buffers_px` and, where masks have them,
+    `mask_values` of the settings' section `labels`. With the decision ARGMAX the likeliest class of each pixel counts
+    instead, or the background, which some networks lack. Without `centre_lines` the map has none, and none are
+    compared. Of several `unmapped_scenes`, which all lie at one place, only pixels are compared, each scene's with the
+    truth that names it.
     """
 
     body: Body
@@ -94,7 +95,8 @@ class MapComparison:
         A folder holds the mask of each scene (see orbitile.features.labels.masks).
         """
         if Path(path).is_dir():
-            return MapTruth(MaskFolder(Path(path), tuple(classes)), np.zeros(0, object), tuple(classes))
+            masks = MaskFolder(Path(path), tuple(classes), self.labels.get("mask_values"))
+            return MapTruth(masks, np.zeros(0, object), tuple(classes))
         labels = read_map_truth(path, self.body, self.labels, classes, self.unmapped_scenes)
         return MapTruth(labels, _true_lines(labels), tuple(classes))
 

@@ -12,10 +12,11 @@ from orbitile.base.messages import shorten_names
 from orbitile.base.seals import find_damage, write_seal
 from orbitile.base.versions import FileVersions
 from orbitile.features.labels.burn import count_burnt_points, write_label_raster
-from orbitile.features.labels.mask_files import MaskFiles
+from orbitile.features.labels.masks import MaskFolder
 from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels, read_point_labels
 from orbitile.pipeline import code_version
 from orbitile.space.bodies import Body
+from orbitile.space.grids import Grid
 from orbitile.tables.rasters import RasterRow, read_sealed_rasters
 from orbitile.tables.scenes import SceneOrigin, read_scene_origins
 from orbitile.training.scene_deal import SceneDeal
@@ -64,8 +65,8 @@ class LabelSource(Protocol):
     def key(self, scene: str) -> str:
         """What changes with the labels of a scene."""
 
-    def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
-        """Write the label raster of a scene, with points known beside its labels."""
+    def write_raster(self, row: RasterRow, finest: Grid, path: Path, points: VectorLabels | None) -> None:
+        """Write the label raster of a scene, whose finest grid is `finest`, with points known beside its labels."""
 
     @property
     def may_be_empty(self) -> bool:
@@ -99,7 +100,7 @@ class VectorSource:
         """See LabelSource."""
         return self.version
 
-    def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
+    def write_raster(self, row: RasterRow, finest: Grid, path: Path, points: VectorLabels | None) -> None:
         """See LabelSource."""
         widths = self.rasterisation.buffers_px, self.rasterisation.uncertain_px
         write_label_raster(row, self.labels.of_scene(row.scene), path, *widths, points)
@@ -109,7 +110,7 @@ class VectorSource:
 class MaskSource:
     """A folder of masks."""
 
-    masks: MaskFiles
+    masks: MaskFolder
     may_be_empty: bool = True
 
     def scenes(self, scenes: Sequence[str]) -> list[str]:
@@ -126,9 +127,9 @@ class MaskSource:
         mask = sha256(self.masks.by_scene[scene])
         return cache_key(mask=mask, values=self.masks.class_of_value, version=code_version("rasterise_labels"))
 
-    def write_raster(self, row: RasterRow, path: Path, points: VectorLabels | None) -> None:
+    def write_raster(self, row: RasterRow, finest: Grid, path: Path, points: VectorLabels | None) -> None:
         """See LabelSource."""
-        self.masks.write_raster(row, path, points)
+        self.masks.write_raster(row, finest, path, points)
 
 
 def label_source(
@@ -137,7 +138,7 @@ def label_source(
     """Vector files, or masks, as the settings have it (`label_rasterisation` or `mask_files`)."""
     if rasterisation is None:
         assert masks is not None  # the settings have either
-        return MaskSource(MaskFiles.of(masks))
+        return MaskSource(MaskFolder(Path(masks["folder"]), tuple(masks["classes"]), masks["values"]))
     chosen = LabelRasterisation.of(body, **rasterisation, unmapped_scenes=unmapped_scenes)
     return VectorSource.read(labels, chosen)
 
@@ -198,10 +199,12 @@ def rasterise_labels(
     rows = [row for row in rows if row.scene in labelled]
     splits = table.split_by_scene([row.scene for row in rows])
     rows = [row for row in rows if splits is None or row.scene in splits]
+    finest = {row.scene: row.grid for row in sorted(rows, key=lambda row: -row.scale_m)}
     paths = [_path(row, _key(source, points, row.scene), Path(folder)) for row in rows]
     for row, path in zip(rows, paths, strict=True):
         if find_damage(path):
-            source.write_raster(row, path, points.labels.of_scene(row.scene) if points else None)
+            known = points.labels.of_scene(row.scene) if points else None
+            source.write_raster(row, finest[row.scene], path, known)
             write_seal(path)
             log.info("scene %s: labels written to %s", row.scene, path)
     if points:

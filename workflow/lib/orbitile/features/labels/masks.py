@@ -1,116 +1,173 @@
-"""Masks: label rasters of scenes, drawn in the scenes' own pixels, in a folder of files named as the scenes."""
+"""Masks: rasters of class numbers in the pixels of scenes, a file for each, as labels to learn from and as truth."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import rasterio
 
 from orbitile.base.errors import OrbitileError
-from orbitile.features.labels.burn import LABEL_NODATA
-from orbitile.rasters.read import explain_read_errors, opened_raster
+from orbitile.base.messages import shorten_names, shortened
+from orbitile.features.labels.burn import LABEL_NODATA, write_labels
+from orbitile.features.labels.read import VectorLabels
+from orbitile.rasters.gdal import raster_window
+from orbitile.rasters.read import explain_read_errors, opened_raster, read_window, row_windows
+from orbitile.rasters.write import Block
 from orbitile.space.grids import Grid, Window
+from orbitile.tables.image_folders import masks_of_folder
+from orbitile.tables.rasters import RasterRow
 
-SUFFIXES = (".tif", ".tiff", ".png")
+UNKNOWN = 255
+"""The value of pixels of unknown class, unless a class has it."""
 MOST_PX_OFF = 0.01
 """Pixels by which the corners of a mask with a map may lie off those of its scene."""
 
 
 @dataclass(frozen=True)
-class SceneMask:
-    """The mask of a scene on its finest grid, to be read on `grid`, whose pixels are `factor` times larger.
+class MaskFolder:
+    """A folder of masks, the classes, and the value of each in the masks; None for 1 to K in their order.
 
-    Values are 0 for the background, 1..`classes` for a class and 255 for what is unknown.
+    Other pixels are 0, background, or UNKNOWN. OrbitileError where values are named, but not that of each class.
     """
 
+    folder: Path
+    classes: tuple[str, ...]
+    values: Mapping[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.values is not None and set(self.values) != set(self.classes):
+            raise OrbitileError(f"labels.mask_values: has values of {', '.join(self.values)}, but the classes are "
+                                f"{', '.join(self.classes)}; give the value of each")  # fmt: skip
+
+    @cached_property
+    def by_scene(self) -> dict[str, Path]:
+        """The masks by the names of their scenes."""
+        return masks_of_folder(self.folder)
+
+    @cached_property
+    def class_of_value(self) -> dict[int, int]:
+        """The label of each value: 0 for background, 1 to K for the classes, LABEL_NODATA for unknown."""
+        values = self.values or {name: number for number, name in enumerate(self.classes, 1)}
+        named = {values[name]: number for number, name in enumerate(self.classes, 1)}
+        return {0: 0, UNKNOWN: LABEL_NODATA} | named
+
+    def check_scenes(self, scenes: Sequence[str]) -> None:
+        """OrbitileError where no scene has a mask."""
+        if not set(scenes) & set(self.by_scene):
+            raise OrbitileError(
+                f"{self.folder}: none of its masks ({shorten_names(list(self.by_scene))}) has the name of a scene "
+                f"({shorten_names(scenes)}); a mask is named as its scene, or as the image in a folder of images"
+            )
+
+    def of_scene(self, scene: str, finest: Grid, grid: Grid) -> "SceneMask":
+        """The mask of a scene, of the size of its `finest` grid, to be read on a grid of its lattice or a coarser one.
+
+        OrbitileError where there is none, and for a mask of another size, of several bands, with a value that is none
+        of a class, or with a map on which it lies elsewhere than the scene.
+        """
+        if scene not in self.by_scene:
+            raise OrbitileError(f"{self.folder}: no mask of scene {scene}; add {scene}.png or {scene}.tif, {UNKNOWN} "
+                                "where nothing is known")  # fmt: skip
+        path = self.by_scene[scene]
+        with opened_raster(str(path)) as source:
+            _check_layout(source, finest, scene)
+            self._check_values(source, finest)
+        return SceneMask(self, path, finest, grid, round(grid.transform.a / finest.transform.a))
+
+    def write_raster(self, row: RasterRow, finest: Grid, path: str | Path, points: VectorLabels | None = None) -> None:
+        """Write the mask of a scene as a label raster on its grid: 255 where its class is unknown, or without data.
+
+        For `points` see burn.write_labels. OrbitileError as of `of_scene`.
+        """
+        write_labels(row, _blocks(row, self.of_scene(row.scene, finest, row.grid)), path, points)
+
+    def labels(self, pixels: np.ndarray, mask: str | Path) -> np.ndarray:
+        """Labels (uint8) of a mask's pixels, of the same shape; OrbitileError for values that are none of a class."""
+        values, position = np.unique(pixels, return_inverse=True)
+        if unknown := [value for value in values.tolist() if value not in self.class_of_value]:
+            raise OrbitileError(f"{mask}: value {unknown[0]} is no class; allowed are {self._allowed}")
+        labels = np.array([self.class_of_value[value] for value in values.tolist()], np.uint8)
+        return labels[position].reshape(pixels.shape)
+
+    def _check_values(self, source: rasterio.DatasetReader, grid: Grid) -> None:
+        """OrbitileError for values that are none of a class, and where 255 may as well be the class as unknown."""
+        values: set[int] = set()
+        for window in row_windows(grid):
+            with explain_read_errors(source.name):
+                distinct = np.unique(source.read(1, window=raster_window(window)))
+            self.labels(distinct, source.name)
+            values |= set(distinct.tolist())
+        if self.values is None and len(self.classes) == 1 and values == {0, UNKNOWN}:
+            name = self.classes[0]
+            raise OrbitileError(f"{source.name}: holds 0 and {UNKNOWN} alone, and {UNKNOWN} is unknown; "
+                                f"say labels.mask_values: {{{name}: {UNKNOWN}}} if it is the class, else "
+                                f"{{{name}: 1}}")  # fmt: skip
+
+    @property
+    def _allowed(self) -> str:
+        names = {0: "background", LABEL_NODATA: "unknown"} | dict(enumerate(self.classes, 1))
+        allowed = [f"{value} ({names[label]})" for value, label in sorted(self.class_of_value.items())]
+        return shortened(", ".join(allowed), 300)
+
+
+@dataclass(frozen=True)
+class SceneMask:
+    """The mask of a scene on its finest grid, to be read on `grid`, whose pixels are `factor` times larger."""
+
+    masks: MaskFolder
     path: Path
     finest: Grid
     grid: Grid
     factor: int
-    classes: int
 
     def burn(self, window: Window, valid: np.ndarray) -> np.ndarray:
         """Labels (rows, columns; uint8) of a window of the grid: 0 background, 1..K class, 255 unknown or not `valid`.
 
-        A larger pixel has the most frequent of the known labels in it, of several the lowest. OrbitileError for values
-        that are no class.
+        A larger pixel has the most frequent of the known labels in it, of several the lowest.
         """
         fine = self._read(window)
-        self._check(fine)
-        labels = fine if self.factor == 1 else _modes(fine, self.factor, self.classes)
+        labels = fine if self.factor == 1 else _modes(fine, self.factor, len(self.masks.classes))
         return np.where(valid, labels, np.uint8(LABEL_NODATA))
 
     def _read(self, window: Window) -> np.ndarray:
-        """The mask's pixels in a window of the grid; 255 beyond the mask."""
+        """The labels of the mask's pixels in a window of the grid; 255 beyond the mask."""
         (fine_col, fine_row), (col, row) = self.finest.index, self.grid.index
         left, top = (col + window.col) * self.factor - fine_col, (row + window.row) * self.factor - fine_row
         reach = Window(left, top, window.width * self.factor, window.height * self.factor)
-        pixels = np.full((reach.height, reach.width), LABEL_NODATA, np.uint16)
+        labels = np.full((reach.height, reach.width), LABEL_NODATA, np.uint8)
         shared = reach.intersection(Window(0, 0, self.finest.width, self.finest.height))
         if shared is not None:
             with opened_raster(str(self.path)) as source, explain_read_errors(source.name):
-                limits = shared.row, shared.row + shared.height, shared.col, shared.col + shared.width
-                read = source.read(1, window=(limits[:2], limits[2:]))
-            if read.dtype != np.uint8 and ((read < 0) | (read > LABEL_NODATA)).any():
-                self._refuse(int(read[(read < 0) | (read > LABEL_NODATA)][0]))
-            pixels[shared.slices_within(reach)] = read
-        return pixels.astype(np.uint8)
-
-    def _check(self, labels: np.ndarray) -> None:
-        beyond = labels[(labels > self.classes) & (labels != LABEL_NODATA)]
-        if beyond.size:
-            self._refuse(int(beyond.min()))
-
-    def _refuse(self, value: int) -> None:
-        raise OrbitileError(f"{self.path}: a pixel has the value {value}; allowed are 0 (background) to {self.classes} "
-                            f"for the run's classes in their order, and {LABEL_NODATA} (unknown)")  # fmt: skip
+                pixels = source.read(1, window=raster_window(shared))
+            labels[shared.slices_within(reach)] = self.masks.labels(pixels, self.path)
+        return labels
 
 
-@dataclass(frozen=True)
-class MaskFolder:
-    """A folder of masks, named as the scenes, and the names of the run's classes from 1 on."""
-
-    folder: Path
-    classes: tuple[str, ...]
-
-    def of_scene(self, scene: str, finest: Grid, grid: Grid) -> SceneMask:
-        """The mask of a scene, of the size of its `finest` grid, on a grid of the same lattice or a coarser one.
-
-        OrbitileError as of `read_mask`.
-        """
-        return read_mask(mask_path(self.folder, scene), finest, grid, len(self.classes))
+def _blocks(row: RasterRow, mask: SceneMask) -> Iterator[Block]:
+    with opened_raster(row.path) as scene:
+        for window in row_windows(row.grid):
+            valid = read_window(scene, window)[1]
+            yield window, mask.burn(window, valid), valid
 
 
-def mask_path(folder: Path, scene: str) -> Path:
-    """The file of a scene's mask; OrbitileError where there is none, or several."""
-    paths = [path for suffix in SUFFIXES if (path := folder / f"{scene}{suffix}").is_file()]
-    if not paths:
-        raise OrbitileError(f"{folder}: no mask of scene {scene}; add {scene}.png or {scene}.tif, 255 where nothing is "
-                            "known")  # fmt: skip
-    if len(paths) > 1:
-        names = " and ".join(path.name for path in paths)
-        raise OrbitileError(f"{folder}: {names} are both masks of scene {scene}; leave one of them there")
-    return paths[0]
-
-
-def read_mask(path: Path, finest: Grid, grid: Grid, classes: int) -> SceneMask:
-    """A mask of the size of a scene at its finest scale, to be read on its grid at this or a coarser scale.
-
-    OrbitileError for what is no raster of one band of whole numbers, for another size, and where the mask has a map
-    on which it lies elsewhere than the scene.
-    """
-    with opened_raster(str(path)) as source:
-        if source.count != 1 or not np.issubdtype(np.dtype(source.dtypes[0]), np.integer):
-            raise OrbitileError(f"{path}: has {source.count} bands of {source.dtypes[0]}; a mask has one band of whole "
-                                "numbers")  # fmt: skip
-        if (source.width, source.height) != (finest.width, finest.height):
-            raise OrbitileError(f"{path}: is {source.width} x {source.height} px, but its scene is "
-                                f"{finest.width} x {finest.height} px at the finest scale; give a mask in the scene's "
-                                "pixels")  # fmt: skip
-        if source.crs is not None and _px_off(source, finest) > MOST_PX_OFF:
-            raise OrbitileError(f"{path}: lies {_px_off(source, finest):.3g} px off its scene; give a mask on the "
-                                "scene's grid, or one without a map")  # fmt: skip
-    return SceneMask(path, finest, grid, round(grid.transform.a / finest.transform.a), classes)
+def _check_layout(source: rasterio.DatasetReader, finest: Grid, scene: str) -> None:
+    """OrbitileError for a raster that is no mask, has another size than its scene, or lies elsewhere on its map."""
+    path = source.name
+    if source.count != 1:
+        raise OrbitileError(f"{path}: has {source.count} bands, as colours have; a mask is one band of class numbers")
+    if not np.issubdtype(np.dtype(source.dtypes[0]), np.integer):
+        raise OrbitileError(f"{path}: holds {source.dtypes[0]}; a mask holds whole numbers, those of classes")
+    if (source.width, source.height) != (finest.width, finest.height):
+        raise OrbitileError(f"{path}: {source.width} x {source.height} px, but the scene {scene} has "
+                            f"{finest.width} x {finest.height}; a mask has the size of its image")  # fmt: skip
+    if source.nodata not in (None, UNKNOWN):
+        raise OrbitileError(f"{path}: its nodata value is {source.nodata:g}, which is also a label; take it away "
+                            f"(gdal_edit.py -unsetnodata), and write {UNKNOWN} where classes are unknown")  # fmt: skip
+    if source.crs is not None and _px_off(source, finest) > MOST_PX_OFF:
+        raise OrbitileError(f"{path}: lies {_px_off(source, finest):.3g} px off its scene; give a mask on the "
+                            "scene's grid, or one without a map")  # fmt: skip
 
 
 def _px_off(source: rasterio.DatasetReader, grid: Grid) -> float:

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from orbitile.base.errors import OrbitileError
-from orbitile.features.labels.mask_files import MaskFiles
+from orbitile.features.labels.masks import MaskFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 VALUES = np.array([[0, 1, 2, 255], [2, 2, 0, 0], [1, 0, 0, 1]], np.uint8)
@@ -26,9 +26,9 @@ def labelled(raster, tmp_path):
                 sink.write_colormap(1, colours)
             sink.write(pixels)
         row = raster(np.full((3, 4), 9, np.uint8), valid=valid)
-        masks = MaskFiles.of(dict(folder=str(folder), classes=list(classes), values=values))
+        masks = MaskFolder(folder, tuple(classes), values)
         masks.check_scenes(["a"])
-        masks.write_raster(row, tmp_path / "labels.tif")
+        masks.write_raster(row, row.grid, tmp_path / "labels.tif")
         with rasterio.open(tmp_path / "labels.tif") as source:
             assert (source.width, source.height, source.nodata) == (4, 3, 255)
             assert source.transform.almost_equals(row.grid.transform)
@@ -84,7 +84,7 @@ def test_a_mask_may_hold_background_alone(labelled):
         (VALUES, dict(name="a.tif", nodata=0), "its nodata value is 0, which is also a label"),
         (VALUES, dict(name="b.png"), r"none of its masks \(b\) has the name of a scene \(a\)"),
         (np.array([[0, 255, 255, 0]] * 3, np.uint8), dict(classes=["crater"]),
-         r"a\.png: holds 0 and 255 alone, .* mask_values: \{crater: 255\} if it is the class, else \{crater: 1\}"),
+         r"a\.png: holds 0 and 255 alone, .* labels\.mask_values: \{crater: 255\} if it is the class, else \{crater: 1"),
     ],
 )  # fmt: skip
 def test_wrong_masks_are_refused(labelled, tmp_path, pixels, options, reason):
