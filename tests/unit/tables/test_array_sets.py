@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import rasterio
 
+from orbitile.__main__ import main
 from orbitile.base.errors import OrbitileError
 from orbitile.tables.array_sets import ArrayNames, unpack_arrays
 from orbitile.tables.scenes import SceneOrigin, read_scene_origins, read_scene_table
@@ -115,3 +116,13 @@ def test_after_an_error_nothing_is_left(unpacked, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         unpacked(X=GREY)
     assert [path.name for path in tmp_path.iterdir()] == ["set.npz"]
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    np.savez(tmp_path / "set.npz", X=GREY, Y=MASKS)
+    command = ["orbitile", "unpack", str(tmp_path / "set.npz"), str(tmp_path / "set"), "--images", "X", "--masks", "Y"]
+    monkeypatch.setattr("sys.argv", command)
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("3 images in ")
+    assert main() == 1
+    assert capsys.readouterr().err.count("\n") == 1
