@@ -30,12 +30,13 @@ NEW = ("rotation", "zoom", "flip", "tone", "blur")
 
 
 def disc_tile(side=64, channels=1):
-    """A bright disc (class 2) around (40, 24), smooth enough to be interpolated, on a grey ground."""
+    """A bright disc (class 2) around (40, 24), smooth enough to be interpolated, on a grey ground; points within it."""
     row, col = np.mgrid[:side, :side]
     distance = np.hypot(col - 40, row - 24)
     image = np.rint(120 + 100 / (1 + np.exp(distance - 8))).astype(np.uint8)
     labels = np.where(distance < 8, 2, 0).astype(np.uint8)
-    return LabelledPixels(np.stack([image] * channels), labels, np.ones((side, side), bool))
+    points = np.where(distance < 3, 2, NOT_VALID).astype(np.uint8)
+    return LabelledPixels(np.stack([image] * channels), labels, np.ones((side, side), bool), points)
 
 
 class MadeUpTiles:
@@ -56,7 +57,7 @@ def plain(pixels, rng):
     """What defaults do, written down plainly: other changes, which are off, must not touch a draw of it."""
     a = TileAugmentation()
     is_seen_aslant, is_equalised, is_noisy = rng.random(3) < (a.perspective, a.clahe, a.noise)
-    image, labels, valid = pixels
+    image, labels, valid, points = pixels
     if is_seen_aslant:
         scale, (height, width) = rng.uniform(*a.perspective_scale), labels.shape
         corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
@@ -67,14 +68,14 @@ def plain(pixels, rng):
             return cv2.warpPerspective(plane, matrix, (width, height), flags=flags, borderValue=outside)
 
         image = np.stack([warp(channel, cv2.INTER_LINEAR, FILL) for channel in image])
-        labels = warp(labels, cv2.INTER_NEAREST, NOT_VALID)
+        labels, points = (warp(plane, cv2.INTER_NEAREST, NOT_VALID) for plane in (labels, points))
         valid = warp(valid.astype(np.uint8), cv2.INTER_NEAREST, 0).astype(bool)
     if is_equalised:
         image = np.stack([cv2.createCLAHE(a.clahe_clip, (8, 8)).apply(channel) for channel in image])
     if is_noisy:
         sigma = np.float32(255 * rng.uniform(*a.noise_sigma))
         image = np.clip(np.rint(image + rng.standard_normal(image.shape, np.float32) * sigma), 0, 255)
-    return np.where(valid, image, FILL).astype(np.uint8), labels, valid
+    return np.where(valid, image, FILL).astype(np.uint8), labels, valid, points
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -124,6 +125,8 @@ def test_image_and_labels_are_turned_and_enlarged_about_the_middle(degrees, fact
     assert (changed.image[0][changed.labels == 2] > 150).all()
     assert ((changed.labels == NOT_VALID) == ~changed.valid).all()
     assert set(np.unique(changed.labels)) <= {0, 2, NOT_VALID}
+    assert (changed.labels[changed.points == 2] == 2).all()
+    assert (changed.points == 2).sum() == pytest.approx((disc_tile().points == 2).sum() * factor**2, rel=0.35)
 
 
 def test_what_comes_from_beyond_the_tile_is_not_valid():
@@ -141,7 +144,7 @@ def test_what_comes_from_beyond_the_tile_is_not_valid():
 )  # fmt: skip
 def test_flips(mirrored, upside_down, expected):
     plane = np.array([[1, 2], [3, 4]], np.uint8)
-    for layer in flipped(LabelledPixels(plane[None], plane, plane), mirrored, upside_down):
+    for layer in flipped(LabelledPixels(plane[None], plane, plane, plane), mirrored, upside_down):
         assert layer.reshape(2, 2).tolist() == expected
 
 

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Patch
+from matplotlib.colors import to_rgb
 
 from orbitile.base.files import atomic
+from orbitile.pictures.class_colours import class_colours, class_patches
 from orbitile.training.segmentation.augmentation import LabelledPixels
 from orbitile.training.segmentation.dataset import AugmentedTiles
 from orbitile.training.segmentation.tiles import NOT_VALID
 
 EXAMPLES = 12
 PAIRS_IN_A_ROW = 4
-PALETTE = plt.get_cmap("tab20")
 LABEL_ALPHA = 0.6
-NOT_VALID_COLOUR = (0.2, 0.0, 0.3)
+NOT_VALID_COLOUR = "#33004d"
 RGB = 3
 
 
@@ -37,9 +37,10 @@ def draw_examples(tiles: AugmentedTiles, classes: Sequence[str], path: str) -> N
         pair[0].imshow(_displayed(pixels), interpolation="nearest")
         pair[1].imshow(labelled_picture(_displayed(pixels), labels), interpolation="nearest")
         numbers |= set(np.unique(labels).tolist())
-    shown = [(name, class_colour(number)) for number, name in enumerate(classes, 1) if number in numbers]
-    shown += [("not valid: no data, or no label", NOT_VALID_COLOUR)] if NOT_VALID in numbers else []
-    patches = [Patch(color=colour, label=name) for name, colour in shown]
+    colours = class_colours(len(classes))
+    shown = {name: colours[number] for number, name in enumerate(classes, 1) if number in numbers}
+    shown |= {"not valid: no data, or no label": NOT_VALID_COLOUR} if NOT_VALID in numbers else {}
+    patches = class_patches(shown)
     figure.legend(handles=patches, loc="outside lower center", ncols=min(6, max(1, len(patches))), frameon=False)
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=100)
@@ -57,17 +58,13 @@ def example_items(tiles: AugmentedTiles) -> list[int]:
     return sorted(order, key=lambda item: (is_repeated[item], not has_features[item]))[:EXAMPLES]
 
 
-def class_colour(number: int) -> tuple[float, float, float]:
-    """The colour (red, green, blue; 0..1) of a class, by its number from 1 on; every twentieth has the same."""
-    strong_first = [*range(0, PALETTE.N, 2), *range(1, PALETTE.N, 2)]
-    return PALETTE(strong_first[(number - 1) % PALETTE.N])[:RGB]
-
-
 def labelled_picture(picture: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """A picture (rows, columns, 3; 0..1) with labels (rows, columns) as colours over it; background stays as it is."""
     coloured = picture.copy()
-    for number in set(np.unique(labels).tolist()) - {0}:
-        colour = NOT_VALID_COLOUR if number == NOT_VALID else class_colour(number)
+    numbers = set(np.unique(labels).tolist()) - {0}
+    colours = class_colours(max(numbers - {NOT_VALID}, default=0))
+    for number in sorted(numbers):
+        colour = to_rgb(NOT_VALID_COLOUR if number == NOT_VALID else colours[number])
         area = labels == number
         coloured[area] = (1 - LABEL_ALPHA) * coloured[area] + LABEL_ALPHA * np.array(colour)
     return coloured
