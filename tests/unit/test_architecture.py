@@ -26,7 +26,7 @@ FILLERS = {
 CEILING = 0.002
 """Their largest share among variables: that of the codebases we learn from (0 to 0.17 %)."""
 MOST_ROOMS = 24
-CROSS_ROOM_TESTS = {"benchmarks", "demo", "exactness", "models"}
+CROSS_ROOM_TESTS = {"benchmarks", "demo", "exactness", "models", "recipes"}
 """Folders of tests that mirror no room: of the project's other programs, and of several rooms at once."""
 
 
