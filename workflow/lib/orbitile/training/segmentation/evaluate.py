@@ -11,14 +11,16 @@ import torch
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
+from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.metrics import class_mean, class_metrics
 from orbitile.inference.models.network import ModelChoice
-from orbitile.inference.models.segmentation import Segmenter
+from orbitile.inference.models.segmentation import BACKGROUND, Segmenter
 from orbitile.tables.parquet import read_table
 from orbitile.training.segmentation.dataset import TileShape, TrainingTiles
 from orbitile.training.segmentation.pixel_counts import (
     best_threshold,
     concat_counts,
+    count_confusion,
     count_pixels,
     probability_histogram,
     tile_mean_class_metrics,
@@ -46,16 +48,17 @@ class PredictedBatch(NamedTuple):
     labels: torch.Tensor
 
 
-def evaluate_weights(weights: str, tiles: str, split: str = "val", run: EvaluationRun | None = None) -> dict:
-    """Figures of weights (.safetensors) on the tiles of one split of a table (see tiles.SCHEMA).
+def evaluate_weights(weights: str, tiles: str, split: str | None = "val", run: EvaluationRun | None = None) -> dict:
+    """Figures of weights (.safetensors) on the tiles of one split of a table (see tiles.SCHEMA), or of all splits.
 
     `tiles`, `tiles_with_features`; `best_threshold` on these tiles (None where the network chooses among several
     classes) and `threshold`, that stated by the weights or else the best one; `at_half` and `at_threshold` with the
     measures (see features.metrics) `pooled` over all pixels and `tile_averaged`, each the mean over the classes, and by
-    `classes`. OrbitileError where the split has no tile, or the tiles have other channels than the network takes.
+    `classes`, and with those `of_all_classes`, background included (see features.confusion). OrbitileError where the
+    split has no tile, or the tiles have other channels than the network takes.
     """
     table = read_table(tiles)
-    table = table[table["split"] == split]
+    table = table if split is None else table[table["split"] == split]
     if table.empty:
         raise OrbitileError(f"{tiles}: no tile of the split {split}; delete it to cut the scenes again")
     run = run or EvaluationRun()
@@ -98,16 +101,20 @@ def _best(batches: list[PredictedBatch]) -> float:
 
 
 def _measures(batches: list[PredictedBatch], names: tuple[str, ...], threshold: float) -> dict:
-    counts = concat_counts([
-        count_pixels(_class_numbers(batch.probability, threshold), batch.labels.long(), len(names)) for batch in batches
-    ])  # fmt: skip
+    predicted = [(_class_numbers(batch.probability, threshold), batch.labels.long()) for batch in batches]
+    counts = concat_counts([count_pixels(*pair, len(names)) for pair in predicted])
+    matrices = (count_confusion(*pair, len(names)) for pair in predicted)
+    confusion = sum(matrices, ConfusionMatrix.empty(len(names) + 1))
     pooled, by_tile = class_metrics(counts), tile_mean_class_metrics(counts)
     classes = {
         name: dict(pooled={measure: values[k] for measure, values in pooled.items()},
                    tile_averaged={measure: values[k] for measure, values in by_tile.items()})
         for k, name in enumerate(names)
     }  # fmt: skip
-    return dict(pooled=class_mean(pooled), tile_averaged=class_mean(by_tile), classes=classes)
+    return dict(
+        pooled=class_mean(pooled), tile_averaged=class_mean(by_tile), classes=classes,
+        of_all_classes=confusion.figures((BACKGROUND, *names), BACKGROUND),
+    )  # fmt: skip
 
 
 def _class_numbers(probability: torch.Tensor, threshold: float) -> torch.Tensor:
