@@ -7,7 +7,7 @@ RUN ?= demo
 export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
-.PHONY: evaluate-models
+.PHONY: evaluate-models recipe
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world
 
@@ -50,6 +50,11 @@ test-clients: setup
 # EVALUATE further options such as EVALUATE="--sets ctx nac --changes"; models/evaluate.py says more.
 evaluate-models: setup
 	@python models/evaluate.py "$(DATA)" $(MODELS) $(EVALUATE)
+
+# Trains the network of a folder in recipes/ and judges it: NAME is the folder, DATA that of the data, RECIPE further options
+# such as RECIPE="--variants --seeds 0 1 2"; recipes/README.md says more.
+recipe: setup
+	@python recipes/run.py "$(DATA)" "$(NAME)" $(RECIPE)
 
 # Takes the new results of the rules whose code_version has risen; see tests/golden.py.
 golden: setup
