@@ -25,7 +25,7 @@ RUNS = {
     "detection": [
         "georeference", "downsample", "tile", "infer", "untile", "suppress", "catalogue",
     ],
-    "segmentation": ["stitch", "outline", "assemble_map", "rasterise_labels"],
+    "segmentation": ["stitch", "classify", "outline", "assemble_map", "rasterise_labels"],
     "raw": ["georeference"],
 }  # fmt: skip
 """The small runs, and the rules whose results in them are kept."""
@@ -151,6 +151,7 @@ def _segmentation(folder: Path) -> tuple[Project, list[str]]:
     scales = fracture_settings(folder, 64, 16)["scales"]
     return project.change(segmentation_training=training, scales=scales), [
         "all",
+        "results/small/classified/west.parquet",
         "results/small/training/segmentation/tiles.parquet",
     ]
 
