@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -98,12 +99,13 @@ class Trial:
         key = cache_key(recipe=self.settings.segmenter_recipe, tiles=sha256(tiles), held_out=sha256(held_out))
         folder = self.recipe.folder / "trials" / key
         outputs = {kind: str(folder / name) for kind, name in OUTPUTS.items()}
-        if not Path(outputs["card"]).is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            train_segmenter(str(tiles), SegmenterRecipe(**self.settings.segmenter_recipe), **outputs)
-        metrics = json.loads(Path(outputs["metrics"]).read_text())
         run = EvaluationRun(batch=self.settings.segmenter_recipe["batch"])
-        judged = evaluate_weights(outputs["weights"], str(held_out), None, run)["at_threshold"]
+        with chdir(self.recipe.folder):  # paths in tables of tiles count from there
+            if not Path(outputs["card"]).is_file():
+                folder.mkdir(parents=True, exist_ok=True)
+                train_segmenter(str(tiles), SegmenterRecipe(**self.settings.segmenter_recipe), **outputs)
+            judged = evaluate_weights(outputs["weights"], str(held_out), None, run)["at_threshold"]
+        metrics = json.loads(Path(outputs["metrics"]).read_text())
         whole = judged["of_all_classes"]
         values = (metrics["best_epoch"]["validation_loss"], whole["balanced_accuracy"], whole["mean_iou"],
                   whole["mean_iou_without_background"], judged["pooled"]["f1"], metrics["hours"])  # fmt: skip

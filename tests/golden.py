@@ -79,7 +79,7 @@ def rule_figures(results: Path, rule: str) -> Figures:
     figures = {}
     for table in tables:
         figures |= {f"{table.stem} {name}": values for name, values in table_figures(table).items()}
-        if rule in ("georeference", "downsample", "stitch"):
+        if rule in ("georeference", "downsample", "stitch", "classify"):
             for row in pq.read_table(table).to_pylist():
                 path = results.parents[1] / row["path"]
                 name = f"{row['scene']} {row['scale_m']:g}"
