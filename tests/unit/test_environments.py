@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -81,7 +82,13 @@ def needed(paths):
             names = list(imported(path))
             packages |= {name.split(".")[0] for name in names}
             queue += [module for name in names for module in modules(name)]
-    return packages - sys.stdlib_module_names - {"orbitile"}
+    return packages - sys.stdlib_module_names - {"orbitile"} - extras()
+
+
+def extras():
+    """Packages that users install where they want them: the optional dependencies of the project."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].values()
+    return {Requirement(text).name.replace("-", "_") for group in groups for text in group}
 
 
 def distributions(packages):

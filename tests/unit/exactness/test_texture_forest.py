@@ -37,7 +37,7 @@ def textured(seed, channels=1):
     image[:, columns >= edge] = np.where((rows // 6) % 2, 80, 170)[columns >= edge]
     labels = (columns >= edge).astype(np.uint8)
     labels[:4] = NOT_VALID
-    return LabelledPixels(image, labels, labels != NOT_VALID)
+    return LabelledPixels(image, labels, labels != NOT_VALID, np.full_like(labels, NOT_VALID))
 
 
 @pytest.fixture

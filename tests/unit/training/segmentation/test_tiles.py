@@ -232,14 +232,6 @@ def test_tiles_with_features_are_learnt_from_in_four_directions(some_tiles):
     assert len(ValidationTiles(some_tiles)) == len(some_tiles)
 
 
-def test_tiles_are_not_turned_where_light_comes_from_one_side(some_tiles):
-    still = TileAugmentation(clahe=0, noise=0, perspective=0, sun="fixed")
-    examples = AugmentedTiles(some_tiles, still, seed=0, epoch=0)
-    assert len(examples) == 1 + 4 * (len(some_tiles) - 1)
-    for item in range(1, 5):
-        assert (examples[item].image.numpy() * 255).round().astype(int).tolist() == some_tiles[1].image.tolist()
-
-
 def test_changes_depend_on_seed_epoch_and_item_alone(some_tiles):
     def image(item=3, **when):
         return AugmentedTiles(some_tiles, TileAugmentation(noise=1), **dict(seed=0, epoch=0) | when)[
