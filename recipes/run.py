@@ -14,6 +14,7 @@ seed from them.
 
 import argparse
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -177,6 +178,7 @@ def main() -> None:
     titles = list(recipe.variants)
     if not all(0 <= number < len(titles) for number in arguments.variants):
         raise OrbitileError(f"--variants: {recipe.name} has those from 0 to {len(titles) - 1}")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe.prepare_data()
     figures: dict[str, list[dict]] = {}
     for seed in arguments.seeds:

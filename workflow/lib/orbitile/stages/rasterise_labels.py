@@ -203,8 +203,8 @@ def rasterise_labels(
     paths = [_path(row, _key(source, points, row.scene), Path(folder)) for row in rows]
     for row, path in zip(rows, paths, strict=True):
         if find_damage(path):
-            known = points.labels.of_scene(row.scene) if points else None
-            source.write_raster(row, finest[row.scene], path, known)
+            scene_points = points.labels.of_scene(row.scene) if points else None
+            source.write_raster(row, finest[row.scene], path, scene_points)
             write_seal(path)
             log.info("scene %s: labels written to %s", row.scene, path)
     if points:

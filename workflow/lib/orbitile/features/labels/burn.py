@@ -110,8 +110,8 @@ def write_labels(row: RasterRow, blocks: Iterator[Block], path: str | Path, poin
     `points` (see read_point_labels) are in a second band: 0 no point, 1 background, 2 to K + 1 the classes.
     """
     if points is None:
-        known = ((window, labels, valid & (labels != LABEL_NODATA)) for window, labels, valid in blocks)
-        write_cog(path, row.grid, PIXELS, known)
+        labelled = ((window, labels, valid & (labels != LABEL_NODATA)) for window, labels, valid in blocks)
+        write_cog(path, row.grid, PIXELS, labelled)
     else:
         gridded = grid_labels(points, row.grid)
         both = ((window, np.stack([labels, gridded.burn(window, valid)]), valid) for window, labels, valid in blocks)
