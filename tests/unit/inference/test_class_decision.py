@@ -36,10 +36,13 @@ def test_the_likeliest_class_by_hand(levels, expected, without_background):
     assert class_numbers(probability, with_background=False)[0, 0] == without_background
 
 
-@given(arrays(np.uint8, (2, 5, 5), elements=st.integers(0, 255)))
-def test_as_in_training(probability):
-    expected = _class_numbers(torch.from_numpy(probability)[None], 0.5)[0].numpy()
-    assert np.array_equal(class_numbers(probability), expected)
+@given(arrays(np.uint8, (3, 2, 5, 5), elements=st.integers(0, 255)))
+def test_tiles_in_training_as_scenes_and_as_written_down_plainly(tiles):
+    """Of tiles (n, classes, rows, columns), the largest of all levels with that of the background."""
+    features = torch.from_numpy(tiles).int()
+    expected = torch.cat([255 - features.sum(dim=1, keepdim=True), features], dim=1).numpy().argmax(axis=1)
+    assert np.array_equal(_class_numbers(torch.from_numpy(tiles), 0.5).numpy(), expected)
+    assert np.array_equal(np.stack([class_numbers(tile) for tile in tiles]), expected)
 
 
 def test_a_single_class_has_what_reaches_one_half():

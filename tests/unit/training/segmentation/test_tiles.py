@@ -145,6 +145,13 @@ def test_tiles_are_read_as_they_lie_in_the_scene(scene, tmp_path):
         assert tile.valid.all()
 
 
+def test_pixels_by_class_are_counted_by_the_table(scene, tmp_path):
+    tiles = TrainingTiles(cut([scene()], tmp_path / "tiles.parquet"), TileShape(40, 1))
+    counts = sum(np.bincount(tile.labels.ravel(), minlength=NOT_VALID + 1) for tile in tiles)
+    assert tiles.class_pixels().tolist() == counts[:2].tolist()
+    assert counts[:2].min() > 0
+
+
 def test_smaller_tiles_are_reflected_and_not_judged(scene, tmp_path):
     tiles = TrainingTiles(cut([scene()], tmp_path / "tiles.parquet"), TileShape(40, 1))
     tile, place = tiles[0], tiles.table.iloc[0]

@@ -15,9 +15,9 @@ MOST_EXCLUSIVE_CLASSES = 254
 
 
 def class_numbers(probability: np.ndarray, with_background: bool = True) -> np.ndarray:
-    """The number (rows, columns; uint8) of the likeliest class of each pixel: 0 for the background, 1..K.
+    """The number (..., rows, columns; uint8) of the likeliest class of each pixel: 0 for the background, 1..K.
 
-    `probability` (K, rows, columns; uint8) holds those of the mapped classes, 0..255. The background has what they
+    `probability` (K, ..., rows, columns; uint8) holds those of the mapped classes, 0..255. The background has what they
     leave of 255; without background it is never chosen. Of equal classes the lowest number is chosen. A single class
     has, beside the background, the pixels of at least one half.
     """

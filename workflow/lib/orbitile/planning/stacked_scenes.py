@@ -15,11 +15,10 @@ from orbitile.features.modalities.raster_band import RasterBand
 from orbitile.planning.band_choice import choose_bands
 from orbitile.rasters.band_selection import opened_values
 from orbitile.rasters.data_bands import DataBand, data_bands, join_types
-from orbitile.rasters.read import Channels, opened_raster, raster_grid
+from orbitile.rasters.read import Channels, image_grid, opened_raster
 from orbitile.rasters.resample import unchanged_blocks
 from orbitile.rasters.write import Block, PixelType, write_cog
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Grid
 from orbitile.tables.scenes import SceneEntry, read_scene_table
 
 log = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ class StackedScene:
                                 "maps that a run makes of it (results/<run>/rasters)")  # fmt: skip
         bands = self._image_bands()
         with opened_values(self.entry.path, [band.number for band in bands]) as (image, channels):
-            write_cog(path, _grid(image), self._pixel_type(bands), self._checked(self._blocks(image, channels)))
+            write_cog(path, image_grid(image), self._pixel_type(bands), self._checked(self._blocks(image, channels)))
         return self._covered_px / self._valid_px
 
     def _image_bands(self) -> tuple[DataBand, ...]:
@@ -108,7 +107,7 @@ class StackedScene:
 
     def _blocks(self, image: rasterio.DatasetReader, channels: Channels) -> Iterator[Block]:
         """All bands (bands, rows, columns), window by window."""
-        layers = [unchanged_blocks(image, _grid(image), channels)]
+        layers = [unchanged_blocks(image, image_grid(image), channels)]
         layers += [modality.blocks(self.entry.scene, image) for modality in self.stacking.modalities]
         for blocks in zip(*layers, strict=True):
             (window, _, valid), *further = blocks
@@ -127,9 +126,3 @@ class StackedScene:
             raise OrbitileError(f"{self.entry.path}: {names} cover {share:.1%} of its pixels with data; at least "
                                 f"{self.stacking.least_overlap:.0%} are needed; give data of this place, or lower "
                                 "--least-overlap")  # fmt: skip
-
-
-def _grid(image: rasterio.DatasetReader) -> Grid:
-    if image.crs is not None:
-        return raster_grid(image)
-    return Grid("", image.transform, image.width, image.height)

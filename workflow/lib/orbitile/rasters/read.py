@@ -57,6 +57,13 @@ def raster_grid(image: rasterio.DatasetReader) -> Grid:
     return Grid(image.crs.to_wkt(), image.transform, image.width, image.height)
 
 
+def image_grid(image: rasterio.DatasetReader) -> Grid:
+    """The pixel grid of an image, georeferenced or not: then of its pixels alone, on no map (an empty WKT)."""
+    if image.crs is not None:
+        return raster_grid(image)
+    return Grid("", image.transform, image.width, image.height)
+
+
 @contextmanager
 def opened_raster(path: str) -> Iterator[rasterio.DatasetReader]:
     """Open an image; OrbitileError where it cannot be read."""

@@ -1,8 +1,6 @@
 """Sets of images in arrays of an .npz file, written as images, masks and a scene table: `python -m orbitile unpack`."""
 
 import csv
-import shutil
-import uuid
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -18,6 +16,7 @@ from orbitile.base.errors import OrbitileError, first_line
 from orbitile.base.files import make_folder, sync_file_system
 from orbitile.base.messages import shorten_names, shortened
 from orbitile.base.names import is_plain_name
+from orbitile.tables.datasets import published_folder
 from orbitile.tables.image_folders import scene_name
 
 PNG_TYPES, PNG_CHANNELS = ("uint8", "uint16"), (1, 3)
@@ -56,23 +55,10 @@ def unpack_arrays(path: Path, names: ArrayNames, folder: Path, prefix: str | Non
     masks = None if masks is None else _masks(masks, images, f"{path}: {names.masks}")
     places_text = None if places is None else _places(places, len(images), f"{path}: {names.places}")
     stems = [f"{prefix}_{number:0{max(4, len(str(len(images))))}d}" for number in range(1, len(images) + 1)]
-    with _made_folder(folder) as unfinished:
+    with published_folder(folder) as unfinished:
         _write_set(unfinished, stems, images, masks, places_text)
-    return len(images)
-
-
-@contextmanager
-def _made_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside one to be made, which gets its name at the end, and is removed after an error."""
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    make_folder(unfinished)
-    try:
-        yield unfinished
         sync_file_system(unfinished)
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+    return len(images)
 
 
 @contextmanager

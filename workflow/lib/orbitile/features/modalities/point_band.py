@@ -18,8 +18,9 @@ from orbitile.rasters.read import raster_grid, row_windows
 from orbitile.rasters.write import Block
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
+from orbitile.tables.layer_geometry import checked_points
 from orbitile.tables.layer_rows import refuse_rows
-from orbitile.tables.layers import layer_map, read_layers
+from orbitile.tables.layers import read_layers
 
 BELOW, NOT_MEASURED, REACHED = 0, 127, 255
 """Levels of spots below a limit and from it on, and of all other pixels as of LIBS spots on images of ChemCam."""
@@ -40,10 +41,10 @@ class PointBand:
 
     def check(self, body: Body) -> None:
         """OrbitileError for a file that cannot be read, holds no points of a map of the body, or no such numbers."""
-        layer_map(self._frame, self.path, body)
         rows = np.arange(len(self._frame))
         is_point = (self._frame.geom_type == "Point").to_numpy() & ~self._frame.geometry.is_empty.to_numpy()
         refuse_rows(~is_point, rows, self.path, "is no point")
+        checked_points(self._frame, self.path, body)
         refuse_rows(~np.isfinite(self._values), rows, self.path, f"has no number in the column {self.column}")
 
     def dtype(self, scene: str) -> str:

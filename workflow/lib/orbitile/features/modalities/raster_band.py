@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import rasterio
@@ -11,7 +12,7 @@ from rasterio.enums import Resampling
 
 from orbitile.base.errors import OrbitileError
 from orbitile.rasters.band_selection import opened_values
-from orbitile.rasters.read import opened_raster, raster_grid
+from orbitile.rasters.read import image_grid, opened_raster, raster_grid
 from orbitile.rasters.resample import unchanged_blocks, warped_blocks
 from orbitile.rasters.write import Block
 from orbitile.space.bodies import Body, lies_on
@@ -61,15 +62,19 @@ class RasterBand:
                     f"{path}: has {source.width} x {source.height} px, the image of scene {scene} "
                     f"{image.width} x {image.height}; without maps both must have the same"
                 )
-            yield from unchanged_blocks(source, Grid("", source.transform, source.width, source.height), channel)
+            yield from unchanged_blocks(source, image_grid(source), channel)
 
     def _file(self, scene: str) -> str:
         if not self.path.is_dir():
             return str(self.path)
-        images = images_of_folder(self.path)
-        if scene not in images:
+        if scene not in self._images:
             raise OrbitileError(f"{self.path}: has no image called {scene}, as the scene is")
-        return str(images[scene])
+        return str(self._images[scene])
+
+    @cached_property
+    def _images(self) -> dict[str, Path]:
+        """The images of the folder, by the names of their scenes."""
+        return images_of_folder(self.path)
 
 
 def _resampling(source: rasterio.DatasetReader, grid: Grid) -> Resampling:

@@ -74,12 +74,11 @@ class TrainingTiles:
         std = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
         return tuple(mean.round(6).tolist()), tuple(std.round(6).tolist())
 
-    def class_pixels(self, classes: int) -> np.ndarray:
-        """Numbers of labelled pixels (1 + `classes`; int64) of background and of each class."""
-        counts = np.zeros(NOT_VALID + 1, np.int64)
-        for tile in self:
-            counts += np.bincount(tile.labels.ravel(), minlength=len(counts))
-        return counts[: classes + 1]
+    def class_pixels(self) -> np.ndarray:
+        """Numbers of labelled pixels (1 + classes; int64) of background and of each class, as the table has them."""
+        labelled = (self.table["width"] * self.table["height"] * self.table["valid_share"]).round().sum()
+        of_classes = class_pixels(self.table).sum(axis=0)
+        return np.array([round(labelled) - of_classes.sum(), *of_classes], np.int64)
 
     def point_pixels(self) -> int:
         """Number of pixels of labels known at single pixels."""

@@ -13,6 +13,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
 from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.metrics import class_mean, class_metrics
+from orbitile.inference.class_decision import class_numbers
 from orbitile.inference.models.network import ModelChoice
 from orbitile.inference.models.segmentation import BACKGROUND, Segmenter
 from orbitile.tables.parquet import read_table
@@ -121,6 +122,4 @@ def _class_numbers(probability: torch.Tensor, threshold: float) -> torch.Tensor:
     """The class (n, side, side) of each pixel, 0 for background: of one by the threshold, of several the likeliest."""
     if probability.shape[1] == 1:
         return (probability[:, 0] / FULL >= threshold).long()
-    features = probability.int()
-    background = FULL - features.sum(dim=1, keepdim=True)
-    return torch.cat([background, features], dim=1).argmax(dim=1)
+    return torch.from_numpy(class_numbers(probability.numpy().swapaxes(0, 1))).long()

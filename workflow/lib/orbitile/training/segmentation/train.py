@@ -88,7 +88,7 @@ class Batches(LightningDataModule):
 
     def class_pixels(self) -> np.ndarray:
         """Numbers of pixels (1 + classes) of background and of each class in the training tiles."""
-        return self._tiles["train"].class_pixels(len(self._recipe.classes))
+        return self._tiles["train"].class_pixels()
 
     def point_pixels(self) -> int:
         """Number of pixels of points in the training tiles."""
