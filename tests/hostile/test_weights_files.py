@@ -1,6 +1,7 @@
 """Weights are data: no code in them is run, and what they ask for has bounds."""
 
 import json
+import pickle
 import random
 import struct
 import warnings
@@ -130,6 +131,15 @@ def test_a_tensor_may_not_claim_more_than_the_file_holds(tmp_path):
     model.model[0].conv.weight = torch.nn.Parameter(torch.zeros(1).expand(10**5, 10**6, 1, 1))
     torch.save(dict(model=model), tmp_path / "w.pt")
     assert "its tensors claim " in refusal(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("field", ["stride", "cv2", "dfl", "reg_max", "nc", "f"])
+@pytest.mark.parametrize("value", [None, "x", -1, []])
+def test_a_pickled_head_with_an_odd_field_is_refused(tmp_path, field, value):
+    model = pickle.loads(pickle.dumps(detector()))
+    vars(model.model[-1])[field] = value
+    torch.save(dict(model=model), tmp_path / "w.pt")
+    assert refusal(tmp_path / "w.pt")
 
 
 def test_long_headers_are_not_read(tmp_path):

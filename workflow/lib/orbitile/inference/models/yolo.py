@@ -89,7 +89,7 @@ class Yolo:
             )
         check_number(f"{path}: the number of classes", head.nc, 1, MOST_CLASSES)
         warn_of_non_finite(path, model)
-        model = model.float().fuse(verbose=False)
+        model = _fused(path, model)
         _adapt_first_layers(path, model, choice)
         _check_layers(path, model, choice)
         return cls(model, _all_names(names, head.nc), choice)
@@ -185,6 +185,14 @@ def _decoder_input(
     return RTDETRDecoder._get_decoder_input(thread_head, features, shapes, embedding, boxes)
 
 
+def _fused(path: Path, model: DetectionModel) -> DetectionModel:
+    """A network in float32 with its normalisations in the convolutions; OrbitileError where layers are damaged."""
+    try:
+        return model.float().fuse(verbose=False)
+    except Exception as error:
+        raise _misfit(path, error) from error
+
+
 def _adapt_first_layers(path: Path, model: DetectionModel, choice: ModelChoice) -> None:
     """Let a network for colour images take grey ones where the run's are; OrbitileError for images it cannot take."""
     convolutions = _first_convolutions(model)
@@ -209,9 +217,11 @@ def _check_layers(path: Path, model: DetectionModel, choice: ModelChoice) -> Non
     try:
         trial(torch.zeros(1, choice.bands, TRIAL_SIDE, TRIAL_SIDE))
     except Exception as error:
-        raise OrbitileError(
-            f"{path}: its layers do not fit each other ({reason_of(error)}); use other weights"
-        ) from error
+        raise _misfit(path, error) from error
+
+
+def _misfit(path: Path, error: Exception) -> OrbitileError:
+    return OrbitileError(f"{path}: its layers do not fit each other ({reason_of(error)}); use other weights")
 
 
 def _first_convolutions(model: DetectionModel) -> dict[str, torch.nn.Conv2d]:
