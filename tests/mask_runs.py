@@ -14,7 +14,7 @@ from affine import Affine
 from pyproj import CRS
 
 from orbitile.features.filter import PolygonFilters
-from orbitile.inference.class_decision import ARGMAX
+from orbitile.inference.class_decision import ARGMAX, ClassDecision
 from orbitile.inference.models.network import MaskOutput, ModelChoice
 from orbitile.inference.tile_rows import InferenceSettings
 from orbitile.jobs.pieces import JobWork
@@ -24,7 +24,7 @@ from orbitile.space.grids import Grid, Window
 from orbitile.space.mosaics import LendingRules, lending_neighbours
 from orbitile.stages.assemble_map import MapInputs, MapOutputs, assemble_map
 from orbitile.stages.classify import ClassifySettings, classify
-from orbitile.stages.outline import OutlineSettings, outline_masks
+from orbitile.stages.outline import MaskTables, OutlineSettings, outline_masks
 from orbitile.stages.stitch import StitchInputs, stitch_masks
 from orbitile.stages.tile import tile_scenes
 from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
@@ -38,6 +38,7 @@ EQUIRECTANGULAR = "IAU_2015:30110"
 TRACING = OutlineSettings(0.5, 8.0, 0.0)
 EXCLUSIVE = replace(TRACING, decision=ARGMAX, centre_lines=False)
 """Every pixel is of exactly one class."""
+LIKELIEST = ClassDecision()
 EVERYTHING = PolygonFilters(0.0, 0.0, None, None, None)
 CHOICE = ModelChoice(
     "w.safetensors", "0" * 64, "segmentation", "cpu", "auto", compile=False, batch=4, score_threshold=0
@@ -170,18 +171,23 @@ class MaskRun:
         return self
 
     def outlined(self, tracing=TRACING) -> pd.DataFrame:
-        """Outlines all groups; returns their tables as one."""
+        """Outlines all groups, of which the classes are known where they exclude each other; their tables as one."""
+        classified = self.tables("classified") if tracing.decision == ARGMAX else []
         for group in self.groups:
             stitched = self.table("stitched", group)
             tables = RasterTables(stitched, [path for path in self.tables("stitched") if path != stitched])
             outline_masks(
-                tables, tracing, str(self.folder / "work" / "outline"), self.table("outlines", group), JobWork()
+                MaskTables(tables, classified),
+                tracing,
+                str(self.folder / "work" / "outline"),
+                self.table("outlines", group),
+                JobWork(),
             )
         return read_pieces(self.tables("outlines"), OUTLINES)
 
-    def classified(self, with_background=True) -> list[ClassRaster]:
+    def classified(self, decision=LIKELIEST) -> list[ClassRaster]:
         """Writes the classes of all groups as rasters; returns the rows of their tables."""
-        settings = ClassifySettings(with_background, MOON.radius_m)
+        settings = ClassifySettings(decision, MOON.radius_m)
         for group in self.groups:
             stitched = self.table("stitched", group)
             tables = RasterTables(stitched, [path for path in self.tables("stitched") if path != stitched])
@@ -193,12 +199,12 @@ class MaskRun:
         """The rows of all groups' stitched rasters, by scene and scale."""
         return {(row.scene, row.scale_m): row for path in self.tables("stitched") for row in read_rasters(path)}
 
-    def united(self, tracing=TRACING, formats=VECTOR_FORMATS, rows_per_file=1000, **filters) -> Map:
+    def united(self, tracing=TRACING, formats=VECTOR_FORMATS, rows_per_file=1000, decision=LIKELIEST, **filters) -> Map:
         """Outlines all groups and assembles their map; classes that exclude each other get rasters, too."""
-        self.outlined(tracing)
         classified = self.tables("classified") if tracing.decision == ARGMAX else []
         if classified:
-            self.classified(tracing.with_background)
+            self.classified(decision)
+        self.outlined(tracing)
         out = self.folder / "map"
         out.mkdir(exist_ok=True)
         paths = (str(out / name) for name in ("polygons", "lines", "summary.csv", "rose.png"))

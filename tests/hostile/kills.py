@@ -64,6 +64,12 @@ def make_segmenter_project(folder: Path) -> Project:
     return make_fracture_project(folder, segmentation_training=training, scales=scales)
 
 
+def make_classes_project(folder: Path) -> Project:
+    """Two scenes whose pixels are each of exactly one class, small regions joined."""
+    mapping = dict(decision="argmax", min_area_m2=0, edge_px=0, smoothing_px=1, smallest_region_px=dict(fracture=20))
+    return make_fracture_project(folder, mapping=mapping)
+
+
 @dataclass(frozen=True)
 class Chain:
     """A chain of rules: who makes its project, its targets, and its share of the kills."""
@@ -75,7 +81,8 @@ class Chain:
 
 CHAINS = dict(
     detection=Chain(make_project, ("all", "annotated"), 0.35),
-    mapping=Chain(make_fracture_project, ("all", "annotated"), 0.3),
+    mapping=Chain(make_fracture_project, ("all", "annotated"), 0.2),
+    classes=Chain(make_classes_project, ("all",), 0.1),
     raw=Chain(make_raw_project, ("all",), 0.15),
     segmenter=Chain(make_segmenter_project, ("train_segmenter",), 0.1),
     detector=Chain(make_detector_project, ("train_detector",), 0.1),

@@ -9,7 +9,7 @@ import pytest
 from hostile.kills import CHAINS, digest, digests, disturb
 from shapely.geometry import Point
 
-FEW = dict(detection=4, mapping=3, raw=2)
+FEW = dict(detection=3, mapping=2, classes=2, raw=2)
 """Kills where the environment names no number; training takes too long for them."""
 
 

@@ -110,6 +110,14 @@ def test_the_likeliest_class_needs_no_threshold(weights, key):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("key", "value"), [("smoothing_px", 1.5), ("smallest_region_px", {"fracture": 9})])
+def test_what_is_for_exclusive_classes_only(weights, key, value):
+    with pytest.raises(OrbitileError, match=f"mapping: {key} is given, but is for decision argmax only; leave it out"):
+        checked(weights(), mapping={key: value})
+    choice = checked(weights(), mapping={"decision": "argmax", key: value}).class_choice
+    assert choice[key] == value
+
+
 def test_a_calibration_beside_the_likeliest_class(weights, calibration):
     with pytest.raises(OrbitileError, match="calibration is given beside decision argmax"):
         checked(weights(), mapping=dict(decision="argmax", calibration=calibration))

@@ -51,10 +51,22 @@ rule classify:
         "../scripts/classify.py"
 
 
+# Where classes exclude each other, their rasters are what is outlined, and belong to the map.
+EXCLUSIVE = settings.mapping.classes_exclude_each_other
+
+
 rule outline:
     input:
         stitched=f"{RESULTS}/stitched/{{group}}.parquet",
         lenders=lender_tables("stitched"),
+        classified=lambda wildcards: (
+            [
+                f"{RESULTS}/classified/{wildcards.group}.parquet",
+                *lender_tables("classified")(wildcards),
+            ]
+            if EXCLUSIVE
+            else []
+        ),
         weights=ancient(settings.model.weights) if settings.model else [],
     output:
         f"{RESULTS}/outlines/{{group}}.parquet",
@@ -88,8 +100,6 @@ AREAS = [
 ]
 
 
-# Where classes exclude each other, their rasters belong to the map.
-EXCLUSIVE = settings.mapping.classes_exclude_each_other
 CLASSIFIED = [
     f"{RESULTS}/classified/{group}.parquet" for group in plan.groups if EXCLUSIVE
 ]
@@ -170,6 +180,7 @@ rule evaluate_map:
         ),
         scaled=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
         stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
+        classified=CLASSIFIED,
         weights=ancient(settings.model.weights) if settings.model else [],
     output:
         metrics=f"{RESULTS}/evaluation/metrics.json",

@@ -10,7 +10,7 @@ if __name__ == "__main__":
         from orbitile.space.bodies import find_body
         from orbitile.stages.evaluate_map import MapComparison, MapResults, evaluate_map
 
-        results = MapResults(files.manifest, files.scaled, files.stitched)
+        results = MapResults(files.manifest, files.scaled, files.stitched, files.classified)
         options = dict(**params.map_comparison, unmapped_scenes=params.unmapped_scenes)
         comparison = MapComparison.of(find_body(params.body), **options)
         evaluate_map(results, files.truth, comparison, **snakemake.output)

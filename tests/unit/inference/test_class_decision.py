@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.torch import save_file
 
-from orbitile.inference.class_decision import class_numbers, knows_background
+from orbitile.inference.class_decision import ClassDecision, class_numbers, knows_background, smooth_probabilities
 from orbitile.inference.mask_threshold import is_positive
 from orbitile.training.segmentation.evaluate import _class_numbers
 
@@ -68,3 +68,23 @@ def test_whether_a_network_has_a_background(tmp_path, names, expected):
 def test_what_nobody_names_has_one(tmp_path):
     assert knows_background(None)
     assert knows_background(dict(weights=str(tmp_path / "w.pt")))
+
+
+def test_smoothing_is_the_mean_of_valid_pixels_weighted_by_a_gaussian():
+    random = np.random.default_rng(0)
+    probability = random.integers(0, 256, (2, 9, 11), dtype=np.uint8)
+    valid = random.random((9, 11)) < 0.8
+    smooth = smooth_probabilities(probability, valid, 1.5, 5)
+    rows, cols = np.mgrid[:9, :11]
+    for row, col in np.argwhere(valid):
+        distance = np.maximum(abs(rows - row), abs(cols - col))
+        weight = np.exp(-((rows - row) ** 2 + (cols - col) ** 2) / (2 * 1.5**2)) * valid * (distance <= 5)
+        expected = (probability * weight).sum(axis=(1, 2)) / weight.sum()
+        assert smooth[:, row, col] == pytest.approx(expected, abs=0.5 + 1e-9)
+    assert (smooth[:, ~valid] == 0).all()
+
+
+def test_a_decision_knows_how_far_it_looks():
+    assert ClassDecision().halo_px == 0
+    assert ClassDecision(smoothing_px=1.5).halo_px == 5
+    assert ClassDecision(smoothing_px=1, smallest_region_px=(0, 7, 3)).halo_px == 17

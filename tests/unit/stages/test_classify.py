@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.shapes.ground import areas_m2
-from orbitile.inference.class_decision import class_numbers
+from orbitile.inference.class_decision import ClassDecision, class_numbers
 from orbitile.jobs.pieces import JobWork, StopError
 from orbitile.pictures.class_colours import colour_table
 from orbitile.space.grids import Window
@@ -147,6 +147,36 @@ def test_cut_scenes_have_the_map_of_the_uncut_one(tmp_path, cut):
         assert sum(row.pixels) == VALID[area].sum()
 
 
+TIDY = ClassDecision(smoothing_px=1.2, smallest_region_px=(9, 6, 12, 3))
+
+
+@pytest.mark.parametrize("cut", [pieces(WIDTH, HEIGHT, [41], [30]), SEAM], ids=["four", "seam"])
+def test_smoothed_maps_without_small_regions_are_the_same_cut_or_not(tmp_path, cut):
+    runs = [classified(tmp_path / name, windows) for name, windows in (("uncut", None), ("cut", cut))]
+    uncut, parts = (run.united(EXCLUSIVE, decision=TIDY) for run in runs)
+    columns = [name for name in uncut.polygons if name not in ("scene", "scenes")]
+    assert uncut.polygons[columns].to_wkb().equals(parts.polygons[columns].to_wkb())
+    expected = TIDY.numbers(np.stack(list(LAYERS.values())), VALID)
+    assert (expected != NUMBERS)[VALID].mean() > 0.01
+    for row in read_rows(runs[1]):
+        window = cut[row.scene]
+        area = np.s_[window.row : window.row + window.height, window.col : window.col + window.width]
+        with rasterio.open(row.path) as source:
+            assert np.array_equal(source.read(1), np.where(VALID, expected, 255)[area])
+
+
+def test_the_smallest_region_of_a_class_by_its_name(tmp_path):
+    run = classified(tmp_path)
+    settings = classifying.ClassifySettings.of(MOON, None, NAMES, 0.0, {"ridge": 12})
+    assert settings.decision_for(["background", *NAMES]).smallest_region_px == (0, 0, 12, 0)
+    settings = classifying.ClassifySettings.of(MOON, None, NAMES, 0.0, {"rigde": 12})
+    tables = RasterTables(run.table("stitched", "a"))
+    with pytest.raises(
+        OrbitileError, match="smallest_region_px: the network has no class rigde; it has background, du"
+    ):
+        classifying.classify(tables, settings, str(tmp_path / "c"), str(tmp_path / "c.parquet"), JobWork())
+
+
 def read_rows(run):
     return [row for path in run.tables("classified") for row in read_class_rasters(path)]
 
@@ -186,7 +216,7 @@ def classify_all(run, rows, work):
     from orbitile.tables.rasters import write_rasters
 
     write_rasters(rows, run.table("stitched", "all"))
-    settings = classifying.ClassifySettings(True, MOON.radius_m)
+    settings = classifying.ClassifySettings(ClassDecision(), MOON.radius_m)
     tables = RasterTables(run.table("stitched", "all"))
     classifying.classify(tables, settings, str(run.folder / "classes"), run.table("classified", "all"), work)
 
@@ -195,7 +225,7 @@ def test_a_network_without_background(tmp_path):
     """Where roundings leave the background most, it still is no class."""
     layers = dict(a=np.full((20, 20), 0, np.uint8), b=np.full((20, 20), 1, np.uint8))
     run = MaskRun(tmp_path).stitched(layers, pieces(20, 20))
-    (row,) = run.classified(with_background=False)
+    (row,) = run.classified(ClassDecision(with_background=False))
     assert row.pixels == [0, 0, 400]
     (row,) = run.classified()
     assert row.pixels == [400, 0, 0]

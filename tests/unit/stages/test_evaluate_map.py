@@ -153,7 +153,8 @@ def compared(run, truth, decision="argmax"):
     labels = dict(width_field="width", class_field=None, buffers_px={})
     outline = dict(threshold=None, spur_px=8, edge_px=3, model=None, decision=decision, centre_lines=False)
     comparison = MapComparison.of(MOON, 150.0, labels, outline)
-    results = MapResults(str(run.folder / "map" / "polygons.json"), run.tables("scaled"), run.tables("stitched"))
+    tables = (run.tables(stage) for stage in ("scaled", "stitched", "classified"))
+    results = MapResults(str(run.folder / "map" / "polygons.json"), *tables)
     evaluate_map(results, str(truth), comparison, str(run.folder / "m.json"), str(run.folder / "m.png"))
     assert (run.folder / "m.png").stat().st_size > 1000
     return json.loads((run.folder / "m.json").read_text())

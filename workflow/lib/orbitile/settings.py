@@ -343,6 +343,12 @@ class MappingSettings(BoundedSettings):
     threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(
         default=None, description="Probability from which on a pixel counts; null: what the weights state, else 0.5."
     )
+    smoothing_px: float = Field(
+        default=0, ge=0, le=16, description="With argmax: standard deviation of a Gaussian over probabilities; 0: none."
+    )
+    smallest_region_px: dict[Text, Annotated[int, Field(ge=0, le=1000)]] = Field(
+        default={}, description="With argmax, by class: regions of fewer pixels get the class around them."
+    )
     min_area_m2: float = Field(
         default=150, ge=0, le=1e15, description="Smaller polygons are dropped: square metres on the ground."
     )
@@ -375,6 +381,9 @@ class MappingSettings(BoundedSettings):
         for key in ("threshold", "max_fdr", "min_recall", "calibration"):
             if self.classes_exclude_each_other and getattr(self, key) is not None:
                 raise ValueError(f"{key} is given beside decision argmax, which maps the likeliest class; leave it out")
+        for key in ("smoothing_px", "smallest_region_px"):
+            if not self.classes_exclude_each_other and getattr(self, key):
+                raise ValueError(f"{key} is given, but is for decision argmax only; leave it out")
         return self
 
 
@@ -1134,14 +1143,18 @@ class Settings(Section):
         shapes |= dict(threshold=self.pixel_threshold, model=self.model_weights)
         has_lines = not mapping.classes_exclude_each_other if mapping.centre_lines is None else mapping.centre_lines
         lines = {} if has_lines else dict(centre_lines=False)  # jobs of before do not run again for new keys
-        likeliest = self.class_choice | dict(decision=mapping.decision) if mapping.classes_exclude_each_other else {}
+        likeliest = dict(decision=mapping.decision) if mapping.classes_exclude_each_other else {}
         return shapes | lines | likeliest
 
     @property
     def class_choice(self) -> dict:
-        """The weights, and the classes that the settings name for those that do not name them."""
+        """How pixels get one class (see orbitile.stages.classify.ClassifySettings), and the weights.
+
+        `classes` are those that the settings name for weights that do not name them.
+        """
         classes = self.model.classes if self.model else None
-        return dict(model=self.model_weights, classes=list(classes) if classes else None)
+        regions = self.mapping.model_dump(include={"smoothing_px", "smallest_region_px"}, exclude_defaults=True)
+        return dict(model=self.model_weights, classes=list(classes) if classes else None, **regions)
 
     @property
     def pixel_threshold(self) -> float | dict[str, float] | None:

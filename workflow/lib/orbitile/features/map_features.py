@@ -103,7 +103,7 @@ class MapFeatures:
         return {scene: seams for layer in layers for scene, seams in self._seams_around(layer)}
 
     def _seams_around(self, layer: FeatureLayer) -> Iterator[tuple[str, str]]:
-        reach = _grown(_window(layer.extent), math.ceil(self.filters.edge_px) + 1)
+        reach = _window(layer.extent).grown(math.ceil(self.filters.edge_px) + 1)
         for scene in layer.scenes:
             seams = self.rasters[scene, layer.scale_m].seams
             if seams and self._windows[scene, layer.scale_m].intersection(reach):
@@ -127,10 +127,6 @@ def feature_ranks(keys: pd.DataFrame, layers: Sequence[LayerKey]) -> np.ndarray:
 def _window(grid: Grid) -> Window:
     """The window of a grid on its lattice."""
     return Window(*grid.index, grid.width, grid.height)
-
-
-def _grown(window: Window, reach: int) -> Window:
-    return Window(window.col - reach, window.row - reach, window.width + 2 * reach, window.height + 2 * reach)
 
 
 def _no_features(body: Body) -> FilteredFeatures:

@@ -36,6 +36,10 @@ class Window:
         bottom = min(self.row + self.height, window.row + window.height)
         return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
 
+    def grown(self, by: int) -> "Window":
+        """A window that reaches farther by so many pixels on all sides."""
+        return Window(self.col - by, self.row - by, self.width + 2 * by, self.height + 2 * by)
+
     def slices_within(self, outer: "Window") -> tuple[slice, slice]:
         """Its rows and columns in an array (rows, columns) of the pixels of a window around it."""
         top, left = self.row - outer.row, self.col - outer.col

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -12,7 +12,7 @@ import numpy as np
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, write_json
 from orbitile.features.class_areas import ClassTally, PixelAreas
-from orbitile.inference.class_decision import MOST_EXCLUSIVE_CLASSES, class_numbers, knows_background
+from orbitile.inference.class_decision import MOST_EXCLUSIVE_CLASSES, ClassDecision, knows_background
 from orbitile.inference.models.weights_header import BACKGROUND
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pictures.class_colours import colour_table
@@ -33,15 +33,30 @@ CLASS_NODATA = 255
 
 @dataclass(frozen=True)
 class ClassifySettings:
-    """Whether the network has a background, and the radius of the body in metres."""
+    """How classes are decided, the radius of the body in metres, and the smallest region of classes by their names."""
 
-    with_background: bool
+    decision: ClassDecision
     radius_m: float
+    smallest_region_px: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, body: Body, model: Mapping | None, classes: Sequence[str] | None) -> Self:
+    def of(
+        cls, body: Body, model: Mapping | None, classes: Sequence[str] | None, smoothing_px: float = 0,
+        smallest_region_px: Mapping[str, int] | None = None,
+    ) -> Self:  # fmt: skip
         """For the weights of a `model`, and the classes of weights that do not name them."""
-        return cls(knows_background(model, classes), body.radius_m)
+        decision = ClassDecision(knows_background(model, classes), smoothing_px)
+        return cls(decision, body.radius_m, smallest_region_px or {})
+
+    def decision_for(self, names: Sequence[str]) -> ClassDecision:
+        """That for a network's classes, the background first; OrbitileError for names that it does not have."""
+        if not self.smallest_region_px:
+            return self.decision
+        if unknown := sorted(set(self.smallest_region_px) - set(names)):
+            raise OrbitileError(f"mapping.smallest_region_px: the network has no class {', '.join(unknown)}; it has "
+                                f"{', '.join(names)}")  # fmt: skip
+        smallest = tuple(self.smallest_region_px.get(name, 0) for name in names)
+        return replace(self.decision, smallest_region_px=smallest)
 
 
 def classify(tables: RasterTables, settings: ClassifySettings, folder: str, out: str, work: JobWork) -> None:
@@ -69,14 +84,14 @@ class ClassifiedScene:
     @cached_property
     def _parts(self) -> list[tuple[str, RasterPart]]:
         """The scene itself and its neighbours, in the order in which outlines take their pixels (by name)."""
-        parts = self.surroundings.named_parts(self.raster, Window(0, 0, self.raster.width, self.raster.height))
-        return sorted(parts, key=lambda part: part[0])
+        window = Window(0, 0, self.raster.width, self.raster.height).grown(self._decision.halo_px)
+        return sorted(self.surroundings.named_parts(self.raster, window), key=lambda part: part[0])
 
     def path(self, folder: Path) -> Path:
         """The path of its description, under a name made of all that it and the raster beside it depend on."""
         parts = [(scene, asdict(part)) for scene, part in self._parts]
         key = cache_key(
-            parts=parts, raster=self.raster.path, settings=vars(self.settings), version=code_version("classify")
+            parts=parts, raster=self.raster.path, settings=asdict(self.settings), version=code_version("classify")
         )
         return folder / self.raster.scene / f"{self.raster.scale_m:g}m-{key}.json"
 
@@ -87,7 +102,7 @@ class ClassifiedScene:
     def write(self, description: Path) -> None:
         """Write the raster, the names of its classes, and what the table says of it."""
         path, row = description.with_suffix(".tif"), self.raster
-        names = self._names()
+        names = self._names
         tally, colours = ClassTally(len(names)), colour_table(len(names) - 1)
         pixels = PixelType("uint8", CLASS_NODATA, "MODE", ("class",), colours)
         tags = {f"class_{number}": name for number, name in enumerate(names)}
@@ -99,6 +114,11 @@ class ClassifiedScene:
         )))  # fmt: skip
         log.info("scene %s: %s at %g m/px", row.scene, _shares_text(names, tally), row.scale_m)
 
+    @cached_property
+    def _decision(self) -> ClassDecision:
+        return self.settings.decision_for(self._names)
+
+    @cached_property
     def _names(self) -> list[str]:
         with opened_raster(self.raster.path) as source:
             classes = source.descriptions
@@ -118,8 +138,8 @@ class ClassifiedScene:
         ):
             for window in row_windows(self.raster.grid):
                 _, valid = read_window(source, window)
-                probability, _ = mosaic.read(window, channels)
-                numbers = class_numbers(probability, self.settings.with_background)
+                around = window.grown(self._decision.halo_px)
+                numbers = self._decision.numbers(*mosaic.read(around, channels))[window.slices_within(around)]
                 tally.add(
                     numbers, areas.of_window(window, valid), valid, _single(valid, before if earlier else None, window)
                 )

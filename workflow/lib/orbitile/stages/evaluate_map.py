@@ -17,13 +17,15 @@ from orbitile.features.labels.judged import JudgedWindow, mapped_classes, read_m
 from orbitile.features.labels.masks import MaskFolder, SceneMask
 from orbitile.features.labels.read import LabelLayer, VectorLabels
 from orbitile.features.metrics import MEASURES, LinePoints, PixelCounts, line_metrics, pooled_metrics, tile_mean_metrics
-from orbitile.inference.class_decision import ARGMAX, THRESHOLD, class_numbers, knows_background
+from orbitile.inference.class_decision import ARGMAX, THRESHOLD
 from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.inference.models.weights_header import BACKGROUND
 from orbitile.pictures.confusion_picture import draw_confusion
+from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, lonlat_of_points
+from orbitile.tables.class_rasters import class_raster_paths
 from orbitile.tables.coverage import Coverage
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
@@ -38,11 +40,12 @@ STEP_PX = 0.5
 
 
 class MapResults(NamedTuple):
-    """The map's manifest, and the groups' tables of scenes and of their probabilities."""
+    """The map's manifest, and the groups' tables of scenes, of their probabilities and, perhaps, of their classes."""
 
     manifest: str
     scaled: Sequence[str]
     stitched: Sequence[str]
+    classified: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class MapComparison:
 
     Lines may be `tolerance_m` metres apart; pixels are positive from the probability `threshold` (0..1) on, which may
     be another one for each class; `labels` holds `width_field`, `class_field`, `buffers_px` and, where masks have them,
-    `mask_values` of the settings' section `labels`. With the decision ARGMAX the likeliest class of each pixel counts
-    instead, or the background, which some networks lack. Without `centre_lines` the map has none, and none are
+    `mask_values` of the settings' section `labels`. With the decision ARGMAX the rasters of classes count instead.
+    Without `centre_lines` the map has none, and none are
     compared. Of several `unmapped_scenes`, which all lie at one place, only pixels are compared, each scene's with the
     truth that names it.
     """
@@ -63,7 +66,6 @@ class MapComparison:
     threshold: Threshold
     unmapped_scenes: int = 0
     decision: str = THRESHOLD
-    with_background: bool = True
     centre_lines: bool = True
 
     @classmethod
@@ -73,7 +75,6 @@ class MapComparison:
         """From the settings, and how many scenes have no map."""
         mapped = dict(
             decision=outline_settings.get("decision", THRESHOLD),
-            with_background=knows_background(outline_settings["model"], outline_settings.get("classes")),
             centre_lines=outline_settings.get("centre_lines", True),
         )
         threshold = mask_threshold(outline_settings["threshold"], outline_settings["model"])
@@ -102,9 +103,6 @@ class MapComparison:
 
     def positive(self, probability: np.ndarray, classes: Sequence[str]) -> list[np.ndarray]:
         """The mask (rows, columns; bool) of each class, of probabilities (classes, rows, columns) of 0..255."""
-        if self.classes_exclude_each_other:
-            numbers = class_numbers(probability, self.with_background)
-            return [numbers == number for number in range(1, len(classes) + 1)]
         thresholds = [class_threshold(self.threshold, name) for name in classes]
         return [is_positive(*pair) for pair in zip(probability, thresholds, strict=True)]
 
@@ -121,13 +119,15 @@ class MapTruth(NamedTuple):
 class MapScale:
     """A run's scenes at one scale, the rasters of their probabilities, and the manifest of the map with its lines.
 
-    `finest` are the scenes' grids at the finest scale, by name.
+    `finest` are the scenes' grids at the finest scale, by name; `classes` the paths of rasters of classes, by scene and
+    scale, where classes exclude each other.
     """
 
     scale_m: float
     finest: Mapping[str, Grid]
     scenes: list[RasterRow]
     rasters: list[RasterRow]
+    classes: Mapping[tuple[str, float], str]
     manifest: str
 
     def lines(self) -> Iterator[np.ndarray]:
@@ -156,6 +156,7 @@ def _scales(results: MapResults) -> list[MapScale]:
     """What there is to be judged, from the finest scale on."""
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     scenes = [row for path in results.scaled for row in read_rasters(path)]
+    classes = class_raster_paths(results.classified)
     finest_m = min((row.scale_m for row in scenes), default=0)
     finest = {row.scene: row.grid for row in scenes if row.scale_m == finest_m}
     return [
@@ -164,6 +165,7 @@ def _scales(results: MapResults) -> list[MapScale]:
             finest,
             scenes=[row for row in scenes if row.scale_m == scale_m],
             rasters=[row for row in rasters if row.scale_m == scale_m],
+            classes=classes,
             manifest=results.manifest,
         )
         for scale_m in sorted({row.scale_m for row in scenes})
@@ -174,7 +176,11 @@ def _figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dic
     """Figures of one scale: those of pixels by class, where there are probabilities, and those of lines."""
     pixels = PixelSums(truth.classes)
     for row in scale.rasters if truth.classes else ():
-        pixels.add(row, _gridded(row, scale, truth, comparison), comparison)
+        gridded = _gridded(row, scale, truth, comparison)
+        if comparison.classes_exclude_each_other:
+            pixels.add_classes(row, gridded, scale.classes[row.scene, row.scale_m])
+        else:
+            pixels.add(row, gridded, comparison)
     confused = dict(confusion=pixels.confusion.figures((BACKGROUND, *truth.classes), BACKGROUND))
     return dict(
         scale_m=scale.scale_m, pixels=pixels.figures(), lines=_line_figures(scale, truth, comparison),
@@ -214,14 +220,15 @@ class PixelSums:
 
     def add(self, row: RasterRow, gridded: GriddedLabels | SceneMask, comparison: MapComparison) -> None:
         """Add a raster of probabilities, beside the true classes on its grid."""
-        heights = (height for _, height in square_spans(0, row.height, TILE_PX))
-        for part in windows_beside(row, gridded, heights):
-            positive = comparison.positive(part.probability, tuple(self._tiles))
-            self._add_tiles(part, positive)
-            if comparison.classes_exclude_each_other:
-                numbers = sum(
-                    (number * mask for number, mask in enumerate(positive, 1)), np.zeros(part.true.shape, int)
-                )
+        for part in windows_beside(row, gridded, _tile_heights(row)):
+            self._add_tiles(part, comparison.positive(part.probability, tuple(self._tiles)))
+
+    def add_classes(self, row: RasterRow, gridded: GriddedLabels | SceneMask, path: str) -> None:
+        """As `add`, where the raster of a path has the classes of the pixels."""
+        with opened_raster(path) as source:
+            for part in windows_beside(row, gridded, _tile_heights(row)):
+                numbers, _ = read_window(source, part.window)
+                self._add_tiles(part, [numbers == number for number in range(1, len(self._tiles) + 1)])
                 self.confusion += ConfusionMatrix.of(part.true, numbers, part.valid, len(self._tiles) + 1)
 
     def _add_tiles(self, part: JudgedWindow, positive: Sequence[np.ndarray]) -> None:
@@ -236,6 +243,10 @@ class PixelSums:
             name: dict(pooled=pooled_metrics(sum(tiles, PixelCounts())), averaged=tile_mean_metrics(tiles))
             for name, tiles in self._tiles.items()
         }
+
+
+def _tile_heights(row: RasterRow) -> Iterator[int]:
+    return (height for _, height in square_spans(0, row.height, TILE_PX))
 
 
 def _true_lines(labels: VectorLabels) -> np.ndarray:

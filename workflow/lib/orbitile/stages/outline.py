@@ -1,11 +1,12 @@
 """outline: polygons and centre lines from a group's probabilities, scene by scene."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,14 @@ from scipy.ndimage import distance_transform_edt
 from orbitile.base.files import cache_key
 from orbitile.features.shapes.polygons import FeaturePieces, PieceLayers, mask_pieces, reach_edge
 from orbitile.features.shapes.skeleton import HALO_PX, join_lines, mask_chains
-from orbitile.inference.class_decision import ARGMAX, THRESHOLD, class_numbers, knows_background
+from orbitile.inference.class_decision import ARGMAX, THRESHOLD
 from orbitile.inference.mask_threshold import DEFAULT_THRESHOLD, Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
 from orbitile.rasters.read import opened_raster
 from orbitile.space.grids import Window
+from orbitile.tables.class_rasters import class_raster_paths
 from orbitile.tables.masks import LINE, OUTLINES, POLYGON
 from orbitile.tables.parquet import read_pieces, write_table
 from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings
@@ -35,39 +37,44 @@ class OutlineSettings:
 
     Pixels count from the probability `threshold` (0..1) on, which may be another one for each class; side branches of
     centre lines shorter than `spur_px` are pruned; pixels within `edge_px` of nodata, or of the end of the data, count
-    as near nodata. With the decision ARGMAX each pixel is of its likeliest class instead, or of the background, which
-    networks without a class of that name lack. Without `centre_lines` there are only polygons.
+    as near nodata. With the decision ARGMAX each pixel is of the class that the rasters of classes state instead.
+    Without `centre_lines` there are only polygons.
     """
 
     threshold: Threshold
     spur_px: float
     edge_px: float
     decision: str = THRESHOLD
-    with_background: bool = True
     centre_lines: bool = True
 
     @classmethod
     def of(
         cls, threshold: Threshold | None, spur_px: float, edge_px: float, model: dict | None,
-        decision: str = THRESHOLD, classes: Sequence[str] | None = None, centre_lines: bool = True,
+        decision: str = THRESHOLD, centre_lines: bool = True,
     ) -> Self:  # fmt: skip
-        """From the settings' section `mapping`; without a threshold, that of the weights, else one half.
-
-        `classes` are those of weights that do not name them.
-        """
+        """From the settings' section `mapping`; without a threshold, that of the weights, else one half."""
         if decision == ARGMAX:
-            background = knows_background(model, classes)
-            return cls(DEFAULT_THRESHOLD, spur_px, edge_px, ARGMAX, background, centre_lines)
+            return cls(DEFAULT_THRESHOLD, spur_px, edge_px, ARGMAX, centre_lines)
         return cls(mask_threshold(threshold, model), spur_px, edge_px, centre_lines=centre_lines)
 
 
-def outline_masks(tables: RasterTables, settings: OutlineSettings, folder: str, out: str, work: JobWork) -> None:
+class MaskTables(NamedTuple):
+    """A group's rasters of probabilities with those around them, and the tables of classes of the same groups.
+
+    `classified` is empty unless classes exclude each other.
+    """
+
+    stitched: RasterTables
+    classified: Sequence[str] = ()
+
+
+def outline_masks(tables: MaskTables, settings: OutlineSettings, folder: str, out: str, work: JobWork) -> None:
     """Write polygons and centre lines of a group's scenes (see orbitile.tables.masks.OUTLINES) to `out`.
 
     They are cut where a scene ends; the neighbours' masks beyond are read, too, so that their outlines fit.
     """
-    surroundings = Surroundings(tables)
-    scenes = [OutlinedScene(row, surroundings, settings) for row in surroundings.group_rows]
+    surroundings, classes = Surroundings(tables.stitched), class_raster_paths(tables.classified)
+    scenes = [OutlinedScene(row, surroundings, settings, classes) for row in surroundings.group_rows]
     by_path = {scene.path(Path(folder)): scene for scene in scenes}
     pieces = [Piece(scene.raster.scene, path, f"{scene.raster.scale_m:g} m/px") for path, scene in by_path.items()]
 
@@ -83,11 +90,15 @@ def outline_masks(tables: RasterTables, settings: OutlineSettings, folder: str, 
 
 @dataclass(frozen=True)
 class OutlinedScene:
-    """A scene's raster of probabilities, with those around it, to be outlined."""
+    """A scene's raster of probabilities, with those around it, to be outlined.
+
+    `classes` are the paths of rasters of classes, by scene and scale; without them classes have thresholds.
+    """
 
     raster: RasterRow
     surroundings: Surroundings
     settings: OutlineSettings
+    classes: Mapping[tuple[str, float], str]
 
     @cached_property
     def _parts(self) -> list[tuple[str, RasterPart]]:
@@ -95,23 +106,33 @@ class OutlinedScene:
 
         A scene that reaches around the body can be the neighbour of another twice, and of itself.
         """
-        halo = Window(-HALO_PX, -HALO_PX, self.raster.width + 2 * HALO_PX, self.raster.height + 2 * HALO_PX)
+        halo = Window(0, 0, self.raster.width, self.raster.height).grown(HALO_PX)
         return sorted(self.surroundings.named_parts(self.raster, halo), key=lambda part: part[0])
 
     def path(self, folder: Path) -> Path:
         """The path of its table, under a name made of all that it depends on."""
         parts = [(scene, asdict(part)) for scene, part in self._parts]
         name = cache_key(
-            parts=parts, raster=self.raster.path, settings=vars(self.settings), version=code_version("outline")
-        )
+            parts=parts, raster=self.raster.path, settings=vars(self.settings), version=code_version("outline"),
+            **(dict(classes=[part.path for part in self._class_parts]) if self._class_parts else {}),
+        )  # fmt: skip
         return folder / self.raster.scene / f"{self.raster.scale_m:g}m-{name}.parquet"
+
+    @property
+    def _class_parts(self) -> list[RasterPart]:
+        """The rasters of classes of all parts, where there are any."""
+        if not self.classes:
+            return []
+        return [replace(part, path=self.classes[scene, self.raster.scale_m]) for scene, part in self._parts]
 
     def table(self) -> pd.DataFrame:
         """Polygons and lines of all classes."""
         with opened_raster(self.raster.path) as source:
             names = source.descriptions
-        with opened_mosaic([part for _, part in self._parts]) as mosaic:
-            views = [MaskView(mosaic, number, name, self.raster, self.settings) for number, name in enumerate(names, 1)]
+        with opened_mosaic([part for _, part in self._parts]) as mosaic, ExitStack() as stack:
+            classes = stack.enter_context(opened_mosaic(self._class_parts)) if self.classes else None
+            masks = Masks(mosaic, self.settings.threshold, classes)
+            views = [MaskView(masks, number, name, self.raster, self.settings) for number, name in enumerate(names, 1)]
             tables = [
                 table.assign(**{"class": name})
                 for name, view in zip(names, views, strict=True)
@@ -151,11 +172,26 @@ class OutlinedScene:
         return [Window(part.col + col, part.row + row, part.width, part.height) for part in parts]
 
 
+class Masks(NamedTuple):
+    """Rasters of probabilities of a mosaic, and what makes masks of them: thresholds, or rasters of classes."""
+
+    probability: Mosaic
+    threshold: Threshold
+    classes: Mosaic | None
+
+    def read(self, window: Window, channel: int, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The probabilities of a class in a window, its mask, and which pixels are valid (rows, columns each)."""
+        probability, valid = self.probability.read(window, channel)
+        if self.classes is None:
+            return probability, valid & is_positive(probability, class_threshold(self.threshold, name)), valid
+        return probability, valid & (self.classes.read(window)[0] == channel), valid
+
+
 @dataclass(frozen=True)
 class MaskView:
     """The mask of one class of a scene and around it; windows are those of the lattice."""
 
-    mosaic: Mosaic
+    masks: Masks
     channel: int
     name: str
     raster: RasterRow
@@ -169,7 +205,7 @@ class MaskView:
     def layers(self, window: Window) -> PieceLayers:
         """The mask in a window, its probabilities, and which of its pixels are close to nodata or where data ends."""
         reach = int(np.ceil(self.settings.edge_px))
-        probability, positive, valid = self._read(_grown_window(window, reach))
+        probability, positive, valid = self._read(window.grown(reach))
         inside = np.s_[reach : reach + window.height, reach : reach + window.width]
         mask = positive[inside]
         near_nodata = np.zeros(mask.shape, bool)
@@ -185,12 +221,7 @@ class MaskView:
         """The probabilities of the class in a window, its mask, and which pixels are valid (rows, columns each)."""
         col, row = self.raster.grid.index
         area = Window(window.col - col, window.row - row, window.width, window.height)
-        if self.settings.decision == ARGMAX:
-            probabilities, valid = self.mosaic.read(area, range(1, self.mosaic.first.count + 1))
-            positive = class_numbers(probabilities, self.settings.with_background) == self.channel
-            return probabilities[self.channel - 1], valid & positive, valid
-        probability, valid = self.mosaic.read(area, self.channel)
-        return probability, valid & is_positive(probability, class_threshold(self.settings.threshold, self.name)), valid
+        return self.masks.read(area, self.channel, self.name)
 
 
 def _prepared(seams: list[shapely.Polygon]) -> shapely.Geometry:
@@ -222,10 +253,6 @@ def _around(window: Window, hole: Window) -> Iterator[Window]:
         Window(right, shared.row, window.col + window.width - right, shared.height),
     ]
     yield from (side for side in sides if side.width and side.height)
-
-
-def _grown_window(window: Window, by: int) -> Window:
-    return Window(window.col - by, window.row - by, window.width + 2 * by, window.height + 2 * by)
 
 
 def _table(kind: str, shapes: np.ndarray, *columns: object) -> pd.DataFrame:

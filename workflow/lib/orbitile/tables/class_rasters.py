@@ -57,6 +57,11 @@ def write_class_rasters(rows: Sequence[ClassRaster], path: str | Path, metadata:
     write_arrow(pa.Table.from_pylist([asdict(row) for row in rows], SCHEMA), path, metadata)
 
 
+def class_raster_paths(tables: Sequence[str]) -> dict[tuple[str, float], str]:
+    """The paths of the rasters of several tables, by scene and scale; OrbitileError if one of them is missing."""
+    return {(row.scene, row.scale_m): row.path for path in tables for row in read_class_rasters(path)}
+
+
 def read_class_rasters(path: str | Path) -> list[ClassRaster]:
     """Read a table of rasters of classes; OrbitileError if one of them is missing."""
     rows = [ClassRaster(**row) for row in read_arrow(path).to_pylist()]

@@ -50,12 +50,8 @@ def mask_chains(
     end that are shorter than `minimum_px`, or than 1.5 half widths where they begin, are left out. A single pixel gives
     no chain. Returns lines with widths (shapely LineStrings with z).
     """
-    chains = [block_chains(read(_with_halo(block)), block, minimum_px) for block in window_blocks(window, side)]
+    chains = [block_chains(read(block.grown(HALO_PX)), block, minimum_px) for block in window_blocks(window, side)]
     return np.concatenate([np.zeros(0, object), *chains])
-
-
-def _with_halo(block: Window) -> Window:
-    return Window(block.col - HALO_PX, block.row - HALO_PX, block.width + 2 * HALO_PX, block.height + 2 * HALO_PX)
 
 
 def block_chains(mask: np.ndarray, block: Window, minimum_px: float = 10.0) -> np.ndarray:
