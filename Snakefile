@@ -113,6 +113,7 @@ else:
     include: "workflow/rules/detection.smk"
     include: "workflow/rules/catalogue.smk"
     include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/counting.smk"
 
     RESULT = [
         *rules.catalogue.output,

@@ -474,6 +474,59 @@ class EvaluationSettings(Section):
     )
 
 
+class CountingSettings(Section):
+    """Only for the target `count`: in which areas craters are counted by size, and how."""
+
+    areas: FilePath | None = Field(default=None, description="Vector file of the areas: named polygons.")
+    name_column: Text | None = Field(
+        default=None, description="Its column of names; null: name where there is one, else areas are numbered."
+    )
+    excluded: FilePath | None = Field(
+        default=None, description="Vector file of polygons in which nobody could see a crater, such as shadows."
+    )
+    reference: FilePath | None = Field(
+        default=None, description="Table of craters that are counted and drawn beside those of the catalogue."
+    )
+    least_px: float = Field(
+        default=10, ge=0, le=8192, description="Smallest diameter that counts as searched, in pixels of a scale."
+    )
+    method: Literal["centre", "buffered", "non_sparseness"] = Field(
+        default="centre",
+        description="centre: craters count by their centres; buffered: also those that reach the area, which is "
+        "widened for them; non_sparseness: without the ground that larger craters cover.",
+    )
+    buffer_radii: float = Field(
+        default=1, gt=0, le=10, description="Of buffered: how far a crater reaches from its centre, in its radii."
+    )
+    ejecta_radii: float = Field(
+        default=1,
+        ge=0,
+        le=10,
+        description="Of non_sparseness: how far ejecta cover the ground beyond the rim, in radii.",
+    )
+    binning: Literal["pseudo_log", "10_per_decade", "20_per_decade", "root_2", "fourth_root_2", "none"] = Field(
+        default="pseudo_log", description="Bins of diameters, as Craterstats has them; none: every crater by itself."
+    )
+    completeness: Literal["limit", "correct", "none"] = Field(
+        default="correct",
+        description="What is done about missed craters, by the calibration: limit counts from the diameter on from "
+        "which few are missed, correct also makes up for those, none does nothing.",
+    )
+    least_completeness: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Completeness from which on craters count; null: 0.9 for limit, 0.5 for correct."
+    )
+    probabilities: bool = Field(
+        default=True, description="Whether craters count by their probability of being true, where a calibration tells."
+    )
+    size_error: float = Field(
+        default=0.06, ge=0, le=1, description="Relative error of diameters (one sigma) in the draws."
+    )
+    draws: int = Field(
+        default=100, ge=0, le=10_000, description="How often the count is drawn with the network's errors."
+    )
+    seed: Seed = Field(default=0, description="Seed of the draws.")
+
+
 class AccessSettings(Section):
     """Which files on this machine images may refer to."""
 
@@ -851,6 +904,7 @@ class Settings(Section):
     mapping: MappingSettings = MappingSettings()
     labels: LabelSettings = LabelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    counting: CountingSettings = CountingSettings()
     annotation: AnnotationSettings = AnnotationSettings()
     access: AccessSettings = AccessSettings()
     training: DetectorTrainingSettings | None = Field(default=None, description="Only for the target `train_detector`.")
@@ -1318,6 +1372,17 @@ class Settings(Section):
         return limits | dict(min_diameter_m=min_diameter_m)
 
     @property
+    def counted_sizes(self) -> dict[float, tuple[float, float]]:
+        """The least and the largest diameter in kilometres that craters count with, for each scale in m/px."""
+        return {
+            scale.gsd_m: (
+                max(scale.min_object_px, self.counting.least_px) * scale.gsd_m / 1000,
+                scale.largest_object_px * scale.gsd_m / 1000,
+            )
+            for scale in self.scales
+        }
+
+    @property
     def truth_columns(self) -> dict:
         """The columns of the table of true craters (see orbitile.tables.crater_columns.CraterColumns)."""
         return self.evaluation.columns.model_dump()
@@ -1395,6 +1460,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
              "suppression.calibration": settings.suppression.calibration,
              "mapping.calibration": settings.mapping.calibration,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
+             **{f"counting.{name}": getattr(settings.counting, name) for name in ("areas", "excluded", "reference")},
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
              "georeferencing.elevation": settings.georeferencing.elevation,
              "georeferencing.isis_shape": settings.georeferencing.isis_shape}  # fmt: skip

@@ -1,0 +1,253 @@
+"""count: the craters of a catalogue in named areas, by size, with the ground on which they were searched."""
+
+import csv
+import io
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas
+import numpy as np
+
+from orbitile import catalogue
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import write_json, write_text
+from orbitile.base.provenance import provenance
+from orbitile.calibration.row_confidence import RowConfidence
+from orbitile.counting.areas import NamedArea, folder_names, read_areas, read_excluded
+from orbitile.counting.completeness_correction import CompletenessChoice, CompletenessCorrection
+from orbitile.counting.count_craters import CountingMethod, Detected, count_in_area, detected_in_table
+from orbitile.counting.count_files import CRATERS, DRAWS, write_count, write_draws
+from orbitile.counting.lonlat_shapes import area_on_sphere_km2
+from orbitile.counting.methods_text import methods_text
+from orbitile.counting.resampled_counts import resampled_counts
+from orbitile.counting.searched_ground import AreaGround, DiameterRange, SearchedGround
+from orbitile.counting.size_frequency import SizeFrequency
+from orbitile.pictures.size_frequency_picture import MOST_SERIES, FrequencySeries, draw_size_frequency
+from orbitile.space.bodies import Body
+from orbitile.tables.craters import read_craters
+from orbitile.tables.datasets import published_folder
+from orbitile.tables.rasters import read_rasters
+from orbitile.tables.vectors import write_vectors
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["lon", "lat", "diameter_km", "probability"]
+PLOTS = ("size_frequency.png", "size_frequency.pdf")
+FREQUENCIES, REFERENCE = "size_frequency.csv", "reference_size_frequency.csv"
+
+
+class CountInputs(NamedTuple):
+    """The manifest of a catalogue, the groups' tables of rasters at all scales, and how many scenes have no map."""
+
+    catalogue: str
+    rasters: Sequence[str]
+    unmapped_scenes: int = 0
+
+
+@dataclass(frozen=True)
+class _Count:
+    """All that the count of an area needs beside the area."""
+
+    detected: Detected
+    reference: Detected | None
+    searched: SearchedGround
+    correction: CompletenessCorrection
+    settings: Mapping[str, Any]
+    finest_m: float
+
+    @property
+    def method(self) -> CountingMethod:
+        return CountingMethod(*(self.settings[name] for name in ("method", "buffer_radii", "ejecta_radii")))
+
+
+def count(
+    inputs: CountInputs, settings: Mapping[str, Any], ranges: Mapping[float, DiameterRange], body: Body,
+    confidence: RowConfidence | None, least_score: float, manifest: str,
+) -> None:  # fmt: skip
+    """Count the craters of a catalogue in the areas of a file; write a folder for each, and counts.json last.
+
+    `settings` are those of the section counting, `ranges` the diameters that each scale in m/px holds, `confidence` and
+    `least_score` say what is known of the catalogue's rows. An area that cannot be counted is listed with the reason.
+    OrbitileError where none can.
+    """
+    if inputs.unmapped_scenes:
+        raise OrbitileError("counting.areas: images without a map lie nowhere on the body; areas need scenes on a map")
+    folder = Path(manifest).parent
+    opened = catalogue.open(inputs.catalogue)
+    areas, refused = read_areas(settings["areas"], body, settings["name_column"])
+    rasters = [row for path in inputs.rasters for row in read_rasters(path)]
+    excluded = read_excluded(settings["excluded"], body) if settings["excluded"] else None
+    counting = _Count(
+        _detected(opened, settings["probabilities"]), _reference(settings["reference"]),
+        SearchedGround.of(rasters, ranges, body, opened.metadata.get("exclusions", ()), excluded),
+        CompletenessCorrection.of(
+            CompletenessChoice(settings["completeness"], settings["least_completeness"]), confidence, least_score
+        ),
+        settings, min(ranges),
+    )  # fmt: skip
+    refusals, entries, series = [area._asdict() for area in refused], [], []
+    for area, name in zip(areas, folder_names([area.name for area in areas]), strict=True):
+        try:
+            entry, frequency = _count_area(area, counting, folder / name)
+        except OrbitileError as error:
+            log.warning("area %s: left out: %s", area.name, error)
+            refusals.append(dict(name=area.name, reason=str(error)))
+            continue
+        entries.append(entry)
+        series.append(FrequencySeries(area.name, vars(frequency)))
+    if not entries:
+        raise OrbitileError(f"{settings['areas']}: no area can be counted: {refusals[0]['reason']}")
+    _remove_other_folders(folder, {entry["folder"] for entry in entries})
+    correction = counting.correction
+    plots = [folder / name for name in PLOTS]
+    draw_size_frequency(
+        series[:MOST_SERIES],
+        _overview_title(opened.metadata, len(series)),
+        correction.from_km,
+        correction.reason,
+        plots,
+    )
+    stated = correction.stated
+    write_text(folder / "methods.txt", methods_text(opened.metadata, settings, stated, ranges, entries))
+    files = [*(path.name for path in plots), "methods.txt", *(file for entry in entries for file in entry["files"])]
+    write_json(
+        manifest,
+        dict(
+            body=body.name, run=opened.metadata.get("run"), catalogue_sha256=opened.metadata["sha256"], areas=entries,
+            refused=refusals, completeness=stated, settings=dict(settings),
+            scales={f"{scale:g}": list(limits) for scale, limits in ranges.items()},
+            files=[_described(folder, file) for file in files], **provenance(),
+        ),
+    )  # fmt: skip
+    log.info("%d areas counted, %d left out", len(entries), len(refusals))
+
+
+def _detected(opened: catalogue.Catalogue, with_probabilities: bool) -> Detected:
+    craters = detected_in_table(opened.table(COLUMNS))
+    return craters if with_probabilities else craters._replace(probability=np.full(len(craters.lon), np.nan))
+
+
+def _reference(path: str | None) -> Detected | None:
+    if path is None:
+        return None
+    craters = read_craters(path)
+    unknown = np.full(len(craters), np.nan)
+    return Detected(craters.lon, craters.lat, craters.diameter_m / 1000, unknown)
+
+
+def _count_area(area: NamedArea, counting: _Count, folder: Path) -> tuple[dict[str, Any], SizeFrequency]:
+    """Count an area and write its folder: its entry of the manifest, and its frequencies."""
+    searched, settings, correction = counting.searched, counting.settings, counting.correction
+    size_km2 = area_on_sphere_km2(area.shape, searched.body.radius_m)
+    if size_km2 < (counting.finest_m / 1000) ** 2:
+        raise OrbitileError(
+            f"area {area.name}: is smaller than a pixel of {counting.finest_m:g} m ({size_km2 * 1e6:.3g} m2); is its "
+            "coordinate reference system the right one?"
+        )
+    ground = searched.within(area.shape)
+    if not ground.area_km2:
+        raise OrbitileError(
+            f"area {area.name}: lies outside of all that was searched; give an area on scenes of this run"
+        )
+    limits = correction.counted_range(ground.limits)
+    if not limits.least_km < limits.most_km:
+        raise OrbitileError(
+            f"area {area.name}: craters would count from {limits.least_km:.4g} km on ({correction.reason}), but the "
+            f"scales hold none above {limits.most_km:.4g} km; add a coarser scale"
+        )
+    counted = count_in_area(area, counting.detected, searched, counting.method)
+    weighted = replace(counted.count, weight=correction.weights(counted.count.diameter_km))
+    size = weighted.diameter_km
+    is_counted = (size >= limits.least_km) & (size <= limits.most_km) & (weighted.area_km2 > 0)
+    frequency = SizeFrequency.of(weighted, settings["binning"], limits.least_km)
+    notes = [note for note in (area.note, None if is_counted.any() else "no crater in it is counted") if note]
+    for note in notes:
+        log.warning("area %s: %s", area.name, note)
+    with published_folder(folder) as temporary:
+        write_count(weighted, is_counted, temporary / CRATERS)
+        _write_frequencies(frequency, temporary / FREQUENCIES)
+        draws = resampled_counts(
+            counted, correction, limits, settings["size_error"], settings["draws"], settings["seed"]
+        )
+        write_draws(draws, temporary / DRAWS)
+        _write_ground(area, ground, searched.body, temporary)
+        series = [FrequencySeries(f"{area.name}: {is_counted.sum():,} craters", vars(frequency))]
+        series += _reference_series(area, counting, limits.least_km, temporary)
+        title = f"{area.name}: {weighted.searched_km2:,.6g} km$^2$ searched"
+        draw_size_frequency(
+            series, title, limits.least_km, _cut_reason(correction, limits), [temporary / name for name in PLOTS]
+        )
+        names = sorted(path.name for path in temporary.iterdir())
+    expected = float((weighted.weight * weighted.probability)[is_counted].sum())
+    entry = dict(
+        name=area.name, folder=folder.name, area_km2=_rounded(size_km2), searched_km2=_rounded(weighted.searched_km2),
+        craters=int(is_counted.sum()), expected=_rounded(expected), not_counted=int((~is_counted).sum()),
+        from_km=_rounded(limits.least_km), to_km=_rounded(limits.most_km), notes=notes,
+        files=[f"{folder.name}/{name}" for name in names],
+    )  # fmt: skip
+    return entry, frequency
+
+
+def _cut_reason(correction: CompletenessCorrection, limits: DiameterRange) -> str:
+    return correction.reason if correction.from_km == limits.least_km else "smaller ones do not show at any scale"
+
+
+def _reference_series(area: NamedArea, counting: _Count, least_km: float, folder: Path) -> list[FrequencySeries]:
+    """The frequencies of the reference's craters in an area, where there is one."""
+    if counting.reference is None:
+        return []
+    reference = count_in_area(area, counting.reference, counting.searched, counting.method).count
+    frequency = SizeFrequency.of(reference, counting.settings["binning"], least_km)
+    _write_frequencies(frequency, folder / REFERENCE)
+    counted = int((reference.diameter_km >= least_km).sum())
+    return [FrequencySeries(f"{Path(counting.settings['reference']).name}: {counted:,} craters", vars(frequency))]
+
+
+def _write_frequencies(frequency: SizeFrequency, path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = asdict(frequency)
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([str(bool(v)).lower() if isinstance(v, np.bool_) else _number(v) for v in row])
+    write_text(path, text.getvalue())
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.9g}"
+
+
+def _write_ground(area: NamedArea, ground: AreaGround, body: Body, folder: Path) -> None:
+    """The searched ground by ranges of diameters, as a GeoPackage."""
+    sizes = [size for size in ground.sizes if size.area_km2 > 0]
+    frame = geopandas.GeoDataFrame(
+        dict(name=area.name, from_km=[size.from_km for size in sizes], to_km=[size.to_km for size in sizes],
+             area_km2=[size.area_km2 for size in sizes]),
+        geometry=[size.shape for size in sizes], crs=body.crs,
+    )  # fmt: skip
+    write_vectors(frame, folder / "area", dict(orbitile=json.dumps(dict(name=area.name))), "Polygon", ["gpkg"])
+
+
+def _overview_title(metadata: Mapping[str, Any], areas: int) -> str:
+    more = f", the first {MOST_SERIES} of {areas} areas" if areas > MOST_SERIES else ""
+    return f"Craters of {metadata.get('run', metadata['body'])}{more}"
+
+
+def _remove_other_folders(folder: Path, names: set[str]) -> None:
+    """Remove the folders of areas of an earlier count."""
+    for path in folder.glob(f"*/{CRATERS}"):
+        if path.parent.name not in names:
+            shutil.rmtree(path.parent)
+
+
+def _described(folder: Path, name: str) -> dict[str, Any]:
+    return dict(path=name, bytes=(folder / name).stat().st_size)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.9g}")
