@@ -78,10 +78,10 @@ def read_excluded(path: str | Path, body: Body) -> shapely.Geometry:
 
 
 def folder_names(names: Sequence[str]) -> list[str]:
-    """A name for the folder of each area (n): letters, digits, dots, dashes and underscores, none twice."""
+    """A name for the folder of each area (n): letters, digits, dashes and underscores, none twice."""
     folders: list[str] = []
     for name in names:
-        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._-")[: LONGEST_NAME // 2] or "area"
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-")[: LONGEST_NAME // 2] or "area"
         candidates = [plain, *(f"{plain}-{number}" for number in range(2, len(names) + 2))]
         taken = {folder.lower() for folder in folders}
         folders.append(next(candidate for candidate in candidates if candidate.lower() not in taken))

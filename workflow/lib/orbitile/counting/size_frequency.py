@@ -78,6 +78,11 @@ class SizeFrequency:
     def __len__(self) -> int:
         return len(self.from_km)
 
+    def csv_text(self) -> str:
+        """All columns as CSV, numbers with nine digits, empty where there is none."""
+        rows = zip(*(map(_cell, column.tolist()) for column in vars(self).values()), strict=True)
+        return "\n".join([",".join(vars(self)), *map(",".join, rows)]) + "\n"
+
 
 def bin_limits(binning: Binning, diameter_km: np.ndarray) -> np.ndarray:
     """The limits (n + 1) of the bins that hold diameters; of none where there are none."""
@@ -94,6 +99,12 @@ def bin_limits(binning: Binning, diameter_km: np.ndarray) -> np.ndarray:
     limits = np.round(limits, 12)
     first, last = np.searchsorted(limits, [least, most], side="right")
     return limits[first - 1 : last + 1]
+
+
+def _cell(value: float | bool) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if np.isnan(value) else f"{value:.9g}"
 
 
 def _from_largest(values: np.ndarray) -> np.ndarray:

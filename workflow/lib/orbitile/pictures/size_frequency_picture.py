@@ -65,7 +65,7 @@ def draw_size_frequency(
 def _draw_series(axis: Axes, series: FrequencySeries, presentation: _Presentation, number: int) -> None:
     columns, colour = series.columns, COLOURS[number % MOST_SERIES]
     diameter, value, error = (columns[name] for name in presentation[1:4])
-    is_drawn = np.isfinite(value) & (value > 0)
+    is_drawn = np.isfinite(value) & (value > 0) & (columns["craters"] > 0)
     for is_counted, face in ((True, colour), (False, "none")):
         rows = is_drawn & (columns["counted"] == is_counted)
         low = np.minimum(error[rows], value[rows] * (1 - 1e-3))  # down to the axis where it reaches below 0
@@ -80,16 +80,22 @@ def _finish(axis: Axes, presentation: _Presentation, from_km: float | None) -> N
     if from_km:
         axis.axvline(from_km, color="0.4", linestyle="--", linewidth=1)
         axis.text(from_km, 1.005, f"{from_km:.3g} km", transform=axis.get_xaxis_transform(), fontsize=8, ha="center")
-    axis.set(xscale="log", yscale="log", xlabel="diameter (km)", ylabel=presentation.unit)
+    points = [line.get_xydata() for line in axis.get_lines() if line.get_linestyle() == "None"]
+    low, high = _limits(np.concatenate([np.zeros((0, 2)), *(np.asarray(part) for part in points)]), from_km or 1.0)
+    axis.set(
+        xscale="log", yscale="log", xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="diameter (km)",
+        ylabel=presentation.unit,
+    )  # fmt: skip
+    axis.xaxis.set_major_formatter(lambda size, _: f"{size:g}")
     axis.set_title(presentation.title, pad=14)
     axis.grid(which="major", alpha=0.4)
     axis.grid(which="minor", alpha=0.15)
-    _limit_values(axis, presentation)
 
 
-def _limit_values(axis: Axes, presentation: _Presentation) -> None:
-    """Not below a hundredth of the least point, where error bars would go without an end."""
-    points = [line.get_ydata() for line in axis.get_lines() if line.get_linestyle() == "None"]
-    values = np.concatenate([np.zeros(0), *(np.asarray(part, float) for part in points)])
-    if (values > 0).any():
-        axis.set_ylim(values[values > 0].min() / 4, values.max() * 4)
+def _limits(points: np.ndarray, from_km: float) -> tuple[np.ndarray, np.ndarray]:
+    """Limits (2: diameter, value) around points (n, 2): not as far as error bars that reach below 0."""
+    drawn = points[(points > 0).all(axis=1)]
+    if not len(drawn):
+        return np.array([from_km / 2, from_km * 10]), np.array([1e-6, 1.0])
+    low, high = drawn.min(axis=0), drawn.max(axis=0)
+    return np.array([min(low[0], from_km) / 1.2, low[1] / 4]), np.array([max(high[0], from_km) * 1.2, high[1] * 4])

@@ -1,12 +1,10 @@
 """count: the craters of a catalogue in named areas, by size, with the ground on which they were searched."""
 
-import csv
-import io
 import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,12 +163,12 @@ def _count_area(area: NamedArea, counting: _Count, folder: Path) -> tuple[dict[s
     size = weighted.diameter_km
     is_counted = (size >= limits.least_km) & (size <= limits.most_km) & (weighted.area_km2 > 0)
     frequency = SizeFrequency.of(weighted, settings["binning"], limits.least_km)
-    notes = [note for note in (area.note, None if is_counted.any() else "no crater in it is counted") if note]
-    for note in notes:
-        log.warning("area %s: %s", area.name, note)
+    empty = None if is_counted.any() else "no crater in it is counted"
+    if empty:
+        log.warning("area %s: %s", area.name, empty)
     with published_folder(folder) as temporary:
         write_count(weighted, is_counted, temporary / CRATERS)
-        _write_frequencies(frequency, temporary / FREQUENCIES)
+        write_text(temporary / FREQUENCIES, frequency.csv_text())
         draws = resampled_counts(
             counted, correction, limits, settings["size_error"], settings["draws"], settings["seed"]
         )
@@ -187,7 +185,7 @@ def _count_area(area: NamedArea, counting: _Count, folder: Path) -> tuple[dict[s
     entry = dict(
         name=area.name, folder=folder.name, area_km2=_rounded(size_km2), searched_km2=_rounded(weighted.searched_km2),
         craters=int(is_counted.sum()), expected=_rounded(expected), not_counted=int((~is_counted).sum()),
-        from_km=_rounded(limits.least_km), to_km=_rounded(limits.most_km), notes=notes,
+        from_km=_rounded(limits.least_km), to_km=_rounded(limits.most_km), notes=[note for note in (area.note, empty) if note],
         files=[f"{folder.name}/{name}" for name in names],
     )  # fmt: skip
     return entry, frequency
@@ -203,23 +201,9 @@ def _reference_series(area: NamedArea, counting: _Count, least_km: float, folder
         return []
     reference = count_in_area(area, counting.reference, counting.searched, counting.method).count
     frequency = SizeFrequency.of(reference, counting.settings["binning"], least_km)
-    _write_frequencies(frequency, folder / REFERENCE)
+    write_text(folder / REFERENCE, frequency.csv_text())
     counted = int((reference.diameter_km >= least_km).sum())
     return [FrequencySeries(f"{Path(counting.settings['reference']).name}: {counted:,} craters", vars(frequency))]
-
-
-def _write_frequencies(frequency: SizeFrequency, path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    columns = asdict(frequency)
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow([str(bool(v)).lower() if isinstance(v, np.bool_) else _number(v) for v in row])
-    write_text(path, text.getvalue())
-
-
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.9g}"
 
 
 def _write_ground(area: NamedArea, ground: AreaGround, body: Body, folder: Path) -> None:

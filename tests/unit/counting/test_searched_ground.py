@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import shapely
+from planted_craters import MOON, box_km2, searched_box
+
+from orbitile.counting.lonlat_shapes import area_on_sphere_km2
+from orbitile.counting.searched_ground import DiameterRange, SearchedGround
+
+FINE, COARSE = 100.0, 200.0
+RANGES = {FINE: DiameterRange(1, 10), COARSE: DiameterRange(2, 20)}
+EVERYWHERE = shapely.box(-10, -10, 10, 10)
+
+
+@pytest.fixture
+def rasters(raster):
+    """A scene of 25.6 by 25.6 km at two scales; a quarter of it without data."""
+    valid = np.full((256, 256), 255, np.uint8)
+    valid[:128, :128] = 0
+    pixels = np.ones((256, 256), np.uint8)
+    return [
+        raster(pixels, "a", FINE, valid=valid), raster(pixels[::2, ::2].copy(), "a", COARSE, valid=valid[::2, ::2].copy())
+    ]
+
+
+def test_only_valid_pixels_are_searched(rasters):
+    ground = SearchedGround.of(rasters, RANGES, MOON).within(EVERYWHERE)
+    assert [(size.from_km, size.to_km) for size in ground.sizes] == [(1, 2), (2, 10), (10, 20)]
+    assert [size.area_km2 for size in ground.sizes] == pytest.approx([0.75 * 25.6**2] * 3, rel=5e-3)
+    assert ground.area_km2 == pytest.approx(0.75 * 25.6**2, rel=5e-3)
+    assert ground.limits == (1, 20)
+
+
+def test_what_failed_was_not_searched(rasters):
+    def areas(**piece):
+        ground = SearchedGround.of(rasters, RANGES, MOON, [dict(dict(scene="a", detail="", reason=""), **piece)])
+        return [round(size.area_km2) for size in ground.within(EVERYWHERE).sizes]
+
+    searched = round(SearchedGround.of(rasters, RANGES, MOON).within(EVERYWHERE).area_km2)
+    assert areas() == []
+    assert areas(detail="200 m/px") == [searched]  # of 1 to 10 km
+    assert areas(scene="b") == [searched] * 3
+
+
+def test_nothing_is_searched_without_scenes():
+    ground = SearchedGround.of([], RANGES, MOON).within(EVERYWHERE)
+    assert ground.area_km2 == 0 and np.isnan(ground.limits.least_km)
+    assert ground.areas_km2(np.array([1.0])).tolist() == [0]
+    assert ground.holds(np.zeros(1), np.zeros(1), np.ones(1)).tolist() == [False]
+
+
+def test_areas_go_by_size_and_by_the_scales_that_hold_it():
+    west, all_of_it = shapely.box(0, 0, 1, 2), shapely.box(0, 0, 2, 2)
+    ground = SearchedGround({FINE: np.array([west]), COARSE: np.array([all_of_it])}, RANGES, None, MOON).within(EVERYWHERE)
+    whole, half = box_km2(0, 0, 2, 2), box_km2(0, 0, 1, 2)
+    sizes = np.array([0.5, 1, 1.99, 2, 9, 15, 20, 20.1])
+    assert ground.areas_km2(sizes) == pytest.approx([0, half, half, whole, whole, whole, whole, 0], rel=1e-4)
+    is_held = ground.holds(np.full(8, 1.5), np.ones(8), sizes)
+    assert is_held.tolist() == [False, False, False, True, True, True, True, False]
+
+
+def test_excluded_ground_was_not_searched():
+    searched = searched_box((0, 0, 4, 4), excluded=shapely.box(0, 0, 4, 1))
+    ground = searched.within(shapely.box(0, 0, 2, 2))
+    assert ground.area_km2 == pytest.approx(box_km2(0, 1, 2, 2), rel=1e-4)
+
+
+def test_ground_over_180_degrees_is_searched_on_either_side():
+    footprints = np.array([shapely.box(170, 0, 180, 10), shapely.box(-180, 0, -170, 10)], object)
+    searched = SearchedGround({FINE: footprints}, {FINE: DiameterRange(1, 10)}, None, MOON)
+    area = shapely.MultiPolygon([shapely.box(179, 0, 180, 1), shapely.box(-180, 0, -179, 1)])
+    ground = searched.within(area)
+    assert ground.area_km2 == pytest.approx(area_on_sphere_km2(area, MOON.radius_m), rel=1e-6)
+    assert ground.holds(np.array([180.0, -180.0]), np.full(2, 0.5), np.full(2, 5.0)).all()
