@@ -114,6 +114,7 @@ else:
     include: "workflow/rules/catalogue.smk"
     include: "workflow/rules/evaluation.smk"
     include: "workflow/rules/counting.smk"
+    include: "workflow/rules/shapes.smk"
 
     RESULT = [
         *rules.catalogue.output,

@@ -48,6 +48,7 @@ _RULES = (
     Rule("evaluate", "evaluation/metrics.json", code_version=3),
     Rule("calibrate", "calibration/calibration.json", code_version=2),
     Rule("count", "counting/counts.json"),
+    Rule("shapes", "shapes/shapes.json"),
     Rule("annotate", "annotated/{}.png", code_version=3),
     Rule("assemble_map", "map/polygons.json", code_version=4),
     Rule("overview_map", "map/map.png", code_version=2),

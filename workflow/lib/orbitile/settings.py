@@ -527,6 +527,37 @@ class CountingSettings(Section):
     seed: Seed = Field(default=0, description="Seed of the draws.")
 
 
+class CraterShapeSettings(Section):
+    """From which elevation models the target `shapes` measures craters, and how exact they are."""
+
+    elevation: tuple[FilePath, ...] = Field(
+        min_length=1,
+        max_length=1000,
+        description="Rasters of heights in metres on any map of the body; the first that has data counts.",
+    )
+    error_m: float = Field(default=0, ge=0, le=10_000, description="Standard error of their heights in metres.")
+    resolution_m: float | None = Field(
+        default=None, gt=0, le=1e6, description="Their resolution on the ground in metres; null: a pixel."
+    )
+    min_diameter_px: float = Field(
+        default=20, ge=8, le=10_000, description="Smaller craters, in pixels of the elevation, are not measured."
+    )
+    position_error: float = Field(
+        default=0.03, ge=0, le=0.1, description="Standard error of the catalogue's centres, a share of the diameter."
+    )
+    diameter_error: float = Field(
+        default=0.05, ge=0, le=0.1, description="Standard error of the catalogue's diameters, a share of them."
+    )
+    max_tilt_deg: float = Field(
+        default=10, gt=0, le=45, description="Craters on steeper ground are not measured: degrees."
+    )
+
+    @field_validator("elevation", mode="before")
+    @classmethod
+    def _a_model_is_a_list_of_one(cls, value: object) -> object:
+        return [value] if isinstance(value, str | Path) else value
+
+
 class AccessSettings(Section):
     """Which files on this machine images may refer to."""
 
@@ -907,6 +938,7 @@ class Settings(Section):
     counting: CountingSettings = CountingSettings()
     annotation: AnnotationSettings = AnnotationSettings()
     access: AccessSettings = AccessSettings()
+    crater_shapes: CraterShapeSettings | None = Field(default=None, description="Only for the target `shapes`.")
     training: DetectorTrainingSettings | None = Field(default=None, description="Only for the target `train_detector`.")
     segmentation_training: SegmenterTrainingSettings | None = Field(
         default=None, description="Only for the target `train_segmenter`."
@@ -1029,6 +1061,12 @@ class Settings(Section):
         if self.segmentation_training and self.segmentation_training.masks and not self.pixel_coordinates:
             raise ValueError("segmentation_training.masks: masks are of images without a map; set pixel_coordinates: "
                              "true, or give labels")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _shapes_are_on_a_map(self) -> Self:
+        if self.crater_shapes and self.pixel_coordinates:
+            raise ValueError("crater_shapes: images without a map have no elevation; leave it out")
         return self
 
     @model_validator(mode="after")
@@ -1365,6 +1403,11 @@ class Settings(Section):
         return self.suppression.model_dump(include={"max_fdr", "min_recall"}) | dict(score_threshold=least)
 
     @property
+    def shape_limits(self) -> dict | None:
+        """Which craters are measured, and how (see orbitile.counting.crater_shapes.ShapeLimits)."""
+        return self.crater_shapes.model_dump(exclude={"elevation"}) if self.crater_shapes else None
+
+    @property
     def match_criteria(self) -> dict:
         """When a crater of the catalogue matches a true one (see orbitile.detections.matching.MatchCriteria)."""
         min_diameter_m = self.evaluation.min_diameter_px * self.finest_m
@@ -1466,11 +1509,10 @@ def _files(settings: Settings) -> dict[str, Path | None]:
              "georeferencing.isis_shape": settings.georeferencing.isis_shape}  # fmt: skip
     labels = training.labels if training else ()
     points = training.points.labels if training and training.points else ()
-    return files | {
-        f"segmentation_training.{key}.{number}": path
-        for key, paths in {"labels": labels, "points.labels": points}.items()
-        for number, path in enumerate(paths)
-    }
+    elevation = settings.crater_shapes.elevation if settings.crater_shapes else ()
+    lists = {"segmentation_training.labels": labels, "segmentation_training.points.labels": points,
+             "crater_shapes.elevation": elevation}  # fmt: skip
+    return files | {f"{key}.{number}": path for key, paths in lists.items() for number, path in enumerate(paths)}
 
 
 def required_setting(key: str, value: T | None) -> T:
