@@ -1,6 +1,6 @@
 """Train the network of a recipe and judge it on images that it never saw, or compare variants of it.
 
-    .venv/bin/python recipes/run.py DATA NAME [--variants N ...] [--seeds 0 1 2] [--folder FOLDER]
+    .venv/bin/python recipes/run.py DATA NAME [--variants N ...] [--seeds 0 1 2] [--forest] [--folder FOLDER]
 
 NAME is a folder here with a recipe.yaml:
   prepare    commands of Python that prepare data, run once
@@ -25,23 +25,40 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
 import yaml
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, sha256, write_json, write_text
+from orbitile.inference.models.segmentation import BACKGROUND
 from orbitile.inference.models.zoo_card import markdown_table
 from orbitile.settings import Settings, check_settings
+from orbitile.tables.parquet import read_table
 from orbitile.training.segmentation.evaluate import EvaluationRun, evaluate_weights
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 from orbitile.training.segmentation.train import train_segmenter
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.append(str(ROOT / "benchmarks" / "exactness"))
+from texture_forest import ForestRecipe, compared  # noqa: E402
+
 TILES = Path("training/segmentation/tiles.parquet")
 OUTPUTS = dict(weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md",
                examples="examples.png")  # fmt: skip
-FIGURES = ("validation loss", "balanced accuracy", "mean IoU", "without background", "F1", "hours")
-"""The columns of the table; all but the first and the last are of held-out tiles."""
+FIGURES = (
+    "validation loss",
+    "accuracy",
+    "balanced accuracy",
+    "mean IoU",
+    "without background",
+    "mean F1",
+    "F1",
+    "hours",
+)
+"""The columns of the table; all but the first and the last are of held-out tiles. F1 is without the background, and of
+several classes the IoU of each follows."""
+FOREST = "forest of decision trees"
 
 
 @dataclass(frozen=True)
@@ -71,7 +88,7 @@ class Recipe:
         if mark.is_file() and json.loads(mark.read_text()) == key:
             return
         for words in self.prepare:
-            if subprocess.run([sys.executable, *words]).returncode:
+            if subprocess.run([sys.executable, *map(str, words)]).returncode:
                 raise OrbitileError(f"{self.name}: its data cannot be prepared; see above, and say where they are")
         write_json(mark, key)
 
@@ -107,10 +124,17 @@ class Trial:
                 train_segmenter(str(tiles), SegmenterRecipe(**self.settings.segmenter_recipe), **outputs)
             judged = evaluate_weights(outputs["weights"], str(held_out), None, run)["at_threshold"]
         metrics = json.loads(Path(outputs["metrics"]).read_text())
-        whole = judged["of_all_classes"]
-        values = (metrics["best_epoch"]["validation_loss"], whole["balanced_accuracy"], whole["mean_iou"],
-                  whole["mean_iou_without_background"], judged["pooled"]["f1"], metrics["hours"])  # fmt: skip
-        return dict(zip(FIGURES, values, strict=True))
+        of_training = {"validation loss": metrics["best_epoch"]["validation_loss"], "hours": metrics["hours"]}
+        return of_training | figures_of_classes(judged["of_all_classes"])
+
+    def forest_figures(self) -> dict[str, float]:
+        """By the names of FIGURES, of a forest of decision trees on local texture that learns from the same tiles."""
+        learnt, held_out = (read_table(str(self._tiles(is_held_out))) for is_held_out in (False, True))
+        tiles = pd.concat([learnt[learnt["split"] == "train"], held_out.assign(split="val")], ignore_index=True)
+        with chdir(self.recipe.folder):
+            matrix = compared(tiles, ForestRecipe(seed=self.seed))
+        names = self.settings.segmenter_recipe["classes"]
+        return figures_of_classes(matrix.figures((BACKGROUND, *names), BACKGROUND))
 
     def _tiles(self, is_held_out: bool = False) -> Path:
         """The table of tiles to learn from, or of held-out ones, made by a run of the workflow."""
@@ -132,14 +156,28 @@ OF_LEARNING = {field.name for field in fields(SegmenterRecipe)} - {"classes", "s
 """Keys of segmentation_training that change what is learnt of the tiles, but not the tiles."""
 
 
+def figures_of_classes(whole: Mapping[str, Any]) -> dict[str, float]:
+    """Figures of the table by their names, of what ConfusionMatrix.figures says; those not defined are left out."""
+    f1, iou = ({name: measures[measure] for name, measures in whole["classes"].items() if measures[measure] is not None}
+               for measure in ("f1", "iou"))  # fmt: skip
+    foreground = [value for name, value in f1.items() if name != BACKGROUND]
+    figures = {"accuracy": whole["accuracy"], "balanced accuracy": whole["balanced_accuracy"],
+               "mean IoU": whole["mean_iou"], "without background": whole["mean_iou_without_background"],
+               "mean F1": statistics.fmean(f1.values()), "F1": statistics.fmean(foreground)}  # fmt: skip
+    return figures | ({f"IoU of {name}": value for name, value in iou.items()} if len(whole["classes"]) > 2 else {})
+
+
 def table(figures: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """A row for each variant: the mean of each figure over its seeds, and the largest distance of a seed from it."""
-    rows = [[title, str(len(seeds)), *(_spread([seed[name] for seed in seeds]) for name in FIGURES)]
+    names = list(dict.fromkeys([*FIGURES, *(name for seeds in figures.values() for seed in seeds for name in seed)]))
+    rows = [[title, str(len(seeds)), *(_spread([seed[name] for seed in seeds if name in seed]) for name in names)]
             for title, seeds in figures.items()]  # fmt: skip
-    return markdown_table(["variant", "seeds", *FIGURES], rows)
+    return markdown_table(["variant", "seeds", *names], rows)
 
 
 def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
     mean = statistics.fmean(values)
     return f"{mean:.3f}" + (f" ± {max(abs(value - mean) for value in values):.3f}" if len(values) > 1 else "")
 
@@ -170,6 +208,8 @@ def main() -> None:
     parser.add_argument("name", help="a folder here with a recipe.yaml")
     parser.add_argument("--variants", nargs="*", type=int, default=[0], help="their numbers (0); none: all of them")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--forest", action="store_true",
+                        help="a row also for decision trees on the texture of the first variant's tiles")  # fmt: skip
     parser.add_argument("--folder", type=Path, help="where everything is made (results/recipes/NAME)")
     arguments = parser.parse_args()
     folder = (arguments.folder or ROOT / "results" / "recipes" / arguments.name).resolve()
@@ -181,9 +221,12 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe.prepare_data()
     figures: dict[str, list[dict]] = {}
+    chosen = [titles[number] for number in arguments.variants] or titles
     for seed in arguments.seeds:
-        for title in [titles[number] for number in arguments.variants] or titles:
-            figures.setdefault(title, []).append(Trial(recipe, recipe.variants[title], seed).figures())
+        trials = {title: Trial(recipe, recipe.variants[title], seed) for title in chosen}
+        rows = [(FOREST, trials[chosen[0]].forest_figures)] if arguments.forest else []
+        for title, judged in rows + [(title, trial.figures) for title, trial in trials.items()]:
+            figures.setdefault(title, []).append(judged())
             write_json(folder / "figures.json", figures)
             write_text(folder / "figures.md", table(figures) + "\n")
     print(table(figures))

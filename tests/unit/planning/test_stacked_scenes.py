@@ -69,6 +69,15 @@ def test_a_raster_on_the_same_lattice_comes_pixel_by_pixel(tmp_path, image):
     np.testing.assert_array_equal(pixels[1][valid], heights[0, 5:65, 10:80][expected[:60, :70]])
 
 
+def test_places_and_splits_of_scenes_are_kept(tmp_path, image):
+    """A training deals the stacked scenes out as it would the plain ones."""
+    (tmp_path / "scenes.csv").write_text(f"scene,path,place,split\nA,{image},north,train\nB,{image},south,\n")
+    elevation = RasterBand("elevation", write_raster(tmp_path / "dem.tif", np.ones((1, 60, 90), np.float32)))
+    table = read_scene_table(stack_scenes(tmp_path / "scenes.csv", Stacking(MOON, [elevation]), tmp_path / "out"))
+    assert table["place"].tolist() == ["north", "south"]
+    assert table["split"].tolist() == ["train", None]
+
+
 def test_a_coarser_raster_is_interpolated_and_a_finer_one_averaged(tmp_path, image):
     """A plane of heights stays a plane; blocks of 4 x 4 finer pixels become their means."""
     columns, rows = np.meshgrid(np.arange(40), np.arange(40))

@@ -3,10 +3,12 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from orbitile.base.errors import OrbitileError
+from orbitile.features.confusion import ConfusionMatrix
 from orbitile.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +37,29 @@ def test_the_table_has_means_and_the_largest_distance_from_them():
     row = run.table({"plain": seeds[:1], "Dice": seeds}).splitlines()[-2:]
     assert row[0].startswith("| plain | 1 | 0.500 | 0.500 |")
     assert row[1].startswith("| Dice | 3 | 0.633 ± 0.167 |")
+
+
+def test_figures_that_a_row_lacks_stay_empty():
+    seeds = {"plain": [dict.fromkeys(run.FIGURES, 0.5) | {"IoU of rim": 0.4}], run.FOREST: [{"mean IoU": 0.3}]}
+    header, _, plain, forest = ([cell.strip() for cell in line.split("|")] for line in run.table(seeds).splitlines())
+    assert header[-2] == "IoU of rim"
+    assert plain[-2] == "0.400"
+    assert dict(zip(header, forest, strict=True))["mean IoU"] == "0.300"
+    assert forest.count("") == len(header) - 3
+
+
+def test_figures_of_several_classes_hold_the_iou_of_each():
+    """Of 10 pixels of background, 6 of rim and 4 of floor."""
+    matrix = ConfusionMatrix(np.array([[8, 2, 0], [0, 6, 0], [0, 2, 2]]))
+    figures = run.figures_of_classes(matrix.figures(("background", "rim", "floor"), "background"))
+    expected = {
+        "accuracy": 0.8, "balanced accuracy": (0.8 + 1 + 0.5) / 3, "mean IoU": (0.8 + 0.6 + 0.5) / 3,
+        "without background": 0.55, "mean F1": (16 / 18 + 12 / 16 + 4 / 6) / 3, "F1": (12 / 16 + 4 / 6) / 2,
+        "IoU of background": 0.8, "IoU of rim": 0.6, "IoU of floor": 0.5,
+    }  # fmt: skip
+    assert figures == pytest.approx(expected)
+    single = ConfusionMatrix(np.array([[9, 1], [0, 0]])).figures(("background", "rim"), "background")
+    assert not any(name.startswith("IoU of") for name in run.figures_of_classes(single))
 
 
 def test_an_unknown_recipe_is_told(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import rasterio
 
 from orbitile.base.errors import OrbitileError
@@ -70,8 +71,10 @@ def stack_scenes(scenes: Path, stacking: Stacking, folder: Path) -> Path:
 
 
 def _table_text(entries: Sequence[SceneEntry]) -> str:
-    rows = [f"{entry.scene},{entry.scene}.tif,{entry.body or ''},{entry.group or ''}\n" for entry in entries]
-    return "".join(["scene,path,body,group\n", *rows])
+    columns = ("body", "group", "place", "split")
+    rows = [dict(scene=entry.scene, path=f"{entry.scene}.tif") | {name: getattr(entry, name) for name in columns}
+            for entry in entries]  # fmt: skip
+    return pd.DataFrame(rows).to_csv(index=False)
 
 
 @dataclass
