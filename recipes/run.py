@@ -15,6 +15,7 @@ seed from them.
 import argparse
 import json
 import logging
+import re
 import statistics
 import subprocess
 import sys
@@ -83,13 +84,13 @@ class Recipe:
         return cls(name, folder, **_with_places(yaml.safe_load(path.read_text()), places))
 
     def prepare_data(self) -> None:
-        """Run the commands that prepare data, unless they have run."""
+        """Run the commands that prepare data, unless they have run; where one fails, it says why, and all ends."""
         mark, key = self.folder / "prepared.json", cache_key(commands=self.prepare)
         if mark.is_file() and json.loads(mark.read_text()) == key:
             return
         for words in self.prepare:
-            if subprocess.run([sys.executable, *map(str, words)]).returncode:
-                raise OrbitileError(f"{self.name}: its data cannot be prepared; see above, and say where they are")
+            if code := subprocess.run([sys.executable, *map(str, words)]).returncode:
+                sys.exit(code)
         write_json(mark, key)
 
     def settings(self, changes: dict, is_held_out: bool = False) -> dict:
@@ -192,13 +193,14 @@ def _merged(settings: dict, changes: Mapping) -> dict:
 
 
 def _with_places(value: Any, places: Mapping[str, str]) -> Any:  # noqa: ANN401
-    """A value read from YAML, in whose texts the names of folders at their beginning are replaced by their paths."""
+    """A value read from YAML, in whose texts the names of folders at the beginning of paths are replaced by theirs."""
     if isinstance(value, dict):
         return {key: _with_places(each, places) for key, each in value.items()}
     if isinstance(value, list):
         return [_with_places(each, places) for each in value]
-    name, slash, rest = str(value).partition("/")
-    return places[name] + slash + rest if isinstance(value, str) and name in places else value
+    if not isinstance(value, str):
+        return value
+    return re.sub(rf"(^|=)({'|'.join(places)})(?=/|$)", lambda match: match[1] + places[match[2]], value)
 
 
 def main() -> None:
@@ -212,6 +214,8 @@ def main() -> None:
                         help="a row also for decision trees on the texture of the first variant's tiles")  # fmt: skip
     parser.add_argument("--folder", type=Path, help="where everything is made (results/recipes/NAME)")
     arguments = parser.parse_args()
+    if not arguments.data.is_dir():
+        raise OrbitileError(f"{arguments.data}: no such folder of data; name it, as in DATA=../shared/data")
     folder = (arguments.folder or ROOT / "results" / "recipes" / arguments.name).resolve()
     recipe = Recipe.read(arguments.name, arguments.data.resolve(), folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Recipes are what they say: their settings are valid, places are put in, variants change what they name."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,8 +29,9 @@ def test_sections_are_merged_and_lists_replaced():
 
 def test_folders_stand_at_the_beginning_of_paths_alone():
     places = dict(DATA="/d", WORK="/w")
-    texts = ["DATA/set/a.npz", "WORK", "my/DATA/x", "DATABASE", 3, None, dict(a=["WORK/b"])]
-    assert run._with_places(texts, places) == ["/d/set/a.npz", "/w", "my/DATA/x", "DATABASE", 3, None, dict(a=["/w/b"])]
+    texts = ["DATA/set/a.npz", "WORK", "band=WORK/a", "my/DATA/x", "DATABASE", 3, None, dict(a=["WORK/b"])]
+    expected = ["/d/set/a.npz", "/w", "band=/w/a", "my/DATA/x", "DATABASE", 3, None, dict(a=["/w/b"])]
+    assert run._with_places(texts, places) == expected
 
 
 def test_the_table_has_means_and_the_largest_distance_from_them():
@@ -65,6 +67,23 @@ def test_figures_of_several_classes_hold_the_iou_of_each():
 def test_an_unknown_recipe_is_told(tmp_path):
     with pytest.raises(OrbitileError, match=f"there is no such recipe; there are .*{NAMES[0]}"):
         run.Recipe.read("nothing", tmp_path, tmp_path)
+
+
+def test_a_folder_without_the_data_is_one_line(tmp_path):
+    """The command that misses them says so; a folder that is not there is told before."""
+    for data, words in ((tmp_path / "none", "no such folder of data"), (tmp_path, "craters.csv")):
+        command = [
+            sys.executable,
+            ROOT / "recipes" / "run.py",
+            data,
+            "veins_two_branches",
+            "--folder",
+            tmp_path / "made",
+        ]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        assert done.returncode
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
