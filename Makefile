@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
+.PHONY: demo demo-fractures demo-raw new open status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
 .PHONY: evaluate-models recipe
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world
@@ -25,8 +25,15 @@ demo-raw: setup
 	snakemake --profile profiles/local --configfile demo/raw/raw.yaml --quiet host reason -- all annotated
 	@$(BIN)/python demo/raw/summary.py
 
+# Writes checked settings for scenes of your own, config/RUN.yaml: SCENES is a folder of images or a scene table, BODY may be
+# left out where the images' maps name it; NEW holds further options, such as NEW="--truth craters.csv".
+new: setup
+	@test "$(origin RUN)" != file || { echo "make new: name the run, such as make new RUN=mars SCENES=images"; exit 1; }
+	@test -n "$(SCENES)" || { echo "make new: name the scenes, such as make new RUN=$(RUN) SCENES=images"; exit 1; }
+	@python -m orbitile new "$(RUN)" --scenes "$(SCENES)" $(if $(BODY),--body "$(BODY)") $(NEW)
+
 # About the run RUN, at any time, from any machine that sees its folder.
-status failures stale: setup
+status failures stale open: setup
 	@python -m orbitile $@ "results/$(RUN)"
 
 clear-stale: setup

@@ -1,7 +1,7 @@
 """Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file.
 
 `export` takes the folder of a catalogue and the path of a file; `models` takes the name of a network, or nothing;
-`review`, `stack` and `unpack` say themselves what they take.
+`new`, `review`, `stack` and `unpack` say themselves what they take.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
 from orbitile.inference.models.zoo_card import network_card, network_table
 from orbitile.jobs.show import show_failures, show_stale, show_status
+from orbitile.planning.new_run_command import add_new, new
 from orbitile.planning.stack_command import add_stack, stack
 from orbitile.review.command import add_review, review
 from orbitile.settings import Settings, check_settings
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add_review(commands)
     add_stack(commands)
     _add_unpack(commands)
+    add_new(commands)
     models = commands.add_parser("models", help="the networks that come with the project, or the card of one")
     models.add_argument("name", nargs="?", help="of a network")
     return parser
@@ -112,6 +114,8 @@ def main() -> int:
             stack(arguments)
         elif arguments.command == "unpack":
             unpack(arguments)
+        elif arguments.command == "new":
+            new(arguments)
         elif arguments.command == "models":
             show_models(arguments.name)
         else:

@@ -1,0 +1,150 @@
+"""What the headers of all images of a new run say together: scale, data types, map, body."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from orbitile.base.cores import core_count
+from orbitile.base.errors import OrbitileError
+from orbitile.base.file_access import FileAccess
+from orbitile.base.processes import worker_pool
+from orbitile.georeferencing.image_header import read_image_header
+from orbitile.inference.models.zoo import ZooNetwork
+from orbitile.planning.headers import HEADER_LIMIT_S, READERS
+from orbitile.rasters.references import image_files
+from orbitile.space.bodies import crs_body
+from orbitile.tables.scenes import SceneEntry
+
+GSD_DIGITS = 4
+"""Significant digits of a proposed ground sample distance, rounded up: no scene may be coarser."""
+
+
+class SurveyedImage(NamedTuple):
+    """An image by its header; `gsd_m` and `body` are None where it has no map, or a map that names no body."""
+
+    path: str
+    width: int
+    height: int
+    dtypes: tuple[str, ...]
+    gsd_m: float | None
+    is_raw: bool
+    is_in_degrees: bool
+    body: str | None
+
+
+@dataclass(frozen=True)
+class ImageSurvey:
+    """The images of a run."""
+
+    images: Sequence[SurveyedImage]
+
+    @property
+    def pixels(self) -> int:
+        """Of all images."""
+        return sum(image.width * image.height for image in self.images)
+
+    @property
+    def unmapped(self) -> list[SurveyedImage]:
+        """Images without a map."""
+        return [image for image in self.images if image.gsd_m is None]
+
+    @property
+    def gsd_range_m(self) -> tuple[float, float] | None:
+        """The finest and the coarsest ground sample distance (m/px); None where no image has a map."""
+        sizes = [image.gsd_m for image in self.images if image.gsd_m is not None]
+        return (min(sizes), max(sizes)) if sizes else None
+
+    @property
+    def dtypes(self) -> dict[str, int]:
+        """How many images have which data type, the most frequent first; of several bands all that occur."""
+        counts = Counter("+".join(image.dtypes) for image in self.images)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def has_degrees(self) -> bool:
+        """Whether a map counts in degrees."""
+        return any(image.is_in_degrees for image in self.images)
+
+    def body_name(self) -> str:
+        """The body that all maps name; OrbitileError where they name none or several."""
+        names = sorted({image.body for image in self.images if image.body is not None})
+        if len(names) == 1:
+            return names[0]
+        fault = f"the images lie on {', '.join(names)}" if names else "no image says which body it shows"
+        raise OrbitileError(f"--body: {fault}; name the run's body, such as --body Mars")
+
+
+def survey_images(entries: Sequence[SceneEntry]) -> ImageSurvey:
+    """Read the headers of a scene table's images; OrbitileError for the first that cannot be read."""
+    for entry in entries:
+        if not Path(entry.path).is_file():
+            raise OrbitileError(f"scenes: scene {entry.scene}: there is no file {entry.path}")
+    with worker_pool(min(READERS, core_count(), len(entries)), HEADER_LIMIT_S) as pool:
+        return ImageSurvey([pool.call(_survey_image, entry.path) for entry in entries])
+
+
+def _survey_image(path: str) -> SurveyedImage:
+    image_files(path, FileAccess())
+    header = read_image_header(path)
+    grid, dtypes = header.grid, tuple(dict.fromkeys(band.dtype for band in header.bands))
+    body = crs_body(grid.crs) if grid else None
+    name = body.name if body else header.product.body if header.product else None
+    return SurveyedImage(
+        path, header.width, header.height, dtypes, grid.gsd_m if grid else None, header.product is not None,
+        bool(grid and grid.crs.is_geographic), name,
+    )  # fmt: skip
+
+
+def rounded_up(gsd_m: float) -> float:
+    """A ground sample distance with GSD_DIGITS significant digits, not finer than before."""
+    step = 10.0 ** (np.floor(np.log10(gsd_m)) + 1 - GSD_DIGITS)
+    return float(f"{np.ceil(round(gsd_m / step, 6)) * step:.{GSD_DIGITS}g}")
+
+
+class NetworkFit(NamedTuple):
+    """A network for images of a ground sample distance, and the finest scale to search them at (m/px)."""
+
+    network: ZooNetwork
+    finest_m: float
+
+    @property
+    def is_coarsened(self) -> bool:
+        """Whether the images are finer than what the network is for, and searched coarser than they are."""
+        return self.finest_m == self.network.facts.about.gsd_m
+
+
+def fitting_network(networks: Iterable[ZooNetwork], body: str, gsd_m: float) -> NetworkFit:
+    """The network for images of a body whose coarsest have `gsd_m` m/px.
+
+    One whose range holds that scale; else the one of the nearest coarser scale, to which finer images are averaged.
+    OrbitileError, which lists them, where all are for other bodies or for finer images.
+    """
+    networks = list(networks)
+    fits = [fit_network(each, gsd_m) for each in networks if each.facts.about.body == body and _fits(each, gsd_m)]
+    if not fits:
+        choices = "; ".join(f"{each.name} ({_purpose(each)})" for each in networks)
+        raise OrbitileError(
+            f"model: no network in models/ is for images of {body} with {gsd_m:.4g} m/px; there are {choices}; "
+            "--model NAME takes one nevertheless"
+        )
+    return min(fits, key=lambda fit: (fit.is_coarsened, fit.finest_m, fit.network.name))
+
+
+def fit_network(network: ZooNetwork, gsd_m: float) -> NetworkFit:
+    """A network at the images' own scale where its range holds that or it is coarser, else at the network's scale."""
+    about = network.facts.about
+    finer = gsd_m < about.gsd_range_m[0]
+    return NetworkFit(network, about.gsd_m if finer else rounded_up(gsd_m))
+
+
+def _fits(network: ZooNetwork, gsd_m: float) -> bool:
+    return gsd_m <= network.facts.about.gsd_range_m[1]
+
+
+def _purpose(network: ZooNetwork) -> str:
+    low, high = network.facts.about.gsd_range_m
+    return f"{network.facts.about.body}, {low:g} to {high:g} m/px"
