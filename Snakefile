@@ -1,3 +1,4 @@
+import itertools
 import sys
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.base.manifests import withdraw_manifest
 from orbitile.base.names import NAME_PATTERN
 from orbitile.base.settings_text import CODE_KEY, check_overrides, check_settings_files
-from orbitile.jobs.call import call_of
+from orbitile.jobs.call import call_of, keep_call
 from orbitile.jobs.driver import begin_run, check_bookkeeping
 from orbitile.pipeline import CHAIN_RESULTS, CHAINS, RULES, SEGMENTATION, code_version
 from orbitile.planning.plan import current_plan
 from orbitile.settings import check_settings, required_setting
-from orbitile.tables.plan import read_plan
+from orbitile.tables.plan import read_plan, refused_plan
 
 # Settings given with --configfile stand alone; only without one does the default apply. Their text
 # is checked before Snakemake reads it, where profiles/default has not been switched off.
@@ -44,7 +45,16 @@ try:
     PLAN = f"{RESULTS}/plan.parquet"
     if workflow.is_main_process:
         check_bookkeeping(Path(".snakemake"))
-        plan = current_plan(settings, Path(PLAN))
+        try:
+            plan = current_plan(settings, Path(PLAN))
+        except OrbitileError:
+            # `make failures` prints it of a run that has no plan, too. Targets are not known yet; those that are not
+            # behind "--" stand at the beginning.
+            words = sys.argv[1:]
+            targets = itertools.takewhile(lambda word: word[:1] != "-", words)
+            if refused_plan(Path(PLAN)).is_file():
+                keep_call(Path(RESULTS), call_of(words, list(targets), workflow.rundir))
+            raise
         if plan.warning:
             logger.warning(plan.warning)
     else:
