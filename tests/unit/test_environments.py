@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -142,6 +143,19 @@ def test_the_containers_profile_is_the_local_one_and_a_wait():
         yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()) for name in ("local", "container")
     )
     assert container == local | {"latency-wait": 30}
+
+
+def test_pip_installs_what_the_workflow_imports():
+    """`pip install .` brings what the sets pin, by the file that the lock is made from, and the command `orbitile`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (file,) = project["tool"]["setuptools"]["dynamic"]["dependencies"]["file"]
+    lines = (ROOT / file).read_text().splitlines()
+    dependencies = {Requirement(line).name for line in lines if line and not line.startswith("#")}
+    assert "dependencies" in project["project"]["dynamic"]
+    assert set().union(*map(pins, SETS)) <= dependencies <= {*locked()}
+    assert f"-r {Path(file).name}" in (ROOT / "envs" / "requirements.in").read_text()
+    module, function = project["project"]["scripts"]["orbitile"].split(":")
+    assert callable(getattr(import_module(module), function))
 
 
 def test_building_the_graph_imports_no_cameras_and_no_network():

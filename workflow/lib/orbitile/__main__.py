@@ -12,7 +12,7 @@ from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
 from orbitile.inference.models.zoo_card import network_card, network_table
-from orbitile.jobs.show import show_failures, show_stale, show_status
+from orbitile.jobs.show import open_results, show_failures, show_stale, show_status
 from orbitile.planning.new_run_command import add_new, new
 from orbitile.planning.stack_command import add_stack, stack
 from orbitile.review.command import add_review, review
@@ -48,6 +48,7 @@ def show_models(name: str | None, zoo: Path = ZOO) -> None:
 COMMANDS = {
     "status": ("how far the run is", show_status),
     "failures": ("what failed, and how to run it again", show_failures),
+    "open": ("open the report in a browser, or print where it is", open_results),
     "stale": ("files that nothing uses any more", lambda results: show_stale(results, remove=False)),
     "clear": ("remove the stale files", lambda results: show_stale(results, remove=True)),
     "check": ("whether a settings file is sound, before anything else reads it", check_settings_file),

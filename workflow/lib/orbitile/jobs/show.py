@@ -1,14 +1,18 @@
 """What the terminal shows of a run: its status, its failures, its stale files."""
 
+import os
+import sys
+import webbrowser
 from pathlib import Path
 
 import pandas as pd
 
 from orbitile.base.errors import OrbitileError, reason_of
+from orbitile.jobs.call import read_call
 from orbitile.jobs.failures import SCHEMA, read_failures, rerun_command, rerun_hint, run_chain
 from orbitile.jobs.stale import clear_stale, stale_files
 from orbitile.jobs.status import status_text
-from orbitile.pipeline import CHAIN_RESULTS
+from orbitile.pipeline import CHAIN_RESULTS, RULES
 from orbitile.tables.parquet import write_table
 from orbitile.tables.plan import refused_plan
 
@@ -54,6 +58,21 @@ def _paragraph(rows: pd.DataFrame, result_noun: str) -> str:
         piece = ", ".join(part for part in (scene and f"scene {scene}", detail) if part)
         lines.append(f"  {piece + ': ' if piece else ''}{reason}")
     return "\n".join([*lines, f"  log: {first['log']}", ""])
+
+
+def open_results(results: Path) -> None:
+    """Open a run's report in a browser where there is a screen, and print its path and those of its results.
+
+    OrbitileError, with the command that writes it, where there is no report.
+    """
+    report = _run_folder(results) / (RULES["report"].target or "")
+    if not report.is_file():
+        command = read_call(results).command("--", "report")
+        raise OrbitileError(f"{report}: is not there yet; write it: {command}")
+    result = results / Path(CHAIN_RESULTS[run_chain(results)].manifest).parent
+    print(report.resolve(), *([result.resolve()] if result.is_dir() else []), sep="\n")
+    if sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        webbrowser.open(report.resolve().as_uri())
 
 
 def show_stale(results: Path, remove: bool) -> None:

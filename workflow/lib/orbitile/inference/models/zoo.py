@@ -19,8 +19,10 @@ from orbitile.base.names import is_plain_name
 from orbitile.inference.models.families import FAMILIES
 from orbitile.inference.models.weights_header import read_description
 
-ZOO = Path(__file__).resolve().parents[5] / "models"
-"""The folder of the networks that come with the project."""
+CHECKOUT_ZOO = Path(__file__).resolve().parents[5] / "models"
+ZOO = CHECKOUT_ZOO if CHECKOUT_ZOO.is_dir() else Path("models")
+"""The folder of the networks that come with the project; of a library that pip has installed, that of the checkout in
+which it is called."""
 ADVISED = ("model", "suppression", "stretch_percentiles", "stretch_values")
 """Settings, beside `scales`, that a network may give defaults for."""
 DESCRIBED = ("name", "weights", "sha256", "family", "gsd_range_m")
