@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw new open status failures stale clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
+.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden lock setup clean
 .PHONY: evaluate-models recipe
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world
@@ -33,7 +33,7 @@ new: setup
 	@python -m orbitile new "$(RUN)" --scenes "$(SCENES)" $(if $(BODY),--body "$(BODY)") $(NEW)
 
 # About the run RUN, at any time, from any machine that sees its folder.
-status failures stale open: setup
+status failures stale report open: setup
 	@python -m orbitile $@ "results/$(RUN)"
 
 clear-stale: setup

@@ -13,7 +13,7 @@ from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.base.manifests import withdraw_manifest
 from orbitile.base.names import NAME_PATTERN
 from orbitile.base.settings_text import CODE_KEY, check_overrides, check_settings_files
-from orbitile.jobs.call import call_of, keep_call
+from orbitile.jobs.call import call_of, keep_call, keep_settings
 from orbitile.jobs.driver import begin_run, check_bookkeeping
 from orbitile.pipeline import CHAIN_RESULTS, CHAINS, RULES, SEGMENTATION, code_version
 from orbitile.planning.plan import current_plan
@@ -73,8 +73,13 @@ onstart:
                 sys.argv[1:], workflow.dag_settings.targets, workflow.rundir
             )
             begin_run(RESULTS, call, files_of_user(RESULTS))
-        except OrbitileError as error:
-            raise WorkflowError(str(error)) from None
+            keep_settings(
+                RESULTS,
+                settings.model_dump(mode="json", exclude_unset=True),
+                settings.model_dump(mode="json"),
+            )
+        except (OrbitileError, OSError) as error:
+            raise WorkflowError(reason_of(error)) from None
 
 
 onsuccess:
@@ -85,6 +90,8 @@ onsuccess:
 onerror:
     if is_run():
         logger.error(end_of_run(RESULTS))
+        if "report" in workflow.dag_settings.targets:
+            logger.error(report_of_failed_run(RESULTS))
 
 
 # A result is many files, of which Snakemake knows the manifest alone. Where another one is gone, the
@@ -107,7 +114,6 @@ include: "workflow/rules/scenes.smk"
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/failures.smk"
-include: "workflow/rules/report.smk"
 
 
 if settings.chain == SEGMENTATION:
@@ -133,6 +139,9 @@ else:
     ]
     COMPARED = rules.evaluate.output
     PICTURE = rules.annotate.output
+
+
+include: "workflow/rules/report.smk"
 
 
 localrules:

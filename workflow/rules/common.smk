@@ -25,6 +25,13 @@ def end_of_run(results):
     return end_text(Path(results))
 
 
+def report_of_failed_run(results):
+    """Write the report although the run failed, and say where it is; never an error."""
+    from orbitile.stages.report import report_of_any_run
+
+    return report_of_any_run(Path(results))
+
+
 def user_files(*paths):
     """A user's files with their versions, as a parameter: Snakemake does not see what lies beside a file, such as
     the parts of a shapefile, and a time in the future would be newer than all that is made.

@@ -1,6 +1,8 @@
 rule report:
     input:
-        MANIFEST,
+        # What it shows is made before; `python -m orbitile report` writes it of a run in any state.
+        RESULT,
+        COMPARED if settings.evaluation.truth else [],
     output:
         index=f"{RESULTS}/report/index.html",
         jobs=f"{RESULTS}/report/jobs.csv",

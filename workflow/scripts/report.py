@@ -9,4 +9,4 @@ if __name__ == "__main__":
         # Imported here, so that a job that is killed on the way is on record.
         from orbitile.stages.report import report
 
-        report(Path(snakemake.params.results), Path(snakemake.input[0]), **snakemake.output)
+        report(Path(snakemake.params.results))

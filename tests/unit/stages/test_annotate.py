@@ -46,7 +46,7 @@ def places(image, kind):
 def test_a_crater_is_drawn_in_its_place(raster, drawn):
     """The made-up scene is 20 km wide; the crater of 4 km lies at 10 km, 5 km."""
     image = drawn([raster(GREY)], [(10_000 / DEGREE_M, -5000 / DEGREE_M, 4)])
-    rows, columns = places(image, "found")
+    rows, columns = places(image, "in the catalogue")
     assert image.shape == (100 + HEADING_PX, 200, 3)
     assert (rows.min(), rows.max()) == pytest.approx((30, 70), abs=2)
     assert (columns.min(), columns.max()) == pytest.approx((80, 120), abs=2)
@@ -63,7 +63,7 @@ def test_kinds_have_their_colours(raster, drawn):
 
 def test_without_craters_the_scene_is_there(raster, drawn):
     image = drawn([raster(GREY)], [(90, 0, 5)])
-    assert len(places(image, "found")[0]) == 0
+    assert len(places(image, "in the catalogue")[0]) == 0
     assert image[HEADING_PX:].std() > 10
 
 
@@ -86,7 +86,7 @@ def test_without_a_map_only_the_craters_of_the_scene_are_drawn(raster, tmp_path)
     tables = DrawnCraters(CraterTable(str(path)))
     annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
     image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
-    assert places(image, "found")[1].mean() == pytest.approx(40, abs=3)
+    assert places(image, "in the catalogue")[1].mean() == pytest.approx(40, abs=3)
     path.write_text(f"lon,lat,diam_km\n{x[0]},{place},3\n")
     with pytest.raises(OrbitileError, match=r"craters\.csv: has no column scene"):
         annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
@@ -98,7 +98,7 @@ def test_without_a_map_a_catalogue_is_read_by_scene(raster, tmp_path):
     drawing = DrawnCraters(write_small_catalogue(tmp_path, craters, ["a", "b"]))
     annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"), 2)
     image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
-    assert places(image, "found")[1].mean() == pytest.approx(40, abs=3)
+    assert places(image, "in the catalogue")[1].mean() == pytest.approx(40, abs=3)
 
 
 @pytest.mark.parametrize("left_deg", [0, 179.7, -180.3])

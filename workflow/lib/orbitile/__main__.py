@@ -45,12 +45,20 @@ def show_models(name: str | None, zoo: Path = ZOO) -> None:
         print(network_table(networks) if networks else "There are no networks in models/ yet; see docs/models.md.")
 
 
+def write_report(results: Path) -> None:
+    """Write the report on a run in any state, and print where it is."""
+    from orbitile.stages.report import report  # brings Matplotlib, which the other commands need not wait for
+
+    print(report(results))
+
+
 COMMANDS = {
     "status": ("how far the run is", show_status),
     "failures": ("what failed, and how to run it again", show_failures),
     "open": ("open the report in a browser, or print where it is", open_results),
     "stale": ("files that nothing uses any more", lambda results: show_stale(results, remove=False)),
     "clear": ("remove the stale files", lambda results: show_stale(results, remove=True)),
+    "report": ("write report/index.html: what was found and what it took so far", write_report),
     "check": ("whether a settings file is sound, before anything else reads it", check_settings_file),
 }
 

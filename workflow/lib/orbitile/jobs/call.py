@@ -1,11 +1,12 @@
-"""How a run was called, kept in its folder: so that a command to run jobs again can be printed as it must be typed."""
+"""How a run was called and with which settings, kept in its folder: a command to run jobs again is printed as typed."""
 
 import json
 import shlex
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from orbitile.base.files import write_json
 
@@ -58,6 +59,20 @@ def has_call(results: Path) -> bool:
     return read_call(results) != UNKNOWN
 
 
+def keep_settings(results: str | Path, stated: Mapping[str, Any], complete: Mapping[str, Any]) -> None:
+    """Keep the settings of a run: those that its settings file states, and all of them, as JSON can hold them."""
+    write_json(_settings_path(Path(results)), dict(stated=stated, complete=complete))
+
+
+def read_run_settings(results: Path) -> dict[str, dict[str, Any]]:
+    """The settings of a run's last call, `stated` and `complete`; both empty where it has not kept them."""
+    try:
+        settings = json.loads(_settings_path(results).read_text())
+        return dict(stated=dict(settings["stated"]), complete=dict(settings["complete"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return dict(stated={}, complete={})
+
+
 def options_of(arguments: Sequence[str], targets: Collection[str]) -> list[str]:
     """The words of a call without its targets and the options that choose what it runs (CHOICES)."""
     words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
@@ -79,6 +94,10 @@ def _program(folder: Path) -> list[str]:
     if not snakemake.is_file():
         return [sys.executable, "-m", "snakemake"]
     return [str(snakemake.relative_to(folder) if snakemake.is_relative_to(folder) else snakemake)]
+
+
+def _settings_path(results: Path) -> Path:
+    return results / "jobs" / "settings.json"
 
 
 def _path(results: Path) -> Path:

@@ -66,9 +66,9 @@ class RunSummary:
         return sorted({warning.scene for warning in self.warnings})
 
 
-def read_summary(results: Path) -> RunSummary:
-    """What a run came to so far, from its tables."""
-    plan = read_plan(results / "plan.parquet")
+def read_summary(results: Path, plan: Plan | None = None) -> RunSummary:
+    """What a run came to so far, from its tables; by its plan, or by another."""
+    plan = plan or read_plan(results / "plan.parquet")
     manifest = results / CHAIN_RESULTS[plan.chain].manifest
     paths = {group: results / GROUP_RESULTS[plan.chain].format(group) for group in plan.groups}
     done = {group: path for group, path in paths.items() if path.is_file()}

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orbitile.base.files import atomic
+from orbitile.pictures.measure_styles import BLUE, ORANGE, PURPLE, VERMILLION
 
 
 class _Words(NamedTuple):
@@ -61,10 +62,11 @@ def _save(figure: Figure, path: str | Path) -> None:
 
 def _draw_reliability(axes: Axes, bins: Mapping[str, Any], errors: Mapping[str, Any], words: _Words) -> None:
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    for name, label, colour in (("before", words.score, "tab:orange"), ("after", words.probability, "tab:blue")):
+    for name, label, colour in (("before", words.score, ORANGE), ("after", words.probability, BLUE)):
         if bins[name]:
             predicted, right, _ = np.array(bins[name], float).T
-            axes.plot(predicted, right, "o-", color=colour, label=f"{label}: off by {errors[name]['value']:.3f}")
+            style = dict(before="s--", after="o-")[name]
+            axes.plot(predicted, right, style, color=colour, label=f"{label}: off by {errors[name]['value']:.3f}")
     axes.set(xlabel=f"{words.score}, or {words.probability}", ylabel=words.right, xlim=(0, 1), ylim=(0, 1),
              title="Reliability (probabilities by fits to other blocks)")  # fmt: skip
     _add_legend(axes)
@@ -75,10 +77,11 @@ def _draw_errors(
     axes: Axes, by_score: Sequence[Mapping[str, Any]], bounds: Sequence[Mapping[str, Any]], words: _Words
 ) -> None:
     scores = [row["score"] for row in by_score]
-    for name, label, colour in (("recall", words.detected, "tab:green"), ("fdr", words.false, "tab:red")):
-        axes.plot(scores, [row[name] for row in by_score], color=colour, label=label)
+    for name, label, colour in (("recall", words.detected, BLUE), ("fdr", words.false, VERMILLION)):
+        style = dict(recall="-", fdr="--")[name]
+        axes.plot(scores, [row[name] for row in by_score], style, color=colour, label=label)
     ranks = [np.nan if row["fdr_bound"] is None else row["fdr_bound"] for row in by_score]
-    axes.plot(scores, ranks, color="tab:red", linestyle=":", label=f"bound of {words.false}, 90 % confidence")
+    axes.plot(scores, ranks, color=VERMILLION, linestyle=":", label=f"bound of {words.false}, 90 % confidence")
     for bound in bounds:
         if bound["score"] is not None:
             axes.axvline(bound["score"], color="0.7", linewidth=1)
@@ -89,10 +92,14 @@ def _draw_errors(
 
 
 def _draw_completeness(axes: Axes, curves: Sequence[Mapping[str, Any]]) -> None:
-    for curve, colour in zip(curves, ("tab:blue", "tab:orange", "tab:green"), strict=False):
+    for curve, colour, style in zip(curves, (BLUE, ORANGE, PURPLE), ("-", "--", "-."), strict=False):
         axes.fill_between(curve["diameter_px"], curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0)
         axes.plot(
-            curve["diameter_px"], curve["detected"], color=colour, label=f"scores from {curve['least_score']:g} on"
+            curve["diameter_px"],
+            curve["detected"],
+            style,
+            color=colour,
+            label=f"scores from {curve['least_score']:g} on",
         )
     axes.set(xscale="log", xlabel="diameter (px of the finest scale)", ylim=(0, 1), title="Completeness, with its band")
     _add_legend(axes)

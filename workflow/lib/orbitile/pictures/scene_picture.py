@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from rasterio import DatasetReader
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.transform import array_bounds
@@ -21,10 +22,13 @@ from rasterio.warp import calculate_default_transform
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
+from orbitile.base.messages import shorten_names
 from orbitile.pictures.class_colours import class_patches
+from orbitile.pictures.map_frame import MapFrame, draw_map_frame
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
+from orbitile.space.ground import Ground
 from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
 LONGER_SIDE_PX = 1600
@@ -32,8 +36,16 @@ LONGER_SIDE_PX = 1600
 LARGEST_PX = 4096
 """Longer sides of a scene's picture are shrunk to this."""
 HEADING_PX = 40
+LEGEND_GREY = "#444444"
+"""Behind the legend: light lines show on it as they do on a scene."""
+RIM_PT = 0.9
+"""By how much the dark rim of a line is wider than the line."""
 COLOUR_BANDS = ("red", "green", "blue")
 """Names that bands shown in colour may have, in this order."""
+
+
+LineStyle = str | tuple[float, tuple[float, ...]]
+"""A line style of Matplotlib: its name, or an offset and the lengths of dashes and gaps."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class RunPicture:
     frame: Frame
     figure: Figure
     axes: Axes
-    scenes: int
+    names: frozenset[str]
 
     @classmethod
     def of(cls, rasters: list[str]) -> "RunPicture":
@@ -79,7 +91,29 @@ class RunPicture:
         figure, axes = _canvas(*frame.size_px)
         axes.set(xlim=(frame.west, frame.east), ylim=(frame.south, frame.north), autoscale_on=False)
         figure.figimage(_paint(scenes, frame, figure, axes), zorder=-1)
-        return cls(frame, figure, axes, len(scenes))
+        return cls(frame, figure, axes, frozenset(scene.scene for scene in scenes))
+
+    @property
+    def scenes(self) -> int:
+        """How many scenes there are in it."""
+        return len(self.names)
+
+    def searched_text(self, exclusions: Sequence[Mapping[str, str]]) -> str:
+        """How many of its scenes the result is of, and what of them it lacks, by what its manifest excludes."""
+        lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
+        searched = len(self.names - {scene for scene, detail in lacking.items() if not detail})
+        parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
+        return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
+
+    def add_map_frame(self, radius_m: float) -> None:
+        """Draw a scale bar and a graticule, on a body of a radius."""
+        frame = self.frame
+        draw_map_frame(
+            MapFrame(
+                self.axes, Ground(frame.crs_wkt, radius_m), frame.middle, _unchanged, _unchanged,
+                (frame.west, frame.east, frame.south, frame.north), frame.size_px,
+            )
+        )  # fmt: skip
 
     def name_colours(self, class_colour: Mapping[str, str]) -> None:
         """Lay a legend of colours by the names of classes over a corner."""
@@ -125,18 +159,44 @@ class ScenePicture:
         extent = (0, self.raster.width, self.raster.height, 0)
         self.axes.imshow(pixels, cmap=colours, vmin=0, vmax=255, extent=extent, interpolation="none")
 
-    def outline(self, kind: str, rings: list[np.ndarray], colour: str, width_pt: float) -> None:
-        """Draw rings or lines, each (n, 2: column, row of the scene), of a kind, which the legend names and counts."""
-        label = f"{kind} ({len(rings)})"
-        self.axes.add_collection(LineCollection(rings, colors=colour, linewidths=width_pt, label=label))
+    def add_map_frame(self, radius_m: float, graticule: bool = True) -> None:
+        """Draw a scale bar and, where the scene has a place on the body, of that radius, a graticule."""
+        raster, grid = self.raster, self.raster.grid
+        height, width = self.shape
+        frame = MapFrame(
+            self.axes, Ground(raster.crs_wkt, radius_m), grid.middle, grid.to_map, grid.to_pixel,
+            (0, raster.width, raster.height, 0), (width, height),
+        )  # fmt: skip
+        draw_map_frame(frame, graticule)
+
+    def outline(
+        self, kind: str, rings: list[np.ndarray], colour: str, width_pt: float, style: LineStyle = "solid"
+    ) -> None:
+        """Draw rings or lines, each (n, 2: column, row of the scene), of a kind, which the legend names and counts.
+
+        `style` is a line style of Matplotlib. Lines have a dark rim, so that they show on bright ground.
+        """
+        label, rim = f"{kind} ({len(rings)})", [withStroke(linewidth=width_pt + RIM_PT, foreground="#000000aa")]
+        self.axes.add_collection(
+            LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style, label=label, path_effects=rim)
+        )
 
     def save(self, out: str | Path, legend_columns: int) -> None:
         """Write it as a PNG, the scene's name and a legend above."""
         handles = self.axes.get_legend_handles_labels()
-        self.figure.legend(*handles, loc="upper right", ncols=legend_columns, frameon=False, fontsize=14)
+        legend = self.figure.legend(
+            *handles, loc="upper right", ncols=legend_columns, fontsize=14, facecolor=LEGEND_GREY, framealpha=1,
+            edgecolor=LEGEND_GREY, labelcolor="white", borderpad=0.25, borderaxespad=0.15,
+        )  # fmt: skip
+        legend.set_visible(bool(handles[0]))
         heading = f"{self.raster.scene}, {self.raster.scale_m:g} m/px"
         self.figure.text(0.01, 0.995, heading, va="top", fontsize=14)
         _save(self.figure, out)
+
+
+def _unchanged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places on axes that are those of the map."""
+    return x, y
 
 
 def rows_of_scene(rasters: str, scene: str) -> list[RasterRow]:

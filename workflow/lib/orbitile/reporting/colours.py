@@ -24,6 +24,8 @@ STATE_COLOURS = {
     RUNNING: "#56b4e9", NOT_RUN: "#ffffff", NO_RECORD: "#eeeeee",
 }  # fmt: skip
 """Okabe and Ito's colours for states that need attention, pale ones for all others."""
+STATE_MARKS = {INCOMPLETE: "!", FAILED: "\u2715", STOPPED: "\u25a0", LOST: "?", RUNNING: "\u25b6", NO_RECORD: "\u2013"}
+"""Signs beside the colours: what nobody tells apart by colour alone."""
 STATES = {
     DONE: "done", INCOMPLETE: "done, but a part was left out", FAILED: "failed", STOPPED: "stopped (SIGTERM or Ctrl-C)",
     LOST: "lost (killed before it could write why)", RUNNING: "running when this was written", NOT_RUN: "not run",

@@ -1,6 +1,5 @@
 """Everything that a report shows of a run, read from its folder."""
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from orbitile.base.errors import OrbitileError
+from orbitile.base.manifests import read_manifest
 from orbitile.jobs.failures import read_failures
 from orbitile.jobs.summary import RunSummary, read_summary
+from orbitile.pipeline import CHAIN_RESULTS, GROUP_RESULTS
 from orbitile.reporting.attempts import REPORT, read_jobs, rule_figures
 from orbitile.reporting.graph import ExecutionGraph, execution_graph
-from orbitile.tables.plan import Plan, read_plan
+from orbitile.tables.plan import Plan, read_plan, refused_plan
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,10 @@ class RunFindings:
 
     `manifest` is the content of catalogue/craters.json or map/polygons.json. `jobs`, `rules` and `failures` are the
     tables of orbitile.reporting.attempts and orbitile.jobs.failures; `now` is when they were read, in seconds since
-    1970.
+    1970. A run without a result yet has an empty manifest; one whose plan was refused has that plan.
     """
 
+    results: Path
     run: str
     plan: Plan
     manifest: dict[str, Any]
@@ -34,12 +37,34 @@ class RunFindings:
     summary: RunSummary
     now: float
 
+    @property
+    def noun(self) -> str:
+        """What its result is called: catalogue or map."""
+        return CHAIN_RESULTS[self.plan.chain].noun
 
-def read_findings(results: Path, manifest: Path) -> RunFindings:
-    """Read a run's folder and the manifest of its result."""
-    plan, jobs, failures = read_plan(results / "plan.parquet"), read_jobs(results), read_failures(results)
+    @property
+    def groups_done(self) -> int:
+        """How many groups have come to the end of their chain."""
+        path = GROUP_RESULTS[self.plan.chain]
+        return sum((self.results / path.format(group)).is_file() for group in self.plan.groups)
+
+    @property
+    def left_out(self) -> list[str]:
+        """Scenes of which the result lacks a piece or all, sorted."""
+        return sorted({piece["scene"] for piece in self.manifest.get("exclusions", []) if piece["scene"]})
+
+
+def read_findings(results: Path) -> RunFindings:
+    """Read a run's folder, whatever state it is in; OrbitileError where it has no plan at all."""
+    path = results / "plan.parquet"
+    plan_path = path if path.is_file() else refused_plan(path)
+    if not plan_path.is_file():
+        raise OrbitileError(f"{results}: holds no plan of a run, so that there is nothing to report; run it first")
+    plan, jobs, failures = read_plan(plan_path), read_jobs(results), read_failures(results)
+    manifest = results / CHAIN_RESULTS[plan.chain].manifest
     return RunFindings(
-        run=results.name, plan=plan, manifest=json.loads(manifest.read_text()), jobs=jobs, rules=rule_figures(jobs),
+        results=results, run=results.resolve().name, plan=plan,
+        manifest=read_manifest(manifest) if manifest.is_file() else {}, jobs=jobs, rules=rule_figures(jobs),
         graph=execution_graph(results, plan, jobs), failures=failures[failures["rule"] != REPORT],
-        summary=read_summary(results), now=time.time(),
+        summary=read_summary(results, plan), now=time.time(),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Elements of HTML and SVG, with everything that comes from outside escaped."""
 
+from collections.abc import Iterable, Mapping
 from html import escape
 
 
@@ -32,9 +33,31 @@ def tooltip(title: str) -> str:
     return element("title", escape(title)) if title else ""
 
 
-def legend_key(colour: str) -> str:
-    """A small square of a colour, to stand before a word of HTML."""
-    return element("span", class_="key", style=f"background: {colour}")
+def legend_key(colour: str, mark: str = "") -> str:
+    """A small square of a colour, with a mark in it, to stand before a word of HTML."""
+    return element("span", escape(mark), class_="key", style=f"background: {colour}", aria_hidden="true")
+
+
+def scrollable(label: str, *children: str, class_: str = "scroll") -> str:
+    """A part of the page that scrolls within, by the keyboard, too; the label is read aloud."""
+    return element("div", *children, class_=class_, role="region", tabindex=0, aria_label=label)
+
+
+def folded(title: str, *children: str) -> str:
+    """A part of the page that opens at its title, by mouse or keyboard; the title is escaped."""
+    return element("details", element("summary", escape(title)), *children)
+
+
+def card_row(cards: Iterable[tuple[str, str]]) -> str:
+    """Main figures, each with a word about it; both are escaped."""
+    boxes = [element("div", element("b", escape(value)), element("span", escape(about))) for value, about in cards]
+    return element("div", *boxes, class_="cards")
+
+
+def described(entries: Mapping[str, str]) -> str:
+    """A list of terms with what each stands for; both are escaped."""
+    parts = [element("dt", escape(term)) + element("dd", escape(value)) for term, value in entries.items()]
+    return element("dl", *parts)
 
 
 def svg(width: float, height: float, label: str, parts: list[str]) -> str:

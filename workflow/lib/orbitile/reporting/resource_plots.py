@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from orbitile.reporting.colours import rule_colour
 
@@ -20,6 +21,8 @@ MIN_BOXED = 5
 """Rules with fewer values get no box."""
 WIDTH_IN, ROW_IN, FRAME_IN = 11.6, 0.42, 0.9
 DPI = 150
+MOST_TICKS = 4
+"""More labels than these would touch each other in a panel."""
 GOLDEN = 0.618034
 
 
@@ -57,9 +60,12 @@ def _scale(axes: Axes, measure: str, values: np.ndarray) -> None:
     """A scale from zero; for wall times that differ much, a logarithmic one."""
     if measure == "wall_s" and values.max() > 20 * max(values.min(), 0.1):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=MOST_TICKS))
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_xlim(0, 1.05 * values.max())
+        axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS))
 
 
 def _row(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from orbitile.base.messages import shorten_names
-from orbitile.jobs.records import FAILED, LOST, STOPPED
-from orbitile.pipeline import CHAIN_RESULTS
+from orbitile.jobs.failures import rerun_command
+from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED
+from orbitile.jobs.summary import OBJECTS
 from orbitile.reporting.colours import UNFINISHED
 from orbitile.reporting.findings import RunFindings
 from orbitile.reporting.format import format_count, format_duration, format_quantity
-from orbitile.reporting.markup import element
+from orbitile.reporting.markup import card_row, element, scrollable
 from orbitile.reporting.tables import text_table
 from orbitile.reporting.time_axis import busy_seconds
 from orbitile.reporting.timeline import attempt_spans
@@ -22,7 +23,7 @@ WARNINGS_SHOWN = 500
 
 def alarms(findings: RunFindings) -> list[str]:
     """What was left out, what failed and what is doubtful, or a line that nothing is missing."""
-    excluded, noun = findings.manifest.get("exclusions", []), CHAIN_RESULTS[findings.plan.chain].noun
+    excluded, noun = findings.manifest.get("exclusions", []), findings.noun
     excluded_keys = {(piece["scene"], piece["detail"], piece["reason"]) for piece in excluded}
     rows = findings.failures.to_dict("records")
     failed = [row for row in rows if (row["scene"], row["detail"], row["reason"]) not in excluded_keys]
@@ -33,15 +34,21 @@ def alarms(findings: RunFindings) -> list[str]:
     if failed:
         heading = f"Failed and not yet run again: {format_count(len(failed), 'failure')}"
         boxes.append(_alarm(heading, failed, ["rule", "group", "scene", "detail", "reason", "log"]))
-    fine = [element("p", f"Nothing was left out of the {noun}, and nothing failed.", class_="fine")]
+    fine = [element("p", _nothing_wrong(findings), class_="fine")]
     return _nothing_found(findings) + (boxes or fine) + _warnings(findings)
+
+
+def _nothing_wrong(findings: RunFindings) -> str:
+    if findings.manifest:
+        return f"Nothing was left out of the {findings.noun}, and nothing failed."
+    return "Nothing has failed so far."
 
 
 def _nothing_found(findings: RunFindings) -> list[str]:
     """A box where the run found nothing at all, or a line that counts the scenes without a result."""
     summary = findings.summary
     if summary.alarm:
-        return [element("div", element("h2", escape(summary.alarm)), class_="alarm", role="alert")]
+        return [element("div", element("h2", escape(summary.alarm)), class_="alarm")]
     if not summary.empty:
         return []
     scenes = format_count(len(summary.empty), "scene")
@@ -63,19 +70,43 @@ def _warnings(findings: RunFindings) -> list[str]:
 
 
 def _alarm(heading: str, rows: Sequence[Mapping[Any, object]], names: list[str]) -> str:
-    table = element("div", text_table(names, [[str(row[name]) for name in names] for row in rows]), class_="tall")
-    return element("div", element("h2", escape(heading)), table, class_="alarm", role="alert")
+    table = text_table(names, [[str(row[name]) for name in names] for row in rows])
+    return element("section", element("h2", escape(heading)), scrollable(heading, table, class_="scroll tall"),
+                   class_="alarm", aria_label=heading)  # fmt: skip
 
 
-def headline(findings: RunFindings) -> str:
-    """The main figures of the run, and the hash of its catalogue or map."""
-    cards = [*_contents(findings), *_times(findings), *_costs(findings.jobs), _troubles(findings.jobs)]
-    boxes = [element("div", element("b", escape(value)), element("span", escape(about))) for value, about in cards]
-    hash_note = f"SHA-256 of the {CHAIN_RESULTS[findings.plan.chain].noun}'s rows: "
-    row_hash = element("code", escape(str(findings.manifest["sha256"])))
+def state_line(findings: RunFindings) -> str:
+    """How far the run has come, in a sentence."""
+    groups, done = len(findings.plan.groups), findings.groups_done
+    so_far = f"{done:,} of {format_count(groups, 'group')} done"
+    running = int((findings.jobs["state"] == RUNNING).sum())
+    if running:
+        return f"Running: {so_far}, {format_count(running, 'job')} at work."
+    if findings.manifest and len(findings.failures) == int(findings.failures["excluded"].sum()):
+        return f"Finished: {so_far}, and the {findings.noun} is made."
+    if len(findings.failures):
+        return f"Not finished, for something failed: {so_far}. {_way_out(findings)}"
+    return f"Not finished: {so_far}. Running it again goes on from there."
+
+
+def _way_out(findings: RunFindings) -> str:
+    return f"To run what failed again, and only what it needs: {rerun_command(findings.failures, findings.results)}"
+
+
+def found_cards(findings: RunFindings) -> str:
+    """How much was found in how many scenes."""
+    return card_row(_contents(findings))
+
+
+def statements(findings: RunFindings) -> list[str]:
+    """What is to be known of positions, and what the catalogue or map says of its own errors."""
     warning = [element("p", escape(findings.plan.warning))] if findings.plan.warning else []
-    lines = [element("p", hash_note, row_hash), element("p", escape(_made_by(findings.manifest)))]
-    return "".join([element("div", *boxes, class_="figures"), *warning, *_errors(findings), *lines])
+    return [*warning, *_errors(findings)]
+
+
+def cost_cards(findings: RunFindings) -> str:
+    """What the run took."""
+    return card_row([*_times(findings), *_costs(findings.jobs), _troubles(findings.jobs)])
 
 
 def _errors(findings: RunFindings) -> list[str]:
@@ -84,20 +115,28 @@ def _errors(findings: RunFindings) -> list[str]:
     return [element("p", escape(f"Errors: {text}"))] if text else []
 
 
-def _made_by(manifest: Mapping[str, object]) -> str:
-    """Which version and commit made the catalogue or map, as far as its metadata say."""
-    version, commit = (manifest.get(f"orbitile_{name}", "unknown") for name in ("version", "commit"))
-    return f"Made by Orbitile, version {version}, commit {commit}"
-
-
 def _contents(findings: RunFindings) -> list[tuple[str, str]]:
-    unplanned = len(findings.plan.unplanned)
-    unread = f"scenes; {unplanned} more could not be read" if unplanned else "scenes"
+    planned, unplanned = len(findings.plan.names), len(findings.plan.unplanned)
+    lacking = [f"{unplanned:,} more could not be read"] if unplanned else []
+    if findings.left_out:
+        lacking.append(f"of {len(findings.left_out):,} the {findings.noun} lacks a part or all")
     return [
-        (f"{findings.manifest['rows']:,}", findings.manifest.get("what", "craters in the catalogue")),
-        (f"{len(findings.plan.names):,}", unread),
-        (f"{len(findings.plan.groups):,}", "groups"),
+        *_counts(findings),
+        (f"{planned:,}", "; ".join([f"scene{'s' * (planned != 1)} planned", *lacking])),
+        (f"{findings.groups_done:,} of {len(findings.plan.groups):,}", "groups done"),
     ]
+
+
+def _counts(findings: RunFindings) -> list[tuple[str, str]]:
+    manifest = findings.manifest
+    if not manifest:
+        return [
+            (f"{findings.summary.rows:,}", f"{OBJECTS[findings.plan.chain]} so far; there is no {findings.noun} yet")
+        ]
+    counts = [(f"{manifest['rows']:,}", str(manifest.get("what", "craters in the catalogue")))]
+    if manifest.get("lines"):
+        counts.append((f"{manifest['lines']:,}", f"lines, {manifest['length_m'] / 1000:,.0f} km long"))
+    return counts
 
 
 def _times(findings: RunFindings) -> list[tuple[str, str]]:

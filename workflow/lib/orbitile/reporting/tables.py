@@ -8,7 +8,7 @@ from orbitile.jobs.records import DONE, FAILED, LOST, STOPPED, format_utc
 from orbitile.reporting.attempts import Row
 from orbitile.reporting.colours import UNFINISHED, rule_colour
 from orbitile.reporting.format import format_duration, format_gpu, format_quantity
-from orbitile.reporting.markup import element, legend_key
+from orbitile.reporting.markup import element, legend_key, scrollable
 
 TIMES = ("wall_s_total", "wall_s_median", "wall_s_max", "cpu_s_total")
 COLUMNS = {
@@ -24,8 +24,18 @@ COLUMNS = {
 
 def text_table(names: list[str], rows: list[list[str]]) -> str:
     """A table of texts, all escaped."""
-    head = element("tr", *(element("th", escape(name), class_="word") for name in names))
-    lines = [element("tr", *(element("td", escape(cell), class_="word") for cell in row)) for row in rows]
+    return plain_table(names, rows, len(names))
+
+
+def plain_table(names: list[str], rows: list[list[str]], words: int) -> str:
+    """A table of texts, all escaped, of which the first columns are words and the others numbers."""
+    kinds = ["word"] * words + ["number"] * (len(names) - words)
+    head = element("tr", *(element("th", escape(name), class_=kind, scope="col")
+                           for name, kind in zip(names, kinds, strict=True)))  # fmt: skip
+    lines = [
+        element("tr", *(element("td", escape(cell), class_=kind) for cell, kind in zip(row, kinds, strict=True)))
+        for row in rows
+    ]
     return element("table", head, *lines)
 
 
@@ -80,4 +90,4 @@ def unfinished_attempts(jobs: pd.DataFrame) -> list[str]:
     jobs_concerned = {*zip(unfinished["rule"], unfinished["group"], strict=True)}
     done = sum(last_states[rule, group] == DONE for rule, group in jobs_concerned)
     heading = f"Attempts that did not finish: {len(unfinished):,}; of their jobs, {done:,} were done in a later attempt"
-    return [element("h2", escape(heading)), element("div", table, class_="tall")]
+    return [element("h2", escape(heading)), scrollable("Attempts that did not finish", table, class_="scroll tall")]

@@ -7,19 +7,24 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from orbitile.base.errors import OrbitileError
+from orbitile.features.shapes.on_body import drawing_points
 from orbitile.pictures.chip_pages import Chip, draw_chip_pages
 from orbitile.pictures.rings import pixel_rings
 from orbitile.pictures.scene_picture import displayed_bands, stretched_pixels
 from orbitile.pipeline import TABLE_FOLDERS
 from orbitile.rasters.mosaic import opened_mosaic
 from orbitile.space.grids import Window
+from orbitile.space.ground import Ground
 from orbitile.tables.parquet import read_arrow
 from orbitile.tables.rasters import RasterRow, mosaic_parts
 
 SIDE = 3.0
 """Of a chip, in diameters of its crater."""
+SHAPE_MARGIN, LEAST_SHAPE_PX = 0.2, 32
+"""Of the chip of a polygon, on each side; its least side."""
 LEAST_PX = 64
 """Diameter from which on a coarser scale serves."""
 MOST_PX = 4096
@@ -80,16 +85,28 @@ class RunRasters:
         image = self._image(raster, window)
         return Chip(crater["number"], crater["diameter_km"], image, _within(ring[0], window))
 
+    def shape_chip(self, feature: dict, radius_m: float) -> Chip:
+        """The chip of a row of a map (feature, scene, scale_m, geometry as WKB), its extent in place of a diameter.
+
+        The outlines of several rings are apart by a row of NaN. OrbitileError where its scene has no raster at its
+        scale, or no data there.
+        """
+        key = feature["scene"], feature["scale_m"]
+        if key not in self.rows:
+            raise OrbitileError(f"{_table_folder(self.run)}: no table has scene {key[0]} at {key[1]:g} m/px")
+        raster = _on_disk(self.rows[key])
+        outline = _outline(feature["geometry"], raster, radius_m)
+        window = _square_window(outline)
+        extent_km = float((np.nanmax(outline, axis=0) - np.nanmin(outline, axis=0)).max()) * raster.scale_m / 1000
+        return Chip(feature["feature"], extent_km, self._image(raster, window), _within(outline, window))
+
     def _raster(self, crater: dict) -> RasterRow:
         """The coarsest raster of a row's scene in which it has LEAST_PX, or else the finest."""
         scales = sorted(scale for scene, scale in self.rows if scene == crater["scene"])
         if not scales:
             raise OrbitileError(f"{_table_folder(self.run)}: no table has rasters of scene {crater['scene']}")
         handy = [scale for scale in scales if 1000 * crater["diameter_km"] >= LEAST_PX * scale]
-        raster = self.rows[crater["scene"], max(handy, default=scales[0])]
-        if not Path(raster.path).is_file():
-            raise OrbitileError(f"{raster.path}: there is no such raster any more; run again to make it anew")
-        return raster
+        return _on_disk(self.rows[crater["scene"], max(handy, default=scales[0])])
 
     def _image(self, raster: RasterRow, window: Window) -> np.ndarray:
         parts = [part for _, part in mosaic_parts(raster, window, self.rows) if Path(part.path).is_file()]
@@ -99,6 +116,28 @@ class RunRasters:
         if not valid.any():
             raise OrbitileError(f"{raster.path}: holds no data there")
         return _with_contrast(stretched_pixels(raster, bands, pixels, valid), valid)
+
+
+def _on_disk(raster: RasterRow) -> RasterRow:
+    if not Path(raster.path).is_file():
+        raise OrbitileError(f"{raster.path}: there is no such raster any more; run again to make it anew")
+    return raster
+
+
+def _outline(geometry: bytes, raster: RasterRow, radius_m: float) -> np.ndarray:
+    """The rings or lines (n, 2: column, row) of a shape in longitude and latitude, apart by rows of NaN."""
+    points, starts = drawing_points(np.array([shapely.from_wkb(geometry)]))
+    grid = raster.grid
+    pixels = np.column_stack(grid.to_pixel(*Ground(grid.crs_wkt, radius_m).xy(*points.T, *grid.middle)))
+    return np.insert(pixels.astype(float), starts[1:], np.nan, axis=0)
+
+
+def _square_window(outline: np.ndarray) -> Window:
+    """A square around an outline, with SHAPE_MARGIN of its longer extent on each side."""
+    low, high = np.nanmin(outline, axis=0), np.nanmax(outline, axis=0)
+    side = int(np.clip(np.ceil((1 + 2 * SHAPE_MARGIN) * (high - low).max()), LEAST_SHAPE_PX, MOST_PX))
+    left, top = np.floor((low + high - side) / 2).astype(int).tolist()
+    return Window(left, top, side, side)
 
 
 def _table_folder(run: Path) -> Path:

@@ -11,14 +11,19 @@ from orbitile import catalogue
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.nms.find_overlaps import OverlapCriterion
 from orbitile.pictures.rings import pixel_rings
-from orbitile.pictures.scene_picture import LARGEST_PX, ScenePicture, rows_of_scene
+from orbitile.pictures.scene_picture import LARGEST_PX, LineStyle, ScenePicture, rows_of_scene
 from orbitile.space.caps import Caps, grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.rasters import RasterRow
 
-COLOURS = {"found": "#00e5ff", "right": "#39ff14", "false": "#ff3b30", "missed": "#ffd60a"}
+CATALOGUED, TABLED = "in the catalogue", "in the table"
+"""What is drawn without a truth: the run's craters, or those of somebody's table."""
+COLOURS = {CATALOGUED: "#56b4e9", TABLED: "#56b4e9", "right": "#56b4e9", "false": "#d55e00", "missed": "#f0e442"}
+"""Okabe and Ito's colours, which colour-blind people tell apart."""
+STYLES: dict[str, LineStyle] = {"right": "solid", "false": "dashed", "missed": (0, (1.2, 1))}
+"""Lines, so that nothing depends on colour alone."""
 LINKS = 3
 """The match of a crater depends on its rivals, on theirs, and on theirs again; what lies farther off has no say."""
 SIZES_KM = [0.0, *2.0 ** np.arange(-7, 14)]
@@ -44,10 +49,15 @@ def annotate_craters(
     raster = next((row for row in rows if max(row.width, row.height) <= LARGEST_PX), rows[-1])
     around = Neighbourhood(grid_cap(raster.grid, criteria.radius_m), LINKS if drawn.truth else 0, criteria)
     place = CratersOnScene(rows, around, unmapped_scenes)
-    kinds = _kinds(place.read(drawn.detected), place.read(drawn.truth) if drawn.truth else None, criteria)
+    craters = place.read(drawn.detected)
+    if drawn.truth is None:
+        kinds = {CATALOGUED if isinstance(drawn.detected, str) else TABLED: craters}
+    else:
+        kinds = _kinds(craters, place.read(drawn.truth), criteria)
     picture = ScenePicture.of(raster)
+    picture.add_map_frame(criteria.radius_m, graticule=not unmapped_scenes)
     for kind, members in kinds.items():
-        picture.outline(kind, _rings(members, raster, criteria.radius_m), COLOURS[kind], 1.2)
+        picture.outline(kind, _rings(members, raster, criteria.radius_m), COLOURS[kind], 1.6, STYLES.get(kind, "solid"))
     picture.save(out, legend_columns=4)
 
 
@@ -116,10 +126,8 @@ def _sorted(parts: list[Craters]) -> Craters:
     return craters.select(np.lexsort([craters.diameter_m, craters.lon, craters.lat]))
 
 
-def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria) -> dict[str, Craters]:
+def _kinds(craters: Craters, truth: Craters, criteria: MatchCriteria) -> dict[str, Craters]:
     """Craters by the kinds that are drawn in colours of their own (COLOURS)."""
-    if truth is None:
-        return {"found": craters}
     limits = criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m, criteria.least_agreement
     matches = match_craters(craters, truth, *limits)
     right, wrong = matches.detected[matches.detected["hit"]], matches.detected[~matches.detected["hit"]]

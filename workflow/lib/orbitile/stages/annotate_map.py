@@ -24,7 +24,7 @@ GLOW = LinearSegmentedColormap.from_list("glow", [(1, 0.85, 0, 0), (1, 0.25, 0, 
 """Probability as a layer that is clear where it is 0."""
 CLASS_OPACITY = 110
 """Of the layer of classes, 0..255."""
-COLOURS = dict(polygons="#00e5ff", lines="#39ff14")
+COLOURS = dict(polygons="#00e5ff", lines="#ffffff")
 
 
 class MapDrawing(NamedTuple):
@@ -47,6 +47,7 @@ def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> N
     raster = rows_of_scene(tables.scaled, scene)[0]
     glow = [row for row in read_rasters(tables.stitched) if (row.scene, row.scale_m) == (scene, raster.scale_m)]
     picture = ScenePicture.of(raster)
+    picture.add_map_frame(radius_m)
     if tables.classified:
         return _draw_classes(picture, tables, tables.classified, radius_m, out)
     for row in glow:

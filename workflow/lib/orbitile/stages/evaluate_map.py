@@ -21,6 +21,7 @@ from orbitile.inference.class_decision import ARGMAX, THRESHOLD
 from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.inference.models.weights_header import BACKGROUND
 from orbitile.pictures.confusion_picture import draw_confusion
+from orbitile.pictures.measure_styles import MEASURE_STYLES
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Grid
@@ -300,7 +301,8 @@ def _plot(by_scale: list[dict], path: str | Path) -> None:
         draw_confusion(cell, matrix["classes"], np.array(matrix["true_by_predicted"]), f"{scale_m:g} m/px")
     for offset, measure in enumerate(MEASURES):
         centres = [n + 0.2 * (offset - 1.5) for n, bar in enumerate(bars.values()) if measure in bar]
-        container = axes.bar(centres, [bar[measure] for bar in bars.values() if measure in bar], 0.18, label=measure)
+        container = axes.bar(centres, [bar[measure] for bar in bars.values() if measure in bar], 0.18, label=measure,
+                             **MEASURE_STYLES[measure].bar)  # fmt: skip
         axes.bar_label(container, fmt="%.2f", fontsize=8)
     axes.set_xticks(range(len(bars)), list(bars))
     axes.set(ylim=(0, 1.1))

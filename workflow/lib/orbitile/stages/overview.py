@@ -25,16 +25,17 @@ def overview(manifest: str, rasters: list[str], radius_m: float, out: str) -> No
     there are where, and only the largest craters have rings.
     """
     picture, craters = RunPicture.of(rasters), catalogue.open(manifest)
-    grid = DensityGrid(picture.frame, radius_m)
+    picture.add_map_frame(radius_m)
+    grid, scenes = DensityGrid(picture.frame, radius_m), picture.searched_text(craters.metadata.get("exclusions", []))
     if _are_legible(craters, grid):
         rows = craters.table(COLUMNS).sort_by([(name, "ascending") for name in ("lat", "lon")])
         _draw_rings(picture, Craters.of_catalogue(rows), radius_m)
-        heading = f"{len(craters)} craters in {picture.scenes} scenes"
+        heading = f"{len(craters):,} craters in {scenes}"
     else:
         largest = _count_craters(craters, grid)
         draw_density(picture, grid, "craters")
         _draw_rings(picture, largest, radius_m)
-        heading = f"{len(craters):,} craters in {picture.scenes:,} scenes; rings: the {LARGEST} largest"
+        heading = f"{len(craters):,} craters in {scenes}; rings: the {LARGEST} largest"
     picture.save(heading, out)
 
 

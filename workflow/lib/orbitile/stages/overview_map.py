@@ -15,7 +15,7 @@ from orbitile.pictures.scene_picture import RunPicture
 from orbitile.space.ground import Ground
 from orbitile.tables.feature_parts import read_features
 
-COLOURS = dict(polygons="#00e5ff", lines="#39ff14")
+COLOURS = dict(polygons="#00e5ff", lines="#ffffff")
 MEASURES = dict(polygons="area_m2", lines="length_m")
 MOST_OUTLINES = 200_000
 """More polygons and lines than these would be a blot: the picture shows instead how dense lines are, or polygons."""
@@ -28,9 +28,11 @@ def overview_map(manifest: str, rasters: list[str], radius_m: float, out: str) -
     Very many polygons and lines are drawn as their density.
     """
     picture = RunPicture.of(rasters)
+    picture.add_map_frame(radius_m)
     proof = read_manifest(Path(manifest))
     class_colour = colours_of_names(proof.get("classes", []))
-    heading = f"{proof['rows']:,} polygons and {proof['lines']:,} lines in {picture.scenes} scenes"
+    scenes = picture.searched_text(proof.get("exclusions", []))
+    heading = f"{proof['rows']:,} polygons and {proof['lines']:,} lines in {scenes}"
     if proof["rows"] + proof["lines"] > MOST_OUTLINES:
         heading += f"; {_draw_density(picture, manifest, 'lines' if proof['lines'] else 'polygons', radius_m)}"
     else:

@@ -1,0 +1,146 @@
+"""The contact sheet: what the network is most and least certain of, cut out of the scenes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from orbitile import catalogue
+from orbitile.base.errors import OrbitileError
+from orbitile.base.manifests import read_manifest
+from orbitile.pictures.chip_pages import Chip
+from orbitile.pipeline import CHAIN_RESULTS, DETECTION
+from orbitile.reporting.embedding import pixels_address
+from orbitile.reporting.markup import element, svg
+from orbitile.review.chips import RunRasters
+from orbitile.space.bodies import find_body
+from orbitile.tables.feature_parts import read_features
+
+CHIPS = 12
+"""Of each sheet."""
+CRATER_COLUMNS = ["scene", "lon", "lat", "width_m", "height_m", "diameter_km"]
+POLYGON_COLUMNS = ["feature", "scene", "scale_m", "class", "lon", "lat", "probability", "area_m2", "geometry"]
+CHIP_PX = 160
+OUTLINE, CASING = "#ffd60a", "#000000"
+
+
+class Extremes(NamedTuple):
+    """The rows of which the network is most certain, and least; `certainty` names the column that says so."""
+
+    most: pd.DataFrame
+    least: pd.DataFrame
+    certainty: str
+    total: int
+
+
+def extreme_rows(tables: Iterable[pd.DataFrame], certainty: str, count: int = CHIPS) -> Extremes:
+    """The first and the last rows of all tables by a column, equal ones by place, whatever order they come in.
+
+    No row is in both.
+    """
+    most, least, total = pd.DataFrame(), pd.DataFrame(), 0
+    for table in tables:
+        total += len(table)
+        most = _sorted_rows(pd.concat([most, table]), certainty, falling=True).head(2 * count)
+        least = _sorted_rows(pd.concat([least, table]), certainty, falling=False).head(count)
+    most = most.head(min(count, total - total // 2))
+    return Extremes(most, least.head(total - len(most)), certainty, total)
+
+
+def _sorted_rows(rows: pd.DataFrame, certainty: str, falling: bool) -> pd.DataFrame:
+    return rows.sort_values([certainty, "lat", "lon"], ascending=[not falling, not falling, not falling])
+
+
+def contact_sheets(results: Path, chain: str) -> list[str]:
+    """Chips of the most and the least certain craters or polygons; nothing where there are none."""
+    manifest = results / CHAIN_RESULTS[chain].manifest
+    extremes = _craters(manifest) if chain == DETECTION else _polygons(manifest)
+    if not extremes.total:
+        return []
+    rows = pd.concat([extremes.most, extremes.least])
+    rasters, radius_m = RunRasters.read(results, rows["scene"]), find_body(read_manifest(manifest)["body"]).radius_m
+    draw = rasters.chip if chain == DETECTION else rasters.shape_chip
+    noun = "craters" if chain == DETECTION else "polygons"
+    return [
+        element("h3", escape(f"The {noun} of highest and of lowest {extremes.certainty}")),
+        element("p", f"Cut out of the scenes, each stretched by itself; dashed: the outline in the "
+                f"{CHAIN_RESULTS[chain].noun}. What is wrong among the lowest says whether the threshold is right.",
+                class_="note"),
+        *_sheet(f"Highest {extremes.certainty}", extremes.most, extremes.certainty, lambda row: draw(row, radius_m)),
+        *_sheet(f"Lowest {extremes.certainty}", extremes.least, extremes.certainty, lambda row: draw(row, radius_m)),
+    ]  # fmt: skip
+
+
+def _craters(manifest: Path) -> Extremes:
+    craters = catalogue.open(manifest)
+    is_calibrated = craters.dataset.count_rows(filter=pc.field("probability").is_valid())
+    certainty = "probability" if is_calibrated else "score"
+    tables = (batch.to_pandas().dropna(subset=[certainty]) for batch in craters.batches([*CRATER_COLUMNS, certainty]))
+    return extreme_rows((table.assign(number=0) for table in tables), certainty)
+
+
+def _polygons(manifest: Path) -> Extremes:
+    tables = (table.to_pandas() for table in read_features(manifest, "polygons", POLYGON_COLUMNS))
+    return extreme_rows(tables, "probability")
+
+
+def _sheet(heading: str, rows: pd.DataFrame, certainty: str, draw: Callable[[dict], Chip]) -> Iterator[str]:
+    if rows.empty:
+        return
+    yield element("h4", escape(heading))
+    yield element("div", *(_chip_figure(row, certainty, draw) for row in rows.to_dict("records")), class_="chips")
+
+
+def _chip_figure(row: dict, certainty: str, draw: Callable[[dict], Chip]) -> str:
+    try:
+        chip = draw(row)
+        size = f"{chip.diameter_km:.3g} km"
+    except (OrbitileError, OSError) as error:
+        chip, size = None, f"no picture: {error}"
+    place = f"{row['lat']:.2f}° N, {row['lon']:.2f}° E"
+    words = [
+        f"{certainty} {row[certainty]:.3f}",
+        size,
+        *([str(row["class"])] if "class" in row else []),
+        place,
+        row["scene"],
+    ]
+    picture = "" if chip is None else _chip_picture(chip, ", ".join(words))
+    return element("figure", picture, element("figcaption", *(escape(word) + "<br>" for word in words)))
+
+
+def _chip_picture(chip: Chip, about: str) -> str:
+    """The pixels with the outline over them, which keeps its width however large the picture is shown."""
+    if chip.image is None or chip.ring is None:
+        return ""
+    pixels = element("image", href=pixels_address(_small(chip.image)), width=CHIP_PX, height=CHIP_PX,
+                     preserveAspectRatio="none")  # fmt: skip
+    path = _path(chip.ring * CHIP_PX)
+    lines = [
+        element("path", d=path, fill="none", stroke=colour, stroke_width=width, stroke_dasharray="6 5",
+                stroke_opacity=opacity, vector_effect="non-scaling-stroke")
+        for colour, width, opacity in ((CASING, 3, 0.5), (OUTLINE, 1.4, 1))
+    ]  # fmt: skip
+    return svg(CHIP_PX, CHIP_PX, about, [pixels, *lines])
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    """Every so many pixels of a large image."""
+    step = max(1, min(image.shape[:2]) // (2 * CHIP_PX))
+    return np.ascontiguousarray(image[::step, ::step])
+
+
+def _path(ring: np.ndarray) -> str:
+    """An outline (n, 2: x, y; rows of NaN part it) as the path of an SVG."""
+    words, is_new = [], True
+    for x, y in ring.tolist():
+        if x != x:
+            is_new = True
+            continue
+        words.append(f"{'M' if is_new else 'L'}{x:.1f} {y:.1f}")
+        is_new = False
+    return "".join(words)

@@ -1,0 +1,98 @@
+"""What was found, counted by size: craters by diameter, polygons and lines by class and scale."""
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from orbitile.reporting.markup import element, scrollable
+from orbitile.reporting.tables import plain_table
+
+STEP = 2**0.5
+"""Each class of diameters reaches to so many times its beginning (Crater Analysis Techniques Working Group 1979)."""
+M2_PER_KM2, M_PER_KM = 1e6, 1e3
+
+
+class SizeCount(NamedTuple):
+    """How many craters have a diameter from a limit up to another, in km."""
+
+    low_km: float
+    high_km: float
+    count: int
+
+
+class DiameterCounts:
+    """Counts of diameters, which come in batches, in classes of a factor STEP that begin at 1 km."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+
+    def feed(self, diameters_km: np.ndarray) -> None:
+        """Count diameters (n, km; above 0)."""
+        classes, counts = np.unique(_classes(diameters_km), return_counts=True)
+        for number, count in zip(classes.tolist(), counts.tolist(), strict=True):
+            self._counts[number] = self._counts.get(number, 0) + count
+
+    @property
+    def sizes(self) -> list[SizeCount]:
+        """The classes from the smallest diameter to the largest, also those without any between them."""
+        numbers = range(min(self._counts), max(self._counts) + 1) if self._counts else ()
+        return [SizeCount(STEP**n, STEP ** (n + 1), self._counts.get(n, 0)) for n in numbers]
+
+
+def _classes(diameters_km: np.ndarray) -> np.ndarray:
+    """The class (n) of each diameter; one that is a limit itself belongs to the class that begins there."""
+    numbers = np.floor(np.log(diameters_km) / np.log(STEP)).astype(int)
+    numbers += diameters_km >= STEP ** (numbers + 1.0)
+    return numbers - (diameters_km < STEP ** numbers.astype(float))
+
+
+def size_table(sizes: Iterable[SizeCount]) -> str:
+    """Counts by diameter, with bars and with the number of all larger ones; nothing without any."""
+    sizes = list(sizes)
+    if not sizes:
+        return ""
+    largest, larger = max(size.count for size in sizes), np.cumsum([size.count for size in sizes[::-1]])[::-1]
+    heads = [element("th", escape(name), scope="col") for name in ("diameter (km)", "craters", "this size or larger")]
+    rows = [
+        element(
+            "tr", element("th", f"{size.low_km:.3g} to {size.high_km:.3g}", scope="row"),
+            element("td", f"{size.count:,}"), element("td", f"{rest:,}"),
+            element("td", _bar(size.count / largest), class_="share"),
+        )
+        for size, rest in zip(sizes, larger.tolist(), strict=True)
+    ]  # fmt: skip
+    table = element("table", element("caption", "Each class reaches to the square root of 2 times its beginning."),
+                    element("tr", *heads, element("td", class_="share")), *rows)  # fmt: skip
+    return element("h3", "Craters by diameter") + scrollable("Craters by diameter", table)
+
+
+def _bar(share: float) -> str:
+    """A bar beside a number, which says the same."""
+    return element("span", class_="bar", style=f"width: {100 * share:.1f}%", aria_hidden="true")
+
+
+def map_table(path: Path) -> str:
+    """Counts, areas and lengths of a map by class and scale, of its summary.csv; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    summary = pd.read_csv(path)
+    rows = [
+        [str(row["class"]), f"{row['scale_m']:g}", f"{row['polygons']:,}", _measure(row["area_m2"] / M2_PER_KM2),
+         f"{row['lines']:,}", _measure(row["length_m"] / M_PER_KM), f"{int(_dropped(row)):,}"]
+        for row in summary.to_dict("records")
+    ]  # fmt: skip
+    names = ["class", "scale (m/px)", "polygons", "area (km²)", "lines", "length (km)", "dropped by filters"]
+    table = plain_table(names, rows, words=1)
+    return element("h3", "What the map holds") + scrollable("What the map holds", table)
+
+
+def _dropped(row: dict) -> float:
+    return sum(value for name, value in row.items() if str(name).startswith("dropped: "))
+
+
+def _measure(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:,.4g}"
