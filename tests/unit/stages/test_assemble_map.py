@@ -32,8 +32,8 @@ def grooves(tmp_path_factory):
 
 def test_polygons_and_lines_are_sorted_and_numbered(grooves):
     _, found = grooves
-    assert found.polygons.columns.tolist() == [*POLYGONS, *GEOREF_COLUMNS, "geometry"]
-    assert found.lines.columns.tolist() == [*LINES, *GEOREF_COLUMNS, "geometry"]
+    assert found.polygons.columns.tolist() == ["id", *POLYGONS, *GEOREF_COLUMNS, "geometry"]
+    assert found.lines.columns.tolist() == ["id", *LINES, *GEOREF_COLUMNS, "geometry"]
     assert found.polygons["feature"].tolist() == [1, 2]
     assert found.polygons[["scene", "scenes"]].to_numpy().tolist() == [["a", 1], ["b", 2]]
     assert found.lines["feature"].tolist() == [1, 2]
@@ -103,7 +103,7 @@ def test_an_empty_map_is_whole_and_valid(tmp_path, what):
     assert (found.proof["rows"], found.proof["lines"], found.proof["area_m2"], found.proof["length_m"]) == (0, 0, 0, 0)
     for kind, names in (("polygons", POLYGONS), ("lines", LINES)):
         table = getattr(found, kind)
-        assert table.columns.tolist() == [*names, *GEOREF_COLUMNS, "geometry"]
+        assert table.columns.tolist() == ["id", *names, *GEOREF_COLUMNS, "geometry"]
         assert table[["feature"]].dtypes.astype(str).tolist() == ["int64"]
         assert {str(table[name].dtype) for name in ("scale_m", "length_m", "lon", "lat")} == {"float64"}
         for suffix in ("gpkg", "shp"):

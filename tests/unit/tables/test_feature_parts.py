@@ -31,7 +31,7 @@ METHODS = {"a": dict(georef_method="projected", error_m=None), "b": dict(georef_
 def boxes_at(lon, lat, size=0.5):
     """Rows of a map: squares around places, every other one of scene b."""
     frame = pd.DataFrame({name: np.zeros(len(lon), TYPES[name]) for name in KINDS["polygons"]})
-    frame = frame.assign(feature=np.arange(1, len(lon) + 1), lon=lon, lat=lat, width_m=np.nan)
+    frame = frame.assign(feature=np.arange(1, len(lon) + 1), scale_m=100.0, lon=lon, lat=lat, width_m=np.nan)
     frame = frame.assign(scene=["ab"[n % 2] for n in range(len(lon))], **{"class": "pit"})
     lon, lat = np.asarray(lon, float), np.asarray(lat, float)
     return plain_rows(frame, shapely.box(lon - size, lat - size, lon + size, lat + size), "polygons")
@@ -59,7 +59,7 @@ def test_a_part_is_geoparquet_with_its_rows_along_a_curve(tmp_path):
     write_map(tmp_path, g=rows)
     frame = geopandas.read_parquet(tmp_path / "polygons" / "g.parquet")
     schema = pq.read_schema(tmp_path / "polygons" / "g.parquet")
-    assert schema.names == [*KINDS["polygons"], "georef_method", "error_m", "geometry", "bbox"]
+    assert schema.names == ["id", *KINDS["polygons"], "georef_method", "error_m", "geometry", "bbox"]
     assert schema.field("scene").type == pa.string()  # GDAL takes dictionaries for numbers
     assert frame["feature"].tolist() == [2, 4, 3, 1]
     assert frame["georef_method"].tolist() == ["spice", "spice", "projected", "projected"]

@@ -59,7 +59,7 @@ def test_every_row_is_in_the_parts_once_and_in_order(table, layer, moon, tmp_pat
     rows = read_files(file.path for file in parts)
     expected = table.drop_columns(["bbox", "geometry"]).to_pandas()
     for name, values in expected.items():
-        same = np.array_equal if name in ("scene", "class", "georef_method", "truncated") else np.allclose
+        same = np.array_equal if name in ("id", "scene", "class", "georef_method", "truncated") else np.allclose
         assert same(
             rows[name].to_numpy(), values.to_numpy(), **({} if same is np.array_equal else dict(equal_nan=True))
         )
@@ -126,7 +126,7 @@ def test_layers_have_names_metadata_and_a_system_without_an_authority(table, lay
 def test_texts_of_a_shapefile_grow_with_their_batches(table, layer, tmp_path):
     """Its fields are as wide as the first batch needs; nothing longer is cut."""
     scenes = ["é", "b" * 3, "é" * 100, "c" * 200, ""]
-    rows = table.slice(0, 5).set_column(0, "scene", [scenes])
+    rows = table.slice(0, 5).set_column(table.column_names.index("scene"), "scene", [scenes])
     write_parts(rows.to_batches(1), tmp_path / "parts", layer, 10, ["shp"])
     read = pyogrio.read_dataframe(tmp_path / "parts" / "craters-0001.shp")
     assert read["scene"].fillna("").tolist() == scenes
@@ -179,7 +179,7 @@ def test_rows_that_fit_are_no_more_than_a_shapefile_holds(detections, moon, tmp_
     lon, lat = [180, 179.9, 0, 30, -180, 45], [0, 70, 90, -89.9, 89.5, 45]
     table = detections(lon, lat, 90_000, np.full(6, 0.9)).assign(scene="x" * 254)[DETECTIONS.names]
     frame = detection_shapes(
-        table.assign(georef_method="y" * 254, error_m=1.0), VectorStyle("ellipse", vertices or 100), moon
+        table.assign(id="z" * 16, georef_method="y" * 254, error_m=1.0), VectorStyle("ellipse", vertices or 100), moon
     )
     frame = frame if vertices else frame.set_geometry(shapely.centroid(frame.geometry.to_numpy()))
     sizes = []

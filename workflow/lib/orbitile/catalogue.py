@@ -27,7 +27,7 @@ from orbitile.base.file_access import real_path
 from orbitile.base.manifests import changed_part, read_manifest
 from orbitile.space.bodies import Body, find_body
 from orbitile.space.ground import wrap_longitude
-from orbitile.tables.crater_parts import CRATERS, DICTIONARIES
+from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, DICTIONARIES
 
 if TYPE_CHECKING:
     import geopandas
@@ -37,8 +37,6 @@ Range = tuple[float | None, float | None]
 Box = tuple[float, float, float, float]
 EVERYTHING = pc.scalar(True)
 FULL_TURN = 360.0
-ATTRIBUTES = [name for name in CRATERS.names if name not in ("geometry", "bbox")]
-"""All columns but shapes."""
 PARQUET = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=DICTIONARIES))
 
 

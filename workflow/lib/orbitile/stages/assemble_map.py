@@ -33,6 +33,7 @@ from orbitile.tables.content_hash import ContentHash, content_hash
 from orbitile.tables.datasets import describe_part, published_folder
 from orbitile.tables.feature_parts import (
     CONTENT,
+    feature_ids,
     part_schema,
     read_part_rows,
     with_multiple_parts,
@@ -40,6 +41,7 @@ from orbitile.tables.feature_parts import (
 )
 from orbitile.tables.features import KINDS
 from orbitile.tables.masks import OUTLINES
+from orbitile.tables.object_ids import ID
 from orbitile.tables.parquet import read_arrow, read_table
 from orbitile.tables.rasters import read_rasters
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
@@ -237,5 +239,6 @@ class PublishedFeatures:
         for first in range(0, max(len(order), 1), ROWS_AT_ONCE):
             rows = table.take(order[first : first + ROWS_AT_ONCE]).to_pandas()
             shapes = shapely.from_wkb(rows["geometry"].to_numpy(object))
+            rows.insert(0, ID.name, feature_ids(rows, self.kind, self.body).to_pylist())
             frame = geopandas.GeoDataFrame(rows.drop(columns="geometry"), geometry=shapes, crs=self.body.crs)
             yield add_georef_methods(frame, self.methods)

@@ -20,14 +20,13 @@ from orbitile.detections.proof import GroupTables, prove
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.space.bodies import Body
 from orbitile.tables.content_hash import ContentHash
-from orbitile.tables.crater_parts import CONFIDENCE_COLUMNS, CRATERS, read_longest_chain, read_part
+from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, read_longest_chain, read_part
 from orbitile.tables.datasets import describe_part, published_parts
-from orbitile.tables.detections import DETECTIONS, ORDER
+from orbitile.tables.detections import ORDER
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
 from orbitile.tables.tiles import read_appearances
 from orbitile.tables.vector_parts import rows_that_fit
 from orbitile.tables.vector_writers import VectorLayer
-from orbitile.tables.vectors import GEOREF_COLUMNS
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +93,7 @@ def _write_files(
 
 def _shapes(parts: Sequence[Path], style: VectorStyle, body: Body) -> Iterator[geopandas.GeoDataFrame]:
     """The polygons of all rows, sorted by ORDER, some at a time."""
-    table = pa.concat_tables(
-        [read_part(part, [*DETECTIONS.names, *CONFIDENCE_COLUMNS, *GEOREF_COLUMNS]) for part in parts]
-    )
+    table = pa.concat_tables([read_part(part, ATTRIBUTES) for part in parts])
     rows = table.to_pandas().sort_values(ORDER, ignore_index=True)
     for first in range(0, max(len(rows), 1), ROWS_AT_ONCE):
         yield detection_shapes(rows[first : first + ROWS_AT_ONCE].reset_index(drop=True), style, body)

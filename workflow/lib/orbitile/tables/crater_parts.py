@@ -21,6 +21,7 @@ from orbitile.tables.geoparquet import (
     stored_schema,
     write_geoparquet_part,
 )
+from orbitile.tables.object_ids import ID, ObjectPlaces, object_ids
 from orbitile.tables.parquet import explained_damage
 
 NAMES = ("scene", "class")
@@ -28,6 +29,7 @@ CONFIDENCE_COLUMNS = ("probability", "fdr_rank")
 """Columns that only rows have of which a calibration knows something."""
 CRATERS = pa.schema(
     [
+        ID,
         *(field.with_type(NAME) if field.name in NAMES else field for field in DETECTIONS),
         pa.field("probability", pa.float32(), metadata={"about": "of being a true object, by calibration"}),
         pa.field("fdr_rank", pa.float64(), metadata={"about": "least bound of false rows at which this row is in"}),
@@ -37,6 +39,8 @@ CRATERS = pa.schema(
         pa.field("bbox", BBOX, metadata={"about": "bounds of the geometry, by which readers leave out row groups"}),
     ]
 )
+ATTRIBUTES = [name for name in CRATERS.names if name not in ("geometry", "bbox")]
+"""All columns but shapes."""
 DICTIONARIES = [field.name for field in CRATERS if field.type == NAME]
 """Columns that a dataset gives as dictionaries."""
 STORED = stored_schema(CRATERS)
@@ -61,7 +65,7 @@ def write_part(
     `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods). The longest
     chain of overlaps among the detections that decided about them becomes part of the metadata.
     """
-    table = _final_form(_along_curve(survivors), methods)
+    table = _final_form(_along_curve(_identified(survivors, body)), methods)
     write_geoparquet_part(table, LAYOUT, body, path, {CHAIN_KEY: str(longest_chain).encode()})
 
 
@@ -90,9 +94,16 @@ def read_longest_chain(path: str | Path) -> int:
     return int(read_metadata_entry(path, CHAIN_KEY))
 
 
-def _along_curve(survivors: pd.DataFrame) -> pd.DataFrame:
-    """The rows along a Hilbert curve, those of one cell of it by ORDER."""
-    ordered = survivors.sort_values(ORDER, ignore_index=True)
+def _identified(survivors: pd.DataFrame, body: Body) -> pd.DataFrame:
+    """The rows by ORDER, with the column `id`."""
+    rows = survivors.sort_values(ORDER, ignore_index=True)
+    places = ObjectPlaces(*(rows[name].to_numpy() for name in ("scene", "class", "scale_m", "lon", "lat")))
+    sizes_m = [rows[name].to_numpy(float) for name in ("width_m", "height_m")]
+    return rows.assign(id=object_ids(places, sizes_m, body).to_numpy(zero_copy_only=False))
+
+
+def _along_curve(ordered: pd.DataFrame) -> pd.DataFrame:
+    """The rows, which are by ORDER, along a Hilbert curve; those of one cell of it stay by ORDER."""
     numbers = hilbert_numbers(ordered["lon"].to_numpy(float), ordered["lat"].to_numpy(float))
     return ordered.iloc[np.argsort(numbers, kind="stable")]
 
@@ -102,6 +113,7 @@ def _final_form(survivors: pd.DataFrame, methods: Mapping[str, Mapping]) -> pa.T
     plain = pa.Table.from_pandas(survivors[DETECTIONS.names], DETECTIONS, preserve_index=False)
     columns: dict[str, pa.Array] = {name: plain[name].combine_chunks() for name in DETECTIONS.names}
     columns |= {name: columns[name].dictionary_encode() for name in NAMES}
+    columns |= {ID.name: pa.array(survivors[ID.name], ID.type)}
     unknown = np.full(len(survivors), np.nan)
     columns |= {
         name: pa.array(survivors.get(name, unknown), CRATERS.field(name).type, from_pandas=True)

@@ -16,6 +16,7 @@ from orbitile.space.hilbert import hilbert_numbers
 from orbitile.space.lonlat_boxes import LonLatBox
 from orbitile.tables.features import ABOUT, KINDS, NAMES, TYPES
 from orbitile.tables.geoparquet import BBOX, NAME, PartLayout, georef_columns, write_geoparquet_part
+from orbitile.tables.object_ids import ID, ObjectPlaces, object_ids
 from orbitile.tables.parquet import explained_damage
 from orbitile.tables.vectors import GEOREF_COLUMNS
 
@@ -41,7 +42,14 @@ def part_schema(kind: str) -> pa.Schema:
     *columns, geometry = CONTENT[kind]
     georef = [pa.field(name, pa.float64() if name == "error_m" else pa.string()) for name in GEOREF_COLUMNS]
     fields = [field.with_type(NAME) if field.name in NAMES else field for field in (*columns, *georef)]
-    return pa.schema([*fields, geometry, pa.field("bbox", BBOX)])
+    return pa.schema([ID, *fields, geometry, pa.field("bbox", BBOX)])
+
+
+def feature_ids(rows: pa.Table | pd.DataFrame, kind: str, body: Body) -> pa.Array:
+    """The ids of rows (the columns CONTENT of a kind) by a point in each, and its area or, of lines, its length."""
+    places = ObjectPlaces(*(np.asarray(rows[name]) for name in ("scene", "class", "scale_m", "lon", "lat")))
+    size_m = np.asarray(rows["length_m"]) if kind == "lines" else np.sqrt(np.asarray(rows["area_m2"]))
+    return object_ids(places, [size_m], body)
 
 
 def write_features(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], body: Body, path: Path) -> None:
@@ -50,7 +58,7 @@ def write_features(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], bo
     `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods).
     """
     numbers = hilbert_numbers(rows["lon"].to_numpy(), rows["lat"].to_numpy())
-    table = _final_form(rows.take(np.lexsort([rows["feature"].to_numpy(), numbers])), kind, methods)
+    table = _final_form(rows.take(np.lexsort([rows["feature"].to_numpy(), numbers])), kind, methods, body)
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type) and field.name != "scale_m"]
     layout = PartLayout(
         GEOMETRY_TYPES[kind],
@@ -61,9 +69,9 @@ def write_features(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], bo
     write_geoparquet_part(table, layout, body, path)
 
 
-def _final_form(rows: pa.Table, kind: str, methods: Mapping[str, Mapping]) -> pa.Table:
+def _final_form(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], body: Body) -> pa.Table:
     schema, rows = part_schema(kind), rows.combine_chunks()
-    columns = {name: rows[name] for name in rows.column_names}
+    columns = {name: rows[name] for name in rows.column_names} | {ID.name: feature_ids(rows, kind, body)}
     columns |= {name: pc.dictionary_encode(column) for name, column in columns.items() if name in NAMES}
     columns |= georef_columns(columns["scene"].combine_chunks(), methods) | dict(bbox=_boxes(rows["geometry"]))
     return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -13,6 +13,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
 from orbitile.base.provenance import provenance
 from orbitile.space.bodies import Body
+from orbitile.tables.object_ids import ID
 from orbitile.tables.parquet import explained_damage
 
 NAME = pa.dictionary(pa.int32(), pa.string())
@@ -45,7 +46,8 @@ def write_geoparquet_part(
     described = {GEO: json.dumps(_geo_metadata(table, layout, body)).encode()} | dict(metadata or {})
     described |= {name.encode(): text.encode() for name, text in provenance().items()}
     split = [*layout.numbers, *BOUNDS]
-    few_values = [name for name in table.column_names if name not in (*layout.numbers, "geometry", "bbox")]
+    different = (*layout.numbers, ID.name, "geometry", "bbox")
+    few_values = [name for name in table.column_names if name not in different]
     with atomic(path) as temporary:
         pq.write_table(
             table.cast(stored_schema(table.schema)).replace_schema_metadata(described), temporary,

@@ -15,6 +15,7 @@ import shapely
 from orbitile.base.files import atomic
 from orbitile.tables.datasets import published_folder
 from orbitile.tables.geoparquet import stored_schema
+from orbitile.tables.object_ids import ID
 from orbitile.tables.vector_writers import (
     SHAPEFILE_BYTES,
     VectorFile,
@@ -28,8 +29,8 @@ PART_FORMATS = ("gpkg", "shp")
 """Formats of parts; a dataset of GeoParquet has its own."""
 INDEX, VIEW = "index", "all.vrt"
 SIDES = ("XMin", "YMin", "XMax", "YMax")
-TEXT_BYTES, NUMBER_BYTES = 254, 24
-"""The widest fields of a Shapefile."""
+TEXT_BYTES, NUMBER_BYTES, ID_BYTES = 254, 24, 80
+"""The widest fields of a Shapefile, and the one of short texts, which GDAL makes no narrower."""
 HEADER_BYTES, POINT_BYTES, CUT_POINTS = 8 + 44 + 3 * 4, 16, 16
 """Of a polygon in a Shapefile: record without points, with up to three parts; a point; points that cuts add at most."""
 
@@ -42,8 +43,7 @@ def rows_that_fit(rows_per_file: int, formats: Sequence[str], columns: pa.Schema
     """
     if "shp" not in formats:
         return rows_per_file
-    texts = [field.name for field in columns if _is_text(field.type)]
-    table_row = 1 + len(texts) * TEXT_BYTES + (len(columns) - len(texts)) * NUMBER_BYTES
+    table_row = 1 + sum(map(_field_bytes, columns))
     shape = HEADER_BYTES + (vertices + CUT_POINTS) * POINT_BYTES if vertices else 28
     return min(rows_per_file, (SHAPEFILE_BYTES - 1000) // max(table_row, shape))
 
@@ -88,6 +88,12 @@ def _plain_table(batch: pa.RecordBatch) -> pa.Table:
     """A batch with texts instead of categories, without the column of bounds."""
     table = pa.Table.from_batches([batch]).select([name for name in batch.schema.names if name != "bbox"])
     return table.cast(stored_schema(table.schema))
+
+
+def _field_bytes(column: pa.Field) -> int:
+    if column.name == ID.name:
+        return ID_BYTES
+    return TEXT_BYTES if _is_text(column.type) else NUMBER_BYTES
 
 
 def _is_text(data_type: pa.DataType) -> bool:
