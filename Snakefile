@@ -140,6 +140,8 @@ else:
     COMPARED = rules.evaluate.output
     PICTURE = rules.annotate.output
 
+include: "workflow/rules/gis.smk"
+
 
 include: "workflow/rules/report.smk"
 

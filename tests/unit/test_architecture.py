@@ -13,7 +13,7 @@ LIBRARY = Path(orbitile.__file__).parent
 TESTS = Path(__file__).parent
 ROOMS = (
     "base", "pipeline", "space", "rasters", "tables", "pictures", "georeferencing", "detections", "features",
-    "catalogue", "jobs", "inference", "calibration", "review", "counting", "settings", "planning", "training",
+    "gis", "catalogue", "jobs", "inference", "calibration", "review", "counting", "settings", "planning", "training",
     "reporting", "stages",
 )  # fmt: skip
 """The library's rooms from the bottom up; docs/architecture.md draws them."""

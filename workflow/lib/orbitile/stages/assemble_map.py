@@ -26,6 +26,8 @@ from orbitile.features.join import PLACES, MapFrames
 from orbitile.features.map_features import FilteredFeatures, MapFeatures
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX, PIXEL_EDGE_PX
 from orbitile.features.summary import SECTOR_DEG, draw_rose, sectors_m, summarise
+from orbitile.gis.layer_styles import class_renderer, style_text, write_style_file
+from orbitile.gis.run_layers import band_names
 from orbitile.inference.class_decision import ARGMAX
 from orbitile.space.bodies import Body
 from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
@@ -136,7 +138,8 @@ def assemble_map(
         content = ContentHash.joined(part.content for part in parts).text
         metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance(),
                                  errors=statement.stated() if statement else None)  # fmt: skip
-        files = [file for part in parts for file in part.write_files(numbered, outputs, metadata)]
+        classes = _class_names(totals, [row.path for row in rasters.values()], features)
+        files = [file for part in parts for file in part.write_files(numbered, outputs, metadata, classes)]
     described = dict(parts=[described for part in parts for described in part.parts], files=files)
     write_json(f"{outputs.polygons}.json", metadata | described)
     log.info(
@@ -165,6 +168,15 @@ def _features(paths: Sequence[str], features: MapFeatures) -> Iterator[tuple[str
     for path in paths:
         yield Path(path).stem, features.of_group(Path(path).stem, read_table(path))
     yield from features.across_groups()
+
+
+def _class_names(totals: Mapping, stitched: Sequence[str], features: MapFeatures) -> list[str]:
+    """The classes of a map by their numbers, from 1, as rasters call them; by name where those call others."""
+    if totals.get("classes"):
+        return totals["classes"][1:]
+    names = band_names(stitched[0]) if stitched else []
+    present = {key.class_name for key in features.layers}
+    return names if present.issubset(names) else sorted(present)
 
 
 def _class_rasters(inputs: MapInputs) -> list[ClassRaster] | None:
@@ -216,12 +228,20 @@ class PublishedFeatures:
         parts = [dict(kind=kind, **describe_part(Path(stem) / f"{group}.parquet")) for group in sorted(numbered.groups)]
         return cls(kind, stem, methods, body, parts, ContentHash.joined(hashes))
 
-    def write_files(self, numbered: NumberedFeatures, outputs: MapOutputs, metadata: dict) -> list[dict]:
-        """Write the files beside the dataset, in place of earlier ones; returns what the manifest says of them."""
+    def write_files(
+        self, numbered: NumberedFeatures, outputs: MapOutputs, metadata: dict, classes: Sequence[str]
+    ) -> list[dict]:
+        """Write the files beside the dataset, in place of earlier ones, with a style that gives `classes` colours.
+
+        Returns what the manifest says of the files.
+        """
         in_files = {"orbitile": json.dumps(metadata, sort_keys=True)}
-        layer = VectorLayer(self.stem, SHAPES[self.kind], self.body.crs, in_files)
+        styles = dict(classes=style_text(class_renderer(self.kind, classes)))
+        layer = VectorLayer(self.stem, SHAPES[self.kind], self.body.crs, in_files, styles)
         if numbered.count(self.kind) > outputs.rows_per_file:
             return write_several_files(self._batches(), layer, outputs.formats, outputs.rows_per_file)
+        if outputs.formats:
+            write_style_file(self.stem, styles)
         return write_single_files(self._frames(numbered) if outputs.formats else [], layer, outputs.formats)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:

@@ -18,9 +18,10 @@ from orbitile.detections.nms.catalogue_nms import catalogue_nms
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.proof import GroupTables, prove
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
+from orbitile.gis.layer_styles import crater_styles, write_style_file
 from orbitile.space.bodies import Body
 from orbitile.tables.content_hash import ContentHash
-from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, read_longest_chain, read_part
+from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, diameter_range, read_longest_chain, read_part
 from orbitile.tables.datasets import describe_part, published_parts
 from orbitile.tables.detections import ORDER
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
@@ -71,13 +72,14 @@ def catalogue(
         errors=statement.of_rows(paths, read_appearances(tables.tiles)) if statement else None,
         **origin, **provenance(),
     )  # fmt: skip
-    layer = VectorLayer(str(folder), "Polygon", body.crs, {"orbitile": json.dumps(metadata, sort_keys=True)})
+    described = {"orbitile": json.dumps(metadata, sort_keys=True)}
+    layer = VectorLayer(str(folder), "Polygon", body.crs, described, crater_styles(diameter_range(paths)))
     files = _write_files(metadata["rows"], paths, layer, style, body)
-    described = [
+    parts_of_groups = [
         dict(**describe_part(folder / f"{group}.parquet"), sha256=proof.groups[group].content.text)
         for group in sorted(proof.groups)
     ]
-    write_json(manifest, metadata | dict(files=files, parts=described))
+    write_json(manifest, metadata | dict(files=files, parts=parts_of_groups))
     log.info("%d rows, SHA-256 %s", metadata["rows"], metadata["sha256"])
 
 
@@ -86,6 +88,8 @@ def _write_files(
 ) -> list[dict[str, object]]:
     """Write polygons to a file for each format or, where there are too many rows for that, points to several files."""
     if rows <= rows_that_fit(style.rows_per_file, style.formats, CRATERS, style.vertices):
+        if style.formats:
+            write_style_file(layer.stem, layer.styles)
         return write_single_files(_shapes(parts, style, body) if style.formats else [], layer, style.formats)
     most_rows = rows_that_fit(style.rows_per_file, style.formats, CRATERS)
     return write_several_files(_batches(parts), replace(layer, kind="Point"), style.formats, most_rows)

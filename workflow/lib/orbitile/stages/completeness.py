@@ -14,6 +14,7 @@ from orbitile.base.provenance import provenance
 from orbitile.calibration.figures import COMPLETE_PERCENT
 from orbitile.calibration.statement import CatalogueStatement
 from orbitile.features.footprints import searched_footprints, united_area_km2
+from orbitile.gis.layer_styles import footprint_renderer, style_text, write_style_file
 from orbitile.space.bodies import Body
 from orbitile.tables.rasters import coarsest, read_rasters
 from orbitile.tables.standalone_files import remove_standalone_files, write_single_files
@@ -52,7 +53,10 @@ def completeness(
         scenes=len(footprints), area_km2=float(f"{area_km2:.9g}"), unlike_scenes=len(unlike),
         **{name: errors.get(name) for name in _ERRORS}, body=body.name, **provenance(),
     )  # fmt: skip
-    layer = VectorLayer(stem, "Polygon", body.crs, {"orbitile": json.dumps(totals, sort_keys=True)})
+    styles = dict(footprints=style_text(footprint_renderer()))
+    layer = VectorLayer(stem, "Polygon", body.crs, {"orbitile": json.dumps(totals, sort_keys=True)}, styles)
+    if formats:
+        write_style_file(stem, styles)
     write_json(manifest, totals | dict(files=write_single_files([footprints], layer, formats)))
     log.info("%d scenes, %.6g km2 searched", totals["scenes"], totals["area_km2"])
 

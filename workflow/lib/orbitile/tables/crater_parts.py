@@ -94,6 +94,18 @@ def read_longest_chain(path: str | Path) -> int:
     return int(read_metadata_entry(path, CHAIN_KEY))
 
 
+def diameter_range(paths: Sequence[str | Path]) -> tuple[float, float]:
+    """The smallest and the largest diameter (km) in parts, by what they state of themselves; 1 and 1 without rows."""
+    limits: list[float] = []
+    for path in paths:
+        with explained_damage(path):
+            metadata = pq.read_metadata(path)
+        column = metadata.schema.names.index("diameter_km")
+        groups = [metadata.row_group(number).column(column) for number in range(metadata.num_row_groups)]
+        limits += [end for group in groups if group.num_values for end in (group.statistics.min, group.statistics.max)]
+    return (min(limits), max(limits)) if limits else (1.0, 1.0)
+
+
 def _identified(survivors: pd.DataFrame, body: Body) -> pd.DataFrame:
     """The rows by ORDER, with the column `id`."""
     rows = survivors.sort_values(ORDER, ignore_index=True)

@@ -25,7 +25,9 @@ def write_single_files(
     frames: Iterable[geopandas.GeoDataFrame], layer: VectorLayer, formats: Sequence[str]
 ) -> list[dict]:
     """Write frames, at least one, to a file for each format; described for a manifest."""
-    return _described(write_vectors(frames, layer.stem, layer.metadata, layer.kind, formats) if formats else [], layer)
+    if not formats:
+        return []
+    return _described(write_vectors(frames, layer.stem, layer.metadata, layer.kind, formats, layer.styles), layer)
 
 
 def write_several_files(

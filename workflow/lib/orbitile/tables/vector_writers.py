@@ -5,9 +5,10 @@ Batches are frames, or tables of Arrow with points as WKB in the column `geometr
 
 import io
 import json
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -30,6 +31,14 @@ SHAPEFILE_NAMES = dict(
 SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg", ".shp")
 SHAPEFILE_BYTES = 2**31 - 1
 """The largest .shp or .dbf that all programs read."""
+STYLES_TIME = "2000-01-01T00:00:00.000Z"
+"""Always the same, so that the file is, too."""
+STYLES_TABLE = """CREATE TABLE layer_styles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
+    f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
+    useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME
+)"""
+"""As QGIS makes it."""
 Rows: TypeAlias = geopandas.GeoDataFrame | pa.Table
 Append = Callable[[Rows], None]
 
@@ -47,13 +56,14 @@ class VectorLayer:
     """What the files of a layer have in common.
 
     Their path without suffix, the kind of geometries (Point, LineString, Polygon), the coordinate reference system,
-    and metadata, which a Shapefile cannot hold.
+    metadata, which a Shapefile cannot hold, and styles of QGIS by name (texts), of which the first is the default one.
     """
 
     stem: str
     kind: str
     crs: CRS
     metadata: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_layer(batches: Iterable[Rows], layer: VectorLayer, formats: Sequence[str]) -> list[VectorFile]:
@@ -89,6 +99,7 @@ def geopackage_writer(layer: VectorLayer) -> Iterator[Append]:
         )  # fmt: skip
         yield file.append
         file.check()
+        _add_styles(temporary, layer)
 
 
 @contextmanager
@@ -168,6 +179,21 @@ class _LayerFile:
         features = pyogrio.read_info(self.path, force_feature_count=True)["features"]
         if features != self.rows:
             raise RuntimeError(f"{self.path}: GDAL wrote {features} of {self.rows} rows")
+
+
+def _add_styles(path: Path, layer: VectorLayer) -> None:
+    """Add the table in which QGIS looks for styles of a GeoPackage; it is no layer, so that readers see but one."""
+    if not layer.styles:
+        return
+    name = Path(layer.stem).name
+    rows = [(name, style, text, number == 0) for number, (style, text) in enumerate(layer.styles.items())]
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(STYLES_TABLE)
+        database.executemany(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+            "styleQML, useAsDefault, description, owner, update_time) "
+            f"VALUES ('', '', ?, 'geom', ?, ?, ?, '', '', '{STYLES_TIME}')", rows,
+        )  # fmt: skip
 
 
 def _geoparquet_metadata(frame: geopandas.GeoDataFrame, layer: VectorLayer) -> dict[bytes, bytes]:

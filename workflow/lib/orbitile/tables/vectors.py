@@ -39,16 +39,17 @@ def write_vectors(
     metadata: Mapping[str, str] | None = None,
     kind: str = "Polygon",
     formats: Sequence[str] = VECTOR_FORMATS,
+    styles: Mapping[str, str] | None = None,
 ) -> list[VectorFile]:
     """Write a frame, or frames with the same columns (at least one) as one table, to stem.parquet, .gpkg and .shp.
 
     A Shapefile has a table of aliases, stem.shp.names.csv. All geometries are of a `kind`, Polygon or LineString; they
     may have several parts. Each file is written completely or not at all. `metadata` goes into the GeoPackage and the
-    GeoParquet.
+    GeoParquet, `styles` (see VectorLayer) into the GeoPackage.
     """
     batches = iter([frames] if isinstance(frames, geopandas.GeoDataFrame) else frames)
     first = _plain(next(batches))
-    layer = VectorLayer(str(stem), kind, CRS(first.crs), metadata or {})
+    layer = VectorLayer(str(stem), kind, CRS(first.crs), metadata or {}, styles or {})
     files = write_layer(chain([first], map(_plain, batches)), layer, formats)
     if "shp" in formats:
         write_aliases(list(first.columns), layer.stem)

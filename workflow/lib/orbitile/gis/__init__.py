@@ -1,0 +1,1 @@
+"""Styles and projects for geographic information systems, as QGIS reads them."""

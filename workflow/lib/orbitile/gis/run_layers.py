@@ -1,0 +1,168 @@
+"""The layers of a run for a project: scenes, what was left out of them, rasters, catalogue, footprints, map."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import rasterio
+from pyproj import CRS, Transformer
+
+from orbitile.base.manifests import read_manifest
+from orbitile.features.shapes.on_body import ring_polygon
+from orbitile.gis.layer_styles import (
+    class_renderer,
+    diameter_renderer,
+    footprint_renderer,
+    group_renderer,
+    left_out_renderer,
+    score_renderer,
+)
+from orbitile.gis.project import LayerGroup, ProjectLayer, RasterBand
+from orbitile.pictures.class_colours import class_colours
+from orbitile.space.bodies import Body
+from orbitile.space.ground import Ground
+from orbitile.tables.crater_parts import diameter_range
+from orbitile.tables.plan import read_columns, read_outlines
+from orbitile.tables.rasters import RasterRow
+
+MOST_RASTERS = 300
+"""Layers of scenes: with more, a project takes minutes to open, and only the coarsest rasters are in it."""
+READABLE = (".gpkg", ".shp", ".vrt")
+"""Vector files that every QGIS reads, the best first."""
+POLAR_LATITUDE = 60.0
+
+
+def scene_outlines(plan: Path, exclusions: Sequence[Mapping[str, str]], body: Body) -> geopandas.GeoDataFrame:
+    """The scenes of a plan (scene, group, georef_method, gsd_m, left_out: why, if it was) as polygons in degrees."""
+    names = ["scene", "group", "georef_method", "gsd_m"]
+    columns = read_columns(plan, names)
+    outlines = [ring_polygon(np.asarray(lon), np.asarray(lat)) for _, (lon, lat) in read_outlines(plan)]
+    reasons: dict[str, str] = {}
+    for piece in exclusions:
+        reasons.setdefault(piece["scene"], " ".join(filter(None, (piece["detail"], piece["reason"]))))
+    left_out = [reasons.get(scene) for scene in columns["scene"]]
+    frame = geopandas.GeoDataFrame({**columns, "left_out": left_out}, geometry=outlines, crs=body.crs)
+    return frame.astype(dict(left_out=object)).sort_values("scene", ignore_index=True)
+
+
+def scene_layers(path: Path, frame: geopandas.GeoDataFrame) -> LayerGroup:
+    """The layers of a file of scenes: what was left out, where there is anything, and the groups."""
+    layer = ProjectLayer("left out", path, CRS(frame.crs), "Polygon", left_out_renderer())
+    left_out = [replace(layer, condition='"left_out" IS NOT NULL')] if frame["left_out"].notna().any() else []
+    groups = group_renderer(sorted(frame["group"].unique()))
+    return LayerGroup("scenes", [*left_out, replace(layer, title="groups", renderer=groups, visible=False)])
+
+
+def catalogue_layers(manifest: Path, body: Body) -> list[ProjectLayer]:
+    """The craters by score and by diameter; none where no file stands that every QGIS reads."""
+    metadata = read_manifest(manifest)
+    path = _readable(manifest, metadata, manifest.stem)
+    if path is None:
+        return []
+    kind = "Point" if path.suffix == ".vrt" else "Polygon"
+    limits_km = diameter_range([manifest.parent / part["path"] for part in metadata["parts"]])
+    layer = ProjectLayer("craters by score", path, body.crs, kind, score_renderer(kind))
+    column = "diam_km" if path.suffix == ".shp" else "diameter_km"
+    by_diameter = diameter_renderer(*limits_km, kind)
+    by_diameter.set("attr", column)
+    return [layer, replace(layer, title="craters by diameter", renderer=by_diameter, visible=False)]
+
+
+def footprint_layers(manifest: Path, body: Body) -> list[ProjectLayer]:
+    """What was searched."""
+    path = _readable(manifest, read_manifest(manifest), manifest.stem)
+    return [ProjectLayer("searched footprints", path, body.crs, "Polygon", footprint_renderer())] if path else []
+
+
+def map_layers(manifest: Path, classes: Sequence[str], body: Body) -> list[ProjectLayer]:
+    """Lines and polygons of a map by class."""
+    metadata = read_manifest(manifest)
+    kinds = dict(lines="Line", polygons="Polygon")
+    paths = {kind: _readable(manifest, metadata, kind) for kind in kinds}
+    return [
+        ProjectLayer(kind, path, body.crs, kinds[kind], class_renderer(kind, classes))
+        for kind, path in paths.items()
+        if path and not (path.suffix == ".vrt" and not path.is_file())
+    ]
+
+
+def raster_groups(rows: Sequence[RasterRow]) -> list[LayerGroup]:
+    """The scenes' rasters, a group for each scale from the finest on, which alone is shown; in their stretch."""
+    scales = sorted({row.scale_m for row in rows})
+    shown = rows if len(rows) <= MOST_RASTERS else [row for row in rows if row.scale_m == scales[-1]]
+    by_scale = groupby(sorted(shown, key=lambda row: (row.scale_m, row.scene)), key=lambda row: row.scale_m)
+    groups = [
+        LayerGroup(
+            f"images at {scale_m:g} m/px", [_raster_layer(row, RasterBand(1, row.low[0], row.high[0])) for row in part]
+        )
+        for scale_m, part in by_scale
+    ]
+    return [replace(group, visible=number == 0) for number, group in enumerate(groups)]
+
+
+def probability_groups(rows: Sequence[RasterRow], classes: Sequence[str]) -> list[LayerGroup]:
+    """The rasters of probabilities, a group for each class in its colour; not shown at first."""
+    colours = class_colours(len(classes))[1:]
+    if len(rows) * len(classes) > MOST_RASTERS:
+        return []
+    ordered = sorted(rows, key=lambda row: (row.scale_m, row.scene))
+    return [
+        LayerGroup(
+            f"probability of {name}",
+            [_raster_layer(row, RasterBand(number, row.low[0], row.high[0], colour)) for row in ordered],
+            visible=False,
+        )
+        for number, (name, colour) in enumerate(zip(classes, colours, strict=True), 1)
+    ]
+
+
+def band_names(path: str) -> list[str]:
+    """The descriptions of a raster's bands; where there are none, their numbers."""
+    with rasterio.open(path) as source:
+        return [text or f"band {number}" for number, text in enumerate(source.descriptions, 1)]
+
+
+def map_of(rows: Sequence[RasterRow], body: Body) -> tuple[CRS, tuple[float, float, float, float]]:
+    """The coordinate system of a run's map and the bounds of all rasters in it: theirs, where they have but one.
+
+    Else an equirectangular map around the middle of the scenes or, where all lie beyond 60 degrees, a polar one.
+    """
+    systems = sorted({row.crs_wkt for row in rows})
+    crs = CRS(systems[0]) if len(systems) == 1 else _common_crs(rows, body)
+    boxes = np.array([_bounds_in(crs, row) for row in rows])
+    left, bottom = boxes[:, :2].min(axis=0).tolist()
+    right, top = boxes[:, 2:].max(axis=0).tolist()
+    return crs, (left, bottom, right, top)
+
+
+def _bounds_in(crs: CRS, row: RasterRow) -> tuple[float, float, float, float]:
+    """Left, bottom, right and top of a raster on a map."""
+    x, y = row.grid.to_map(np.array([0.0, row.width]), np.array([0.0, row.height]))
+    box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    own = CRS(row.crs_wkt)
+    return box if own == crs else Transformer.from_crs(own, crs, always_xy=True).transform_bounds(*box)
+
+
+def _common_crs(rows: Sequence[RasterRow], body: Body) -> CRS:
+    """A map of scenes of different maps."""
+    middles = [Ground(row.crs_wkt, body.radius_m).lonlat(*row.grid.middle) for row in rows]
+    lon, lat = np.array(middles, float).T
+    if (np.abs(lat) > POLAR_LATITUDE).all() and len(set(np.sign(lat))) == 1:
+        return CRS(f"+proj=stere +lat_0={90 * np.sign(lat[0]):g} +R={body.radius_m!r} +units=m")
+    east = np.degrees(np.angle(np.exp(1j * np.radians(lon)).mean()))
+    return CRS(f"+proj=eqc +lon_0={round(float(east)) % 360} +R={body.radius_m!r} +units=m")
+
+
+def _raster_layer(row: RasterRow, band: RasterBand) -> ProjectLayer:
+    return ProjectLayer(row.scene, Path(row.path), CRS(row.crs_wkt), band=band)
+
+
+def _readable(manifest: Path, metadata: Mapping, stem: str) -> Path | None:
+    """The best file beside a dataset called `stem` among those that a manifest names."""
+    paths = [manifest.parent / file["path"] for file in metadata["files"]]
+    single = [path for path in paths if path.stem == stem and path.suffix in READABLE]
+    views = [path for path in paths if path.parent.name == f"{stem}_files" and path.suffix == ".vrt"]
+    return min([*single, *views], key=lambda path: READABLE.index(path.suffix), default=None)

@@ -1,0 +1,73 @@
+"""qgis_project: all layers of a run as a project of QGIS, and the scenes of the run as a layer of it."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orbitile.base.manifests import read_manifest
+from orbitile.base.provenance import provenance
+from orbitile.gis.project import LayerGroup, Project
+from orbitile.gis.run_layers import (
+    band_names,
+    catalogue_layers,
+    footprint_layers,
+    map_layers,
+    map_of,
+    probability_groups,
+    raster_groups,
+    scene_layers,
+    scene_outlines,
+)
+from orbitile.space.bodies import Body
+from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.vectors import write_vectors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ProjectInputs:
+    """What a project is made of: the manifest of the catalogue or the map, the plan, and the groups' tables of rasters.
+
+    `completeness` is the manifest of the searched footprints of a catalogue, `stitched` the tables of the rasters of
+    probabilities of a map.
+    """
+
+    manifest: str
+    plan: str
+    rasters: Sequence[str]
+    completeness: str | None = None
+    stitched: Sequence[str] = ()
+
+
+def qgis_project(inputs: ProjectInputs, body: Body, project: str, scenes: str) -> None:
+    """Write the project (.qgz) and the scenes (.gpkg), which it names, as it names all files by their relative paths.
+
+    Whatever hides others is further down: footprints and scenes lie over the map or the catalogue, images below.
+    """
+    metadata = read_manifest(Path(inputs.manifest))
+    rows = [row for path in inputs.rasters for row in read_rasters(path)]
+    outlines = scene_outlines(Path(inputs.plan), metadata["exclusions"], body)
+    described = {"orbitile": json.dumps(dict(run=metadata["run"], **provenance()), sort_keys=True)}
+    write_vectors(outlines, str(Path(scenes).with_suffix("")), described, formats=["gpkg"])
+    groups = [scene_layers(Path(scenes), outlines), *_results(inputs, body), *raster_groups(rows)]
+    crs, bounds = map_of(rows, body)
+    Project(metadata["run"], body, crs, bounds, [group for group in groups if group.layers]).write(project)
+    log.info("%d layers in the map %s", sum(len(group.layers) for group in groups), crs.name)
+
+
+def _results(inputs: ProjectInputs, body: Body) -> list[LayerGroup]:
+    """The catalogue and what was searched, or the map and the probabilities that it was made of."""
+    manifest = Path(inputs.manifest)
+    if inputs.completeness:
+        layers = [*footprint_layers(Path(inputs.completeness), body), *catalogue_layers(manifest, body)]
+        return [LayerGroup("catalogue", layers)]
+    rows = [row for path in inputs.stitched for row in read_rasters(path)]
+    classes = _classes(rows)
+    return [LayerGroup("map", map_layers(manifest, classes, body)), *probability_groups(rows, classes)]
+
+
+def _classes(rows: Sequence[RasterRow]) -> list[str]:
+    return band_names(rows[0].path) if rows else []
