@@ -99,7 +99,7 @@ def test_a_file_of_another_body_or_of_none_is_refused_in_a_line(file, options, r
 
 
 def test_a_column_that_is_not_there_is_refused(file):
-    with pytest.raises(OrbitileError, match="no column 'unit', which counting.name_column names; it has name"):
+    with pytest.raises(OrbitileError, match=r"no column 'unit', which counting.name_column names; it has name"):
         read_areas(file([BOX]), MOON, "unit")
 
 

@@ -45,7 +45,9 @@ def test_the_order_of_the_catalogue_does_not_matter():
     found = craters(*random.uniform(-1, 5, (2, 500)), random.uniform(1, 200, 500))
     order = random.permutation(500)
     for method in ("centre", "buffered", "non_sparseness"):
-        first, second = (count_in_area(area(BOX), c, WIDE, CountingMethod(method)) for c in (found, found.taking(order)))
+        first, second = (
+            count_in_area(area(BOX), c, WIDE, CountingMethod(method)) for c in (found, found.taking(order))
+        )
         assert sorted(sizes(first)) == sorted(sizes(second)), method
         assert np.sort(first.count.area_km2) == pytest.approx(np.sort(second.count.area_km2), rel=1e-12)
 
@@ -109,7 +111,9 @@ def test_no_crater_and_no_ground(method):
     assert counted.areas_km2(np.array([5.0])).tolist() == [0]
 
 
-@pytest.mark.parametrize("shape", [BOX, shapely.box(-180, 80, 180, 90), shapely.box(-180, -90, 180, 90), disc(179, 0, 90)])
+@pytest.mark.parametrize(
+    "shape", [BOX, shapely.box(-180, 80, 180, 90), shapely.box(-180, -90, 180, 90), disc(179, 0, 90)]
+)
 def test_a_lattice_measures_areas(shape):
     lattice = CapLattice.around(shape, 0.01, MOON.radius_m)
     measured = lattice.lies_in(shape).sum() * lattice.km2

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import shapely
 from planted_craters import (
-    BOX, LEAST_KM, MOST_KM, FaultyNetwork, area, cumulative_density, drawn_population, searched_box, seen_by,
+    BOX,
+    LEAST_KM,
+    MOST_KM,
+    FaultyNetwork,
+    area,
+    cumulative_density,
+    drawn_population,
+    searched_box,
+    seen_by,
 )  # fmt: skip
 
 from orbitile.counting.count_craters import CountingMethod, count_in_area
@@ -69,7 +77,9 @@ def test_draws_spread_around_the_count_by_the_errors_of_the_network_alone(counte
     expected = float((weighted.weight * weighted.probability).sum())
     drawn = [
         float(count.weight.sum())
-        for _, count in resampled_counts(counted, NETWORK.correction, DiameterRange(LEAST_KM, MOST_KM), 0.0, 300, seed=1)
+        for _, count in resampled_counts(
+            counted, NETWORK.correction, DiameterRange(LEAST_KM, MOST_KM), 0.0, 300, seed=1
+        )
     ]
     variance = float((weighted.weight**2 * weighted.probability * (1 - weighted.probability)).sum())
     assert np.mean(drawn) == pytest.approx(expected, abs=4 * np.sqrt(variance / 300))

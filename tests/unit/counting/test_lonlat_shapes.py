@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
 from orbitile.counting.lonlat_shapes import (
-    area_on_sphere_km2, contains_places, only_polygons, polygons_in_degrees, united,
+    area_on_sphere_km2,
+    contains_places,
+    only_polygons,
+    polygons_in_degrees,
+    united,
 )  # fmt: skip
 from orbitile.space.bodies import find_body
 from orbitile.space.ground import Ground, ground_ellipses
@@ -46,7 +50,9 @@ def test_areas_are_those_of_geodesics(lon, lat, diameter_m):
     assert shapely.bounds(shape)[0] >= -180 and shapely.bounds(shape)[2] <= 180
 
 
-@pytest.mark.parametrize(("ground", "lat"), [(NORTH, 90.0), (NORTH, 89.0), (NORTH, 85.0), (SOUTH, -90.0), (SOUTH, -88.5)])
+@pytest.mark.parametrize(
+    ("ground", "lat"), [(NORTH, 90.0), (NORTH, 89.0), (NORTH, 85.0), (SOUTH, -90.0), (SOUTH, -88.5)]
+)
 @pytest.mark.parametrize("diameter_m", [2e4, 5e5])
 def test_areas_around_poles_are_those_of_geodesics(ground, lat, diameter_m):
     ring_lon, ring_lat, expected = circle(33.0, lat, diameter_m)
@@ -107,7 +113,9 @@ def test_a_shape_over_180_degrees_is_cut_there():
 def test_a_map_across_180_degrees_gives_the_same_as_degrees():
     lon, lat = np.array([178.0, 183, 183, 178]), np.array([-1.0, -1, 1, 1])
     on_180 = shapely.Polygon(np.column_stack(MERIDIAN_180.xy(lon, lat, np.zeros(4), np.zeros(4))))
-    difference = shapely.symmetric_difference(in_degrees(on_180, MERIDIAN_180), in_degrees(shapely.box(178, -1, 183, 1)))
+    difference = shapely.symmetric_difference(
+        in_degrees(on_180, MERIDIAN_180), in_degrees(shapely.box(178, -1, 183, 1))
+    )
     assert area_on_sphere_km2(only_polygons(difference), R) < 1e-3
 
 

@@ -24,7 +24,9 @@ def draws(name="a", size_error=0.1, number=5, seed=0, **options):
 
 def test_a_seed_gives_the_same_draws_and_more_of_them_the_first_ones():
     few, many = draws(number=2), draws(number=4)
-    assert all((a[0] == b[0]).all() and (a[1].diameter_km == b[1].diameter_km).all() for a, b in zip(few, many, strict=False))
+    assert all(
+        (a[0] == b[0]).all() and (a[1].diameter_km == b[1].diameter_km).all() for a, b in zip(few, many, strict=False)
+    )
     assert len(draws(seed=1)[0][0]) != len(few[0][0]) or (draws(seed=1)[0][0] != few[0][0]).any()
 
 

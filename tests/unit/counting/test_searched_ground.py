@@ -18,7 +18,8 @@ def rasters(raster):
     valid[:128, :128] = 0
     pixels = np.ones((256, 256), np.uint8)
     return [
-        raster(pixels, "a", FINE, valid=valid), raster(pixels[::2, ::2].copy(), "a", COARSE, valid=valid[::2, ::2].copy())
+        raster(pixels, "a", FINE, valid=valid),
+        raster(pixels[::2, ::2].copy(), "a", COARSE, valid=valid[::2, ::2].copy()),
     ]
 
 
@@ -50,7 +51,9 @@ def test_nothing_is_searched_without_scenes():
 
 def test_areas_go_by_size_and_by_the_scales_that_hold_it():
     west, all_of_it = shapely.box(0, 0, 1, 2), shapely.box(0, 0, 2, 2)
-    ground = SearchedGround({FINE: np.array([west]), COARSE: np.array([all_of_it])}, RANGES, None, MOON).within(EVERYWHERE)
+    ground = SearchedGround({FINE: np.array([west]), COARSE: np.array([all_of_it])}, RANGES, None, MOON).within(
+        EVERYWHERE
+    )
     whole, half = box_km2(0, 0, 2, 2), box_km2(0, 0, 1, 2)
     sizes = np.array([0.5, 1, 1.99, 2, 9, 15, 20, 20.1])
     assert ground.areas_km2(sizes) == pytest.approx([0, half, half, whole, whole, whole, whole, 0], rel=1e-4)

@@ -16,7 +16,9 @@ BINNINGS = ["pseudo_log", "10_per_decade", "20_per_decade", "root_2", "fourth_ro
 
 def count(diameter_km, area_km2=100.0, weight=1.0, probability=1.0):
     size = np.asarray(diameter_km, float)
-    columns = (np.broadcast_to(np.asarray(value, float), size.shape) for value in (0, 0, size, weight, area_km2, probability))
+    columns = (
+        np.broadcast_to(np.asarray(value, float), size.shape) for value in (0, 0, size, weight, area_km2, probability)
+    )
     return AreaCount("a", shapely.box(0, 0, 1, 1), 100.0, *columns)
 
 

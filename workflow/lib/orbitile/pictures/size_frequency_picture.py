@@ -47,7 +47,8 @@ def draw_size_frequency(
 
     Points that are not counted are hollow; a line at `from_km` says, with its `reason`, from where on they are.
     """
-    figure, axes = plt.subplots(2, 2, figsize=(12, 11), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(12, 11))
+    figure.subplots_adjust(left=0.08, right=0.98, bottom=0.06, top=0.9, hspace=0.25, wspace=0.2)
     for axis, presentation in zip(axes.ravel(), PRESENTATIONS, strict=True):
         for number, drawn in enumerate(series):
             _draw_series(axis, drawn, presentation, number)

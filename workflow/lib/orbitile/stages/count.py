@@ -99,7 +99,9 @@ def count(
         entries.append(entry)
         series.append(FrequencySeries(area.name, vars(frequency)))
     if not entries:
-        raise OrbitileError(f"{settings['areas']}: no area can be counted: {refusals[0]['reason']}")
+        raise OrbitileError(
+            f"{settings['areas']}: no area can be counted: {refusals[0]['name']}: {refusals[0]['reason']}"
+        )
     _remove_other_folders(folder, {entry["folder"] for entry in entries})
     correction = counting.correction
     plots = [folder / name for name in PLOTS]
@@ -144,18 +146,16 @@ def _count_area(area: NamedArea, counting: _Count, folder: Path) -> tuple[dict[s
     size_km2 = area_on_sphere_km2(area.shape, searched.body.radius_m)
     if size_km2 < (counting.finest_m / 1000) ** 2:
         raise OrbitileError(
-            f"area {area.name}: is smaller than a pixel of {counting.finest_m:g} m ({size_km2 * 1e6:.3g} m2); is its "
+            f"is smaller than a pixel of {counting.finest_m:g} m ({size_km2 * 1e6:.3g} m2); is its "
             "coordinate reference system the right one?"
         )
     ground = searched.within(area.shape)
     if not ground.area_km2:
-        raise OrbitileError(
-            f"area {area.name}: lies outside of all that was searched; give an area on scenes of this run"
-        )
+        raise OrbitileError("lies outside of all that was searched; give an area on scenes of this run")
     limits = correction.counted_range(ground.limits)
     if not limits.least_km < limits.most_km:
         raise OrbitileError(
-            f"area {area.name}: craters would count from {limits.least_km:.4g} km on ({correction.reason}), but the "
+            f"craters would count from {limits.least_km:.4g} km on ({correction.reason}), but the "
             f"scales hold none above {limits.most_km:.4g} km; add a coarser scale"
         )
     counted = count_in_area(area, counting.detected, searched, counting.method)
@@ -185,7 +185,8 @@ def _count_area(area: NamedArea, counting: _Count, folder: Path) -> tuple[dict[s
     entry = dict(
         name=area.name, folder=folder.name, area_km2=_rounded(size_km2), searched_km2=_rounded(weighted.searched_km2),
         craters=int(is_counted.sum()), expected=_rounded(expected), not_counted=int((~is_counted).sum()),
-        from_km=_rounded(limits.least_km), to_km=_rounded(limits.most_km), notes=[note for note in (area.note, empty) if note],
+        from_km=_rounded(limits.least_km), to_km=_rounded(limits.most_km),
+        notes=[note for note in (area.note, empty) if note],
         files=[f"{folder.name}/{name}" for name in names],
     )  # fmt: skip
     return entry, frequency
