@@ -98,7 +98,8 @@ onerror:
 # manifest is withdrawn, so that the result is made again.
 MANIFEST = f"{RESULTS}/{CHAIN_RESULTS[settings.chain].manifest}"
 COMPLETENESS = f"{RESULTS}/{RULES['completeness'].target}"
-for manifest in (MANIFEST, COMPLETENESS) if workflow.is_main_process else ():
+COUNTS = f"{RESULTS}/{RULES['count'].target}"
+for manifest in (MANIFEST, COMPLETENESS, COUNTS) if workflow.is_main_process else ():
     if missing_file := withdraw_manifest(Path(manifest)):
         logger.warning(f"{missing_file} is gone; the result is made again")
 

@@ -3,11 +3,13 @@ rule count:
         catalogue=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
         areas=ancient(
-            lambda wildcards: required_setting("counting.areas", settings.counting.areas)
+            lambda wildcards: required_setting(
+                "counting.areas", settings.counting.areas
+            )
         ),
     output:
         # Written last. It names all other files.
-        f"{RESULTS}/counting/counts.json",
+        COUNTS,
     log:
         f"{RESULTS}/logs/count.log",
     benchmark:

@@ -19,7 +19,7 @@ from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
 from orbitile.tables.column_names import listed_names, plain_name
 from orbitile.tables.layer_geometry import POLYGONS, checked_geometry
-from orbitile.tables.layers import read_layers
+from orbitile.tables.layers import layer_map, read_layers
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def read_areas(path: str | Path, body: Body, name_column: str | None = None) -> 
 
 def read_excluded(path: str | Path, body: Body) -> shapely.Geometry:
     """The polygons of all layers of a vector file, as one shape in degrees; OrbitileError as of `checked_geometry`."""
-    shapes = [_in_degrees(checked_geometry(frame, path, body), body) for frame in read_layers(path).values()]
+    shapes = [_in_degrees(checked_geometry(frame, path, body), path, body) for frame in read_layers(path).values()]
     return united(np.array(shapes, object))
 
 
@@ -128,13 +128,13 @@ def _area(row: geopandas.GeoDataFrame, name: str, path: str | Path, body: Body) 
     if not len(checked):
         raise OrbitileError(f"{path}: the feature in row {row.index[0] + 1} has no extent; draw it, or delete it")
     note = f"it crosses itself and was mended ({fault}): look at its outline" if fault else None
-    return NamedArea(name, _in_degrees(checked, body), note)
+    return NamedArea(name, _in_degrees(checked, path, body), note)
 
 
-def _in_degrees(frame: geopandas.GeoDataFrame, body: Body) -> shapely.Geometry:
+def _in_degrees(frame: geopandas.GeoDataFrame, path: str | Path, body: Body) -> shapely.Geometry:
     if not len(frame):
         return shapely.MultiPolygon()
-    ground = Ground(frame.crs.to_wkt(), body.radius_m)
+    ground = Ground(layer_map(frame, path, body), body.radius_m)
     return united(polygons_in_degrees(frame.geometry.to_numpy(), ground))
 
 

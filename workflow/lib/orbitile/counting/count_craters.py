@@ -49,7 +49,8 @@ class Detected(NamedTuple):
         return Detected(*(column[rows] for column in self))
 
 
-class Counted(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Counted:
     """The craters of an area, each of weight 1, and the ground by size that goes with them."""
 
     count: AreaCount
@@ -57,11 +58,8 @@ class Counted(NamedTuple):
 
 
 def detected_in_table(table: pa.Table) -> Detected:
-    """The craters of a table with lon, lat, diameter_km and perhaps probability, in an order of its own."""
-    columns = [table[name].to_numpy().astype(float) for name in ("lon", "lat", "diameter_km")]
-    unknown = np.full(len(table), np.nan)
-    has_probability = "probability" in table.column_names
-    craters = Detected(*columns, table["probability"].to_numpy().astype(float) if has_probability else unknown)
+    """The craters of a table with lon, lat, diameter_km and probability, in an order of its own."""
+    craters = Detected(*(table[name].to_numpy().astype(float) for name in Detected._fields))
     return craters.taking(np.lexsort((craters.diameter_km, craters.lon, craters.lat)))
 
 
@@ -116,7 +114,7 @@ def _not_sparse(
     discs = unit_vectors(large.lon, large.lat), reach, large.diameter_km
     covering = largest_covering(unit_vectors(counted.lon, counted.lat), *discs)
     free = counted.taking(covering <= counted.diameter_km)
-    if ground.shape.is_empty:
+    if not ground.area_km2:
         return Counted(_area_count(area, free, ground, np.zeros(len(free.lon))), ground.areas_km2)
     lattice = CapLattice.around(ground.shape, 0.0, radius_m)
     covered = np.sort(largest_covering(lattice.taking(lattice.lies_in(ground.shape)).points, *discs))

@@ -44,8 +44,11 @@ def only_polygons(shape: shapely.Geometry) -> shapely.Geometry:
 
 def contains_places(shape: shapely.Geometry, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     """Which places (n) lie in a shape in degrees, or on its border: areas that abut at 180 degrees leave no gap."""
+    west, south, east, north = shapely.bounds(shape)
+    is_inside = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
     shapely.prepare(shape)
-    return shapely.intersects_xy(shape, lon, lat)
+    is_inside[is_inside] = shapely.intersects_xy(shape, lon[is_inside], lat[is_inside])
+    return is_inside
 
 
 def area_on_sphere_km2(shape: shapely.Geometry, radius_m: float) -> float:
