@@ -74,3 +74,26 @@ def test_ground_over_180_degrees_is_searched_on_either_side():
     ground = searched.within(area)
     assert ground.area_km2 == pytest.approx(area_on_sphere_km2(area, MOON.radius_m), rel=1e-6)
     assert ground.holds(np.array([180.0, -180.0]), np.full(2, 0.5), np.full(2, 5.0)).all()
+
+
+POLAR = "IAU_2015:30130"
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "share"), [(-128e3, 128e3, 1), (0, 128e3, 1 / 2), (-256e3, 0, 1 / 4), (-256e3, 128e3, 1 / 2)]
+)
+def test_scenes_on_a_polar_map_are_searched_up_to_the_pole(raster, left, top, share):
+    """Around it, with an edge through it, and with a corner there."""
+    scene = raster(np.ones((256, 256), np.uint8), "a", 1000.0, left=left, top=top, crs=POLAR)
+    cap = shapely.box(-180, 89, 180, 90)
+    ground = SearchedGround.of([scene], {1000.0: DiameterRange(1, 10)}, MOON).within(cap)
+    assert ground.area_km2 == pytest.approx(share * area_on_sphere_km2(cap, MOON.radius_m), rel=2e-3)
+
+
+@pytest.mark.parametrize("left_lon", [-180, 0, 180])
+def test_a_scene_of_the_entire_body_is_searched_all_over(raster, left_lon):
+    metres = np.radians(1) * MOON.radius_m
+    pixels = np.ones((180, 360), np.uint8)
+    scene = raster(pixels, "a", metres, left=left_lon * metres, top=90 * metres)
+    ground = SearchedGround.of([scene], {metres: DiameterRange(1, 10)}, MOON).within(shapely.box(-180, -90, 180, 90))
+    assert ground.area_km2 == pytest.approx(4 * np.pi * (MOON.radius_m / 1000) ** 2, rel=1e-3)

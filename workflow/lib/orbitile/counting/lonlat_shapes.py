@@ -6,8 +6,8 @@ from affine import Affine
 
 from orbitile.features.shapes.ground import areas_m2
 from orbitile.features.shapes.on_body import polygons_on_body
-from orbitile.space.grids import Grid, crs_from_wkt
-from orbitile.space.ground import Ground, wrap_longitude
+from orbitile.space.grids import Grid
+from orbitile.space.ground import Ground, wrap_longitude, wrap_width
 
 STEP_DEG, LEAST_EDGES = 0.1, 200
 """Longest edge, and least number of edges of a shape: what is straight in degrees is then straight on the sphere."""
@@ -22,7 +22,7 @@ FINE = 8
 def polygons_in_degrees(shapes: np.ndarray, ground: Ground) -> np.ndarray:
     """Polygons and multipolygons (n) of a map in planetocentric degrees, inside -180..180, closed around poles."""
     parts, owner = shapely.get_parts(_dense_on_map(shapes, ground), return_index=True)
-    if crs_from_wkt(ground.crs_wkt).is_geographic:
+    if wrap_width(ground.crs_wkt):  # cylindrical: a pole is a line
         in_degrees = shapely.transform(parts, lambda points: np.column_stack(ground.lonlat(*points.T)))
     else:
         in_degrees = np.array([_polygon_over_poles(part, ground) for part in parts], object)

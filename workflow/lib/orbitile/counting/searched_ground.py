@@ -9,9 +9,10 @@ from typing import NamedTuple, Self
 import numpy as np
 import shapely
 
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2, contains_places, only_polygons
-from orbitile.features.footprints import searched_footprints
+from orbitile.counting.lonlat_shapes import area_on_sphere_km2, contains_places, only_polygons, polygons_in_degrees
+from orbitile.features.footprints import map_footprint
 from orbitile.space.bodies import Body
+from orbitile.space.ground import Ground
 from orbitile.tables.rasters import RasterRow
 
 
@@ -101,7 +102,7 @@ class SearchedGround:
             if row.scale_m in ranges and not {(row.scene, ""), (row.scene, f"{row.scale_m:g} m/px")} & left_out
         ]  # fmt: skip
         footprints = {
-            scale_m: searched_footprints([row for row in searched if row.scale_m == scale_m], body).geometry.to_numpy()
+            scale_m: _footprints([row for row in searched if row.scale_m == scale_m], body.radius_m)
             for scale_m in sorted({row.scale_m for row in searched})
         }
         return cls(footprints, ranges, excluded, body)
@@ -124,3 +125,13 @@ class SearchedGround:
         near = footprints[shapely.STRtree(footprints).query(area, predicate="intersects")]
         seen = shapely.intersection(area, shapely.union_all(near))
         return only_polygons(seen if self.excluded is None else shapely.difference(seen, self.excluded))
+
+
+def _footprints(scenes: Sequence[RasterRow], radius_m: float) -> np.ndarray:
+    """Where scenes (n) hold data, in degrees."""
+    grounds = [Ground(scene.crs_wkt, radius_m) for scene in scenes]
+    shapes = [
+        polygons_in_degrees(np.array([map_footprint(scene)], object), ground)[0]
+        for scene, ground in zip(scenes, grounds, strict=True)
+    ]
+    return np.array(shapes, object)

@@ -37,6 +37,12 @@ def searched_footprints(scenes: Sequence[RasterRow], body: Body) -> geopandas.Ge
     )  # fmt: skip
 
 
+def map_footprint(scene: RasterRow) -> shapely.Geometry:
+    """Where a scene holds data, in the coordinates of its map, as `searched_footprints` has it in degrees."""
+    footprint = _Footprint(scene, 1.0)
+    return shapely.transform(footprint.pixels(), lambda points: np.column_stack(scene.grid.to_map(*points.T)))
+
+
 def united_area_km2(footprints: geopandas.GeoDataFrame, body: Body) -> float:
     """The area on the sphere that footprints cover together, where several overlap only once."""
     if not len(footprints):
@@ -52,13 +58,22 @@ class _Footprint:
 
     def shape(self) -> shapely.Geometry:
         """In longitude and latitude; it jumps by 360 degrees where it crosses the antimeridian."""
+        cells, size = self._cells()
+        return shapely.transform(shapely.segmentize(cells, LONGEST_EDGE_PX), lambda points: self._lonlat(points * size))
+
+    def pixels(self) -> shapely.Geometry:
+        """In columns and rows of the scene."""
+        cells, size = self._cells()
+        return shapely.transform(cells, lambda points: points * size)
+
+    def _cells(self) -> tuple[shapely.Geometry, np.ndarray]:
+        """In cells, and the pixels (2: columns, rows) of a cell."""
         valid = self._valid_cells()
         polygons = mask_polygons(PieceLayers(valid), 0, 0).polygons
         merged = shapely.simplify(shapely.union_all(polygons), SIMPLIFIED_CELLS)
         parts = shapely.get_parts(merged)
         cells = shapely.MultiPolygon(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON].tolist())
-        size = np.array([self.scene.width, self.scene.height]) / valid.shape[::-1]
-        return shapely.transform(shapely.segmentize(cells, LONGEST_EDGE_PX), lambda points: self._lonlat(points * size))
+        return cells, np.array([self.scene.width, self.scene.height]) / valid.shape[::-1]
 
     def _valid_cells(self) -> np.ndarray:
         """Which cells (rows, columns; bool) hold data, by the pixel in the middle of each."""
