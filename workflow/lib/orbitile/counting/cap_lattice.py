@@ -8,7 +8,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from orbitile.counting.lonlat_shapes import contains_places
-from orbitile.space.ground import angles_of_chords, lonlat_of_points, unit_vectors
+from orbitile.space.ground import angles_between, angles_of_chords, lonlat_of_points, unit_vectors
 
 POINTS = 200_000
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
@@ -18,7 +18,7 @@ OUTLINE_POINTS = 5_000
 
 @dataclass(frozen=True, eq=False)
 class CapLattice:
-    """Points (n, 3: unit vectors) on a cap, each of which stands for an area of `km2`."""
+    """Points (n, 3: unit vectors) on a cap, from its middle outwards, each of which stands for an area of `km2`."""
 
     points: np.ndarray
     km2: float
@@ -45,6 +45,12 @@ class CapLattice:
     def lies_in(self, shape: shapely.Geometry) -> np.ndarray:
         """Which points (n) lie in a shape in degrees."""
         return contains_places(shape, *lonlat_of_points(self.points))
+
+    def may_reach(self, centres: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        """Which discs (m) with centres (m, 3: unit vectors) and a reach (m, radians) may touch the entire cap."""
+        middle, border = self.points[0], self.points[-1]
+        extent = angles_between(middle, border) * 1.01 + angles_between(middle, self.points[1])
+        return angles_between(centres, middle) <= extent + reach
 
     def taking(self, is_chosen: np.ndarray) -> "CapLattice":
         """Only some of the points (n; bool)."""

@@ -99,8 +99,10 @@ def _buffered(
             total[rows] += lattice.km2 * np.searchsorted(ring, per_km * diameter_km[rows], side="right")
         return total
 
-    reaches = angles_to_shape(area.shape, unit_vectors(craters.lon, craters.lat)) <= per_km * craters.diameter_km
-    near = craters.taking(reaches)
+    reach = per_km * craters.diameter_km
+    near = craters.taking(lattice.may_reach(unit_vectors(craters.lon, craters.lat), reach))
+    angle = angles_to_shape(area.shape, unit_vectors(near.lon, near.lat))
+    near = near.taking(angle <= per_km * near.diameter_km)
     counted = near.taking(surroundings.holds(near.lon, near.lat, near.diameter_km))
     return Counted(_area_count(area, counted, ground, areas_km2(counted.diameter_km)), areas_km2)
 
@@ -108,15 +110,12 @@ def _buffered(
 def _not_sparse(
     area: NamedArea, craters: Detected, counted: Detected, ground: AreaGround, ejecta_radii: float
 ) -> Counted:
-    large = craters.taking(craters.diameter_km >= np.nan_to_num(ground.limits.least_km))
-    radius_m = ground.radius_m
-    reach = (1 + ejecta_radii) * large.diameter_km / 2 * 1000 / radius_m
-    discs = unit_vectors(large.lon, large.lat), reach, large.diameter_km
+    if not ground.area_km2:
+        return Counted(_area_count(area, counted, ground, np.zeros(len(counted.lon))), ground.areas_km2)
+    lattice = CapLattice.around(ground.shape, 0.0, ground.radius_m)
+    discs = _covering_discs(craters, ground, lattice, ejecta_radii)
     covering = largest_covering(unit_vectors(counted.lon, counted.lat), *discs)
     free = counted.taking(covering <= counted.diameter_km)
-    if not ground.area_km2:
-        return Counted(_area_count(area, free, ground, np.zeros(len(free.lon))), ground.areas_km2)
-    lattice = CapLattice.around(ground.shape, 0.0, radius_m)
     covered = np.sort(largest_covering(lattice.taking(lattice.lies_in(ground.shape)).points, *discs))
 
     def areas_km2(diameter_km: np.ndarray) -> np.ndarray:
@@ -124,6 +123,17 @@ def _not_sparse(
         return ground.areas_km2(diameter_km) * share
 
     return Counted(_area_count(area, free, ground, areas_km2(free.diameter_km)), areas_km2)
+
+
+def _covering_discs(
+    craters: Detected, ground: AreaGround, lattice: CapLattice, ejecta_radii: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Unit vectors (m, 3), reach (m, radians) and diameter (m, km) of craters that may cover ground for others."""
+    large = craters.taking(craters.diameter_km >= ground.limits.least_km)
+    centres = unit_vectors(large.lon, large.lat)
+    reach = (1 + ejecta_radii) * large.diameter_km / 2 * 1000 / ground.radius_m
+    is_near = lattice.may_reach(centres, reach)
+    return centres[is_near], reach[is_near], large.diameter_km[is_near]
 
 
 def _area_count(area: NamedArea, craters: Detected, ground: AreaGround, areas_km2: np.ndarray) -> AreaCount:
