@@ -17,7 +17,7 @@ CLASS_FACTOR = 2.0
 def on_larger_rims(craters: Craters, catalogue: Catalogue, largest_m: float) -> np.ndarray:
     """Whether the rim of another crater of the catalogue, as large or larger, is within REACH radii of each (n).
 
-    The catalogue is read around the craters only, by classes of diameter: the larger, the further out. `largest_m` is its
+    The catalogue is read only around them, by classes of diameter: the larger, the further out. `largest_m` is its
     largest diameter.
     """
     is_on_rim, diameter_m = np.zeros(len(craters), bool), float(craters.diameter_m.min())
