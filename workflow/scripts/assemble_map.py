@@ -12,12 +12,14 @@ if __name__ == "__main__":
         from orbitile.calibration.map_statement import MapStatement
         from orbitile.features.filter import PolygonFilters
         from orbitile.jobs.exclusions import read_run_exclusions
+        from orbitile.jobs.scene_warnings import read_doubts
         from orbitile.space.bodies import find_body
         from orbitile.stages.assemble_map import MapInputs, MapOutputs, assemble_map
 
         body = find_body(params.body)
         filters = PolygonFilters.of(body, **params.polygon_filters)
-        origin = params.origin | dict(exclusions=read_run_exclusions(params.plan, params.allow_failures))
+        exclusions = read_run_exclusions(params.plan, params.allow_failures)
+        origin = params.origin | dict(exclusions=exclusions, doubts=read_doubts(params.plan))
         folder = Path(out.manifest).parent
         stems = (str(folder / name) for name in ("polygons", "lines"))
         outputs = MapOutputs(*stems, out.summary, out.rose, **params.files, class_areas=out.get("class_areas"))

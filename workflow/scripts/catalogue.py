@@ -11,6 +11,7 @@ if __name__ == "__main__":
         from orbitile.detections.nms.settings import NmsSettings
         from orbitile.features.shapes.detection_shapes import VectorStyle
         from orbitile.jobs.exclusions import read_run_exclusions
+        from orbitile.jobs.scene_warnings import read_doubts
         from orbitile.space.bodies import find_body
         from orbitile.stages.catalogue import CatalogueInputs, catalogue
         from orbitile.tables.plan import read_georef_methods
@@ -20,7 +21,8 @@ if __name__ == "__main__":
         settings = NmsSettings(**params.nms_settings, radius_m=body.radius_m)
         style, methods = VectorStyle(**params.vectors), count_georef_methods(read_georef_methods(params.plan))
         exclusions = read_run_exclusions(params.plan, params.allow_failures)
-        origin = dict(georef_methods=methods) | params.origin | dict(exclusions=exclusions)
+        doubts = read_doubts(params.plan)
+        origin = dict(georef_methods=methods) | params.origin | dict(exclusions=exclusions, doubts=doubts)
         tables = CatalogueInputs(files.suppressed, files.detections, files.tiles)
         statement = CatalogueStatement.read(params.row_confidence, ScoreChoice(**params.score_choice))
         catalogue(tables, settings, body, style, origin, snakemake.output[0], statement)

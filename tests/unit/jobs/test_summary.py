@@ -1,4 +1,5 @@
 import csv
+import string
 
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +10,7 @@ from plan_rows import plan_row
 from orbitile.base.files import write_json
 from orbitile.jobs.end import end_text
 from orbitile.jobs.records import FAILED
+from orbitile.jobs.scene_warnings import read_doubts
 from orbitile.jobs.status import status_text
 from orbitile.jobs.summary import count_by_scene
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
@@ -171,3 +173,17 @@ def test_scenes_are_counted_row_group_by_row_group(tmp_path):
     pq.write_table(plain[:0], tmp_path / "none.parquet")
     counts = count_by_scene([tmp_path / f"{name}.parquet" for name in ("plain", "codes", "none")])
     assert counts == dict(a=8, b=2, c=4)
+
+
+def test_doubts_for_the_metadata_of_a_result(run_folder, warn):
+    run_folder.plan(dict(g="ab", h="c"))
+    warn("g", a=["dark", "saturated"], b=["dark"])
+    warn("h", c=None)
+    assert read_doubts(run_folder.path / "plan.parquet") == {"dark": ["a", "b"], "saturated": ["a"]}
+
+
+def test_many_doubted_scenes_are_counted(run_folder, warn):
+    scenes = string.ascii_lowercase
+    run_folder.plan(dict(g=scenes))
+    warn("g", **{scene: ["dark"] for scene in scenes})
+    assert read_doubts(run_folder.path / "plan.parquet") == {"dark": [*scenes[:20], "and 6 more"]}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made_zoo import made_zoo
 
+from orbitile.base.files import sha256
 from orbitile.planning.placement_checks import FAR_FROM_NETWORK
 from orbitile.planning.plan import current_plan
 from orbitile.settings import check_settings
@@ -64,3 +65,33 @@ def test_a_pixel_of_stated_length_may_be_far_from_the_network(warnings_of, in_th
     assert [note.split(",")[0] for note in notes] == ["it has 5 m/px"]
     (notes,) = warnings_of(474, pixel_coordinates=True)
     assert "its pixels count as" in notes[0]
+
+
+def test_scenes_of_another_body_than_the_networks(warnings_of, in_this_process):
+    stated = dict(name=NAME, body="Mars")
+    assert warnings_of(474, model=stated) == [
+        ["it shows Moon, but the network is for Mars (shaded relief): craters may look other than those that it "
+         "learnt; compare with a truth, or use another network"]
+    ]  # fmt: skip
+
+
+def test_the_warning_follows_the_body(warnings_of, opened):
+    assert warnings_of(474) == [[]]
+    assert "network is for Mars" in warnings_of(474, model=dict(name=NAME, body="Mars"))[0][0]
+    assert warnings_of(474) == [[]]
+
+
+def test_weights_of_the_zoo_are_known_by_their_hash(warnings_of, in_this_process, tmp_path):
+    """The same warnings whether a run names the network or its file."""
+    (tmp_path / "copy.safetensors").write_bytes((tmp_path / "zoo" / f"{NAME}.safetensors").read_bytes())
+    weights = dict(weights=str(tmp_path / "copy.safetensors"), sha256=sha256(tmp_path / "copy.safetensors"))
+    scales = [dict(gsd_m=474, tile_px=512, overlap_px=128)]
+    assert warnings_of(100, model=weights, scales=scales) == warnings_of(100)
+    assert warnings_of(100, model=weights | dict(gsd_range_m=[50, 200]), scales=scales) == [[]]
+
+
+def test_the_metadata_say_what_the_network_is_for(tmp_path):
+    made_zoo(tmp_path)
+    config = dict(run="r", body="Moon", scenes="scenes.csv", model=NAME)
+    expected = dict(body="Moon", images="shaded relief", gsd_range_m=(237, 948))
+    assert check_settings(config, ["c"], tmp_path / "zoo").origin["model_is_for"] == expected

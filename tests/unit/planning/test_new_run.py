@@ -136,8 +136,8 @@ def test_finer_images_are_searched_at_the_networks_scale(folder, geotiff, tmp_pa
 
 def test_a_network_of_another_body_is_said_loudly(folder, images):
     text = "\n".join(new_run_lines(make(RunRequest("mine", images, model="mars-ctx-5m"))))
-    assert "WARNING: the network is for Mars, the run's body is Moon" in text
     assert "WARNING: east: it has 474 m/px, but the network is for" in text
+    assert "WARNING: east: it shows Moon, but the network is for Mars (CTX" in text
 
 
 def test_the_command(folder, images, monkeypatch, capsys):

@@ -119,3 +119,20 @@ def test_masks_and_classes_have_no_fill():
     band = checked(histogram(np.repeat([0, 1, 255], [9000, 10, 1000])))
     assert band.brightness.count == 10_010
     assert "one or two greys" in band.warnings[0]
+
+
+@pytest.mark.parametrize("share, is_saturated", [(0.05, False), (0.1, False), (0.15, True), (0.4, True)])
+def test_a_saturated_image_gets_a_word(share, is_saturated):
+    """White slopes as bright as the detector goes, with values of all kinds below, so that they are no fill."""
+    ground = np.random.default_rng(1).normal(150, 40, 50_000).round().clip(1, 254)
+    bright = np.random.default_rng(2).uniform(230, 255, 5000).round()
+    white = np.full(round((ground.size + bright.size) * share / (1 - share)), 255)
+    warnings = checked(histogram(ground, bright, white)).warnings
+    assert [text for text in warnings if "of its pixels white: the image is saturated" in text] == warnings
+    assert bool(warnings) == is_saturated
+
+
+def test_what_percentiles_make_white_is_not_saturated():
+    band = histogram(GROUND)
+    ends = tuple(band.percentile(percent) for percent in (5, 85))
+    assert CheckedBand(band, band, ends, (5, 85)).warnings == []

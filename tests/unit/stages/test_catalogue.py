@@ -76,6 +76,7 @@ def test_groups_that_know_each_other_agree(two_groups, run):
     assert run.rows["lon"].tolist() == [-170, 170, 180]
     proof = run.proof
     assert (proof["rows"], proof["detections"], proof["suppressed_globally_alike"]) == (3, 4, True)
+    assert proof["alarm"] is None
     assert proof["run"] == "made up"
     in_file = json.loads(pq.read_schema(run.manifest.with_suffix(".parquet")).metadata[b"orbitile"])
     assert in_file.items() <= proof.items() and in_file["sha256"] == proof["sha256"]
@@ -137,6 +138,7 @@ def test_a_part_that_was_swapped_with_an_older_one(two_groups, run, detections, 
 def test_an_empty_catalogue(detections, run):
     run.suppress({"a": detections([], [], 5000, [])}, {}).unite("a")
     assert run.proof["rows"] == len(run.rows) == 0
+    assert run.proof["alarm"].startswith("NOTHING WAS FOUND. Likely: ")
     assert len(read_craters(run.manifest.with_suffix(".parquet"))) == 0
     assert len(orbitile.catalogue.open(run.manifest)) == 0
 

@@ -25,7 +25,12 @@ from orbitile.base.messages import shortened
 from orbitile.base.names import NAME_PATTERN, parse_band
 from orbitile.inference.models.families import FAMILIES, outputs_masks
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
-from orbitile.inference.models.zoo_settings import network_of_settings, short_path, with_network_defaults
+from orbitile.inference.models.zoo_settings import (
+    network_of_settings,
+    short_path,
+    with_network_defaults,
+    with_stated_purpose,
+)
 from orbitile.pipeline import DETECTION, SEGMENTATION
 from orbitile.space.bodies import find_body
 from orbitile.space.scales import whole_factor
@@ -234,6 +239,10 @@ class TestTimeSettings(Section):
         return self
 
 
+MODEL_PURPOSE = {"body", "images", "gsd_range_m"}
+"""Keys of the section `model` that say what images a network is for."""
+
+
 class ModelSettings(Section):
     """The network that detects objects in tiles, or maps classes pixel by pixel."""
 
@@ -270,6 +279,8 @@ class ModelSettings(Section):
     gsd_range_m: tuple[GroundSampleDistance, GroundSampleDistance] | None = Field(
         default=None, description="Least and largest m/px of images that it is for; others get a warning."
     )
+    body: Text | None = Field(default=None, description="The body that it is for; scenes of another get a warning.")
+    images: Text | None = Field(default=None, description="The kind of images that it is for.")
 
     @field_validator("family")
     @classmethod
@@ -953,8 +964,9 @@ class Settings(Section):
         if not isinstance(config, Mapping):
             return handler(config)
         try:
-            network = network_of_settings(config, (info.context or {}).get("zoo", ZOO))
-            filled = with_network_defaults(config, network) if network else config
+            zoo = (info.context or {}).get("zoo", ZOO)
+            network = network_of_settings(config, zoo)
+            filled = with_network_defaults(config, network) if network else with_stated_purpose(config, zoo)
         except OrbitileError as error:
             raise ValueError(str(error)) from error
         settings = handler(filled)
@@ -1216,7 +1228,7 @@ class Settings(Section):
         test_time = model.test_time and model.test_time.model_dump()
         if test_time and not (test_time["views"] or test_time["shifts_px"]):
             test_time = None
-        choice = model.model_dump(exclude={"name", "gsd_range_m", "test_time"}) | dict(weights=str(model.weights))
+        choice = model.model_dump(exclude={"name", *MODEL_PURPOSE, "test_time"}) | dict(weights=str(model.weights))
         return choice | (dict(test_time=test_time) if test_time else {})
 
     @property
@@ -1445,7 +1457,9 @@ class Settings(Section):
     def origin(self) -> dict:
         """What a catalogue was made from, for its metadata."""
         model = self.model.sha256 if self.model else None
-        named = dict(model=self.model.name) if self.model and self.model.name else {}
+        named: dict[str, object] = dict(model=self.model.name) if self.model and self.model.name else {}
+        purpose = self.model.model_dump(include=MODEL_PURPOSE, exclude_none=True) if self.model else {}
+        named |= dict(model_is_for=purpose) if purpose else {}
         return dict(run=self.run, body=self.body, scales_m=[s.gsd_m for s in self.scales], model_sha256=model) | named
 
     @property

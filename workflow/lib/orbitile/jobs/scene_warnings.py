@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 
 from orbitile.base.files import atomic
 from orbitile.jobs.paths import JobPaths
-from orbitile.tables.plan import Plan
+from orbitile.tables.plan import Plan, read_plan
 
 READERS = 8
+DOUBTS, DOUBTED_SCENES = 100, 20
+"""Most doubts in the metadata of a result, and most scenes that each of them names."""
 COLUMN = "warnings"
 """A column of lists of texts, in the plan and in the tables of georeferenced scenes."""
 
@@ -32,6 +34,22 @@ def read_warnings(results: Path, plan: Plan) -> list[SceneWarning]:
     with ThreadPoolExecutor(READERS) as pool:
         lists = pool.map(lambda table: list(_table_warnings(*table)), tables)
         return sorted({warning for warnings in lists for warning in warnings})
+
+
+def read_doubts(plan_path: str | Path) -> dict[str, list[str]]:
+    """What is doubtful about a run's scenes, for the metadata of its result: scenes, sorted, by what is said of them.
+
+    Of very many scenes with one doubt the first DOUBTED_SCENES are named.
+    """
+    scenes: dict[str, set[str]] = {}
+    for warning in read_warnings(Path(plan_path).parent, read_plan(Path(plan_path))):
+        scenes.setdefault(warning.text, set()).add(warning.scene)
+    return {text: _first(sorted(names)) for text, names in sorted(scenes.items())[:DOUBTS]}
+
+
+def _first(names: list[str]) -> list[str]:
+    more = len(names) - DOUBTED_SCENES
+    return [*names[:DOUBTED_SCENES], f"and {more:,} more"] if more > 0 else names
 
 
 def write_warnings(warnings: list[SceneWarning], path: Path) -> None:

@@ -58,12 +58,17 @@ class RunSummary:
         """A loud word where nothing was found in the whole run, with likely reasons; None elsewhere."""
         if not self.searched or self.rows:
             return None
-        return f"NOTHING WAS FOUND in {_count(len(self.searched), 'scenes')}. Likely: {LIKELY_REASONS[self.plan.chain]}"
+        return nothing_found_text(self.plan.chain, f" in {_count(len(self.searched), 'scenes')}")
 
     @property
     def doubtful(self) -> list[str]:
         """Scenes with a warning, sorted."""
         return sorted({warning.scene for warning in self.warnings})
+
+
+def nothing_found_text(chain: str, place: str = "") -> str:
+    """The loud word where a chain found nothing at all in a place (" in 3 scenes"), with likely reasons."""
+    return f"NOTHING WAS FOUND{place}. Likely: {LIKELY_REASONS[chain]}"
 
 
 def read_summary(results: Path, plan: Plan | None = None) -> RunSummary:

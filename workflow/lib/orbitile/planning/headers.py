@@ -332,7 +332,9 @@ def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context
         parts |= settings.model_dump(include={"crs", "georeferencing"})
         parts |= dict(finest_m=settings.finest_m, isis=context.run.with_isis)
     limits = context.run.limits
-    if limits.network or limits.assumes_gsd:  # these make warnings
+    if limits.network_body:  # these make warnings
+        parts |= dict(network_body=limits.network_body)
+    if limits.network or limits.assumes_gsd:
         parts |= dict(network=limits.network, assumes_gsd=limits.assumes_gsd)
     return cache_key(**parts)
 

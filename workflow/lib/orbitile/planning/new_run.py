@@ -220,9 +220,6 @@ def new_run_lines(new: NewRun) -> Iterator[str]:
 
 
 def _warning_lines(new: NewRun) -> Iterator[str]:
-    about = new.fit.network.facts.about
-    if about.body != new.settings.body:
-        yield f"  WARNING: the network is for {about.body}, the run's body is {new.settings.body}"
     warnings = [f"{row.scene}: {text}" for row in new.rows for text in row.warnings]
     yield from (f"  WARNING: {text}" for text in warnings[:WARNINGS_SHOWN])
     if len(warnings) > WARNINGS_SHOWN:

@@ -69,7 +69,8 @@ class MisplacedError(OrbitileError):
 class PlaceLimits(NamedTuple):
     """What a run expects of its images: the body, its finest scale (m/px), and whether they lie in plain pixels.
 
-    `network` are the least and the largest m/px that its network is for, None where it does not say; `assumes_gsd`
+    `network` are the least and the largest m/px that its network is for, None where it does not say, `network_body` is
+    the body that it is for where that is another, with the kind of images; `assumes_gsd`
     tells whether nobody but the network says how many metres a plain pixel is.
     """
 
@@ -78,13 +79,24 @@ class PlaceLimits(NamedTuple):
     in_pixels: bool = False
     network: tuple[float, float] | None = None
     assumes_gsd: bool = False
+    network_body: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, body: Body) -> "PlaceLimits":
         """Those of a run's settings."""
         network = settings.model.gsd_range_m if settings.model else None
         is_assumed = settings.pixel_coordinates and settings.assumed_gsd_m is not None
-        return cls(body, settings.finest_m, settings.pixel_coordinates, network, is_assumed)
+        return cls(
+            body, settings.finest_m, settings.pixel_coordinates, network, is_assumed, _other_body(settings, body)
+        )
+
+
+def _other_body(settings: Settings, body: Body) -> str | None:
+    """The body that the run's network is for, with the kind of images, where it is not the run's."""
+    model = settings.model
+    if model is None or model.body is None or model.body.casefold() == body.name.casefold():
+        return None
+    return f"{model.body} ({model.images})" if model.images else model.body
 
 
 def check_map(grid: Grid, limits: PlaceLimits) -> None:
@@ -178,7 +190,7 @@ def placement_warnings(placement: ImagePlacement, limits: PlaceLimits) -> list[s
     """What is doubtful about where an image lies, and about the size of its pixels, one line each."""
     notes = [
         _corners_note(placement), _side_note(placement), _distortion_note(placement.grid, limits),
-        _network_note(placement.image_gsd_m, limits), _assumption_note(limits),
+        _network_note(placement.image_gsd_m, limits), _body_note(limits), _assumption_note(limits),
     ]  # fmt: skip
     return [note for note in notes if note]
 
@@ -215,6 +227,15 @@ def _network_note(gsd_m: float, limits: PlaceLimits) -> str:
     return (
         f"it has {gsd_m:.4g} m/px, but the network is for images of {least:g} to {largest:g} m/px: craters may look "
         "other than those that it learnt; compare with a truth, or use another network"
+    )
+
+
+def _body_note(limits: PlaceLimits) -> str:
+    if limits.network_body is None:
+        return ""
+    return (
+        f"it shows {limits.body.name}, but the network is for {limits.network_body}: craters may look other than those "
+        "that it learnt; compare with a truth, or use another network"
     )
 
 

@@ -93,6 +93,8 @@ def _origin(settings: Settings) -> PlanOrigin:
     relevant["stretch_pairs"] = len(settings.stretch_values or [None])
     if settings.model is not None:  # how many bands it takes
         relevant["network"] = settings.model.model_dump(include={"sha256", "network", "mean"})
+        if settings.model.body:
+            relevant["network"] |= settings.model.model_dump(include={"body", "images"})
         if settings.model.gsd_range_m:  # what images are far from it
             relevant["network"] |= dict(gsd_range_m=settings.model.gsd_range_m)
     if settings.assumed_gsd_m is not None:

@@ -33,6 +33,11 @@ LEAST_VALUES = 16
 """Images with fewer values than these are classes or masks, of which none is fill."""
 MOST_SATURATED = 0.25
 """Largest share of the pixels that settings may turn black or white without a warning."""
+MOST_CLIPPED = 0.1
+"""Largest share of white pixels beyond what percentiles make white by themselves: the image itself is saturated there.
+
+Black ones may be in shadow.
+"""
 LEAST_GREYS = 16
 """Greys of 256 that the middle nine tenths of the pixels extend over; of a normal distribution, over 160."""
 
@@ -161,6 +166,8 @@ class CheckedBand:
             return f"turns {_percent(saturated)} of its pixels black or white"
         if most_frequent > 0.5:
             return f"turns {_percent(most_frequent)} of its pixels into one or two greys"
+        if not self.is_set and shares[-1] > 1 - self.percents[1] / 100 + MOST_CLIPPED:
+            return f"leaves {_percent(shares[-1])} of its pixels white: the image is saturated, and shows nothing there"
         return f"leaves {greys} of 256 greys to nine tenths of its pixels" if greys < LEAST_GREYS else ""
 
     @property

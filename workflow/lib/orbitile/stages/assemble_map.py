@@ -29,6 +29,8 @@ from orbitile.features.summary import SECTOR_DEG, draw_rose, sectors_m, summaris
 from orbitile.gis.layer_styles import class_renderer, style_text, write_style_file
 from orbitile.gis.run_layers import band_names
 from orbitile.inference.class_decision import ARGMAX
+from orbitile.jobs.summary import nothing_found_text
+from orbitile.pipeline import SEGMENTATION
 from orbitile.space.bodies import Body
 from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.content_hash import ContentHash, content_hash
@@ -137,9 +139,12 @@ def assemble_map(
         totals = _write_figures(numbered, figures, _class_rasters(inputs), outputs)
         content = ContentHash.joined(part.content for part in parts).text
         metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance(),
-                                 errors=statement.stated() if statement else None)  # fmt: skip
+                                 errors=statement.stated() if statement else None,
+                                 alarm=None if totals["rows"] else nothing_found_text(SEGMENTATION))  # fmt: skip
         classes = _class_names(totals, [row.path for row in rasters.values()], features)
         files = [file for part in parts for file in part.write_files(numbered, outputs, metadata, classes)]
+    if metadata["alarm"]:
+        log.warning("%s", metadata["alarm"])
     described = dict(parts=[described for part in parts for described in part.parts], files=files)
     write_json(f"{outputs.polygons}.json", metadata | described)
     log.info(

@@ -19,6 +19,8 @@ from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.proof import GroupTables, prove
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.gis.layer_styles import crater_styles, write_style_file
+from orbitile.jobs.summary import nothing_found_text
+from orbitile.pipeline import DETECTION
 from orbitile.space.bodies import Body
 from orbitile.tables.content_hash import ContentHash
 from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, diameter_range, read_longest_chain, read_part
@@ -69,6 +71,7 @@ def catalogue(
         sha256=ContentHash.joined(group.content for group in counts).text,
         suppressed_globally_alike=True, longest_chain=chain,
         out_of_reach=_out_of_reach(proof.out_of_reach, settings),
+        alarm=_alarm(sum(group.rows for group in counts)),
         errors=statement.of_rows(paths, read_appearances(tables.tiles)) if statement else None,
         **origin, **provenance(),
     )  # fmt: skip
@@ -81,6 +84,15 @@ def catalogue(
     ]
     write_json(manifest, metadata | dict(files=files, parts=parts_of_groups))
     log.info("%d rows, SHA-256 %s", metadata["rows"], metadata["sha256"])
+
+
+def _alarm(rows: int) -> str | None:
+    """The loud word where a run found nothing at all, also for the log."""
+    if rows:
+        return None
+    text = nothing_found_text(DETECTION)
+    log.warning("%s", text)
+    return text
 
 
 def _write_files(

@@ -25,7 +25,7 @@ ZOO = CHECKOUT_ZOO if CHECKOUT_ZOO.is_dir() else Path("models")
 which it is called."""
 ADVISED = ("model", "suppression", "stretch_percentiles", "stretch_values")
 """Settings, beside `scales`, that a network may give defaults for."""
-DESCRIBED = ("name", "weights", "sha256", "family", "gsd_range_m")
+DESCRIBED = ("name", "weights", "sha256", "family", "gsd_range_m", "body", "images")
 """Keys of the settings' section `model` that come from elsewhere in the facts, or from the weights."""
 
 

@@ -1,12 +1,13 @@
 """What a network of the zoo brings to the settings of a run: weights, hash, and defaults for what these leave out."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
-from orbitile.inference.models.zoo import ZOO, ZooNetwork, read_network
+from orbitile.inference.models.zoo import ZOO, ZooNetwork, read_network, zoo_names
 
 ERRORS = ("max_fdr", "min_recall")
 """Keys of the section `suppression` that choose the score threshold."""
@@ -23,6 +24,19 @@ def network_of_settings(config: Mapping[str, Any], zoo: Path = ZOO) -> ZooNetwor
                             "{weights: FILE, sha256: HASH}")  # fmt: skip
     name = model.get("name") if isinstance(model, Mapping) else model
     return read_network(name, zoo) if isinstance(name, str) else None
+
+
+def with_stated_purpose(config: Mapping[str, Any], zoo: Path = ZOO) -> Mapping[str, Any]:
+    """Settings that name weights by their file, with what the zoo says that weights of this hash are for.
+
+    What the settings state themselves stays.
+    """
+    model = config.get("model")
+    if not isinstance(model, Mapping) or model.get("name") is not None:
+        return config
+    network = next((each for each in map(partial(read_network, zoo=zoo), zoo_names(zoo))
+                    if each.facts.sha256 == model.get("sha256")), None)  # fmt: skip
+    return {**config, "model": _purpose(network) | dict(model)} if network else config
 
 
 def with_network_defaults(config: Mapping[str, Any], network: ZooNetwork) -> dict[str, Any]:
@@ -65,7 +79,13 @@ def _model(section: str | Mapping[str, Any], network: ZooNetwork) -> dict[str, A
                 f"model.{key}: {shortened(str(stated[key]))} given beside the name {network.name}, which brings "
                 "its own; leave either out"
             )
-    return dict(gsd_range_m=list(network.facts.about.gsd_range_m)) | stated | brought
+    return _purpose(network) | stated | brought
+
+
+def _purpose(network: ZooNetwork) -> dict[str, Any]:
+    """What a network is for, by keys of the section `model`."""
+    about = network.facts.about
+    return dict(gsd_range_m=list(about.gsd_range_m), body=about.body, images=about.images)
 
 
 def _merged(defaults: Mapping[str, Any], section: object) -> object:
