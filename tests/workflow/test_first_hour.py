@@ -1,12 +1,18 @@
 """What a new user meets in the first hour: a dry run, settings without their data, a failure, scenes of their own."""
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import pandas as pd
 import pytest
+import rasterio
 import yaml
-from projects import ROOT, Project, environment
+from documented_examples import examples
+from projects import ROOT, SCENE, SIDE, Project, environment, write_image
+from rasterio.windows import Window
 
 LAST_LINES = 30
 """What a terminal shows of a dry run."""
@@ -70,3 +76,52 @@ def test_the_command_after_a_refused_plan_is_complete(project: Project):
     dry = command.replace(" -- ", " --dry-run -- ")
     again = subprocess.run(dry, shell=True, cwd=project.folder, capture_output=True, text=True, env=environment())
     assert again.returncode == 0, outputs(again)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a checkout, with two 16-bit scenes and craters in the columns of Robbins."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("Makefile", "Snakefile", "workflow", "profiles", "models", "envs"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    for name, col in (("west", 0), ("east", SIDE)):
+        with rasterio.open(SCENE) as source:
+            window = Window(col, 600, SIDE, SIDE)
+            profile = source.profile | dict(dtype="uint16", transform=source.window_transform(window))
+            write_image(folder / "images" / f"{name}.tif", source.read(1, window=window) * 200.0 + 1000, profile)
+    craters = pd.read_csv(ROOT / "demo" / "craters.csv")
+    columns = dict(lon="LON_CIRC_IMG", lat="LAT_CIRC_IMG", diameter_km="DIAM_CIRC_IMG")
+    craters.rename(columns=columns)[list(columns.values())].to_csv(folder / "robbins.csv", index=False)
+    return folder
+
+
+def typed(commands: str, folder: Path) -> str:
+    """What comes of commands, typed in a shell; the environment that the tests run in is not made anew."""
+    script = f'make() {{ command make -o setup -o .venv/current "$@"; }}\n{commands}'
+    done = subprocess.run(["bash", "-ec", script], cwd=folder, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, outputs(done)
+    return outputs(done)
+
+
+def shape(line: str) -> str:
+    """A line without its numbers and the width of its gaps."""
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.,]*", "#", line)).strip()
+
+
+def test_the_page_of_the_first_run(checkout: Path):
+    """Every command on the page, in their order; what it shows of the screen is on the screen."""
+    said = ""
+    for example in examples("first-run.md"):
+        if example.kind == "sh":
+            said = typed(example.text, checkout)
+        elif example.kind == "text":
+            lines = {shape(line) for line in said.splitlines()}
+            assert {shape(line) for line in example.text.splitlines()} <= lines, said
+    results = checkout / "results" / "mine"
+    metrics = json.loads((results / "evaluation/metrics.json").read_text())
+    assert metrics["n_truth"] > 20 and metrics["f1"] > 0.6
+    metadata = json.loads((results / "catalogue/craters.json").read_text())
+    assert metadata["rows"] > 50 and metadata["alarm"] is None and metadata["doubts"] == {}
+    assert metadata["model_is_for"]["body"] == "Moon"
+    assert (results / "report/index.html").is_file()
