@@ -146,4 +146,4 @@ def test_density_of_polygons_without_lines(mapped, monkeypatch, tmp_path):
     monkeypatch.setattr(density_picture, "CELL_PX", 2000)
     monkeypatch.setattr(charting, "MOST_OUTLINES", 0)
     overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"))
-    assert headings == [f"1 polygons and 0 lines in 1 scenes; colours: density of polygons, up to {1 / 24_000:.3g}"]
+    assert headings == [f"1 polygons and 0 lines in 1 scene; colours: density of polygons, up to {1 / 24_000:.3g}"]

@@ -38,7 +38,7 @@ def _readable(findings: RunFindings, about: str, show: Callable[[], list[str]]) 
     """Parts of the page; a line instead where a file that they need is missing or damaged."""
     try:
         return [part for part in show() if part]
-    except (OrbitileError, OSError, KeyError, ValueError, TypeError) as error:
+    except (OrbitileError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         log.warning("no %s: %s", about, reason_of(error))
         text = f"The {about} of the {findings.noun} cannot be shown: {reason_of(error)}"
         return [element("p", escape(text), class_="note")]

@@ -11,8 +11,6 @@ import pandas as pd
 from orbitile.reporting.markup import element, scrollable
 from orbitile.reporting.tables import plain_table
 
-STEP = 2**0.5
-"""Each class of diameters reaches to so many times its beginning (Crater Analysis Techniques Working Group 1979)."""
 M2_PER_KM2, M_PER_KM = 1e6, 1e3
 
 
@@ -21,11 +19,14 @@ class SizeCount(NamedTuple):
 
     low_km: float
     high_km: float
-    count: int
+    craters: int
 
 
 class DiameterCounts:
-    """Counts of diameters, which come in batches, in classes of a factor STEP that begin at 1 km."""
+    """Counts of diameters, which come in batches, in classes of a factor of the square root of 2 from 1 km on.
+
+    Crater Analysis Techniques Working Group 1979, Icarus 37.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
@@ -40,14 +41,19 @@ class DiameterCounts:
     def sizes(self) -> list[SizeCount]:
         """The classes from the smallest diameter to the largest, also those without any between them."""
         numbers = range(min(self._counts), max(self._counts) + 1) if self._counts else ()
-        return [SizeCount(STEP**n, STEP ** (n + 1), self._counts.get(n, 0)) for n in numbers]
+        return [SizeCount(float(class_limit(n)), float(class_limit(n + 1)), self._counts.get(n, 0)) for n in numbers]
 
 
 def _classes(diameters_km: np.ndarray) -> np.ndarray:
     """The class (n) of each diameter; one that is a limit itself belongs to the class that begins there."""
-    numbers = np.floor(np.log(diameters_km) / np.log(STEP)).astype(int)
-    numbers += diameters_km >= STEP ** (numbers + 1.0)
-    return numbers - (diameters_km < STEP ** numbers.astype(float))
+    numbers = np.floor(2 * np.log2(diameters_km)).astype(int)
+    numbers += diameters_km >= class_limit(numbers + 1)
+    return numbers - (diameters_km < class_limit(numbers))
+
+
+def class_limit(number: np.ndarray | int) -> np.ndarray | float:
+    """The diameter in km at which a class begins: 2 to the power of half its number, so that powers of 2 are exact."""
+    return 2.0 ** (np.asarray(number) / 2)
 
 
 def size_table(sizes: Iterable[SizeCount]) -> str:
@@ -55,13 +61,13 @@ def size_table(sizes: Iterable[SizeCount]) -> str:
     sizes = list(sizes)
     if not sizes:
         return ""
-    largest, larger = max(size.count for size in sizes), np.cumsum([size.count for size in sizes[::-1]])[::-1]
+    largest, larger = max(size.craters for size in sizes), np.cumsum([size.craters for size in sizes[::-1]])[::-1]
     heads = [element("th", escape(name), scope="col") for name in ("diameter (km)", "craters", "this size or larger")]
     rows = [
         element(
             "tr", element("th", f"{size.low_km:.3g} to {size.high_km:.3g}", scope="row"),
-            element("td", f"{size.count:,}"), element("td", f"{rest:,}"),
-            element("td", _bar(size.count / largest), class_="share"),
+            element("td", f"{size.craters:,}"), element("td", f"{rest:,}"),
+            element("td", _bar(size.craters / largest), class_="share"),
         )
         for size, rest in zip(sizes, larger.tolist(), strict=True)
     ]  # fmt: skip

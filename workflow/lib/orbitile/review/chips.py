@@ -128,7 +128,8 @@ def _outline(geometry: bytes, raster: RasterRow, radius_m: float) -> np.ndarray:
     """The rings or lines (n, 2: column, row) of a shape in longitude and latitude, apart by rows of NaN."""
     points, starts = drawing_points(np.array([shapely.from_wkb(geometry)]))
     grid = raster.grid
-    pixels = np.column_stack(grid.to_pixel(*Ground(grid.crs_wkt, radius_m).xy(*points.T, *grid.middle)))
+    lon, lat = points.T
+    pixels = np.column_stack(grid.to_pixel(*Ground(grid.crs_wkt, radius_m).xy(lon, lat, *grid.middle)))
     return np.insert(pixels.astype(float), starts[1:], np.nan, axis=0)
 
 

@@ -144,7 +144,7 @@ def _rings(craters: Craters, raster: RasterRow, radius_m: float) -> list[np.ndar
     """Outlines in pixels of the craters whose centre lies in the scene."""
     grid, ground = raster.grid, Ground(raster.crs_wkt, radius_m)
     col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *grid.middle))
-    inside = craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
+    inside = _sorted([craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))])
     if not len(inside):
         return []
     return list(pixel_rings((inside.lon, inside.lat), (inside.diameter_m, inside.diameter_m), grid, radius_m))

@@ -24,7 +24,7 @@ GLOW = LinearSegmentedColormap.from_list("glow", [(1, 0.85, 0, 0), (1, 0.25, 0, 
 """Probability as a layer that is clear where it is 0."""
 CLASS_OPACITY = 110
 """Of the layer of classes, 0..255."""
-COLOURS = dict(polygons="#00e5ff", lines="#ffffff")
+COLOURS = dict(polygons="#00e5ff", lines="#f0e442")
 
 
 class MapDrawing(NamedTuple):

@@ -15,7 +15,7 @@ from orbitile.pictures.scene_picture import RunPicture
 from orbitile.space.ground import Ground
 from orbitile.tables.feature_parts import read_features
 
-COLOURS = dict(polygons="#00e5ff", lines="#ffffff")
+COLOURS = dict(polygons="#00e5ff", lines="#f0e442")
 MEASURES = dict(polygons="area_m2", lines="length_m")
 MOST_OUTLINES = 200_000
 """More polygons and lines than these would be a blot: the picture shows instead how dense lines are, or polygons."""
