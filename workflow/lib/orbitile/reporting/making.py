@@ -44,7 +44,7 @@ def _weights(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[s
     model = settings.get("model") or {}
     name = manifest.get("model") or model.get("name") or model.get("weights")
     sha256 = manifest.get("model_sha256") or model.get("sha256")
-    return {"weights": str(name or "none"), "SHA-256 of the weights": str(sha256 or "unknown")}
+    return {"weights": str(name or "not named"), "SHA-256 of the weights": str(sha256 or "unknown")}
 
 
 def _versions(manifest: Mapping[str, Any]) -> dict[str, str]:

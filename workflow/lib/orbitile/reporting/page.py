@@ -18,7 +18,7 @@ from orbitile.reporting.making import making_section
 from orbitile.reporting.markup import element, legend_key, scrollable
 from orbitile.reporting.resource_plots import resource_plots
 from orbitile.reporting.style import STYLE
-from orbitile.reporting.summary import alarms, cost_cards, state_line
+from orbitile.reporting.summary import alarms, cost_cards, state_line, way_out
 from orbitile.reporting.tables import rules_table, unfinished_attempts
 from orbitile.reporting.time_axis import busy_blocks
 from orbitile.reporting.timeline import attempt_spans, timeline
@@ -36,7 +36,7 @@ def report_page(findings: RunFindings) -> str:
         element("a", "Skip to what was found", href="#found", class_="skip"),
         _header(title, findings), _contents_list(),
         element(
-            "main", *alarms(findings),
+            "main", *alarms(findings), *way_out(findings),
             *_section("found", found_section(findings)), *_section("took", _took(findings)),
             *_section("made", making_section(findings)), *_section("files", file_lists(findings)),
         ),

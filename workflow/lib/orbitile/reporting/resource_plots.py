@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
 
 from orbitile.reporting.colours import rule_colour
 
@@ -60,12 +60,24 @@ def _scale(axes: Axes, measure: str, values: np.ndarray) -> None:
     """A scale from zero; for wall times that differ much, a logarithmic one."""
     if measure == "wall_s" and values.max() > 20 * max(values.min(), 0.1):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=MOST_TICKS))
+        axes.set_xlim(values.min() / 1.3, values.max() * 1.3)
+        axes.xaxis.set_major_locator(FixedLocator(log_ticks(float(values.min()), float(values.max()))))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_xlim(0, 1.05 * values.max())
         axes.xaxis.set_major_locator(MaxNLocator(MOST_TICKS))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two values above 0, as many as MOST_TICKS allows; without any, the higher value itself."""
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for factors, every in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3), ((1,), 6)):
+        ticks = [float(factor * 10**power) for power in decades[::every] for factor in factors]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) <= MOST_TICKS:
+            break
+    return inside or [high]
 
 
 def _row(axes: Axes, row: int, values: np.ndarray, colour: str) -> None:

@@ -52,5 +52,9 @@ dt { color: var(--soft); } dd { margin: 0; min-width: 0; }
 @media (max-width: 600px) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; } }
 code, pre { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere; } pre { white-space: pre-wrap;
   margin: 0; }
+@media (max-width: 600px) {
+  .texts, .texts tbody, .texts tr, .texts td { display: block; } .texts th { display: none; }
+  .texts tr { border-bottom: 2px solid var(--line); padding: 6px 0; } .texts td { border: none; padding: 1px 0; }
+  .texts td:empty { display: none; } .texts td::before { content: attr(data-name) ": "; color: var(--soft); } }
 @media print { details > * { display: block; } nav, .skip { display: none; } }
 """

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from orbitile.base.messages import shorten_names
-from orbitile.jobs.failures import rerun_command
+from orbitile.jobs.failures import rerun_command, rerun_hint
 from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.summary import OBJECTS
 from orbitile.reporting.colours import UNFINISHED
@@ -85,12 +85,16 @@ def state_line(findings: RunFindings) -> str:
     if findings.manifest and len(findings.failures) == int(findings.failures["excluded"].sum()):
         return f"Finished: {so_far}, and the {findings.noun} is made."
     if len(findings.failures):
-        return f"Not finished, for something failed: {so_far}. {_way_out(findings)}"
+        return f"Not finished, for something failed: {so_far}."
     return f"Not finished: {so_far}. Running it again goes on from there."
 
 
-def _way_out(findings: RunFindings) -> str:
-    return f"To run what failed again, and only what it needs: {rerun_command(findings.failures, findings.results)}"
+def way_out(findings: RunFindings) -> list[str]:
+    """The command that runs again what failed, and only what that needs; nothing where nothing failed."""
+    if findings.failures.empty:
+        return []
+    command = element("pre", escape(rerun_command(findings.failures, findings.results)))
+    return [element("p", escape(rerun_hint(findings.results))), command]
 
 
 def found_cards(findings: RunFindings) -> str:

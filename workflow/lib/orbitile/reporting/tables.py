@@ -23,8 +23,14 @@ COLUMNS = {
 
 
 def text_table(names: list[str], rows: list[list[str]]) -> str:
-    """A table of texts, all escaped."""
-    return plain_table(names, rows, len(names))
+    """A table of texts, all escaped, whose rows become lists where the window is narrow."""
+    head = element("tr", *(element("th", escape(name), class_="word", scope="col") for name in names))
+    lines = [
+        element("tr", *(element("td", escape(cell), class_="word", data_name=name)
+                        for cell, name in zip(row, names, strict=True)))
+        for row in rows
+    ]  # fmt: skip
+    return element("table", head, *lines, class_="texts")
 
 
 def plain_table(names: list[str], rows: list[list[str]], words: int) -> str:
@@ -90,4 +96,4 @@ def unfinished_attempts(jobs: pd.DataFrame) -> list[str]:
     jobs_concerned = {*zip(unfinished["rule"], unfinished["group"], strict=True)}
     done = sum(last_states[rule, group] == DONE for rule, group in jobs_concerned)
     heading = f"Attempts that did not finish: {len(unfinished):,}; of their jobs, {done:,} were done in a later attempt"
-    return [element("h2", escape(heading)), scrollable("Attempts that did not finish", table, class_="scroll tall")]
+    return [element("h3", escape(heading)), scrollable("Attempts that did not finish", table, class_="scroll tall")]

@@ -121,7 +121,7 @@ def _axis(axis: TimeAxis, bottom: float) -> list[str]:
             text(hour, x, bottom + 17, text_anchor="middle", class_="tick"),
             text(day, x, bottom + 32, text_anchor="middle", class_="tick"),
         ]
-    return [*parts, text("UTC", LEFT - 22, bottom + 17, text_anchor="end", class_="tick")]
+    return [*parts, text("UTC", LEFT - 45, bottom + 17, text_anchor="end", class_="tick")]
 
 
 def _idle_times(axis: TimeAxis, bottom: float) -> list[str]:
