@@ -40,7 +40,7 @@ rule overview:
         catalogue=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
-        f"{RESULTS}/catalogue/craters.png",
+        report(f"{RESULTS}/catalogue/craters.png", category="What was found"),
     log:
         f"{RESULTS}/logs/overview.log",
     benchmark:

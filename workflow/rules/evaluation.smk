@@ -9,7 +9,9 @@ rule evaluate:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
         metrics=f"{RESULTS}/evaluation/metrics.json",
-        plot=f"{RESULTS}/evaluation/metrics.png",
+        plot=report(
+            f"{RESULTS}/evaluation/metrics.png", category="Compared with the truth"
+        ),
     log:
         f"{RESULTS}/logs/evaluate.log",
     benchmark:
@@ -45,7 +47,9 @@ rule calibrate:
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",
-        picture=f"{RESULTS}/calibration/calibration.png",
+        picture=report(
+            f"{RESULTS}/calibration/calibration.png", category="What scores are worth"
+        ),
     log:
         f"{RESULTS}/logs/calibrate.log",
     benchmark:
@@ -79,7 +83,7 @@ rule annotate:
         ),
         truth=ancient(settings.evaluation.truth) if settings.evaluation.truth else [],
     output:
-        f"{RESULTS}/annotated/{{scene}}.png",
+        report(f"{RESULTS}/annotated/{{scene}}.png", category="Scenes"),
     log:
         f"{RESULTS}/logs/annotate/{{scene}}.log",
     benchmark:

@@ -151,7 +151,7 @@ rule overview_map:
         manifest=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
-        f"{RESULTS}/map/map.png",
+        report(f"{RESULTS}/map/map.png", category="What was found"),
     log:
         f"{RESULTS}/logs/overview_map.log",
     benchmark:
@@ -184,7 +184,9 @@ rule evaluate_map:
         weights=ancient(settings.model.weights) if settings.model else [],
     output:
         metrics=f"{RESULTS}/evaluation/metrics.json",
-        plot=f"{RESULTS}/evaluation/metrics.png",
+        plot=report(
+            f"{RESULTS}/evaluation/metrics.png", category="Compared with the truth"
+        ),
     log:
         f"{RESULTS}/logs/evaluate_map.log",
     benchmark:
@@ -216,7 +218,9 @@ rule calibrate_map:
         ),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",
-        picture=f"{RESULTS}/calibration/calibration.png",
+        picture=report(
+            f"{RESULTS}/calibration/calibration.png", category="What scores are worth"
+        ),
     log:
         f"{RESULTS}/logs/calibrate_map.log",
     benchmark:
@@ -259,7 +263,7 @@ rule annotate_map:
         stitched=lambda wildcards: f"{RESULTS}/stitched/{plan.group_of(wildcards.scene)}.parquet",
         manifest=MANIFEST,
     output:
-        f"{RESULTS}/annotated/{{scene}}.png",
+        report(f"{RESULTS}/annotated/{{scene}}.png", category="Scenes"),
     log:
         f"{RESULTS}/logs/annotate_map/{{scene}}.log",
     benchmark:

@@ -20,6 +20,7 @@ from orbitile.pipeline import DETECTION, SEGMENTATION
 from orbitile.reporting.certainty import extreme_rows
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.merit import measure_text
+from orbitile.reporting.resource_plots import MOST_TICKS, log_ticks
 from orbitile.reporting.sizes import DiameterCounts, class_limit, map_table
 from orbitile.stages.report import report, report_of_any_run
 from orbitile.tables.plan import PlanGroup, PlanOrigin, UnplannedScene, refused_plan, write_plan
@@ -211,3 +212,10 @@ def test_settings_that_were_not_kept_are_missed_in_a_line(results):
     (results / "jobs").mkdir()
     (results / "jobs" / "settings.json").write_text(json.dumps([1]))
     assert "This run has not kept its settings." in page_of(results)
+
+
+@given(st.floats(1e-3, 1e6), st.floats(1.01, 1e9))
+def test_labels_of_logarithmic_axes_are_few_and_lie_on_them(low, factor):
+    ticks = log_ticks(low, low * factor)
+    assert 1 <= len(ticks) <= MOST_TICKS
+    assert all(low * (1 - 1e-9) <= tick <= low * factor * (1 + 1e-9) for tick in ticks)

@@ -15,7 +15,7 @@ LEAST_SIDE_PX = 256
 """Pictures with a shorter side have neither: they would hide what is drawn."""
 BAR_SHARE = 0.2
 """Of the picture's width, at most, for the scale bar."""
-STEPS_DEG = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 45)
+STEPS_DEG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 45)
 LEAST_LINES = 5
 SAMPLES = 33
 """Points along each side of the picture whose longitudes and latitudes are looked at."""
