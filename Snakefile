@@ -141,6 +141,7 @@ else:
     COMPARED = rules.evaluate.output
     PICTURE = rules.annotate.output
 
+
 include: "workflow/rules/gis.smk"
 
 

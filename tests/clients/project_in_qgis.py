@@ -1,8 +1,8 @@
-"""Runs inside QGIS's own Python: `project_in_qgis.py PROJECT PICTURE` opens a project, draws it and describes it as JSON.
+"""Runs inside QGIS's own Python: `project_in_qgis.py PROJECT PICTURE` opens and draws a project; prints, as JSON:
 
-The project: its coordinate system and ellipsoid; each layer: whether it and its coordinate system are valid, the kind of
-its renderer, its features and bounds on the map; of the first vector layer of craters the ids and where their columns
-lon and lat lie on the map; how many pixels of the picture have which of its most frequent colours.
+The project: its coordinate system and ellipsoid; each layer: whether it and its coordinate system are valid, the kind
+of its renderer, its features and bounds on the map; of the first layer of craters the ids, and where lon and lat lie on
+the map; how many pixels of the picture have which of its most frequent colours.
 """
 
 import json

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import geopandas
 import numpy as np
+import pyarrow as pa
 import shapely
 
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX, areas_m2
@@ -15,6 +16,23 @@ from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
 from orbitile.tables.rasters import RasterRow
 
+FOOTPRINTS = pa.schema(
+    [
+        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
+        pa.field("area_km2", pa.float64(), metadata={"unit": "km2", "about": "on the sphere"}),
+        pa.field(
+            "complete_50_km", pa.float64(),
+            metadata={"unit": "km", "about": "diameter from which on half of the true craters are in the catalogue"},
+        ),
+        pa.field(
+            "complete_90_km", pa.float64(),
+            metadata={"unit": "km", "about": "likewise of nine tenths; empty where it is not known"},
+        ),
+        pa.field("unlike", pa.string(), metadata={"about": "what makes it unlike the scenes that this is known from"}),
+        pa.field("geometry", pa.binary(), metadata={"about": "valid pixels as polygons, degrees on the body"}),
+    ]
+)  # fmt: skip
+"""The columns of the layer of what was searched (see orbitile.stages.completeness)."""
 MOST_CELLS = 512
 """Along the longer side of a scene: borders of its data are no finer than that."""
 SIMPLIFIED_CELLS = 1.0

@@ -24,7 +24,7 @@ MARGIN = 0.02
 """Of the width and the height of what is shown at first."""
 
 
-class RasterBand(NamedTuple):
+class ShownBand(NamedTuple):
     """A band of a raster as a layer: its values from `low` to `high` in grey or, with a colour, from clear to that."""
 
     number: int
@@ -42,7 +42,7 @@ class ProjectLayer:
     crs: CRS
     geometry: str | None = None
     renderer: ET.Element | None = None
-    band: RasterBand | None = None
+    band: ShownBand | None = None
     condition: str | None = None
     visible: bool = True
 
@@ -101,7 +101,7 @@ class Project:
         return root
 
     def _identified(self) -> Iterator[tuple[LayerGroup, list[tuple[str, ProjectLayer]]]]:
-        """The groups, and their layers with names of more than ten characters: QGIS makes up others for shorter ones."""
+        """The groups, and their layers with names of more than ten characters, which QGIS asks for."""
         for number, group in enumerate(self.groups):
             yield group, [(f"orbitile_layer_{number}_{place}", layer) for place, layer in enumerate(group.layers)]
 
@@ -185,10 +185,10 @@ def _layer_xml(identifier: str, layer: ProjectLayer, folder: Path) -> ET.Element
     return element
 
 
-def _raster_renderer(band: RasterBand) -> ET.Element:
-    common = dict(band=str(band.number), opacity="1", alphaBand="-1")
+def _raster_renderer(band: ShownBand) -> ET.Element:
+    common = dict(band=str(band.number), grayBand=str(band.number), opacity="1", alphaBand="-1")
     if band.colour:
-        renderer = ET.Element("rasterrenderer", type="singlebandpseudocolor", **common)
+        renderer = ET.Element("rasterrenderer", common | dict(type="singlebandpseudocolor"))
         shader = ET.SubElement(
             ET.SubElement(renderer, "rastershader"), "colorrampshader", colorRampType="INTERPOLATED",
             classificationMode="1", clip="0", minimumValue=repr(band.low), maximumValue=repr(band.high),
@@ -196,10 +196,9 @@ def _raster_renderer(band: RasterBand) -> ET.Element:
         for value, alpha in ((band.low, "0"), (band.high, "255")):
             ET.SubElement(shader, "item", value=repr(value), color=band.colour, alpha=alpha, label=f"{value:g}")
         return renderer
-    renderer = ET.Element("rasterrenderer", type="singlebandgray", gradient="BlackToWhite", **common)
-    renderer.set("grayBand", common["band"])
+    renderer = ET.Element("rasterrenderer", common | dict(type="singlebandgray", gradient="BlackToWhite"))
     contrast = ET.SubElement(renderer, "contrastEnhancement")
-    values = dict(minValue=repr(band.low), maxValue=repr(band.high), algorithm="StretchToMinimumMaximum")
-    for name, value in values.items():
-        ET.SubElement(contrast, name).text = value
+    stretch = dict(minValue=repr(band.low), maxValue=repr(band.high), algorithm="StretchToMinimumMaximum")
+    for name, text in stretch.items():
+        ET.SubElement(contrast, name).text = text
     return renderer

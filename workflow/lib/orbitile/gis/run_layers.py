@@ -20,7 +20,7 @@ from orbitile.gis.layer_styles import (
     left_out_renderer,
     score_renderer,
 )
-from orbitile.gis.project import LayerGroup, ProjectLayer, RasterBand
+from orbitile.gis.project import LayerGroup, ProjectLayer, ShownBand
 from orbitile.pictures.class_colours import class_colours
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
@@ -96,7 +96,7 @@ def raster_groups(rows: Sequence[RasterRow]) -> list[LayerGroup]:
     by_scale = groupby(sorted(shown, key=lambda row: (row.scale_m, row.scene)), key=lambda row: row.scale_m)
     groups = [
         LayerGroup(
-            f"images at {scale_m:g} m/px", [_raster_layer(row, RasterBand(1, row.low[0], row.high[0])) for row in part]
+            f"images at {scale_m:g} m/px", [_raster_layer(row, ShownBand(1, row.low[0], row.high[0])) for row in part]
         )
         for scale_m, part in by_scale
     ]
@@ -112,15 +112,15 @@ def probability_groups(rows: Sequence[RasterRow], classes: Sequence[str]) -> lis
     return [
         LayerGroup(
             f"probability of {name}",
-            [_raster_layer(row, RasterBand(number, row.low[0], row.high[0], colour)) for row in ordered],
+            [_raster_layer(row, ShownBand(number, row.low[0], row.high[0], colour)) for row in ordered],
             visible=False,
         )
         for number, (name, colour) in enumerate(zip(classes, colours, strict=True), 1)
     ]
 
 
-def band_names(path: str) -> list[str]:
-    """The descriptions of a raster's bands; where there are none, their numbers."""
+def probability_classes(path: str) -> list[str]:
+    """The classes of a raster of probabilities: the descriptions of its bands or, without any, their numbers."""
     with rasterio.open(path) as source:
         return [text or f"band {number}" for number, text in enumerate(source.descriptions, 1)]
 
@@ -142,21 +142,21 @@ def _bounds_in(crs: CRS, row: RasterRow) -> tuple[float, float, float, float]:
     """Left, bottom, right and top of a raster on a map."""
     x, y = row.grid.to_map(np.array([0.0, row.width]), np.array([0.0, row.height]))
     box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
-    own = CRS(row.crs_wkt)
-    return box if own == crs else Transformer.from_crs(own, crs, always_xy=True).transform_bounds(*box)
+    scene_crs = CRS(row.crs_wkt)
+    return box if scene_crs == crs else Transformer.from_crs(scene_crs, crs, always_xy=True).transform_bounds(*box)
 
 
 def _common_crs(rows: Sequence[RasterRow], body: Body) -> CRS:
     """A map of scenes of different maps."""
-    middles = [Ground(row.crs_wkt, body.radius_m).lonlat(*row.grid.middle) for row in rows]
-    lon, lat = np.array(middles, float).T
+    middles = [Ground(row.crs_wkt, body.radius_m).lonlat(*np.atleast_2d(row.grid.middle).T) for row in rows]
+    lon, lat = np.concatenate(middles, axis=1)
     if (np.abs(lat) > POLAR_LATITUDE).all() and len(set(np.sign(lat))) == 1:
         return CRS(f"+proj=stere +lat_0={90 * np.sign(lat[0]):g} +R={body.radius_m!r} +units=m")
     east = np.degrees(np.angle(np.exp(1j * np.radians(lon)).mean()))
     return CRS(f"+proj=eqc +lon_0={round(float(east)) % 360} +R={body.radius_m!r} +units=m")
 
 
-def _raster_layer(row: RasterRow, band: RasterBand) -> ProjectLayer:
+def _raster_layer(row: RasterRow, band: ShownBand) -> ProjectLayer:
     return ProjectLayer(row.scene, Path(row.path), CRS(row.crs_wkt), band=band)
 
 

@@ -94,7 +94,8 @@ def categorized_renderer(column: str, symbols: Mapping[str, ET.Element]) -> ET.E
 
 
 def _renderer(kind: str, **attributes: str) -> ET.Element:
-    return ET.Element("renderer-v2", type=kind, symbollevels="0", enableorderby="0", forceraster="0", **attributes)
+    plain = dict(type=kind, symbollevels="0", enableorderby="0", forceraster="0")
+    return ET.Element("renderer-v2", plain | attributes)
 
 
 def _add_symbols(renderer: ET.Element, symbols: Sequence[ET.Element]) -> None:

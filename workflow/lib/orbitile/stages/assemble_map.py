@@ -27,7 +27,7 @@ from orbitile.features.map_features import FilteredFeatures, MapFeatures
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX, PIXEL_EDGE_PX
 from orbitile.features.summary import SECTOR_DEG, draw_rose, sectors_m, summarise
 from orbitile.gis.layer_styles import class_renderer, style_text, write_style_file
-from orbitile.gis.run_layers import band_names
+from orbitile.gis.run_layers import probability_classes
 from orbitile.inference.class_decision import ARGMAX
 from orbitile.jobs.summary import nothing_found_text
 from orbitile.pipeline import SEGMENTATION
@@ -179,7 +179,7 @@ def _class_names(totals: Mapping, stitched: Sequence[str], features: MapFeatures
     """The classes of a map by their numbers, from 1, as rasters call them; by name where those call others."""
     if totals.get("classes"):
         return totals["classes"][1:]
-    names = band_names(stitched[0]) if stitched else []
+    names = probability_classes(stitched[0]) if stitched else []
     present = {key.class_name for key in features.layers}
     return names if present.issubset(names) else sorted(present)
 

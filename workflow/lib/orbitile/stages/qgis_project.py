@@ -10,11 +10,11 @@ from orbitile.base.manifests import read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.gis.project import LayerGroup, Project
 from orbitile.gis.run_layers import (
-    band_names,
     catalogue_layers,
     footprint_layers,
     map_layers,
     map_of,
+    probability_classes,
     probability_groups,
     raster_groups,
     scene_layers,
@@ -70,4 +70,4 @@ def _results(inputs: ProjectInputs, body: Body) -> list[LayerGroup]:
 
 
 def _classes(rows: Sequence[RasterRow]) -> list[str]:
-    return band_names(rows[0].path) if rows else []
+    return probability_classes(rows[0].path) if rows else []

@@ -14,6 +14,8 @@ from orbitile.space.hilbert import hilbert_numbers
 from orbitile.tables.detections import DETECTIONS, ORDER
 from orbitile.tables.geoparquet import (
     BBOX,
+    BOUNDS_FIELD,
+    GEOREF_FIELDS,
     NAME,
     PartLayout,
     georef_columns,
@@ -33,10 +35,9 @@ CRATERS = pa.schema(
         *(field.with_type(NAME) if field.name in NAMES else field for field in DETECTIONS),
         pa.field("probability", pa.float32(), metadata={"about": "of being a true object, by calibration"}),
         pa.field("fdr_rank", pa.float64(), metadata={"about": "least bound of false rows at which this row is in"}),
-        pa.field("georef_method", NAME, metadata={"about": "how the scene was georeferenced"}),
-        pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "expected error of positions, where known"}),
+        *GEOREF_FIELDS,
         pa.field("geometry", pa.binary(), metadata={"about": "centre, degrees on the body, as a WKB point"}),
-        pa.field("bbox", BBOX, metadata={"about": "bounds of the geometry, by which readers leave out row groups"}),
+        BOUNDS_FIELD,
     ]
 )
 ATTRIBUTES = [name for name in CRATERS.names if name not in ("geometry", "bbox")]

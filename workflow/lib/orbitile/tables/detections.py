@@ -4,10 +4,10 @@ import pyarrow as pa
 
 TILE_DETECTIONS = pa.schema(
     [
-        pa.field("scene", pa.string()),
+        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
-        pa.field("tile", pa.int64()),
-        pa.field("class", pa.string()),
+        pa.field("tile", pa.int64(), metadata={"about": "number in the scene at this scale, row by row"}),
+        pa.field("class", pa.string(), metadata={"about": "class of the object"}),
         pa.field("score", pa.float32(), metadata={"about": "the network's confidence, 0..1"}),
         pa.field("left", pa.float32(), metadata={"unit": "px", "about": "from the tile's first column"}),
         pa.field("top", pa.float32(), metadata={"unit": "px", "about": "from the tile's first row"}),
@@ -33,10 +33,18 @@ DETECTIONS = pa.schema(
         pa.field(
             "truncated", pa.bool_(), metadata={"about": "touches nodata or the outer edge: the object may be larger"}
         ),
-        pa.field("xmin", pa.float64(), metadata={"about": "box in the scene's map coordinates"}),
-        pa.field("ymin", pa.float64()),
-        pa.field("xmax", pa.float64()),
-        pa.field("ymax", pa.float64()),
+        pa.field(
+            "xmin", pa.float64(), metadata={"unit": "map unit", "about": "left side of the box on the scene's map"}
+        ),
+        pa.field(
+            "ymin", pa.float64(), metadata={"unit": "map unit", "about": "lower side of the box on the scene's map"}
+        ),
+        pa.field(
+            "xmax", pa.float64(), metadata={"unit": "map unit", "about": "right side of the box on the scene's map"}
+        ),
+        pa.field(
+            "ymax", pa.float64(), metadata={"unit": "map unit", "about": "upper side of the box on the scene's map"}
+        ),
     ]
 )
 GEOLOCATED = DETECTIONS.append(

@@ -14,11 +14,18 @@ from orbitile.base.manifests import read_manifest
 from orbitile.space.bodies import Body
 from orbitile.space.hilbert import hilbert_numbers
 from orbitile.space.lonlat_boxes import LonLatBox
-from orbitile.tables.features import ABOUT, KINDS, NAMES, TYPES
-from orbitile.tables.geoparquet import BBOX, NAME, PartLayout, georef_columns, write_geoparquet_part
+from orbitile.tables.features import ABOUT, KINDS, NAMES, TYPES, UNITS
+from orbitile.tables.geoparquet import (
+    BBOX,
+    BOUNDS_FIELD,
+    GEOREF_FIELDS,
+    NAME,
+    PartLayout,
+    georef_columns,
+    write_geoparquet_part,
+)
 from orbitile.tables.object_ids import ID, ObjectPlaces, object_ids
 from orbitile.tables.parquet import explained_damage
-from orbitile.tables.vectors import GEOREF_COLUMNS
 
 ROWS_PER_GROUP = 2_048
 """Rows of a row group, the least that a reader of a small box reads: some 2 MB, for outlines have many vertices."""
@@ -27,7 +34,8 @@ GEOMETRY_TYPES = dict(polygons=["Polygon", "MultiPolygon"], lines=["LineString",
 
 def _field(name: str) -> pa.Field:
     types = {object: pa.string(), int: pa.int64(), float: pa.float64()}
-    return pa.field(name, types[TYPES[name]], metadata={"about": ABOUT[name]})
+    unit = dict(unit=UNITS[name]) if name in UNITS else {}
+    return pa.field(name, types[TYPES[name]], metadata=unit | dict(about=ABOUT[name]))
 
 
 CONTENT = {
@@ -40,9 +48,8 @@ CONTENT = {
 def part_schema(kind: str) -> pa.Schema:
     """The columns of a part of polygons or lines."""
     *columns, geometry = CONTENT[kind]
-    georef = [pa.field(name, pa.float64() if name == "error_m" else pa.string()) for name in GEOREF_COLUMNS]
-    fields = [field.with_type(NAME) if field.name in NAMES else field for field in (*columns, *georef)]
-    return pa.schema([ID, *fields, geometry, pa.field("bbox", BBOX)])
+    fields = [field.with_type(NAME) if field.name in NAMES else field for field in (*columns, *GEOREF_FIELDS)]
+    return pa.schema([ID, *fields, geometry, BOUNDS_FIELD])
 
 
 def feature_ids(rows: pa.Table | pd.DataFrame, kind: str, body: Body) -> pa.Array:

@@ -2,13 +2,18 @@
 
 ABOUT = dict(
     feature="number of the polygon; a line has that of the polygon it lies in",
-    scene="scene with the largest part of it", scenes="how many scenes hold a part of it", scale_m="scale in m/px",
-    area_m2="square metres", length_m="metres along its centre lines", width_m="mean width in metres along them",
-    width_max_m="largest width in metres", azimuth_deg="mean direction, 0..180 clockwise from north",
-    probability="mean over its pixels, 0..1", lon="degrees east, -180..180, of a point in it",
-    lat="degrees, planetocentric",
+    scene="scene with the largest part of it", scenes="how many scenes hold a part of it",
+    scale_m="scale at which it was mapped", area_m2="on the ground", length_m="along its centre lines",
+    width_m="mean width along them", width_max_m="largest width",
+    azimuth_deg="mean direction, 0..180 clockwise from north",
+    probability="mean over its pixels, 0..1", lon="of a point in it, east, -180..180",
+    lat="of a point in it, planetocentric",
 ) | {"class": "class of the object"}  # fmt: skip
 """Descriptions of the columns."""
+UNITS = dict(
+    scale_m="m/px", area_m2="m2", length_m="m", width_m="m", width_max_m="m", azimuth_deg="degree", lon="degree",
+    lat="degree",
+)  # fmt: skip
 
 POLYGONS = [
     "feature", "class", "scene", "scenes", "scale_m", "area_m2", "length_m", "width_m", "width_max_m", "azimuth_deg",

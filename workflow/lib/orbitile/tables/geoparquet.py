@@ -19,6 +19,13 @@ from orbitile.tables.parquet import explained_damage
 NAME = pa.dictionary(pa.int32(), pa.string())
 """The type of columns of few different texts, in memory. Stored they are texts: GDAL takes dictionaries for numbers."""
 BBOX = pa.struct([pa.field(side, pa.float64(), nullable=False) for side in ("xmin", "ymin", "xmax", "ymax")])
+GEOREF_FIELDS = (
+    pa.field("georef_method", NAME, metadata={"about": "how the scene was georeferenced"}),
+    pa.field("error_m", pa.float64(), metadata={"unit": "m", "about": "expected error of positions, where known"}),
+)
+BOUNDS_FIELD = pa.field(
+    "bbox", BBOX, metadata={"unit": "degree", "about": "bounds of the geometry, by which readers leave out row groups"}
+)
 BOUNDS = [f"bbox.{side.name}" for side in BBOX]
 GEO = b"geo"
 

@@ -4,9 +4,9 @@ import pyarrow as pa
 
 TILE_MASKS = pa.schema(
     [
-        pa.field("scene", pa.string()),
+        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
-        pa.field("tile", pa.int64()),
+        pa.field("tile", pa.int64(), metadata={"about": "number in the scene at this scale, row by row"}),
         pa.field("class", pa.string(), metadata={"about": "class that the probabilities are of"}),
         pa.field("probability", pa.binary(), metadata={"about": "0..255, side x side pixels, row by row"}),
     ]
@@ -14,18 +14,18 @@ TILE_MASKS = pa.schema(
 """Masks of tiles, in fragments."""
 MASK_INDEX = pa.schema(
     [
-        pa.field("scene", pa.string()),
+        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
-        pa.field("tile", pa.int64()),
+        pa.field("tile", pa.int64(), metadata={"about": "number in the scene at this scale, row by row"}),
         pa.field("path", pa.string(), metadata={"about": "fragment that holds the tile's probabilities"}),
     ]
 )
 """The fragment that holds the masks of each tile."""
 OUTLINES = pa.schema(
     [
-        pa.field("scene", pa.string()),
+        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
-        pa.field("class", pa.string()),
+        pa.field("class", pa.string(), metadata={"about": "class of the object"}),
         pa.field("kind", pa.string(), metadata={"about": "polygon or line"}),
         pa.field(
             "geometry", pa.binary(), metadata={"about": "WKB, pixels of the map's lattice; z of lines is a width"}

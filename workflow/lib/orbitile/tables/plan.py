@@ -37,7 +37,7 @@ IMAGE = [
     pa.field("elevation", pa.string(), metadata={"about": "elevation model that it is projected onto"}),
     pa.field("image_gsd_m", pa.float64(), metadata={"unit": "m/px", "about": "of the image itself"}),
     pa.field("incidence_deg", pa.float64(), metadata={"unit": "degree", "about": "between Sun and vertical"}),
-    pa.field("crs_wkt", pa.string()),
+    pa.field("crs_wkt", pa.string(), metadata={"about": "coordinate system of its map, as WKT 2"}),
     pa.field("transform", pa.list_(pa.float64(), 6), metadata={"about": "affine a, b, c, d, e, f"}),
     pa.field("width", pa.int64(), metadata={"unit": "px"}),
     pa.field("height", pa.int64(), metadata={"unit": "px"}),
@@ -53,7 +53,7 @@ SCHEMA = pa.schema(
     [
         *IMAGE,
         pa.field("group", pa.string(), metadata={"about": "unit of work; the workflow's wildcard"}),
-        pa.field("body", pa.string()),
+        pa.field("body", pa.string(), metadata={"about": "name by the IAU"}),
         pa.field(
             "request_key", pa.string(), metadata={"about": "key of what the scene table and the settings ask for"}
         ),

@@ -14,7 +14,7 @@ from orbitile.tables.parquet import read_arrow
 
 SCHEMA = pa.schema(
     [
-        pa.field("scene", pa.string()),
+        pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px"}),
         pa.field("tile", pa.int64(), metadata={"about": "number in the scene at this scale, row by row"}),
         pa.field("col", pa.int64(), metadata={"unit": "px", "about": "first column of the window"}),

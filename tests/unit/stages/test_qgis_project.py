@@ -1,0 +1,122 @@
+import json
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import geopandas
+import numpy as np
+import pytest
+from plan_rows import plan_row
+from pyproj import CRS
+from small_catalogues import write_small_catalogue
+
+from orbitile.gis import run_layers
+from orbitile.gis.run_layers import map_of, raster_groups
+from orbitile.space.bodies import find_body
+from orbitile.stages.completeness import SearchedTables, completeness
+from orbitile.stages.qgis_project import ProjectInputs, qgis_project
+from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
+from orbitile.tables.rasters import read_rasters, write_rasters
+from orbitile.tables.vectors import write_vectors
+
+MOON = find_body("Moon")
+
+
+@pytest.fixture
+def run(raster, tmp_path):
+    """Writes the project of a small run, with what it leaves out, in a folder; returns the root of its XML."""
+    folder = tmp_path / "results" / "r"
+
+    def write(exclusions=()):
+        pixels = np.full((64, 64), 128, np.uint8)
+        rows = [raster(pixels, name, left=left) for name, left in (("a", 0), ("b", 6400))]
+        (folder / "catalogue").mkdir(parents=True, exist_ok=True)
+        write_rasters(rows, folder / "rasters.parquet")
+        outline = dict(outline_lon=[0.0, 0.2, 0.2, 0.0], outline_lat=[0.0, 0.0, 0.2, 0.2])
+        plan = [plan_row(name, f"group of {name}", **outline) for name in "ab"]
+        groups = [PlanGroup(f"group of {name}", [], [], "version", 1.0) for name in "ab"]
+        write_plan(plan, groups, [], PlanOrigin("", "", ""), folder / "plan.parquet")
+        manifest = Path(write_small_catalogue(folder / "catalogue", [(0.1, -0.1, 1.0), (0.2, -0.1, 3.0)]))
+        frame = geopandas.GeoDataFrame(dict(score=[0.5]), geometry=geopandas.points_from_xy([0], [0]), crs=MOON.crs)
+        write_vectors(frame.set_geometry(frame.buffer(1)), folder / "catalogue" / "craters", formats=["gpkg"])
+        described = json.loads(manifest.read_text()) | dict(run="r", exclusions=list(exclusions), errors=None)
+        manifest.write_text(json.dumps(described | dict(files=[dict(path="craters.gpkg")])))
+        tables = [str(folder / "rasters.parquet")]
+        searched = str(folder / "catalogue" / "completeness.json")
+        completeness(SearchedTables(tables, []), str(manifest), MOON, ["gpkg"], searched)
+        inputs = ProjectInputs(str(manifest), str(folder / "plan.parquet"), tables, searched)
+        qgis_project(inputs, MOON, str(folder / "r.qgz"), str(folder / "scenes.gpkg"))
+        with zipfile.ZipFile(folder / "r.qgz") as archive:
+            return ET.fromstring(archive.read("r.qgs"))
+
+    write.folder = folder
+    return write
+
+
+def titles(root):
+    return [layer.get("name") for layer in root.iter("layer-tree-layer")]
+
+
+def test_it_has_all_layers_of_the_run(run):
+    root = run()
+    craters = ["searched footprints", "craters by score", "craters by diameter"]
+    assert titles(root) == ["groups", *craters, "a", "b"]
+    tree = {layer.get("id"): layer.get("source") for layer in root.iter("layer-tree-layer")}
+    layers = {layer.find("id").text: layer.find("datasource").text for layer in root.iter("maplayer")}
+    assert tree == layers and all(len(name) > 10 for name in tree)
+
+
+def test_all_files_are_named_from_the_folder_of_the_project(run):
+    """So that the folder of the run can be moved, but for what lies outside of it."""
+    sources = [layer.find("datasource").text.split("|")[0] for layer in run().iter("maplayer")]
+    assert all(not Path(source).is_absolute() for source in sources)
+    assert all((run.folder / source).is_file() for source in sources)
+
+
+def test_its_map_is_that_of_the_images(run):
+    root = run()
+    (wkt,) = root.find("projectCrs").iter("wkt")
+    (row, _) = read_rasters(run.folder / "rasters.parquet")
+    assert CRS(wkt.text).to_proj4() == CRS(row.crs_wkt).to_proj4() and "IAU" not in wkt.text
+    assert root.find("properties/Measure/Ellipsoid").text == "PARAMETER:1737400:1737400"
+
+
+def test_what_was_left_out_is_a_layer(run):
+    root = run([dict(scene="b", detail="", reason="made up")])
+    assert titles(root)[0] == "left out"
+    assert root.find("projectlayers/maplayer/datasource").text.endswith('|subset="left_out" IS NOT NULL')
+    scenes = geopandas.read_file(run.folder / "scenes.gpkg")
+    assert scenes["scene"].tolist() == ["a", "b"] and scenes["left_out"].fillna("").tolist() == ["", "made up"]
+    assert scenes["group"].tolist() == ["group of a", "group of b"]
+
+
+def test_it_is_the_same_file_every_time(run):
+    run()
+    before = (run.folder / "r.qgz").read_bytes()
+    run()
+    assert (run.folder / "r.qgz").read_bytes() == before
+
+
+def test_of_very_many_rasters_only_the_coarsest_are_in_it(raster, monkeypatch):
+    rows = [raster(np.ones((8, 8), np.uint8), name) for name in "abc"]
+    scaled = [*rows, *(raster(np.ones((4, 4), np.uint8), name, 200.0) for name in "abc")]
+    assert [len(group.layers) for group in raster_groups(scaled)] == [3, 3]
+    monkeypatch.setattr(run_layers, "MOST_RASTERS", 5)
+    (group,) = raster_groups(scaled)
+    assert group.title == "images at 200 m/px" and group.visible
+
+
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [
+        (["+proj=eqc +R=1737400 +lon_0=100", "+proj=eqc +R=1737400"], "+proj=eqc +R=1737400 +lon_0=50"),
+        (["+proj=stere +lat_0=90 +R=1737400", "+proj=ortho +lat_0=89 +R=1737400"], "+proj=stere +lat_0=90 +R=1737400"),
+    ],
+)
+def test_scenes_on_different_maps_share_another(raster, maps, expected):
+    """With the bounds of all of them in it: 1000 m around the origin of each."""
+    pixels = np.ones((20, 20), np.uint8)
+    rows = [raster(pixels, name, crs=crs, left=-1000, top=1000) for name, crs in zip("ab", maps, strict=True)]
+    crs, bounds = map_of(rows, MOON)
+    assert crs == CRS(expected + " +units=m") or crs.to_dict() == CRS(expected + " +units=m").to_dict()
+    assert np.isfinite(bounds).all() and bounds[0] < bounds[2] and bounds[1] < bounds[3]
