@@ -26,6 +26,7 @@ def describe_layer(path: str, wkt: str) -> dict:
         valid=layer.isValid(),
         crs_valid=layer.crs().isValid(),
         crs=layer.crs().toProj(),
+        renderer=layer.renderer().type() if layer.renderer() else None,
         transform_valid=way.isValid(),
         features=[describe_feature(feature, way) for feature in layer.getFeatures()],
     )

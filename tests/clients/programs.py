@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import rasterio
 from pyproj import CRS
 
 IN_QGIS = Path(__file__).with_name("in_qgis.py")
+PROJECT_IN_QGIS = Path(__file__).with_name("project_in_qgis.py")
 PYTHON = "/usr/bin/python3"
 """The interpreter of Debian's packages; the one of the tests has no QGIS."""
 
@@ -27,6 +30,17 @@ class Programs:
         with self.copied(path, IN_QGIS) as (layer, script):
             printed = self.run([PYTHON, script, layer, CRS(crs).to_wkt()])
         return json.loads(printed.splitlines()[-1])
+
+    def open_project(self, project: str | Path) -> tuple[dict, np.ndarray]:
+        """What QGIS makes of a project, in a moved copy of its folder, and its picture (rows, columns, 3)."""
+        with tempfile.TemporaryDirectory(dir=self.root / "tmp") as folder:
+            shutil.copytree(Path(project).parent, Path(folder, "moved"))
+            shutil.copy(PROJECT_IN_QGIS, folder)
+            here = Path("/tmp") / Path(folder).name
+            arguments = [PROJECT_IN_QGIS.name, f"moved/{Path(project).name}", "picture.png"]
+            printed = self.run([PYTHON, *(here / name for name in arguments)])
+            with rasterio.open(Path(folder, "picture.png")) as source:
+                return json.loads(printed.splitlines()[-1]), source.read([1, 2, 3]).transpose(1, 2, 0)
 
     def run(self, command: Sequence[str], folder: str = "/tmp") -> str:
         """What a command prints; paths are those that it sees."""

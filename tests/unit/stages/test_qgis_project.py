@@ -1,4 +1,3 @@
-import json
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -6,47 +5,24 @@ from xml.etree import ElementTree as ET
 import geopandas
 import numpy as np
 import pytest
-from plan_rows import plan_row
 from pyproj import CRS
-from small_catalogues import write_small_catalogue
+from qgis_runs import write_catalogue_run, write_map_run
 
 from orbitile.gis import run_layers
 from orbitile.gis.run_layers import map_of, raster_groups
 from orbitile.space.bodies import find_body
-from orbitile.stages.completeness import SearchedTables, completeness
-from orbitile.stages.qgis_project import ProjectInputs, qgis_project
-from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
-from orbitile.tables.rasters import read_rasters, write_rasters
-from orbitile.tables.vectors import write_vectors
+from orbitile.tables.rasters import read_rasters
 
 MOON = find_body("Moon")
 
 
 @pytest.fixture
-def run(raster, tmp_path):
+def run(tmp_path):
     """Writes the project of a small run, with what it leaves out, in a folder; returns the root of its XML."""
     folder = tmp_path / "results" / "r"
 
     def write(exclusions=()):
-        pixels = np.full((64, 64), 128, np.uint8)
-        rows = [raster(pixels, name, left=left) for name, left in (("a", 0), ("b", 6400))]
-        (folder / "catalogue").mkdir(parents=True, exist_ok=True)
-        write_rasters(rows, folder / "rasters.parquet")
-        outline = dict(outline_lon=[0.0, 0.2, 0.2, 0.0], outline_lat=[0.0, 0.0, 0.2, 0.2])
-        plan = [plan_row(name, f"group of {name}", **outline) for name in "ab"]
-        groups = [PlanGroup(f"group of {name}", [], [], "version", 1.0) for name in "ab"]
-        write_plan(plan, groups, [], PlanOrigin("", "", ""), folder / "plan.parquet")
-        manifest = Path(write_small_catalogue(folder / "catalogue", [(0.1, -0.1, 1.0), (0.2, -0.1, 3.0)]))
-        frame = geopandas.GeoDataFrame(dict(score=[0.5]), geometry=geopandas.points_from_xy([0], [0]), crs=MOON.crs)
-        write_vectors(frame.set_geometry(frame.buffer(1)), folder / "catalogue" / "craters", formats=["gpkg"])
-        described = json.loads(manifest.read_text()) | dict(run="r", exclusions=list(exclusions), errors=None)
-        manifest.write_text(json.dumps(described | dict(files=[dict(path="craters.gpkg")])))
-        tables = [str(folder / "rasters.parquet")]
-        searched = str(folder / "catalogue" / "completeness.json")
-        completeness(SearchedTables(tables, []), str(manifest), MOON, ["gpkg"], searched)
-        inputs = ProjectInputs(str(manifest), str(folder / "plan.parquet"), tables, searched)
-        qgis_project(inputs, MOON, str(folder / "r.qgz"), str(folder / "scenes.gpkg"))
-        with zipfile.ZipFile(folder / "r.qgz") as archive:
+        with zipfile.ZipFile(write_catalogue_run(folder, exclusions)) as archive:
             return ET.fromstring(archive.read("r.qgs"))
 
     write.folder = folder
@@ -66,6 +42,15 @@ def test_it_has_all_layers_of_the_run(run):
     assert tree == layers and all(len(name) > 10 for name in tree)
 
 
+def test_a_map_has_its_classes_and_their_probabilities(tmp_path):
+    with zipfile.ZipFile(write_map_run(tmp_path / "m")) as archive:
+        root = ET.fromstring(archive.read("m.qgs"))
+    assert titles(root) == ["groups", "lines", "polygons", "a", "b", "a", "b", "a", "b"]
+    branches = [group.get("name") for group in root.findall("layer-tree-group/layer-tree-group")]
+    assert branches == ["scenes", "map", "probability of pit", "probability of ridge", "images at 1000 m/px"]
+    assert [part.get("value") for part in root.iter("category")][-2:] == ["pit", "ridge"]
+
+
 def test_all_files_are_named_from_the_folder_of_the_project(run):
     """So that the folder of the run can be moved, but for what lies outside of it."""
     sources = [layer.find("datasource").text.split("|")[0] for layer in run().iter("maplayer")]
@@ -76,7 +61,7 @@ def test_all_files_are_named_from_the_folder_of_the_project(run):
 def test_its_map_is_that_of_the_images(run):
     root = run()
     (wkt,) = root.find("projectCrs").iter("wkt")
-    (row, _) = read_rasters(run.folder / "rasters.parquet")
+    (row, _) = read_rasters(run.folder / "a.parquet")
     assert CRS(wkt.text).to_proj4() == CRS(row.crs_wkt).to_proj4() and "IAU" not in wkt.text
     assert root.find("properties/Measure/Ellipsoid").text == "PARAMETER:1737400:1737400"
 
