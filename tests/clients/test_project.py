@@ -73,7 +73,7 @@ def test_craters_lie_where_they_are_in_the_images(opened):
 
 
 def test_the_picture_shows_rings_around_the_discs(opened):
-    """Ring colours at the rims, bright discs inside; along 180 degrees no line but the rim of the ring that lies there."""
+    """Ring colours at the rims, none inside: no line along 180 degrees through the ring that lies there."""
     project, picture = opened
     left, _, right, top = project["view"]
     step = (right - left) / picture.shape[1]

@@ -19,8 +19,9 @@ from orbitile.gis.symbols import (
 )
 from orbitile.pictures.class_colours import class_colours
 
-SEQUENTIAL = ("#472d7b", "#3b528b", "#21918c", "#5ec962", "#fde725")
-"""Of viridis (matplotlib), from low to high: lighter with every step, also to colour-blind people."""
+SEQUENTIAL = ("#a11b9b", "#cc4977", "#ed7953", "#fdaf31", "#f3f027")
+"""Of plasma (matplotlib), from low to high, without its dark end: lighter with every step, also to colour-blind people,
+and none of them grey."""
 SCORES = (0.0, 0.4, 0.6, 0.8, 0.9, 1.0)
 FOOTPRINT_COLOUR, LEFT_OUT_COLOUR = "#56b4e9", "#d55e00"
 """Sky blue and vermilion of Okabe and Ito (2008)."""
