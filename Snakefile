@@ -132,6 +132,7 @@ else:
     include: "workflow/rules/evaluation.smk"
     include: "workflow/rules/counting.smk"
     include: "workflow/rules/shapes.smk"
+    include: "workflow/rules/density.smk"
 
     RESULT = [
         *rules.catalogue.output,

@@ -48,6 +48,8 @@ _RULES = (
     Rule("qgis_project", ""),
     Rule("evaluate", "evaluation/metrics.json", code_version=4),
     Rule("calibrate", "calibration/calibration.json", code_version=3),
+    Rule("density", "density/density.json"),
+    Rule("secondaries", "secondaries/secondaries.json"),
     Rule("count", "counting/counts.json"),
     Rule("shapes", "shapes/shapes.json"),
     Rule("annotate", "annotated/{}.png", code_version=4),

@@ -96,6 +96,8 @@ Repeats = Annotated[int, Field(ge=1, le=1000)]
 PixelValue = Annotated[float, Field(ge=-1e38, le=1e38)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 GroundSampleDistance = Annotated[float, Field(gt=1e-4, le=1e6)]
+DiameterKm = Annotated[float, Field(ge=1e-5, le=12_000)]
+LengthKm = Annotated[float, Field(ge=1e-5, le=1e5)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_printable)]
 FilePath = Annotated[Path, AfterValidator(_printable_path)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")]
@@ -891,6 +893,78 @@ class SegmenterTrainingSettings(Section):
         return self
 
 
+class DensitySettings(Section):
+    """How many craters there are per area, where (the target `density`)."""
+
+    diameters_km: tuple[DiameterKm, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=8,
+        description="Craters of each of these diameters and more are counted; null: those that enough craters have.",
+    )
+    cell_km: LengthKm | None = Field(
+        default=None, description="Side of the cells; null: some 20 craters of the smallest diameter lie in each."
+    )
+    bandwidth_km: LengthKm | None = Field(
+        default=None, description="Standard deviation of the kernel; null: the side of the cells."
+    )
+    least_searched: Share = Field(
+        default=0.25, description="Cells of which a smaller share was searched are left empty."
+    )
+
+
+class PrimarySettings(Section):
+    """A crater around which rays of secondaries are looked for."""
+
+    lon: float = Field(ge=-360, le=360, description="Longitude of its centre: degrees east.")
+    lat: float = Field(ge=-90, le=90, description="Planetocentric latitude of its centre: degrees north.")
+    diameter_km: DiameterKm = Field(description="Its diameter.")
+    range_radii: tuple[Annotated[float, Field(gt=0, le=10_000)], Annotated[float, Field(gt=0, le=10_000)]] = Field(
+        default=(2, 40), description="From where to where craters are counted, in radii of the primary."
+    )
+    sectors: int = Field(default=36, ge=8, le=360, description="Sectors of azimuth.")
+    rings: int = Field(default=6, ge=1, le=100, description="Rings of range.")
+    largest_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.05, description="Craters larger than this part of the primary are no secondaries."
+    )
+
+    @model_validator(mode="after")
+    def _the_range_ascends(self) -> Self:
+        if self.range_radii[0] >= self.range_radii[1]:
+            raise ValueError(f"range_radii is {list(self.range_radii)}; give the nearer limit first")
+        return self
+
+
+class SecondarySettings(Section):
+    """Which craters lie in clusters, and rays around a primary (the target `secondaries`)."""
+
+    least_diameter_km: DiameterKm | None = Field(
+        default=None, description="Smaller craters are left out; null: none are."
+    )
+    diameters_km: tuple[DiameterKm, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Edges of the ranges of diameters that are tested as a whole; null: powers of two.",
+    )
+    neighbours: int = Field(
+        default=5, ge=1, le=1000, description="Which neighbour's distance tells of each crater: the k-th."
+    )
+    size_factor: float = Field(
+        default=2, gt=1, le=1000, description="Neighbours are craters up to so many times smaller or larger."
+    )
+    false_discovery: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="Largest share of false ones among the craters that are flagged."
+    )
+    fields: int = Field(default=199, ge=19, le=100_000, description="Random fields for the tests as a whole.")
+    background_km: LengthKm | None = Field(
+        default=None,
+        description="Bandwidth of the density that random fields follow; null: the same density everywhere.",
+    )
+    seed: Seed = Field(default=0, description="Of the random fields.")
+    primary: PrimarySettings | None = Field(default=None, description="A crater around which rays are looked for.")
+
+
 class Settings(Section):
     """All settings of a run."""
 
@@ -950,6 +1024,8 @@ class Settings(Section):
     annotation: AnnotationSettings = AnnotationSettings()
     access: AccessSettings = AccessSettings()
     crater_shapes: CraterShapeSettings | None = Field(default=None, description="Only for the target `shapes`.")
+    density: DensitySettings = DensitySettings()
+    secondaries: SecondarySettings = SecondarySettings()
     training: DetectorTrainingSettings | None = Field(default=None, description="Only for the target `train_detector`.")
     segmentation_training: SegmenterTrainingSettings | None = Field(
         default=None, description="Only for the target `train_segmenter`."
@@ -1452,6 +1528,12 @@ class Settings(Section):
     def label_columns(self) -> dict | None:
         """The columns of the table of craters to learn (see orbitile.tables.crater_columns.CraterColumns)."""
         return self.training.columns.model_dump() if self.training else None
+
+    @property
+    def search_limits(self) -> dict[str, float]:
+        """What the finest scale reports (see orbitile.stages.density.SearchLimits)."""
+        finest = self.scales[0]
+        return dict(diameter_km=finest.min_object_px * finest.gsd_m / 1000, pixel_km=finest.gsd_m / 1000)
 
     @property
     def origin(self) -> dict:
