@@ -9,7 +9,7 @@ export VARIANT ?= cpu
 .PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns lock setup clean
 .PHONY: evaluate-models recipe
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
-.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world
+.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
 
 demo: setup
 	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
@@ -148,6 +148,10 @@ bench-map: setup
 # 10^7 survivors. With BENCH="--folder FOLDER" the worlds are kept for the next time.
 bench-world: setup
 	@python benchmarks/world.py $(BENCH)
+
+# A map of densities of craters, for catalogues of several sizes.
+bench-density: setup
+	@python benchmarks/density.py $(BENCH)
 
 # How much maps change with the size and the place of tiles, and at coarser scales.
 bench-tiles: setup

@@ -119,7 +119,7 @@ def test_defaults_suit_the_catalogue(mapped):
     assert [row["diameter_km"] for row in figures["diameters"]] == [2, 5]
     assert all(row["is_complete"] for row in figures["diameters"])
     area = figures["searched_km2"]
-    assert 15 <= figures["diameters"][0]["craters"] * figures["cell_km"] ** 2 / area <= 45
+    assert 7 <= figures["diameters"][0]["craters"] * figures["cell_km"] ** 2 / area <= 23
     assert not mapped(random_craters(3000), DensityChoice((1.0,)), facts=dict(complete_90_m=1500))["diameters"][0][
         "is_complete"
     ]

@@ -903,10 +903,10 @@ class DensitySettings(Section):
         description="Craters of each of these diameters and more are counted; null: those that enough craters have.",
     )
     cell_km: LengthKm | None = Field(
-        default=None, description="Side of the cells; null: some 20 craters of the smallest diameter lie in each."
+        default=None, description="Side of the cells; null: some 10 craters of the smallest diameter lie in each."
     )
     bandwidth_km: LengthKm | None = Field(
-        default=None, description="Standard deviation of the kernel; null: the side of the cells."
+        default=None, description="Standard deviation of the kernel; null: 1.5 sides of the cells."
     )
     least_searched: Share = Field(
         default=0.25, description="Cells of which a smaller share was searched are left empty."

@@ -18,7 +18,7 @@ REACH = 4.5
 """Bandwidths beyond which the kernel is nothing: 4e-5 of it lie there."""
 WIDEST_SHARE = 0.5
 """Of the radius: wider kernels are no longer local."""
-PAIRS_AT_ONCE = 4_000_000
+PAIRS_AT_ONCE = 1_000_000
 
 
 class KernelDensity(NamedTuple):

@@ -25,8 +25,8 @@ MOST_VERTICES, DEEPEST = 128, 24
 FULL = 1 - 1e-9
 """From this share of its bounds on a piece is a box."""
 MARGIN_DEG = 1e-9
-MOST_TRIALS = 4_000_000
-"""Points drawn at once."""
+MOST_TRIALS, MOST_BOXES = 500_000, 50_000
+"""Points, and boxes, that are looked at at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +96,13 @@ class GroundPlane:
 
     def areas_in_boxes_km2(self, boxes: np.ndarray) -> np.ndarray:
         """The area of the ground in boxes (n, 4: west, south, east, north in the plane)."""
+        shares = [self._areas_in_boxes(boxes[start : start + MOST_BOXES]) for start in range(0, len(boxes), MOST_BOXES)]
+        return np.concatenate([np.zeros(0), *shares]) * self.radius_km**2
+
+    def _areas_in_boxes(self, boxes: np.ndarray) -> np.ndarray:
         shapes = shapely.box(*boxes.T)
         box, piece = self._tree.query(shapes, "intersects")
-        shares = shapely.area(shapely.intersection(shapes[box], self.pieces[piece]))
-        return np.bincount(box, shares, len(boxes)) * self.radius_km**2
+        return np.bincount(box, shapely.area(shapely.intersection(shapes[box], self.pieces[piece])), len(boxes))
 
     def random_points(self, count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """So many points (x, y) of the plane, evenly on the ground: drawn in the pieces' bounds, kept within these."""

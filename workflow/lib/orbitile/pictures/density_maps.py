@@ -9,7 +9,7 @@ import numpy as np
 from orbitile.base.files import atomic
 
 WIDTH_IN = 15.0
-LEAST_HEIGHT_IN, MOST_HEIGHT_IN = 2.6, 9.0
+LEAST_HEIGHT_IN, MOST_HEIGHT_IN = 2.6, 6.0
 HIGHEST_SHARE = 99.5
 """Percentile of densities that has the brightest colour."""
 

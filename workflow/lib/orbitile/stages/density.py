@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 PER_KM2 = 1e6
 """Densities are craters per so many km2."""
-CRATERS_PER_CELL = 20
-"""By which cells are as large as they are, where no size is named."""
+CRATERS_PER_CELL, CELLS_PER_BANDWIDTH = 10, 1.5
+"""By which cells are as large, and the kernel as wide, as they are, where no size is named."""
 NODATA = -1.0
 ROUND_MANTISSAS = np.array([1, 1.5, 2, 3, 4, 5, 7.5, 10])
 
@@ -101,7 +101,7 @@ def _count(
     if cell_km < limits.pixel_km:
         raise OrbitileError(f"density.cell_km: cells of {cell_km:g} km are smaller than a pixel of the finest scale, "
                             f"{limits.pixel_km:g} km; choose larger cells")  # fmt: skip
-    kernel = SphereKernel.of(ground, choice.bandwidth_km or cell_km, "density.bandwidth_km")
+    kernel = SphereKernel.of(ground, choice.bandwidth_km or CELLS_PER_BANDWIDTH * cell_km, "density.bandwidth_km")
     cells = CellCounts.of(ground, layer.body, cell_km, diameters)
     kernel_counts = np.zeros((len(diameters), len(kernel.cells)), np.int64)
     for lon, lat, diameter_km in _batches(craters, diameters[0]):
