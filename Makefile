@@ -7,7 +7,7 @@ RUN ?= demo
 export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns lock setup clean
-.PHONY: evaluate-models recipe
+.PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
 
@@ -63,6 +63,12 @@ evaluate-models: setup
 recipe: setup
 	@python recipes/run.py "$(DATA)" "$(NAME)" $(RECIPE)
 
+# Craterstats, for the target `date`, in an environment of its own: .craterstats. PYTHON_3_12 names the Python that it needs.
+craterstats: .craterstats/current
+
+.craterstats/current: envs/craterstats.lock
+	@sh envs/craterstats.sh $(PYTHON_3_12)
+
 # Takes the new results of the rules whose code_version has risen; see tests/golden.py.
 golden: setup
 	@PYTHONPATH=workflow/lib:tests python tests/golden.py
@@ -111,6 +117,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 lock:
 	$(LOCK) envs/requirements.in -o envs/requirements.lock
 	$(LOCK) --no-deps benchmarks/requirements.in -o benchmarks/requirements.lock
+	$(subst 3.11,3.12,$(LOCK)) envs/craterstats.in -o envs/craterstats.lock
 
 # Suppression beside other programs; BENCH holds options, such as BENCH=--largest. benchmarks/README.md says more.
 bench-suppression: setup benchmarks/.peers/current

@@ -133,6 +133,7 @@ else:
     include: "workflow/rules/counting.smk"
     include: "workflow/rules/shapes.smk"
     include: "workflow/rules/density.smk"
+    include: "workflow/rules/dating.smk"
 
     RESULT = [
         *rules.catalogue.output,

@@ -571,6 +571,40 @@ class CraterShapeSettings(Section):
         return [value] if isinstance(value, str | Path) else value
 
 
+class DatingSettings(Section):
+    """Only for the target `date`: how old the counted areas are."""
+
+    chronology_system: Text | None = Field(
+        default=None, description="By Craterstats' names, or an abbreviation; null: the usual one of the body."
+    )
+    fits: tuple[Literal["poisson", "cumulative"], ...] = Field(
+        default=("poisson", "cumulative"),
+        min_length=1,
+        max_length=2,
+        description="Poisson timing analysis, and fits to cumulative frequencies.",
+    )
+    range_km: tuple[DiameterKm | None, DiameterKm | None] = Field(
+        default=(None, None),
+        description="Least and largest diameter that date; null: where the count begins, and where it ends.",
+    )
+    epochs: Text | None = Field(default=None, description="Epochs in the plots, by Craterstats' names.")
+    equilibrium: Text | None = Field(
+        default=None, description="Equilibrium function in the plots, by Craterstats' names."
+    )
+    program: FilePath = Field(
+        default=Path(".craterstats/bin/python"), description="The Python of Craterstats' environment."
+    )
+
+    @model_validator(mode="after")
+    def _fits_and_range_make_sense(self) -> Self:
+        if len(set(self.fits)) < len(self.fits):
+            raise ValueError(f"fits: {', '.join(self.fits)} given; each may stand there once")
+        least, most = self.range_km
+        if least is not None and most is not None and least >= most:
+            raise ValueError(f"range_km: {least:g} to {most:g} given; the least diameter is not below the largest")
+        return self
+
+
 class AccessSettings(Section):
     """Which files on this machine images may refer to."""
 
@@ -1021,6 +1055,7 @@ class Settings(Section):
     labels: LabelSettings = LabelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     counting: CountingSettings = CountingSettings()
+    dating: DatingSettings = DatingSettings()
     annotation: AnnotationSettings = AnnotationSettings()
     access: AccessSettings = AccessSettings()
     crater_shapes: CraterShapeSettings | None = Field(default=None, description="Only for the target `shapes`.")
@@ -1512,6 +1547,11 @@ class Settings(Section):
             )
             for scale in self.scales
         }
+
+    @property
+    def dating_choice(self) -> dict:
+        """How areas are dated (see orbitile.counting.ages.DatingChoice)."""
+        return self.dating.model_dump(exclude={"program"})
 
     @property
     def truth_columns(self) -> dict:

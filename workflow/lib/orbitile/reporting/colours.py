@@ -11,8 +11,8 @@ RULE_COLOURS = dict(
     untile="#117733", suppress="#ddcc77", stitch="#117733", classify="#661100", outline="#aa4499",
     catalogue="#882255", completeness="#aa7755", overview="#999933", evaluate="#777777", calibrate="#555599",
     count="#225555", annotate="#bbbbbb", assemble_map="#882255", overview_map="#999933", evaluate_map="#777777",
-    shapes="#997700", density="#4488aa", secondaries="#bb7733",
-    calibrate_map="#555599", annotate_map="#bbbbbb",
+    shapes="#997700", density="#4488aa", secondaries="#bb7733", calibrate_map="#555599", annotate_map="#bbbbbb",
+    date="#663333",
     train_detector="#444444", rasterise_labels="#ee8866", train_segmenter="#444444",
     report="#cccccc", qgis_project="#99bb88",
 )  # fmt: skip

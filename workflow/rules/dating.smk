@@ -1,0 +1,31 @@
+def has_craterstats():
+    """Whether there is a program to date with, so that ages are computed once there is."""
+    folders = Path.cwd(), Path(workflow.basedir)
+    return any((folder / settings.dating.program).is_file() for folder in folders)
+
+
+rule date:
+    input:
+        counts=f"{RESULTS}/{RULES['count'].target}",
+    output:
+        # Written last. It names all other files.
+        f"{RESULTS}/dating/ages.json",
+    log:
+        f"{RESULTS}/logs/date.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/date.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        code_version=code_version("date"),
+        dating=settings.dating_choice,
+        program=str(settings.dating.program),
+        has_craterstats=has_craterstats(),
+        body=settings.body,
+    message:
+        "date the counted areas"
+    script:
+        "../scripts/date.py"
