@@ -33,8 +33,9 @@ DIAMETERS_OF_GROUND = 2000
 """Diameters at which the production function on ground that differs with the diameter is added up."""
 CHANGES = np.linspace(-10, 5, 5000)
 """Logarithms of frequencies, beside those of 1 Ga, at which Craterstats computes the probability of ages."""
-PERCENTILES = (0.5, 0.15865525393145707, 0.8413447460685429)
-"""The median, and one standard deviation of a normal distribution below and above."""
+PERCENTILES = (0.5, 0.15865525393145707, 0.8413447460685429, 0.025, 0.975)
+"""The median, one standard deviation of a normal distribution below and above, and the limits of 19 of 20."""
+SIGMAS_OF_95 = 1.959963984540054
 SAME_GROUND = 1e-6
 YOUNGEST_GA = 1e-9
 BEYOND_LARGEST = 1.05
@@ -271,7 +272,7 @@ def cumulative_age(count: Count, draws: Sequence[Count], chronology: Chronology,
     spread, middle = machine_spread(drawn), float(np.median(drawn))
     below = np.hypot(middle - spread["lower_ga"], ages[0] - ages[1])
     above = np.hypot(spread["upper_ga"] - middle, ages[2] - ages[0])
-    return answer | interval([middle, max(middle - below, 0.0), middle + above]) | dict(machine=spread)
+    return answer | interval(widened(middle, below, above)) | dict(machine=spread)
 
 
 def cumulative_fit(count: Count, chronology: Chronology, range_km: Range) -> tuple[list[float], int]:
@@ -284,8 +285,14 @@ def cumulative_fit(count: Count, chronology: Chronology, range_km: Range) -> tup
     )
     if not len(points["d"]):
         raise RequestError("no bin of craters lies in the range of diameters")
-    a0 = chronology.production.fit(points)
-    return [float(chronology.ages.t(a0=value)) for value in a0], int(points["n_event"])
+    age, lower, upper = (float(chronology.ages.t(a0=a0)) for a0 in chronology.production.fit(points))
+    return widened(age, age - lower, upper - age), int(points["n_event"])
+
+
+def widened(age: float, below: float, above: float) -> list[float]:
+    """An age with its limits of one standard deviation and of 19 of 20, by the standard deviations below and above."""
+    limits = [(below, above), (below * SIGMAS_OF_95, above * SIGMAS_OF_95)]
+    return [age, *(limit for down, up in limits for limit in (max(age - down, 0.0), age + up))]
 
 
 FITS: Mapping[str, Callable[[Count, Sequence[Count], Chronology, Range], Age]] = dict(
@@ -294,9 +301,9 @@ FITS: Mapping[str, Callable[[Count, Sequence[Count], Chronology, Range], Age]] =
 
 
 def interval(ages: Sequence[float]) -> Age:
-    """An age in Ga, and the limits of one standard deviation."""
-    age, lower, upper = (float(value) for value in ages)
-    return dict(age_ga=age, lower_ga=lower, upper_ga=upper)
+    """An age in Ga, and the limits of one standard deviation and of 19 of 20."""
+    names = ("age_ga", "lower_ga", "upper_ga", "lower_95_ga", "upper_95_ga")
+    return dict(zip(names, map(float, ages), strict=True))
 
 
 def machine_spread(ages: Sequence[float]) -> Age:

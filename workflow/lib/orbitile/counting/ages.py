@@ -20,11 +20,12 @@ SYSTEMS = {
 FITS = ("poisson", "cumulative")
 PLOT_FORMATS = ("png", "pdf")
 SAME_GROUND = 1e-6
+ERRORS = ("age_ga", "lower_ga", "upper_ga", "lower_95_ga", "upper_95_ga")
 COLUMNS = (
-    "area", "fit", "from_km", "to_km", "craters", "age_ga", "lower_ga", "upper_ga", "counted_age_ga",
-    "counted_lower_ga", "counted_upper_ga", "machine_lower_ga", "machine_upper_ga", "draws", "reason",
+    "area", "fit", "from_km", "to_km", "craters", "age_ga", "lower_ga", "upper_ga", "lower_95_ga", "upper_95_ga",
+    "counted_age_ga", "counted_lower_ga", "counted_upper_ga", "machine_lower_ga", "machine_upper_ga", "draws", "reason",
 )  # fmt: skip
-"""Of the table of ages: with all errors, of the count alone with Poisson's error, and of the draws alone."""
+"""Of the table of ages: with all errors (one sigma, and 19 of 20), of the count with Poisson's error, of the draws."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def age_rows(name: str, ages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     """Rows of COLUMNS of the ages of an area; None where something is not known."""
     return [
         dict(area=name, fit=age["fit"], from_km=age["range_km"][0], to_km=age["range_km"][1])
-        | {key: age.get(key) for key in ("craters", "age_ga", "lower_ga", "upper_ga", "reason")}
+        | {key: age.get(key) for key in ("craters", *ERRORS, "reason")}
         | _prefixed("counted", age.get("counted"), ("age_ga", "lower_ga", "upper_ga"))
         | _prefixed("machine", age.get("machine"), ("lower_ga", "upper_ga"))
         | dict(draws=(age.get("machine") or {}).get("draws"))
