@@ -2,7 +2,7 @@
 
 in_craterstats.py read FILE...: a line of JSON for each, with area, perimeter, diameters, fractions, or why it fails.
 in_craterstats.py spatial FILE...: likewise, with outlines, from which areas are computed anew.
-in_craterstats.py frequency SYSTEM AGE_GA D_KM...: cumulative frequencies (per km2) of a surface of an age.
+in_craterstats.py frequency SYSTEM AGES_GA D_KM...: cumulative frequencies (per km2) of surfaces of ages (a,b,c).
 """
 
 import contextlib
@@ -25,12 +25,12 @@ def read(path, reader):
         return dict(fails=repr(error))
 
 
-def frequency(system, age, *diameters):
+def frequency(system, ages, *diameters):
     functions = cst.Functionslist().functions
     names = next(s for s in functions["chronology_system"] if s["name"] == system)
     production = cst.Productionfn(functions, names["pf"])
-    a0 = cst.Chronologyfn(functions, names["cf"]).a0(float(age))
-    return [float(production.evaluate("cumulative", float(d), a0)) for d in diameters]
+    a0s = [cst.Chronologyfn(functions, names["cf"]).a0(float(age)) for age in ages.split(",")]
+    return [[float(production.evaluate("cumulative", float(d), a0)) for d in diameters] for a0 in a0s]
 
 
 if __name__ == "__main__":

@@ -148,13 +148,11 @@ def test_demo_is_dated_as_by_craterstats_command_line(range_km, tmp_path, python
 class Surface:
     """A surface of known age, on which craters lie as a production function says."""
 
-    def __init__(self, python, age_ga, least_km=0.5, most_km=20.0):
-        self.diameters = np.geomspace(least_km, most_km, 400)
-        (frequencies,) = in_craterstats(python, "frequency", SYSTEM, age_ga, *self.diameters)
+    def __init__(self, age_ga, diameters, frequencies):
+        self.diameters, self.age_ga = diameters, age_ga
         self.cumulative = np.array(frequencies) - frequencies[-1]
         self.area_km2 = CRATERS / self.cumulative[0]
-        self.age_ga = age_ga
-        self.counted_km = least_km, most_km
+        self.counted_km = float(diameters[0]), float(diameters[-1])
 
     def population(self, rng):
         """The diameters of all craters."""
@@ -168,7 +166,9 @@ class Surface:
 
 @cache
 def known_surfaces(python):
-    return [Surface(python, age_ga) for age_ga in (0.8, 3.2, 3.7, 4.0)]
+    ages, diameters = (0.8, 3.2, 3.7, 4.0), np.geomspace(0.5, 20, 400)
+    (frequencies,) = in_craterstats(python, "frequency", SYSTEM, ",".join(map(str, ages)), *diameters)
+    return [Surface(age, diameters, of_age) for age, of_age in zip(ages, frequencies, strict=True)]
 
 
 def dated(python, surfaces, counts, fits, draws=None):
@@ -269,9 +269,8 @@ def test_ground_that_differs_with_the_diameter_is_counted_with(python):
 
 
 def test_stage_makes_ages_tables_and_plots(tmp_path, python):
-    counts = write_counts(
-        tmp_path / "counting", [scattered_count("over 180", 200, least_km=0.5)], draws=10, from_km=0.6
-    )
+    count = scattered_count("over 180", 200, least_km=0.5)
+    counts = write_counts(tmp_path / "counting", [count], draws=10, from_km=0.6)
     manifest = tmp_path / "dating" / "ages.json"
     date(str(counts), DatingChoice(epochs="wilhelms", equilibrium="trask"), python, MOON, str(manifest))
     stated = json.loads(manifest.read_text())
