@@ -284,8 +284,8 @@ def test_stage_makes_ages_tables_and_plots(tmp_path, python):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(chronology_system="nonsense"), r"dating.chronology_system: 'nonsense' is none of Craterstats'; there are: "
-                                             r"Moon, Neukum \(1983\); Moon, Neukum et al. \(2001\); Moon, Hartmann"),
+        (dict(chronology_system="nonsense"), r"dating.chronology_system: 'nonsense' is none of Craterstats'; there are"
+                                             r": Moon, Neukum \(1983\); Moon, Neukum et al. \(2001\); Moon, Hartmann"),
         (dict(chronology_system="Neukum"), r"'Neukum' may be several of Craterstats'; there are: Moon, Neukum \(1983"),
         (dict(chronology_system="Mars, Ivanov (2001)"), r"'Mars, Ivanov \(2001\)' is none of Craterstats'"),
         (dict(epochs="jura"), r"dating.epochs: 'jura' is none of Craterstats'; there are: Moon, Wilhelms"),
