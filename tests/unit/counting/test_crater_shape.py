@@ -52,6 +52,7 @@ def test_known_shapes_come_back_within_their_errors(place, tmp_path):
     assert min(inside.values()) >= binom.ppf(0.01, len(craters), 0.95), inside
     assert sum(inside.values()) >= 0.95 * len(craters) * len(inside), inside
     tilts = [shape.values["tilt_deg"] for shape in shapes]
+    assert all(0 < shape.roughness_m < shape.errors["depth_m"] for shape in shapes)
     assert np.mean(tilts) == pytest.approx(np.degrees(np.arctan(0.05)), abs=0.3)
 
 

@@ -78,19 +78,23 @@ class Uncertainty(NamedTuple):
 class CraterShape:
     """What was measured of a crater: values of QUANTITIES and their standard errors, or the reason why there are none.
 
-    `quality` is OK, SHALLOW (measured, but the depth is less than twice its error), or the reason.
+    `quality` is OK, SHALLOW (measured, but the depth is less than twice its error), or the reason. `roughness_m` is the
+    part of the depth's error that the ground has: its standard deviation, over places of the floor's size around the
+    crater. Without it the error is that of measuring this very ground again.
     """
 
     quality: str
     values: dict[str, float]
     errors: dict[str, float]
+    roughness_m: float | None = None
 
 
 class _Measured(NamedTuple):
-    """Of circles (k): quantities (k, QUANTITIES), their scatter by azimuth, and whether there is a rim."""
+    """Of circles (k): quantities (k, QUANTITIES), their scatter by azimuth, roughness, and whether there is a rim."""
 
     values: np.ndarray
     scatter: np.ndarray
+    roughness: np.ndarray
     has_rim: np.ndarray
 
 
@@ -122,7 +126,7 @@ def measure_shape(patch: TerrainPatch, radius_m: float, errors: Uncertainty, max
     values = dict(zip(QUANTITIES, (measured.values[0] + sharpened).tolist(), strict=True))
     deviations = dict(zip(QUANTITIES, np.sqrt(variance).tolist(), strict=True))
     quality = OK if values["depth_m"] > 2 * deviations["depth_m"] else SHALLOW
-    return CraterShape(quality, values, deviations)
+    return CraterShape(quality, values, deviations, float(measured.roughness[0]))
 
 
 def _without(reason: str) -> CraterShape:
@@ -165,7 +169,8 @@ def _measure(patch: TerrainPatch, circles: np.ndarray, radius_m: float) -> _Meas
     terrain = _levelled(patch.profiles(fitted))
     crest, wander = _crest(terrain.heights, SECOND_SEARCH)
     values, scatter = _quantities(terrain, crest, fitted[:, 2])
-    return _Measured(values, scatter, has_rim & np.isfinite(values).all(axis=1) & (wander < LARGEST_WANDER))
+    is_measured = has_rim & np.isfinite(values).all(axis=1) & (wander < LARGEST_WANDER)
+    return _Measured(values, scatter, terrain.roughness, is_measured)
 
 
 class _Levelled(NamedTuple):

@@ -45,6 +45,7 @@ SHAPES = pa.schema(
         pa.field("score", pa.float32()),
         pa.field("quality", pa.string(), metadata={"about": "ok, shallow, or why there are no values"}),
         pa.field("elevation", pa.string(), metadata={"about": "file of the elevation model"}),
+        pa.field("roughness_m", pa.float64(), metadata={"unit": "m", "about": "of the ground, in the depth's error"}),
         pa.field("elevation_px", pa.float64(), metadata={"unit": "px", "about": "pixels of it across the crater"}),
         *(
             pa.field(name + suffix, pa.float64(), metadata={"unit": unit, "about": prefix + about})
@@ -133,6 +134,7 @@ class ShapeMeasurer:
             row = dict(
                 quality=shape.quality, elevation=model.path.name, elevation_px=diameter_m / size_m, **shape.values
             )
+            row |= dict(roughness_m=shape.roughness_m)
             row |= {f"{name}_error": value for name, value in shape.errors.items()}
             if shape.quality != NO_DATA:
                 break

@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-import orbitile.catalogue
 from orbitile.base.files import publish, scratch, write_json
 from orbitile.base.provenance import provenance
 from orbitile.catalogue import Catalogue
+from orbitile.catalogue import open as open_catalogue
 from orbitile.counting.crater_shape import DEFINITIONS, OK, QUANTITIES, SHALLOW
 from orbitile.counting.crater_shapes import SHAPES, ShapeLimits, ShapeMeasurer
 from orbitile.counting.elevation_model import ElevationModel, opened_elevation
@@ -45,7 +45,7 @@ def shapes(catalogue: str, elevation: Sequence[str], limits: Mapping, files: Sha
     `limits` are those of ShapeLimits. OrbitileError where a model is none of the body, or nothing can be measured.
     """
     Path(files.summary).unlink(missing_ok=True)
-    opened = orbitile.catalogue.open(catalogue)
+    opened = open_catalogue(catalogue)
     with ExitStack() as stack:
         models = [stack.enter_context(opened_elevation(Path(path), opened.body)) for path in elevation]
         measurer = ShapeMeasurer(opened, models, ShapeLimits(**limits))
