@@ -11,7 +11,7 @@ import pytest
 import rasterio
 import yaml
 from documented_examples import examples
-from projects import ROOT, SCENE, SIDE, Project, environment, write_image
+from projects import ROOT, SCENE, SIDE, Project, environment, refused, write_image
 from rasterio.windows import Window
 
 LAST_LINES = 30
@@ -28,6 +28,12 @@ def test_a_dry_run_ends_with_how_many_jobs_there_are(project: Project):
     lines = outputs(done).splitlines()
     assert not [line for line in lines if line.startswith("Reason:")]
     assert any(re.fullmatch(r"total +\d+", line) for line in lines[-LAST_LINES:])
+
+
+def test_a_dry_run_reads_the_craters_to_draw(project: Project):
+    (project.folder / "craters.csv").write_text("lon,lat,radius\n1,2,3\n")
+    annotation = dict(craters=str(project.folder / "craters.csv"))
+    refused(project.change(annotation=annotation), "craters.csv", "column radius names no unit", "radius_km")
 
 
 @pytest.mark.parametrize("name", ["fractures", "europa"])

@@ -53,3 +53,21 @@ def test_a_diameter_needs_a_unit(header, message):
 def test_places_in_pixels():
     assert find_pixels(["scene", "X_px", "Y_px", "Diam (px)"]) == ("x_px", "y_px", "diam_px")
     assert find_pixels(["scene", "x_px", "y_px"]) is None
+
+
+@pytest.mark.parametrize(
+    "header, lon, lat, diameter, factor",
+    [
+        (["CRATER_ID", "LATITUDE_CIRCLE_IMAGE", "LONGITUDE_CIRCLE_IMAGE", "DIAM_CIRCLE_IMAGE"],
+         "longitude_circle_image", "latitude_circle_image", "diam_circle_image", 1000.0),
+        (["CRATER_ID", "LAT_CIRC_IMG", "LON_CIRC_IMG", "DIAM_CIRC_IMG"],
+         "lon_circ_img", "lat_circ_img", "diam_circ_img", 1000.0),
+        (["Diam_km", "x_coord", "y_coord", "tag"], "x_coord", "y_coord", "diam_km", 1000.0),
+        (["lon", "lat", "radius_km"], "lon", "lat", "radius_km", 2000.0),
+        (["lon", "lat", "Radius (m)"], "lon", "lat", "radius_m", 2.0),
+    ],
+)  # fmt: skip
+def test_tables_of_robbins_opencratertool_and_of_radii(header, lon, lat, diameter, factor):
+    position = find_position(header, CraterColumns(), PATH)
+    assert [column.name for column in position] == [lon, lat]
+    assert find_diameter(header, CraterColumns(), PATH) == (ScaledColumn(diameter, factor))
