@@ -92,7 +92,7 @@ def test_the_picture_shows_rings_around_the_discs(opened):
 
 
 def test_images_are_drawn_in_their_stretch(opened):
-    project, picture = opened
+    _, picture = opened
     grey = picture[(picture == picture[:, :, :1]).all(axis=2)][:, 0]
     assert {60, 210} <= set(grey.tolist())
 

@@ -5,7 +5,7 @@ from pyproj import CRS, Transformer
 
 from orbitile.base.errors import OrbitileError
 from orbitile.counting.density_map import ZERO_LIMIT, CellCounts
-from orbitile.counting.diameter_series import DiameterCounts
+from orbitile.counting.diameter_series import SeriesCounts
 from orbitile.counting.ground_plane import GroundPlane
 from orbitile.space.bodies import crs_body, find_body
 
@@ -82,7 +82,7 @@ def test_too_many_cells():
 def test_diameters_suit_the_catalogue():
     random = np.random.default_rng(0)
     diameters = 0.7 * random.random(3000) ** -0.5
-    counts = DiameterCounts.of([diameters[:1000], diameters[1000:], np.zeros(0)])
+    counts = SeriesCounts.of([diameters[:1000], diameters[1000:], np.zeros(0)])
     assert counts.craters == 3000
     assert counts.largest_km == diameters.max()
     assert dict(zip([1, 2, 5], counts.at_least[12:15].tolist(), strict=True)) == {
@@ -100,4 +100,4 @@ def test_diameters_suit_the_catalogue():
 )
 def test_diameters_that_nobody_has(diameter, words):
     with pytest.raises(OrbitileError, match=words):
-        DiameterCounts.of([np.array([2.0, 6.0])]).check((2, diameter), 1.0, "k")
+        SeriesCounts.of([np.array([2.0, 6.0])]).check((2, diameter), 1.0, "k")

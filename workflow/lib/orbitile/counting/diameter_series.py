@@ -15,7 +15,7 @@ MOST_CHOSEN = 3
 
 
 @dataclass(frozen=True, eq=False)
-class DiameterCounts:
+class SeriesCounts:
     """How many craters (m) have diameters from those of the series on, how many there are, and the largest one (km)."""
 
     at_least: np.ndarray

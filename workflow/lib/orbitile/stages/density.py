@@ -15,7 +15,7 @@ from orbitile.base.provenance import provenance
 from orbitile.catalogue import Catalogue
 from orbitile.counting.density_kernel import KernelDensity, SphereKernel
 from orbitile.counting.density_map import CellCounts
-from orbitile.counting.diameter_series import DiameterCounts
+from orbitile.counting.diameter_series import SeriesCounts
 from orbitile.counting.footprint_layer import SearchedLayer, read_searched_layer
 from orbitile.pictures.density_maps import DensityPanel, draw_density_maps
 from orbitile.rasters.write import PixelType, write_cog
@@ -72,7 +72,7 @@ def density(
     not suit it.
     """
     craters, layer = catalogue.open(manifest), read_searched_layer(completeness, unmapped_scenes)
-    sizes = DiameterCounts.of(batch["diameter_km"].to_numpy() for batch in craters.batches(["diameter_km"]))
+    sizes = SeriesCounts.of(batch["diameter_km"].to_numpy() for batch in craters.batches(["diameter_km"]))
     if not sizes.craters:
         raise OrbitileError(f"{manifest}: holds no craters, so there is no density of them")
     least_km = max(limits.diameter_km, layer.complete_90_km or 0)
