@@ -129,6 +129,22 @@ def test_networks_can_do_what_rasters_can():
     assert pins("rasters").items() <= pins("networks").items()
 
 
+def test_craterstats_is_pinned_alike_and_locked_without_addresses():
+    lock = (ROOT / "envs" / "craterstats.lock").read_text()
+    (pin,) = pins("craterstats").items()
+    assert f"{''.join(pin)} \\\n    --hash=" in lock
+    assert "".join(pin) in (ROOT / "envs" / "craterstats.in").read_text()
+    assert "://" not in lock
+    install = (ROOT / "envs" / "craterstats.sh").read_text()
+    assert "--require-hashes" in install
+    assert environment("craterstats")[0] == "python =3.12"
+
+
+def test_what_craterstats_runs_imports_nothing_of_ours():
+    names = {name.split(".")[0] for name in imported(LIBRARY / "craterstats_ages.py")}
+    assert names - sys.stdlib_module_names == {"craterstats", "numpy"}
+
+
 @pytest.mark.parametrize("file", ["setup.sh", "Dockerfile"])
 def test_image_and_venv_are_made_from_the_lock_alone(file):
     text = (ROOT / "envs" / file).read_text()

@@ -277,7 +277,8 @@ def cumulative_age(count: Count, draws: Sequence[Count], chronology: Chronology,
 
 def cumulative_fit(count: Count, chronology: Chronology, range_km: Range) -> tuple[list[float], int]:
     """Age with its lower and upper limit in Ga, and the number of craters."""
-    if not count.inside(range_km).any():
+    inside = count.inside(range_km)
+    if not inside.any():
         raise RequestError("no crater lies in the range of diameters")
     has_end = range_km[1] < np.inf
     points = count.of_craterstats().getplotdata(
@@ -286,7 +287,7 @@ def cumulative_fit(count: Count, chronology: Chronology, range_km: Range) -> tup
     if not len(points["d"]):
         raise RequestError("no bin of craters lies in the range of diameters")
     age, lower, upper = (float(chronology.ages.t(a0=a0)) for a0 in chronology.production.fit(points))
-    return widened(age, age - lower, upper - age), int(points["n_event"])
+    return widened(age, age - lower, upper - age), round(float(count.expected[inside].sum()))
 
 
 def widened(age: float, below: float, above: float) -> list[float]:
