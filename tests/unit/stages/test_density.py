@@ -136,7 +136,7 @@ def test_footprints_are_read_from_a_geopackage_too(mapped):
         (random_craters(9), DensityChoice((100.0,)), {}, r"density.diameters_km: no crater has 100 km; the largest"),
         (random_craters(9), DensityChoice((0.5,)), {}, r"density.diameters_km: 0.5 km is less than the 0.8 km"),
         (random_craters(9), DensityChoice((1.0,), 0.05), {}, r"density.cell_km: cells of 0.05 km are smaller than a"),
-        (random_craters(9), DensityChoice((1.0,), 0.2), {}, r"density.bandwidth_km: cells of 0.05 km"),
+        (random_craters(9), DensityChoice((1.0,), 0.2), {}, r"density.bandwidth_km: cells of 0.075 km"),
         (random_craters(9), DensityChoice((1.0,), 0.2, 200), {}, r"density.cell_km: .* choose larger cells"),
         (random_craters(9), DensityChoice((1.0,), 100, 2000), {}, r"density.bandwidth_km: 2000 km is more than half"),
         (random_craters(9), DensityChoice((1.0,), 3000, 300, 1.0), dict(shape=shapely.Point(9, 9).buffer(3)),
