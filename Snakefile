@@ -99,7 +99,9 @@ onerror:
 MANIFEST = f"{RESULTS}/{CHAIN_RESULTS[settings.chain].manifest}"
 COMPLETENESS = f"{RESULTS}/{RULES['completeness'].target}"
 COUNTS = f"{RESULTS}/{RULES['count'].target}"
-for manifest in (MANIFEST, COMPLETENESS, COUNTS) if workflow.is_main_process else ():
+AGES = f"{RESULTS}/{RULES['date'].target}"
+MANIFESTS = MANIFEST, COMPLETENESS, COUNTS, AGES
+for manifest in MANIFESTS if workflow.is_main_process else ():
     if missing_file := withdraw_manifest(Path(manifest)):
         logger.warning(f"{missing_file} is gone; the result is made again")
 

@@ -6,10 +6,10 @@ def has_craterstats():
 
 rule date:
     input:
-        counts=f"{RESULTS}/{RULES['count'].target}",
+        counts=COUNTS,
     output:
         # Written last. It names all other files.
-        f"{RESULTS}/dating/ages.json",
+        AGES,
     log:
         f"{RESULTS}/logs/date.log",
     benchmark:

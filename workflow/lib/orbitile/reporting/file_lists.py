@@ -19,7 +19,10 @@ PATTERNS = {
     "calibration/calibration.json": "what scores are worth",
     "calibration/calibration.png": "what scores are worth, drawn",
     "catalogue/completeness*.json": "what was searched, and how completely", "map/summary.csv": "the map in figures",
-    "map/rose.png": "directions of lines", "counts/*": "craters counted by size", "warnings.csv": "what is doubtful",
+    "map/rose.png": "directions of lines", "counting/*": "craters counted by size",
+    "dating/ages.*": "ages of counted areas",
+    "density/*": "craters per area", "secondaries/*": "clusters and rays of craters",
+    "shapes/*": "depths and slopes of craters", "warnings.csv": "what is doubtful",
     "failures.parquet": "what failed, with tracebacks", "plan.parquet": "scenes and groups",
 }  # fmt: skip
 """Files of a run, as patterns below its folder."""

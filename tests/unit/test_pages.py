@@ -1,0 +1,31 @@
+"""Links of the project's pages lead to files that are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = (".", "benchmarks", "demo", "docs", "envs", "models", "profiles", "recipes")
+PAGES = sorted(
+    page
+    for folder in FOLDERS
+    for page in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
+    if ".venv" not in page.parts
+)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+
+
+def dead_links(page):
+    return [link for link in LINK.findall(page.read_text()) if "://" not in link and not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    assert dead_links(page) == []
+
+
+def test_dead_links_are_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("[a](page.md#part) [b](gone.md) ![c](pictures/gone.png) [d](https://example.org/x)")
+    assert dead_links(page) == ["gone.md", "pictures/gone.png"]
