@@ -147,8 +147,6 @@ else:
 
 
 include: "workflow/rules/gis.smk"
-
-
 include: "workflow/rules/report.smk"
 
 

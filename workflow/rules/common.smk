@@ -72,3 +72,9 @@ def lender_tables(stage):
         return expand(f"{RESULTS}/{stage}/{{group}}.parquet", group=groups)
 
     return tables
+
+
+def has_craterstats():
+    """Whether there is a program to date with, so that ages are computed once there is."""
+    folders = Path.cwd(), Path(workflow.basedir)
+    return any((folder / settings.dating.program).is_file() for folder in folders)

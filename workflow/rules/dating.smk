@@ -1,9 +1,3 @@
-def has_craterstats():
-    """Whether there is a program to date with, so that ages are computed once there is."""
-    folders = Path.cwd(), Path(workflow.basedir)
-    return any((folder / settings.dating.program).is_file() for folder in folders)
-
-
 rule date:
     input:
         counts=COUNTS,

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from orbitile.base.files import atomic
 from orbitile.pictures.measure_styles import MEASURE_STYLES
 
-BAR_MEASURES = dict(precision=("n_found", "n_truth"), recall=("n_truth",), f1=("n_truth",))
-"""Measures, and the counts without which they say nothing and are left out: what is detected where there are no true
-craters counts only if it matches, so that its precision would always be 1."""
+MATCH_MEASURES = dict(precision=("n_found", "n_truth"), recall=("n_truth",), f1=("n_found", "n_truth"))
+"""Measures of matches, and the counts without which they say nothing: what is detected where the truth has no craters
+counts only if it matches, so that its precision would always be 1; true craters of a class of sizes may match
+detections of another, so that their recall may be 1 where nothing was detected."""
 
 
 def draw_matches(figures: dict, path: str | Path) -> None:
@@ -41,7 +42,7 @@ def _interval(figures: dict) -> str:
 def _bars(axes: Axes, bins: list[dict], title: str) -> None:
     """Draw precision, recall and F1 of each bin side by side, with intervals where there are any."""
     centres = np.arange(len(bins))
-    for offset, measure in enumerate(BAR_MEASURES):
+    for offset, measure in enumerate(MATCH_MEASURES):
         values = np.array([measured(figures, measure) for figures in bins])
         limits = np.array([figures.get("intervals", {}).get(measure) or 2 * [np.nan] for figures in bins], float)
         errors = np.abs(limits.reshape(-1, 2).T - values) if any("intervals" in figures for figures in bins) else None
@@ -58,7 +59,7 @@ def _bars(axes: Axes, bins: list[dict], title: str) -> None:
 def _curves(axes: Axes, by_score: list[dict], best_score: float | None) -> None:
     """Draw precision, recall and F1 over the least score."""
     scores = [figures["score"] for figures in by_score]
-    for measure in BAR_MEASURES:
+    for measure in MATCH_MEASURES:
         values = [measured(figures, measure) for figures in by_score]
         axes.plot(scores, values, markersize=4, label=measure, **MEASURE_STYLES[measure].curve)
     if best_score is not None:
@@ -70,7 +71,7 @@ def _curves(axes: Axes, by_score: list[dict], best_score: float | None) -> None:
 
 def measured(figures: dict, measure: str) -> float:
     """A measure, or NaN where a count that it depends on is 0."""
-    return figures[measure] if all(figures[count] for count in BAR_MEASURES[measure]) else np.nan
+    return figures[measure] if all(figures[count] for count in MATCH_MEASURES[measure]) else np.nan
 
 
 def _tick_label(figures: dict) -> str:

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orbitile.pictures.match_picture import MATCH_MEASURES
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.markup import card_row, element, scrollable
 from orbitile.reporting.tables import plain_table
 
-MEASURES = dict(precision=("n_found", "n_truth"), recall=("n_truth",), f1=("n_truth",))
-"""Measures of matches, and the counts without which they say nothing: what is detected where the truth has no craters
-counts only if it matches, so that its precision is always 1."""
 UNDEFINED = "-"
 CHART_PX = 1000
 """The width of pictures with small letters, which scroll in a narrower window."""
@@ -33,7 +31,7 @@ def _of_craters(figures: Mapping[str, Any]) -> list[str]:
     intervals = figures.get("intervals") or {}
     cards = [
         (measure_text(figures, name), f"{name.replace('f1', 'F1')}{_interval(intervals.get(name))}")
-        for name in MEASURES
+        for name in MATCH_MEASURES
     ]
     counts = [
         (f"{figures['n_truth']:,}", "craters in the truth"),
@@ -41,7 +39,12 @@ def _of_craters(figures: Mapping[str, Any]) -> list[str]:
         (f"{figures['n_matched']:,}", f"matches, at an IoU of {figures['iou']:g} or more"),
     ]
     rows = [
-        [_limits(row), f"{row['n_truth']:,}", f"{row['n_found']:,}", *(measure_text(row, name) for name in MEASURES)]
+        [
+            _limits(row),
+            f"{row['n_truth']:,}",
+            f"{row['n_found']:,}",
+            *(measure_text(row, name) for name in MATCH_MEASURES),
+        ]
         for row in figures["by_diameter_km"]
     ]
     names = ["diameter (km)", "in the truth", "in the catalogue", "precision", "recall", "F1"]
@@ -51,7 +54,7 @@ def _of_craters(figures: Mapping[str, Any]) -> list[str]:
 
 def measure_text(figures: Mapping[str, Any], measure: str) -> str:
     """A measure with three decimals; a dash where a count that it depends on is 0."""
-    return f"{figures[measure]:.3f}" if all(figures[count] for count in MEASURES[measure]) else UNDEFINED
+    return f"{figures[measure]:.3f}" if all(figures[count] for count in MATCH_MEASURES[measure]) else UNDEFINED
 
 
 def _interval(limits: list[float] | None) -> str:
