@@ -12,7 +12,7 @@ from small_catalogues import write_small_catalogue
 from orbitile.base.errors import OrbitileError
 from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.calibration.row_confidence import RowConfidence
-from orbitile.counting.count_files import read_counts, read_draws
+from orbitile.counting.count_files import read_counts, read_draws, read_reference_counts
 from orbitile.counting.searched_ground import DiameterRange
 from orbitile.settings import CountingSettings
 from orbitile.stages.count import CountInputs, count
@@ -148,6 +148,8 @@ def test_a_reference_is_counted_on_the_same_ground(run, tmp_path):
     run(dict(west=WEST), reference=table)
     rows = csv.DictReader((run.manifest.parent / "west" / "reference_size_frequency.csv").open())
     assert sum(int(row["craters"]) for row in rows) == 3
+    (name, count), *others = read_reference_counts(run.manifest).items()
+    assert (name, len(count), others) == ("west", 3, [])
 
 
 @pytest.mark.usefixtures("without_plots")

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from counted_areas import area_count, scattered_count
 from counted_runs import write_counts
@@ -11,6 +12,7 @@ from fake_craterstats import ANSWER, reply, request_of, write_program
 
 from orbitile.base.errors import OrbitileError
 from orbitile.counting.ages import DatingChoice
+from orbitile.counting.count_files import REFERENCE, write_count
 from orbitile.space.bodies import find_body
 from orbitile.stages.date import date
 
@@ -51,6 +53,20 @@ def test_ages_stand_in_manifest_table_and_methods(counts, tmp_path):
     ]  # fmt: skip
     assert "Craterstats 3.6.11" in (folder / "methods.txt").read_text()
     assert {"ages.csv", "methods.txt"} <= {file["path"] for file in manifest["files"]}
+
+
+def test_craters_of_a_table_are_dated_beside_those_of_the_catalogue(counts, tmp_path):
+    about = json.loads(counts.read_text())
+    about["settings"]["reference"] = "tables/robbins.csv"
+    counts.write_text(json.dumps(about))
+    reference = scattered_count("over 180")
+    write_count(reference, np.ones(len(reference), bool), counts.parent / "area_1" / REFERENCE)
+    folder, manifest = dated(counts, write_program(tmp_path, reply([ANSWER], [ANSWER], [ANSWER])))
+    names = [(area["name"], area["folder"]) for area in manifest["areas"]]
+    assert names[1:] == [("over 180", "area_1"), ("over 180 (robbins.csv)", "area_1/reference")]
+    assert request_of(tmp_path)["areas"][2]["draws"] == []
+    assert (folder / "area_1" / "reference" / "reference.scc").is_file()
+    assert all((folder / file["path"]).is_file() for file in manifest["files"])
 
 
 def test_craterstats_is_asked_for_counts_and_draws_in_their_range(counts, tmp_path):

@@ -17,8 +17,8 @@ from orbitile.base.manifests import read_manifest
 from orbitile.counting.area_count import COLUMNS, AreaCount
 from orbitile.tables.parquet import read_arrow, read_metadata, write_arrow
 
-CRATERS, DRAWS = "craters.parquet", "draws.parquet"
-"""The tables in the folder of an area."""
+CRATERS, DRAWS, REFERENCE = "craters.parquet", "draws.parquet", "reference.parquet"
+"""The tables in the folder of an area; the last where craters of a table are counted beside those of the catalogue."""
 COUNTED = pa.schema(
     [
         pa.field("lon", pa.float64(), metadata={"unit": "degree", "about": "centre, east, -180..180"}),
@@ -71,6 +71,15 @@ def read_counts(manifest: str | Path) -> list[AreaCount]:
     """
     counts = (read_count(path) for path in _paths(manifest, CRATERS))
     return [count.taking(counted) for count, counted in counts]
+
+
+def read_reference_counts(manifest: str | Path) -> dict[str, AreaCount]:
+    """The counts of the table beside the catalogue, by the names of areas; none where there is no table.
+
+    OrbitileError as of `read_counts`.
+    """
+    counts = (read_count(path) for path in _paths(manifest, REFERENCE) if path.is_file())
+    return {count.name: count.taking(counted) for count, counted in counts}
 
 
 def write_draws(draws: Iterator[tuple[np.ndarray, AreaCount]], path: str | Path) -> None:

@@ -19,7 +19,7 @@ from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.counting.areas import NamedArea, folder_names, read_areas, read_excluded
 from orbitile.counting.completeness_correction import CompletenessChoice, CompletenessCorrection
 from orbitile.counting.count_craters import CountingMethod, Detected, count_in_area, detected_in_table
-from orbitile.counting.count_files import CRATERS, DRAWS, write_count, write_draws
+from orbitile.counting.count_files import CRATERS, DRAWS, REFERENCE, write_count, write_draws
 from orbitile.counting.lonlat_shapes import area_on_sphere_km2
 from orbitile.counting.methods_text import methods_text
 from orbitile.counting.resampled_counts import resampled_counts
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ["lon", "lat", "diameter_km", "probability"]
 PLOTS = ("size_frequency.png", "size_frequency.pdf")
-FREQUENCIES, REFERENCE = "size_frequency.csv", "reference_size_frequency.csv"
+FREQUENCIES, REFERENCE_FREQUENCIES = "size_frequency.csv", "reference_size_frequency.csv"
 
 
 class CountInputs(NamedTuple):
@@ -175,7 +175,7 @@ def _count_area(area: NamedArea, counting: _Count, folder: Path) -> tuple[dict[s
         write_draws(draws, temporary / DRAWS)
         _write_ground(area, ground, searched.body, temporary)
         series = [FrequencySeries(f"{area.name}: {is_counted.sum():,} craters", vars(frequency))]
-        series += _reference_series(area, counting, limits.least_km, temporary)
+        series += _reference_series(area, counting, limits, temporary)
         title = f"{area.name}: {weighted.searched_km2:,.6g} km$^2$ searched"
         draw_size_frequency(
             series, title, limits.least_km, _cut_reason(correction, limits), [temporary / name for name in PLOTS]
@@ -196,15 +196,18 @@ def _cut_reason(correction: CompletenessCorrection, limits: DiameterRange) -> st
     return correction.reason if correction.from_km == limits.least_km else "smaller ones do not show at any scale"
 
 
-def _reference_series(area: NamedArea, counting: _Count, least_km: float, folder: Path) -> list[FrequencySeries]:
+def _reference_series(area: NamedArea, counting: _Count, limits: DiameterRange, folder: Path) -> list[FrequencySeries]:
     """The frequencies of the reference's craters in an area, where there is one."""
     if counting.reference is None:
         return []
     reference = count_in_area(area, counting.reference, counting.searched, counting.method).count
-    frequency = SizeFrequency.of(reference, counting.settings["binning"], least_km)
-    write_text(folder / REFERENCE, frequency.csv_text())
-    counted = int((reference.diameter_km >= least_km).sum())
-    return [FrequencySeries(f"{Path(counting.settings['reference']).name}: {counted:,} craters", vars(frequency))]
+    frequency = SizeFrequency.of(reference, counting.settings["binning"], limits.least_km)
+    write_text(folder / REFERENCE_FREQUENCIES, frequency.csv_text())
+    size = reference.diameter_km
+    is_counted = (size >= limits.least_km) & (size <= limits.most_km) & (reference.area_km2 > 0)
+    write_count(reference, is_counted, folder / REFERENCE)
+    title = f"{Path(counting.settings['reference']).name}: {int(is_counted.sum()):,} craters"
+    return [FrequencySeries(title, vars(frequency))]
 
 
 def _write_ground(area: NamedArea, ground: AreaGround, body: Body, folder: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from orbitile.base.files import write_json, write_text
 from orbitile.base.manifests import read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.counting.ages import COLUMNS, DatedArea, DatingChoice, age_rows, dating_request, stated_age
-from orbitile.counting.count_files import read_counts, read_draws
+from orbitile.counting.count_files import read_counts, read_draws, read_reference_counts
 from orbitile.counting.craterstats_program import REMEDY, ask_craterstats, find_program
 from orbitile.counting.dating_text import dating_text
 from orbitile.counting.exchange_files import write_exchange_files
@@ -20,7 +21,7 @@ from orbitile.tables.datasets import published_folder
 
 log = logging.getLogger(__name__)
 
-PLOT, TABLE, METHODS = "ages", "ages.csv", "methods.txt"
+PLOT, TABLE, METHODS, REFERENCE_FOLDER = "ages", "ages.csv", "methods.txt", "reference"
 
 
 def date(counts: str, choice: DatingChoice, program: Path, body: Body, manifest: str) -> None:
@@ -31,7 +32,7 @@ def date(counts: str, choice: DatingChoice, program: Path, body: Body, manifest:
     """
     folder = Path(manifest).parent
     areas = _dated_areas(counts, folder)
-    files = {name: _write_files(area, folder / name, body) for name, area in areas.items()}
+    files = {name: _write_files(area, folder, name, body) for name, area in areas.items()}
     python, statement = _runnable(choice, program, body)
     for stale in (TABLE, METHODS):
         (folder / stale).unlink(missing_ok=True)
@@ -60,23 +61,29 @@ def date(counts: str, choice: DatingChoice, program: Path, body: Body, manifest:
 
 
 def _dated_areas(counts: str, folder: Path) -> dict[str, DatedArea]:
-    """The areas of counts.json by the names of their folders."""
-    draws = read_draws(counts)
-    entries = read_manifest(Path(counts))["areas"]
-    return {
-        entry["folder"]: DatedArea(
-            count, draws.get(count.name, ()), (entry["from_km"], entry["to_km"]),
-            str((folder / entry["folder"] / PLOT).absolute()),
-        )
-        for entry, count in zip(entries, read_counts(counts), strict=True)
-    }  # fmt: skip
+    """The areas of counts.json, and their craters in a table where they are counted, too, by the names of folders."""
+    about, draws, references = read_manifest(Path(counts)), read_draws(counts), read_reference_counts(counts)
+    areas = {}
+    for entry, count in zip(about["areas"], read_counts(counts), strict=True):
+        name, counted_km = entry["folder"], (entry["from_km"], entry["to_km"])
+        areas[name] = DatedArea(count, draws.get(count.name, ()), counted_km, _plot_stem(folder, name))
+        if count.name in references:
+            table = Path(about["settings"]["reference"]).name
+            reference = replace(references[count.name], name=f"{count.name} ({table})")
+            name = f"{name}/{REFERENCE_FOLDER}"
+            areas[name] = DatedArea(reference, (), counted_km, _plot_stem(folder, name))
+    return areas
 
 
-def _write_files(area: DatedArea, folder: Path, body: Body) -> list[str]:
+def _plot_stem(folder: Path, name: str) -> str:
+    return str((folder / name / PLOT).absolute())
+
+
+def _write_files(area: DatedArea, results: Path, name: str, body: Body) -> list[str]:
     """The files of an area for other programs, in place of those of an earlier count: names below the results."""
-    with published_folder(folder) as temporary:
-        write_exchange_files(area.count, body, str(temporary / folder.name))
-        return sorted(f"{folder.name}/{path.name}" for path in temporary.iterdir())
+    with published_folder(results / name) as temporary:
+        write_exchange_files(area.count, body, str(temporary / Path(name).name))
+        return sorted(f"{name}/{path.name}" for path in temporary.iterdir())
 
 
 def _runnable(choice: DatingChoice, program: Path, body: Body) -> tuple[Path | None, str]:
