@@ -23,9 +23,10 @@ Written from the schemas in the code (`make columns`). Longitudes and latitudes 
 sphere of the body; sizes are those on the ground. A Shapefile has no more than ten characters for a name: the column
 "in a Shapefile" says where it differs.
 
-An `id` is made of what and where an object is: its class, its scene and scale, its centre and its size, to a
-hundredth of a pixel. The same detection has the same id in every run, whatever the groups, the order and the name of
-the run; an object that lies a hundredth of a pixel elsewhere has another.
+An `id` is made of what and where an object is: its class, its scale, its centre and its size, to a
+hundredth of a pixel. The same detection has the same id in every run, whatever the groups, the order, the name of the
+run and the scenes that a mosaic is cut into; an object that lies a hundredth of a pixel elsewhere has another. An image
+that is mapped twice under two names gives its polygons the same ids twice.
 `orbitile.tables.object_ids` says how it is computed.
 """
 RESULTS = {

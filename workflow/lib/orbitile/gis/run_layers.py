@@ -7,7 +7,6 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
-import rasterio
 from pyproj import CRS, Transformer
 
 from orbitile.base.manifests import read_manifest
@@ -22,6 +21,7 @@ from orbitile.gis.layer_styles import (
 )
 from orbitile.gis.project import LayerGroup, ProjectLayer, ShownBand
 from orbitile.pictures.class_colours import class_colours
+from orbitile.rasters.read import opened_raster
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
 from orbitile.tables.crater_parts import diameter_range
@@ -121,7 +121,7 @@ def probability_groups(rows: Sequence[RasterRow], classes: Sequence[str]) -> lis
 
 def probability_classes(path: str) -> list[str]:
     """The classes of a raster of probabilities: the descriptions of its bands or, without any, their numbers."""
-    with rasterio.open(path) as source:
+    with opened_raster(path) as source:
         return [text or f"band {number}" for number, text in enumerate(source.descriptions, 1)]
 
 

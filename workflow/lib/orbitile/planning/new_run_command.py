@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
@@ -23,11 +25,22 @@ def new(arguments: argparse.Namespace) -> None:
     """Write the files and print what is in them; OrbitileError for what cannot be done."""
     from orbitile.planning.new_run import RunRequest, make_new_run, new_run_lines  # brings GDAL
 
-    logging.getLogger("orbitile").setLevel(logging.ERROR)  # warnings stand among the lines below
     if arguments.gsd_m is not None and not 0 < arguments.gsd_m < float("inf"):
         raise OrbitileError(f"--gsd-m: {arguments.gsd_m:g} given; allowed are metres per pixel, above 0")
     request = RunRequest(
         arguments.run, arguments.scenes, arguments.body, arguments.model, arguments.truth, arguments.gsd_m
     )
-    run = make_new_run(request, is_timed=not arguments.no_timing)
+    with _warnings_unsaid():  # they stand among the lines below
+        run = make_new_run(request, is_timed=not arguments.no_timing)
     print("\n".join(new_run_lines(run)))
+
+
+@contextmanager
+def _warnings_unsaid() -> Iterator[None]:
+    logger = logging.getLogger("orbitile")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

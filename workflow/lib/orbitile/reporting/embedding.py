@@ -7,11 +7,12 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from matplotlib.image import imsave
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
+from orbitile.base.errors import OrbitileError
+from orbitile.rasters.gdal import GDAL_ERRORS, open_dataset
 from orbitile.reporting.markup import element, scrollable
 
 LARGEST_PX = 1600
@@ -32,7 +33,7 @@ def read_picture(path: Path) -> np.ndarray:
     """The 8-bit pixels (rows, columns, 3) of a picture in a file, shrunk to LARGEST_PX, on white."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as source:
+        with open_dataset(path) as source:
             shrink = min(1.0, LARGEST_PX / max(source.width, source.height))
             shape = tuple(max(1, round(side * shrink)) for side in (source.height, source.width))
             bands = source.read(out_shape=(source.count, *shape), resampling=Resampling.average)
@@ -48,7 +49,7 @@ def picture_figure(path: Path, about: str, width_px: int | None = None) -> str:
     """
     try:
         address = pixels_address(read_picture(path))
-    except (OSError, RasterioError) as error:
+    except (OSError, OrbitileError, *GDAL_ERRORS) as error:
         return element("p", escape(f"{path.name} cannot be shown: {error}"), class_="note")
     width = f' width="{width_px}"' if width_px else ""
     shown = f'<img src="{address}" alt="{escape(about)}"{width}>'

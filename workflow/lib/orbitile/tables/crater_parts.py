@@ -110,7 +110,7 @@ def diameter_range(paths: Sequence[str | Path]) -> tuple[float, float]:
 def _identified(survivors: pd.DataFrame, body: Body) -> pd.DataFrame:
     """The rows by ORDER, with the column `id`."""
     rows = survivors.sort_values(ORDER, ignore_index=True)
-    places = ObjectPlaces(*(rows[name].to_numpy() for name in ("scene", "class", "scale_m", "lon", "lat")))
+    places = ObjectPlaces(*(rows[name].to_numpy() for name in ("class", "scale_m", "lon", "lat")))
     sizes_m = [rows[name].to_numpy(float) for name in ("width_m", "height_m")]
     return rows.assign(id=object_ids(places, sizes_m, body).to_numpy(zero_copy_only=False))
 

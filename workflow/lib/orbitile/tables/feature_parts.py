@@ -54,7 +54,7 @@ def part_schema(kind: str) -> pa.Schema:
 
 def feature_ids(rows: pa.Table | pd.DataFrame, kind: str, body: Body) -> pa.Array:
     """The ids of rows (the columns CONTENT of a kind) by a point in each, and its area or, of lines, its length."""
-    places = ObjectPlaces(*(np.asarray(rows[name]) for name in ("scene", "class", "scale_m", "lon", "lat")))
+    places = ObjectPlaces(*(np.asarray(rows[name]) for name in ("class", "scale_m", "lon", "lat")))
     size_m = np.asarray(rows["length_m"]) if kind == "lines" else np.sqrt(np.asarray(rows["area_m2"]))
     return object_ids(places, [size_m], body)
 

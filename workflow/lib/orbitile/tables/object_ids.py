@@ -1,7 +1,7 @@
 """Ids of objects: made of what and where an object is, so that the same row has the same id in every run.
 
-Groups, order, interruptions and the run's name have no part in an id. It changes where a place or a size changes by
-about a hundredth of a pixel.
+Groups, order, interruptions, the run's name and the scenes that a mosaic is cut into have no part in an id. It changes
+where a place or a size changes by about a hundredth of a pixel.
 """
 
 import base64
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from orbitile.space.bodies import Body
 
-ID = pa.field("id", pa.string(), metadata={"about": "the object by its place, size, class and scene: 16 characters"})
+ID = pa.field("id", pa.string(), metadata={"about": "the object by its place, size, class and scale: 16 characters"})
 DIGEST_BYTES = 10
 """80 bits, 16 characters of base 32: of 10^7 objects any two have the same once in 10^10 catalogues."""
 STEPS_PER_PIXEL = 100
@@ -23,9 +23,8 @@ FULL_TURN = 360.0
 
 
 class ObjectPlaces(NamedTuple):
-    """What and where objects are (n each): scenes and classes as texts, scales in m/px, centres in degrees."""
+    """What and where objects are (n each): classes as texts, scales in m/px, centres in degrees."""
 
-    scene: np.ndarray
     class_name: np.ndarray
     scale_m: np.ndarray
     lon: np.ndarray
@@ -35,7 +34,7 @@ class ObjectPlaces(NamedTuple):
 def object_ids(places: ObjectPlaces, sizes_m: Sequence[np.ndarray], body: Body) -> pa.Array:
     """The ids (n) of objects: BLAKE2b (RFC 7693) of 10 bytes, in base 32 (RFC 4648).
 
-    Hashed are "body/scene/class/scale" in UTF-8 and, as little-endian integers of 64 bits, the centre and the sizes in
+    Hashed are "body/class/scale" in UTF-8 and, as little-endian integers of 64 bits, the centre and the sizes in
     hundredths of the scale's pixels. Objects that agree in all of these count on: the second also has the number 1.
     """
     kinds, kind = _kinds(places, body)
@@ -51,12 +50,12 @@ def object_ids(places: ObjectPlaces, sizes_m: Sequence[np.ndarray], body: Body) 
 
 
 def _kinds(places: ObjectPlaces, body: Body) -> tuple[list["hashlib.blake2b"], np.ndarray]:
-    """The begun hash of each scene, class and scale, and the number (n) of that of each object."""
-    columns = dict(scene=places.scene, name=places.class_name, scale=np.asarray(places.scale_m, float))
+    """The begun hash of each class and scale, and the number (n) of that of each object."""
+    columns = dict(name=places.class_name, scale=np.asarray(places.scale_m, float))
     frame = pd.DataFrame(columns)
     kind = frame.groupby(list(columns), sort=False).ngroup().to_numpy()
     distinct = frame.drop_duplicates().itertuples(index=False)
-    texts = [f"{body.name}/{row.scene}/{row.name}/{row.scale!r}" for row in distinct]
+    texts = [f"{body.name}/{row.name}/{row.scale!r}" for row in distinct]
     return [hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES) for text in texts], kind
 
 
