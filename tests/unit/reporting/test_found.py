@@ -51,6 +51,22 @@ def page_of(results):
     return report(results).read_text()
 
 
+def test_counted_areas_stand_in_a_table_with_their_ages(results):
+    areas = [
+        dict(name=name, searched_km2=1234.5, from_km=2.0, craters=count) for name, count in ((HOSTILE, 17), ("b", 0))
+    ]
+    write_json(results / "counting" / "counts.json", dict(areas=areas, refused=[dict(name="c", reason="is elsewhere")]))
+    age = dict(age_ga=3.52, lower_ga=3.47, upper_ga=3.55)
+    dated = [dict(name=HOSTILE, ages=[dict(reason="none"), age]), dict(name="b", ages=[dict(reason="no craters")])]
+    write_json(results / "dating" / "ages.json", dict(areas=dated))
+    page = page_of(results)
+    assert HOSTILE not in page
+    cells = re.sub(r"<[^>]*>", "|", page)
+    assert f"|{escape(HOSTILE)}||1,234.5||2||17||3.52 (+0.03, -0.05) Ga|" in cells
+    assert "|b||1,234.5||2||0||-|" in cells
+    assert "c: is elsewhere" in page
+
+
 def test_craters_are_counted_by_size_and_cut_out(results):
     page = page_of(results)
     assert re.findall(r'scope="row">([^<]*)</th><td>(\d+)</td><td>(\d+)</td>', page) == [

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from orbitile.base.files import atomic
 
-COLOURS = ("tab:blue", "tab:red", "tab:green", "tab:orange", "tab:purple", "tab:brown")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MOST_SERIES = len(COLOURS)
 

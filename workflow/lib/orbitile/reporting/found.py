@@ -14,6 +14,7 @@ from orbitile.reporting.markup import element
 from orbitile.reporting.merit import merit_section
 from orbitile.reporting.sizes import DiameterCounts, map_table, size_table
 from orbitile.reporting.summary import found_cards, statements
+from orbitile.reporting.surface import surface_section
 
 log = logging.getLogger(__name__)
 OVERVIEWS = {DETECTION: "overview"}
@@ -30,6 +31,7 @@ def found_section(findings: RunFindings) -> list[str]:
         *parts, *_overview(findings),
         *_readable(findings, "sizes", lambda: [_sizes(findings)]),
         *_readable(findings, "figures of merit", lambda: merit_section(findings.results / "evaluation")),
+        *_readable(findings, "counts and ages", lambda: surface_section(findings.results)),
         *_readable(findings, "chips", lambda: contact_sheets(findings.results, findings.plan.chain)),
     ]  # fmt: skip
 
