@@ -45,7 +45,8 @@ def test_craters_are_found_where_the_truth_has_them(finished: Project):
 def test_the_catalogue_is_the_union_of_the_groups(finished: Project):
     catalogue = pd.read_parquet(finished.result("catalogue/craters.parquet"))
     assert set(catalogue["georef_method"]) == {"projected"}
-    catalogue = catalogue.drop(columns=["geometry", *CONFIDENCE_COLUMNS, *GEOREF_COLUMNS])
+    assert catalogue["id"].is_unique
+    catalogue = catalogue.drop(columns=["id", "geometry", *CONFIDENCE_COLUMNS, *GEOREF_COLUMNS])
     groups = pd.concat(read_survivors(finished.result(f"suppressed/{name}.parquet")) for name in ("east", "west"))
     pd.testing.assert_frame_equal(catalogue, groups.sort_values(ORDER, ignore_index=True))
     assert places(orbitile.catalogue.open(finished.result("catalogue")).table()) == places(catalogue)
