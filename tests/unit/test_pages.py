@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+
+import orbitile
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (".", "benchmarks", "demo", "docs", "envs", "models", "profiles", "recipes")
+FOLDERS = (".", "benchmarks", "config", "demo", "docs", "envs", "models", "profiles", "recipes")
 PAGES = sorted(
     page
     for folder in FOLDERS
@@ -29,3 +32,9 @@ def test_dead_links_are_noticed(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("[a](page.md#part) [b](gone.md) ![c](pictures/gone.png) [d](https://example.org/x)")
     assert dead_links(page) == ["gone.md", "pictures/gone.png"]
+
+
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == orbitile.__version__
+    assert citation["license"] == "AGPL-3.0-or-later"
