@@ -11,9 +11,10 @@ import numpy as np
 import rasterio
 
 from orbitile.base.errors import OrbitileError
+from orbitile.georeferencing.cameras.elevation import elevation_grid
 from orbitile.rasters.band_selection import opened_values
-from orbitile.rasters.read import explain_read_errors, raster_grid, read_window
-from orbitile.space.bodies import Body, lies_on
+from orbitile.rasters.read import explain_read_errors, read_window
+from orbitile.space.bodies import Body
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground, distance, wrap_width
 
@@ -162,17 +163,9 @@ class ElevationModel:
 def opened_elevation(path: Path, body: Body) -> Iterator[ElevationModel]:
     """Open an elevation model; OrbitileError where it is none of the body, in metres, on a map."""
     with opened_values(str(path)) as (source, _):
-        if source.crs is None:
-            raise OrbitileError(f"{path}: the elevation model has no georeferencing; give one on a map of {body.name}")
+        grid = elevation_grid(path, source, body)
         if source.count != 1:
             raise OrbitileError(f"{path}: has {source.count} bands; an elevation model has one, of heights in metres")
-        grid = raster_grid(source)
-        if not lies_on(grid.crs, body):
-            datum = grid.crs.datum.name if grid.crs.datum else "an unknown body"
-            raise OrbitileError(
-                f"{path}: the elevation model lies on {datum}, but the run's body is {body.name}; give one of "
-                f"{body.name}"
-            )
         with explain_read_errors(str(path)):
             base_m = _base_m(path, source, grid, body)
         yield ElevationModel(path, source, grid, body, base_m)

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from scipy.ndimage import map_coordinates
 
 from orbitile.base.errors import OrbitileError
@@ -93,15 +94,7 @@ def read_heights(path: Path, body: Body, lon: np.ndarray, lat: np.ndarray) -> El
     OrbitileError for a model of another body, without georeferencing, or that does not reach all around the footprint.
     """
     with opened_values(str(path)) as (source, _):
-        if source.crs is None:
-            raise OrbitileError(f"{path}: the elevation model has no georeferencing; give one on a map of {body.name}")
-        grid = raster_grid(source)
-        if not lies_on(grid.crs, body):
-            datum = grid.crs.datum.name if grid.crs.datum else "an unknown body"
-            raise OrbitileError(
-                f"{path}: the elevation model lies on {datum}, but the run's body is {body.name}; give one of "
-                f"{body.name}, or leave `elevation` out"
-            )
+        grid = elevation_grid(path, source, body, ", or leave `elevation` out")
         window = _footprint_window(grid, body, lon, lat)
         if window is None:
             raise OrbitileError(
@@ -118,6 +111,23 @@ def read_heights(path: Path, body: Body, lon: np.ndarray, lat: np.ndarray) -> El
     if np.nanmedian(heights) > body.radius_m / 2:
         heights -= body.radius_m
     return ElevationSurface(_window_grid(grid, window), heights.astype(np.float32), body.radius_m)
+
+
+def elevation_grid(path: Path, source: rasterio.DatasetReader, body: Body, other_way: str = "") -> Grid:
+    """The grid of an elevation model; OrbitileError for a model of another body, or without georeferencing.
+
+    `other_way` is what else one may do than give another model, as the end of the message.
+    """
+    if source.crs is None:
+        raise OrbitileError(f"{path}: the elevation model has no georeferencing; give one on a map of {body.name}")
+    grid = raster_grid(source)
+    if not lies_on(grid.crs, body):
+        datum = grid.crs.datum.name if grid.crs.datum else "an unknown body"
+        raise OrbitileError(
+            f"{path}: the elevation model lies on {datum}, but the run's body is {body.name}; give one of "
+            f"{body.name}{other_way}"
+        )
+    return grid
 
 
 def _footprint_window(grid: Grid, body: Body, lon: np.ndarray, lat: np.ndarray) -> Window | None:
