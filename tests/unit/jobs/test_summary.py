@@ -62,7 +62,7 @@ def test_a_run_in_one_line(run_folder, rows, manifest):
 
 def test_a_run_that_has_not_begun(run_folder):
     run_folder.plan(dict(g="ab"))
-    assert end_text(run_folder.path) == "results/r: 2 scenes planned, none searched yet"
+    assert end_text(run_folder.path) == "results/r: 2 scenes planned, none ready for the catalogue yet"
 
 
 def test_a_run_that_is_not_done(run_folder, rows):

@@ -105,7 +105,7 @@ def _count(number: int, noun: str) -> str:
 
 def _objects_text(summary: RunSummary) -> str:
     if not summary.searched:
-        return "none searched yet"
+        return f"none ready for the {CHAIN_RESULTS[summary.plan.chain].noun} yet"
     searched = len(summary.searched)
     of_which = "" if searched == len(summary.plan.names) else f" of {searched:,} searched so far"
     scenes = _count(searched - len(summary.empty), "scenes")
