@@ -26,7 +26,7 @@ def test_the_threshold_keeps_to_its_bound_for_all_but_the_stated_chance(alpha):
 def test_more_blocks_allow_a_lower_threshold():
     scores = [
         RiskControl(made_up_sample(blocks=blocks, seed=1)).threshold(FALSE_DISCOVERY, 0.2, 0.1)
-        for blocks in (20, 100, 2000)
+        for blocks in (30, 100, 2000)
     ]
     assert scores[0] > scores[1] >= scores[2]
     assert scores[2] == pytest.approx(0.6, abs=0.02)  # scores from t on are false in (1 - t) / 2
@@ -92,8 +92,8 @@ def counts_of(*rows):
     ("at_fault", "of_all", "p_value"),
     [
         ([0] * 30, [1] * 30, 0.9**30),  # faultless rows are no more than so many independent ones
-        ([1, 1, 0, 0], [5, 5, 5, 5], 0.784),  # 0.5, 0.5, -0.5, -0.5 and 2 more than 0.1 of them: t = 0.873, 4 degrees
-        ([2, 2, 2], [20, 20, 20], 0.8045),  # 0, 0, 0 and 8: t = 1
+        ([1, 1, 0, 0], [5, 5, 5, 5], 0.7935),  # 0.5, 0.5, -0.5, -0.5, 2.5 more than 0.1 of them: t = 0.913, 4 degrees
+        ([2, 2, 2], [20, 20, 20], 0.8045),  # 0, 0, 0 and 10: t = 1
         ([5], [100], 1),  # a single block says nothing
     ],
 )
@@ -105,6 +105,14 @@ def test_faults_that_come_together_are_weaker_evidence():
     even = block_p_values(*counts_of([2] * 40, [40] * 40), 0.1)
     together = block_p_values(*counts_of([0] * 38 + [40, 40], [40] * 40), 0.1)
     assert even[0] < 0.01 < 0.1 < together[0]
+
+
+def test_a_block_with_a_seventh_of_all_faults_is_missed_by_a_third_of_the_samples_and_allowed_for():
+    """Blocks as those of two images of CTX at a score of 0.15: one has 12 false rows of 18."""
+    at_fault, of_all = (np.repeat(rows, [30, 18, 18, 5, 1]) for rows in ([0, 1, 2, 3, 12], [5, 6, 6, 8, 18]))
+    drawn = np.random.default_rng(0).integers(0, 72, (4000, 72))
+    p_values = block_p_values(at_fault[drawn], of_all[drawn], at_fault.sum() / of_all.sum())
+    assert np.mean(p_values <= 0.1) <= 0.1 + 3 * np.sqrt(0.09 / 4000)
 
 
 def test_tests_begin_with_as_many_rows_as_they_take_whatever_is_true():

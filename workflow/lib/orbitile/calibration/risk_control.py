@@ -18,8 +18,8 @@ ALPHAS = np.round(np.arange(0.01, 0.5001, 0.01), 2)
 """Bounds among which that of a row is chosen."""
 START_SHARE = 0.25
 """Tests for false rows begin with at most so many of the detections, unless a test takes more of them."""
-UNSEEN_SHARE = 0.5
-"""At fault in a block that is added to those of the sample."""
+UNSEEN_EXCESS = 0.5
+"""How much more than the bound allows is at fault in a block that is added to those of the sample; at most all."""
 PValues = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
@@ -29,15 +29,15 @@ def block_p_values(at_fault: np.ndarray, of_all: np.ndarray, alpha: float) -> np
     The larger of two: the exact one of independent objects (binomial), which few objects cannot cheat, and that of
     the t-test of at_fault - alpha of_all over blocks (the linearised ratio of cluster samples; Cochran 1977, Sampling
     Techniques, section 9.7), for objects of a block that depend on each other. The t-test takes in an average block of
-    which UNSEEN_SHARE is at fault: faults that come together in few blocks are often in none of the sample. It is too
-    sure of itself where few blocks hold most objects.
+    which alpha + UNSEEN_EXCESS is at fault: faults that come together in few blocks are often in none of the sample. It
+    is too sure of itself where few blocks hold most objects.
     """
     count = at_fault.shape[1]
     if count < 2:
         return np.ones(len(at_fault))
     exact = bdtr(at_fault.sum(axis=1), of_all.sum(axis=1), alpha)
     unseen = of_all.mean(axis=1, keepdims=True)
-    excess = np.concatenate([at_fault - alpha * of_all, (UNSEEN_SHARE - alpha) * unseen], axis=1)
+    excess = np.concatenate([at_fault - alpha * of_all, min(UNSEEN_EXCESS, 1 - alpha) * unseen], axis=1)
     error = np.maximum(excess.std(axis=1, ddof=1) / np.sqrt(count + 1), 1e-12)
     return np.maximum(exact, stdtr(count, excess.mean(axis=1) / error))
 
