@@ -38,3 +38,12 @@ def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == orbitile.__version__
     assert citation["license"] == "AGPL-3.0-or-later"
+
+
+def test_the_first_page_is_short_and_says_what_it_takes():
+    """A screen and a half with two pictures, and all that a bare Debian lacks."""
+    page = (ROOT / "README.md").read_text()
+    assert len(page.split()) < 800
+    assert len(re.findall(r"!\[[^]]+\]\(docs/pictures/", page)) >= 2
+    needed = next(line for line in page.splitlines() if line.startswith("Needed:"))
+    assert [word for word in ("git", "make", "Python 3.11", "python3-venv") if word not in needed] == []

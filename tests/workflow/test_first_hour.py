@@ -57,8 +57,9 @@ def test_the_command_after_a_failure_works(project: Project):
     whole = image.read_bytes()
     image.write_bytes(whole[: len(whole) // 2])
     tables = [f"results/small/georeferenced/{name}.parquet" for name in ("east", "west")]
-    failed = project.run(*tables)
+    failed = project.run(*tables, "report")
     assert failed.returncode != 0
+    assert "east.tif" in project.result("report/index.html").read_text()
     said = project.ask("failures").stdout
     command = said.splitlines()[-1].strip()
     assert "--configfile" in command and "--profile" in command

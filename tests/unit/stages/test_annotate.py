@@ -8,7 +8,7 @@ from small_catalogues import write_small_catalogue
 
 from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
-from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX
+from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX, ScenePicture
 from orbitile.stages import annotate
 from orbitile.stages.annotate import COLOURS, DrawnCraters, annotate_craters
 from orbitile.tables.craters import CraterTable
@@ -51,6 +51,15 @@ def test_a_crater_is_drawn_in_its_place(raster, drawn):
     assert (rows.min(), rows.max()) == pytest.approx((30, 70), abs=2)
     assert (columns.min(), columns.max()) == pytest.approx((80, 120), abs=2)
     assert image[HEADING_PX + 5 :, 5:20].std() > 0
+
+
+def test_what_others_found_is_not_called_the_catalogues(raster, drawn, tmp_path):
+    write_rasters([raster(GREY)], tmp_path / "rasters.parquet")
+    (tmp_path / "theirs.csv").write_text("lon,lat,diam_km\n0.3,-0.2,4\n")
+    drawing = DrawnCraters(CraterTable(str(tmp_path / "theirs.csv")))
+    with patch.object(ScenePicture, "outline", autospec=True) as outline:
+        annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"))
+    assert [call.args[1] for call in outline.call_args_list] == [annotate.TABLED]
 
 
 def test_kinds_have_their_colours(raster, drawn):

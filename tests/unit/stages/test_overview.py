@@ -4,7 +4,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from small_catalogues import write_small_catalogue
 
-from orbitile.pictures.scene_picture import HEADING_PX, LONGER_SIDE_PX
+from orbitile.pictures.scene_picture import HEADING_PX, LONGER_SIDE_PX, RunPicture
 from orbitile.stages import overview as stage
 from orbitile.stages.overview import overview
 from orbitile.tables.rasters import write_rasters
@@ -43,6 +43,20 @@ def test_scenes_and_craters_lie_in_their_places(drawn):
     rows, columns = rings(image)
     assert (columns.min(), columns.max()) == pytest.approx((34 * 40, 36 * 40), abs=3)
     assert (rows.min(), rows.max()) == pytest.approx((1.5 * 40, 3.5 * 40), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("detail", "heading"),
+    [
+        ("", "1 scene; left out, in part or as a whole: b"),
+        ("tiles 1 to 2", "2 scenes; left out, in part or as a whole: b"),
+    ],
+)
+def test_scenes_that_were_left_out_are_not_counted(raster, tmp_path, detail, heading):
+    write_rasters([raster(GREY, name) for name in "ab"], tmp_path / "rasters.parquet")
+    picture = RunPicture.of([str(tmp_path / "rasters.parquet")])
+    assert picture.searched_text([dict(scene="b", detail=detail)]) == heading
+    assert picture.searched_text([]) == "2 scenes"
 
 
 def test_a_run_without_craters(drawn):
