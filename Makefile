@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns lock setup clean
+.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns schema lock setup clean
 .PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
@@ -76,6 +76,10 @@ golden: setup
 # Writes docs/columns.md from the schemas of all tables.
 columns: setup
 	@PYTHONPATH=workflow/lib:tests python tests/columns_page.py
+
+# Writes workflow/schemas/config.schema.json, by which editors check settings files, from the settings' models.
+schema: setup
+	@PYTHONPATH=workflow/lib:tests python tests/settings_schema.py
 
 # On a real Slurm, which it starts on this machine and stops again. Needs root. Most of it is waiting for Slurm to
 # notice something, so that several such clusters run side by side.

@@ -11,7 +11,7 @@ from made_zoo import made_zoo
 from orbitile.__main__ import main
 from orbitile.base.errors import OrbitileError
 from orbitile.inference.models.zoo import ZOO
-from orbitile.planning.new_run import RunRequest, make_new_run, new_run_lines
+from orbitile.planning.new_run import SCHEMA, RunRequest, make_new_run, new_run_lines
 from orbitile.tables.scenes import read_scene_table
 
 ROBBINS = ["CRATER_ID", "LAT_CIRC_IMG", "LON_CIRC_IMG", "LAT_ELLI_IMG", "LON_ELLI_IMG", "DIAM_CIRC_IMG"]
@@ -48,6 +48,14 @@ def test_settings_and_scene_table(folder, images):
     for words in ("2 of uint16", "474 m/px", "moon-relief-474m", "shaded relief", "an estimate: 6 tiles", "pieces of a",
                   "--configfile config/mine.yaml -n", "time not measured"):  # fmt: skip
         assert words in text
+
+
+def test_editors_are_told_where_the_schema_is(folder, images):
+    assert "yaml-language-server" not in make(RunRequest("other", images)).settings_path.read_text()
+    SCHEMA.parent.mkdir(parents=True)
+    SCHEMA.touch()
+    first_line = make(RunRequest("mine", images)).settings_path.read_text().splitlines()[0]
+    assert first_line == "# yaml-language-server: $schema=../workflow/schemas/config.schema.json"
 
 
 def test_a_truth_with_the_columns_of_robbins(folder, images):

@@ -50,6 +50,8 @@ FAULTS_SHOWN = 8
 """Faults in a message."""
 LARGEST_BAND = 65_535
 """Bands of an image that GDAL can open."""
+LARGEST_CODE = 10_000_000
+"""Codes of bodies: those of the IAU, and NAIF ids."""
 LONGEST_TEXT, LONGEST_PATH = 200, 4096
 """Characters of names and of paths of files."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -119,6 +121,45 @@ class Section(BaseModel):
         if not is_truth_value and info.field_name not in SELF_CHECKED and _holds_truth_value(values):
             raise ValueError(f"{shortened(repr(value))} given; true and false are no values of this key")
         return value
+
+
+def _or_single(schema: dict[str, Any]) -> None:
+    """In the JSON schema of a list: a value by itself stands for a list of one."""
+    lists = schema.pop("anyOf", None)
+    if lists is None:
+        limits = ("type", "items", "prefixItems", "minItems", "maxItems")
+        lists = [{key: schema.pop(key) for key in limits if key in schema}]
+    schema["anyOf"] = [lists[0]["items"], *lists]
+
+
+def _or_number(schema: dict[str, Any]) -> None:
+    """In the JSON schema of a body: its code is a number."""
+    codes = dict(type="integer", minimum=1, maximum=LARGEST_CODE)
+    schema["anyOf"] = [{key: schema.pop(key) for key in ("type", "maxLength")}, codes]
+
+
+def _or_name(schema: dict[str, Any]) -> None:
+    """In the JSON schema of a network or null: the name of a network in models/."""
+    schema["anyOf"].insert(0, dict(type="string", maxLength=LONGEST_TEXT))
+
+
+def _named_or_by_weights(schema: dict[str, Any]) -> None:
+    """In the JSON schema of a network: its name stands for what is required without one."""
+    schema["anyOf"] = [dict(required=["name"]), dict(required=schema.pop("required"))]
+
+
+def _or_loss_and_weights(schema: dict[str, Any]) -> None:
+    """In the JSON schema of losses: the name of a single one, or a number for the weight of each."""
+    weight = dict(type="number", minimum=0, maximum=1e6)
+    terms = {name: {"anyOf": [weight, term]} for name, term in schema["properties"].items()}
+    losses = schema | dict(properties=terms)
+    schema.clear()
+    schema["anyOf"] = [dict(type="string", enum=list(terms)), losses]
+
+
+def _scales_of_network(schema: dict[str, Any]) -> None:
+    """In the JSON schema of all settings: a network with a name brings scales."""
+    schema["required"] = [key for key in schema["required"] if key != "scales"]
 
 
 class ScaleSettings(Section):
@@ -247,6 +288,8 @@ MODEL_PURPOSE = {"body", "images", "gsd_range_m"}
 
 class ModelSettings(Section):
     """The network that detects objects in tiles, or maps classes pixel by pixel."""
+
+    model_config = ConfigDict(json_schema_extra=_named_or_by_weights)
 
     name: Text | None = Field(
         default=None, description="Of a network in models/, which brings weights, sha256, family and defaults."
@@ -547,6 +590,7 @@ class CraterShapeSettings(Section):
         min_length=1,
         max_length=1000,
         description="Rasters of heights in metres on any map of the body; the first that has data counts.",
+        json_schema_extra=_or_single,
     )
     error_m: float = Field(default=0, ge=0, le=10_000, description="Standard error of their heights in metres.")
     resolution_m: float | None = Field(
@@ -754,6 +798,8 @@ class FocalTverskyLossTerm(LossTerm):
 class LossSettings(Section):
     """Losses whose weighted sum is learnt by: the name of a single loss, or names with a weight or parameters."""
 
+    model_config = ConfigDict(json_schema_extra=_or_loss_and_weights)
+
     cross_entropy: LossTerm | None = Field(
         default=None, description="Of a class against the rest, or of all by softmax."
     )
@@ -787,7 +833,10 @@ class PointLabelSettings(Section):
     """Labels known at single places, beside lines and polygons."""
 
     labels: tuple[FilePath, ...] = Field(
-        min_length=1, max_length=1000, description="Points with a column of classes: one vector file or more."
+        min_length=1,
+        max_length=1000,
+        description="Points with a column of classes: one vector file or more.",
+        json_schema_extra=_or_single,
     )
     weight: float = Field(default=1, gt=0, le=1e6, description="Weight of the cross-entropy at these pixels.")
     radius_px: float = Field(default=2, ge=1, le=1000, description="Radius of the disc of pixels of a point.")
@@ -802,7 +851,10 @@ class SegmenterTrainingSettings(Section):
     """How `train_segmenter` makes weights from the run's scenes and vector files of labels, or masks."""
 
     labels: tuple[FilePath, ...] = Field(
-        default=(), max_length=1000, description="Lines with widths, polygons: one vector file or more."
+        default=(),
+        max_length=1000,
+        description="Lines with widths, polygons: one vector file or more.",
+        json_schema_extra=_or_single,
     )
     masks: FilePath | None = Field(
         default=None, description="Instead of labels, of images without a map: a folder with a mask for each scene."
@@ -1002,8 +1054,13 @@ class SecondarySettings(Section):
 class Settings(Section):
     """All settings of a run."""
 
+    model_config = ConfigDict(json_schema_extra=_scales_of_network)
+
     run: str = Field(pattern=NAME_PATTERN, max_length=100, description="Name of the run; results go to results/<run>/.")
-    body: Text = Field(description="The body, by its IAU name (Moon, Mars ...), its IAU code (30100) or NAIF id (301).")
+    body: Text = Field(
+        description="The body, by its IAU name (Moon, Mars ...), its IAU code (30100) or NAIF id (301).",
+        json_schema_extra=_or_number,
+    )
     scenes: FilePath = Field(
         description="The scene table (CSV or Parquet): scene, path, optional body and group. Or a folder of images."
     )
@@ -1028,6 +1085,7 @@ class Settings(Section):
         max_length=1000,
         description="Bands of the images to use: a number (from 1), a colour (red, nir ...) or a description, or a "
         "list of them; null: the only band, or all where the network takes as many.",
+        json_schema_extra=_or_single,
     )
     margin: Margin = Field(
         default="auto", description="auto, never or always: whether tiles reach into abutting scenes."
@@ -1041,6 +1099,7 @@ class Settings(Section):
         max_length=1000,
         description="Pixel values that become black and white in all scenes, instead of percentiles of each: a pair "
         "for all bands, or a list of pairs, one for each band.",
+        json_schema_extra=_or_single,
     )
     gsd_m: GroundSampleDistance | None = Field(
         default=None, description="The finest m/px, where `scales` are left to the network; null: the network's."
@@ -1048,7 +1107,11 @@ class Settings(Section):
     scales: tuple[ScaleSettings, ...] = Field(
         min_length=1, max_length=32, description="From fine to coarse; each a multiple of the first."
     )
-    model: ModelSettings | None = Field(default=None, description="The network; only training can do without.")
+    model: ModelSettings | None = Field(
+        default=None,
+        description="The network: its name in models/, or a section; only training can do without.",
+        json_schema_extra=_or_name,
+    )
     suppression: SuppressionSettings = SuppressionSettings()
     vectors: VectorSettings = VectorSettings()
     mapping: MappingSettings = MappingSettings()

@@ -37,6 +37,8 @@ from orbitile.tables.scenes import SceneEntry, read_scene_table
 LAPTOP_SCENES, CLUSTER_GROUP = 100, 49
 """From how many scenes on groups hold several, and how many they hold then."""
 WARNINGS_SHOWN = 3
+SCHEMA = Path("workflow/schemas/config.schema.json")
+"""What editors check settings files by, from the folder of the project."""
 
 
 class RunRequest(NamedTuple):
@@ -79,7 +81,7 @@ def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path =
     body = find_body(request.body or survey.body_name())
     fit = _choose_network(request, survey, body, zoo)
     table = _table_text(request.scenes, folder) if request.scenes.is_dir() else None
-    text = _settings_text(request, table_path, survey, body, fit)
+    text = _editor_line(folder) + _settings_text(request, table_path, survey, body, fit)
     with TemporaryDirectory(prefix="orbitile-") as scratch:
         draft = Path(scratch) / settings_path.name
         draft.write_text(text)
@@ -174,6 +176,11 @@ def _settings_text(request: RunRequest, table: Path, survey: ImageSurvey, body: 
         *(["evaluation:", f"  {_entry(truth=str(request.truth))}"] if request.truth else []),
     ]  # fmt: skip
     return "\n".join([*lines, ""])
+
+
+def _editor_line(folder: Path) -> str:
+    """What tells editors that check settings as they are typed by which schema; nothing outside of a checkout."""
+    return f"# yaml-language-server: $schema={_relative(SCHEMA, folder)}\n" if SCHEMA.is_file() else ""
 
 
 def _entry(**value: object) -> str:
