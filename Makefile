@@ -101,13 +101,13 @@ check: setup
 	ruff format --check .
 	ruff check .
 	mypy
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow
 	snakemake --lint
 
 format: setup
 	ruff format .
 	ruff check --fix .
-	snakefmt Snakefile workflow/rules
+	snakefmt Snakefile workflow
 
 setup: .venv/current
 

@@ -76,5 +76,5 @@ def lender_tables(stage):
 
 def has_craterstats():
     """Whether there is a program to date with, so that ages are computed once there is."""
-    folders = Path.cwd(), Path(workflow.basedir)
+    folders = Path.cwd(), PROJECT
     return any((folder / settings.dating.program).is_file() for folder in folders)

@@ -7,7 +7,7 @@ rule density:
         cells=f"{RESULTS}/density/density.tif",
         kernel=f"{RESULTS}/density/kernel.tif",
         table=f"{RESULTS}/density/density.parquet",
-        picture=f"{RESULTS}/density/density.png",
+        picture=report(f"{RESULTS}/density/density.png", category="Density"),
     log:
         f"{RESULTS}/logs/density.log",
     benchmark:
@@ -38,7 +38,7 @@ rule secondaries:
         geopackage=f"{RESULTS}/secondaries/craters.gpkg",
         groups=f"{RESULTS}/secondaries/groups.csv",
         rays=f"{RESULTS}/secondaries/rays.csv",
-        picture=f"{RESULTS}/secondaries/secondaries.png",
+        picture=report(f"{RESULTS}/secondaries/secondaries.png", category="Density"),
     log:
         f"{RESULTS}/logs/secondaries.log",
     benchmark:

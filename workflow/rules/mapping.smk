@@ -117,7 +117,7 @@ rule assemble_map:
         # Written last. It names all files of the map: where one is gone, the Snakefile withdraws it.
         manifest=MANIFEST,
         summary=f"{RESULTS}/map/summary.csv",
-        rose=f"{RESULTS}/map/rose.png",
+        rose=report(f"{RESULTS}/map/rose.png", category="What was found"),
     log:
         f"{RESULTS}/logs/assemble_map.log",
     benchmark:

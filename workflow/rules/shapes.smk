@@ -10,8 +10,8 @@ rule shapes:
         summary=f"{RESULTS}/shapes/shapes.json",
         table=f"{RESULTS}/shapes/shapes.parquet",
         csv=f"{RESULTS}/shapes/shapes.csv",
-        depths=f"{RESULTS}/shapes/depths.png",
-        profiles=f"{RESULTS}/shapes/profiles.png",
+        depths=report(f"{RESULTS}/shapes/depths.png", category="Shapes of craters"),
+        profiles=report(f"{RESULTS}/shapes/profiles.png", category="Shapes of craters"),
     log:
         f"{RESULTS}/logs/shapes.log",
     benchmark:

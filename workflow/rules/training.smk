@@ -10,8 +10,8 @@ rule train_detector:
     output:
         weights=f"{RESULTS}/training/model.safetensors",
         metrics=f"{RESULTS}/training/metrics.json",
-        curves=f"{RESULTS}/training/curves.png",
-        calibration=f"{RESULTS}/training/calibration.png",
+        curves=report(f"{RESULTS}/training/curves.png", category="Training"),
+        calibration=report(f"{RESULTS}/training/calibration.png", category="Training"),
         card=f"{RESULTS}/training/model_card.md",
     log:
         f"{RESULTS}/logs/train_detector.log",
@@ -96,9 +96,13 @@ rule train_segmenter:
     output:
         weights=f"{RESULTS}/training/segmentation/model.safetensors",
         metrics=f"{RESULTS}/training/segmentation/metrics.json",
-        curves=f"{RESULTS}/training/segmentation/curves.png",
+        curves=report(
+            f"{RESULTS}/training/segmentation/curves.png", category="Training"
+        ),
         card=f"{RESULTS}/training/segmentation/model_card.md",
-        examples=f"{RESULTS}/training/segmentation/examples.png",
+        examples=report(
+            f"{RESULTS}/training/segmentation/examples.png", category="Training"
+        ),
     log:
         f"{RESULTS}/logs/train_segmenter.log",
     benchmark:

@@ -252,3 +252,10 @@ def test_what_docs_show_of_a_network_is_enough(tmp_path):
     (text,) = [text for text in examples_of("models.md", "yaml") if "training_data" in text]
     about = parse_facts(AboutNetwork, yaml.safe_load(text), Path("docs/models.md"))
     assert set(about.model_fields_set) == set(ABOUT)
+
+
+def test_a_folder_of_networks_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(
+        OrbitileError, match=r"^model: there is no folder .*; work in a clone of the project, .* or give"
+    ):
+        read_network("moon-relief-474m", tmp_path / "models")

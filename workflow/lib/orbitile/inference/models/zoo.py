@@ -20,11 +20,14 @@ from orbitile.inference.models.families import FAMILIES
 from orbitile.inference.models.weights_header import read_description
 
 CHECKOUT_ZOO = Path(__file__).resolve().parents[5] / "models"
-ZOO = CHECKOUT_ZOO if CHECKOUT_ZOO.is_dir() else Path("models")
-"""The folder of the networks that come with the project; of a library that pip has installed, that of the checkout in
-which it is called."""
+INSTALLED_ZOO = Path(__file__).resolve().parents[6] / "share" / "orbitile" / "models"
+"""Where pip puts the networks: PREFIX/share, as it puts the library into PREFIX/lib/pythonX.Y/site-packages."""
+ZOO = next(filter(Path.is_dir, (CHECKOUT_ZOO, INSTALLED_ZOO)), Path("models"))
+"""The folder of the networks that come with the project."""
 ADVISED = ("model", "suppression", "stretch_percentiles", "stretch_values")
 """Settings, beside `scales`, that a network may give defaults for."""
+BY_FILE = "{weights: FILE, sha256: HASH}"
+"""How settings name weights that have no name."""
 DESCRIBED = ("name", "weights", "sha256", "family", "gsd_range_m", "body", "images")
 """Keys of the settings' section `model` that come from elsewhere in the facts, or from the weights."""
 
@@ -222,6 +225,9 @@ def zoo_names(zoo: Path = ZOO) -> list[str]:
 def read_network(name: str, zoo: Path = ZOO) -> ZooNetwork:
     """A network by its name; OrbitileError that lists the names where there is none, or for facts that are none."""
     path = zoo / f"{name}.json"
+    if not zoo.is_dir():
+        raise OrbitileError(f"model: there is no folder {zoo} of networks with names; work in a clone of the project, "
+                            f"install it without --target, or give {BY_FILE}")  # fmt: skip
     if not is_plain_name(name) or not path.is_file():
         raise OrbitileError(f"model: there is no network {shortened(name)!r} in models/; {_choices(zoo_names(zoo))}")
     return ZooNetwork(name, parse_facts(NetworkFacts, path.read_bytes(), path), path.with_suffix(".safetensors"))
@@ -241,5 +247,4 @@ def parse_facts(kind: type[Facts], content: bytes | Mapping[str, Any], path: Pat
 
 
 def _choices(names: list[str]) -> str:
-    by_file = "{weights: FILE, sha256: HASH}"
-    return f"allowed are {', '.join(names)}, or {by_file}" if names else f"there is none yet; give {by_file}"
+    return f"allowed are {', '.join(names)}, or {BY_FILE}" if names else f"there is none yet; give {BY_FILE}"
