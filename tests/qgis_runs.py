@@ -20,6 +20,7 @@ from orbitile.gis.layer_styles import class_renderer, crater_styles, style_text,
 from orbitile.space.bodies import find_body
 from orbitile.space.ground import Ground
 from orbitile.stages.completeness import SearchedTables, completeness
+from orbitile.stages.judging import write_judging_layer
 from orbitile.stages.qgis_project import ProjectInputs, qgis_project
 from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
 from orbitile.tables.rasters import RasterRow, write_rasters
@@ -46,7 +47,9 @@ def write_catalogue_run(folder: Path, exclusions: Sequence[dict] = ()) -> Path:
     write_json(manifest, described | dict(run=folder.name, exclusions=list(exclusions), errors=None, files=files))
     searched = str(folder / "catalogue" / "completeness.json")
     completeness(SearchedTables([rasters], []), str(manifest), MOON, ["gpkg", "shp"], searched)
-    return _write_project(folder, ProjectInputs(str(manifest), plan, [rasters], searched))
+    judging = str(folder / "judging" / "judging.json")
+    write_judging_layer(str(manifest), 10, 0, VectorStyle("ellipse", 128), judging)
+    return _write_project(folder, ProjectInputs(str(manifest), plan, [rasters], searched, judging=judging))
 
 
 def write_map_run(folder: Path) -> Path:

@@ -56,9 +56,10 @@ def test_every_layer_is_valid_and_on_the_sphere_of_the_body(opened):
     assert [layer["title"] for layer in project["layers"]] == titles
     for layer in project["layers"]:
         assert layer["valid"] and layer["crs_valid"] and layer["transform_valid"] and SHOWN_ON in layer["crs"] + " "
-    renderers = ["singleSymbol", "categorizedSymbol", "singleSymbol", *["graduatedSymbol"] * 2, *["singlebandgray"] * 2]
+    by_name = ["categorizedSymbol"] * 2
+    renderers = ["singleSymbol", *by_name, "singleSymbol", *["graduatedSymbol"] * 2, *["singlebandgray"] * 2]
     assert [layer["renderer"] for layer in project["layers"]] == renderers
-    assert [layer["features"] for layer in project["layers"]][:5] == [1, 2, 2, len(DISCS), len(DISCS)]
+    assert [layer["features"] for layer in project["layers"]][:6] == [1, 2, len(DISCS), 2, len(DISCS), len(DISCS)]
 
 
 def test_craters_lie_where_they_are_in_the_images(opened):

@@ -7,7 +7,7 @@ rule qgis_project:
                 )
             )
             if settings.chain == SEGMENTATION
-            else dict(completeness=COMPLETENESS)
+            else dict(completeness=COMPLETENESS, judging=rules.judging.output.manifest)
         ),
         manifest=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),

@@ -10,6 +10,11 @@ if __name__ == "__main__":
         from orbitile.stages.qgis_project import ProjectInputs, qgis_project
 
         inputs = ProjectInputs(
-            files.manifest, params.plan, files.rasters, files.get("completeness"), files.get("stitched", ())
+            files.manifest,
+            params.plan,
+            files.rasters,
+            files.get("completeness"),
+            files.get("stitched", ()),
+            files.get("judging"),
         )
         qgis_project(inputs, find_body(params.body), **snakemake.output)

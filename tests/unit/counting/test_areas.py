@@ -6,7 +6,7 @@ import shapely
 from planted_craters import MOON, box_km2
 
 from orbitile.base.errors import OrbitileError
-from orbitile.counting.areas import folder_names, read_areas, read_excluded
+from orbitile.counting.areas import folder_names, read_areas, read_polygons_as_one
 from orbitile.counting.lonlat_shapes import area_on_sphere_km2
 
 BOX = shapely.box(10, 0, 12, 2)
@@ -109,7 +109,7 @@ def test_a_file_without_areas_is_refused(file):
 
 
 def test_what_is_excluded_is_one_shape(file):
-    shape = read_excluded(file([BOX, shapely.box(11, 0, 13, 2), shapely.box(40, 0, 41, 1)]), MOON)
+    shape = read_polygons_as_one(file([BOX, shapely.box(11, 0, 13, 2), shapely.box(40, 0, 41, 1)]), MOON)
     assert shape.geom_type == "MultiPolygon" and len(shape.geoms) == 2
 
 

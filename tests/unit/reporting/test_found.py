@@ -17,11 +17,11 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_json
 from orbitile.jobs.call import RunCall, keep_call, keep_settings
 from orbitile.pipeline import DETECTION, SEGMENTATION
-from orbitile.reporting.certainty import extreme_rows
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.merit import measure_text
 from orbitile.reporting.resource_plots import MOST_TICKS, log_ticks
 from orbitile.reporting.sizes import DiameterCounts, class_limit, map_table
+from orbitile.review.extremes import extreme_rows
 from orbitile.stages.report import report, report_of_any_run
 from orbitile.tables.plan import PlanGroup, PlanOrigin, UnplannedScene, refused_plan, write_plan
 from orbitile.tables.rasters import write_rasters

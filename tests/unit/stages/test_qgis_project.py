@@ -36,7 +36,7 @@ def titles(root):
 def test_it_has_all_layers_of_the_run(run):
     root = run()
     craters = ["searched footprints", "craters by score", "craters by diameter"]
-    assert titles(root) == ["groups", *craters, "a", "b"]
+    assert titles(root) == ["groups", "judge", *craters, "a", "b"]
     tree = {layer.get("id"): layer.get("source") for layer in root.iter("layer-tree-layer")}
     layers = {layer.find("id").text: layer.find("datasource").text for layer in root.iter("maplayer")}
     assert tree == layers and all(len(name) > 10 for name in tree)

@@ -999,6 +999,31 @@ class DensitySettings(Section):
     )
 
 
+class ReviewSettings(Section):
+    """What people judge of the catalogue, and the files in which they did."""
+
+    judgements: tuple[FilePath, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="Files of judgements: CSV, or the layer judge of QGIS; one per reviewer.",
+    )
+    rows: int = Field(default=200, ge=10, le=100_000, description="Rows of the random sample that is to be judged.")
+    seed: Seed = Field(default=0, description="Of the sample: another one draws other rows.")
+    decides: Text | None = Field(
+        default=None,
+        description="The reviewer whose verdict counts where several disagree; null: such rows are unsure.",
+    )
+    searched: FilePath | None = Field(
+        default=None, description="Vector file of polygons in which all that the catalogue lacks was added."
+    )
+    confidence: float = Field(default=0.95, ge=0.5, le=0.9999, description="Confidence of intervals.")
+
+    @field_validator("judgements", mode="before")
+    @classmethod
+    def _a_file_of_judgements_is_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str | Path) else value
+
+
 class PrimarySettings(Section):
     """A crater around which rays of secondaries are looked for."""
 
@@ -1124,6 +1149,7 @@ class Settings(Section):
     crater_shapes: CraterShapeSettings | None = Field(default=None, description="Only for the target `shapes`.")
     density: DensitySettings = DensitySettings()
     secondaries: SecondarySettings = SecondarySettings()
+    review: ReviewSettings = ReviewSettings()
     training: DetectorTrainingSettings | None = Field(default=None, description="Only for the target `train_detector`.")
     segmentation_training: SegmenterTrainingSettings | None = Field(
         default=None, description="Only for the target `train_segmenter`."
@@ -1253,6 +1279,12 @@ class Settings(Section):
     def _shapes_are_on_a_map(self) -> Self:
         if self.crater_shapes and self.pixel_coordinates:
             raise ValueError("crater_shapes: images without a map have no elevation; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _searched_ground_is_on_a_map(self) -> Self:
+        if self.review.searched and self.pixel_coordinates:
+            raise ValueError("review.searched: images without a map have no polygons on the ground; leave it out")
         return self
 
     @model_validator(mode="after")
@@ -1601,6 +1633,16 @@ class Settings(Section):
         return limits | dict(min_diameter_m=min_diameter_m)
 
     @property
+    def review_choice(self) -> dict:
+        """How judgements become figures (see orbitile.stages.review.ReviewChoice)."""
+        criteria = self.match_criteria
+        return self.review.model_dump(exclude={"judgements", "searched"}) | dict(
+            iou_threshold=criteria["iou_threshold"],
+            min_diameter_m=criteria["min_diameter_m"],
+            scenes_apart=self.pixel_coordinates,
+        )
+
+    @property
     def counted_sizes(self) -> dict[float, tuple[float, float]]:
         """The least and the largest diameter in kilometres that craters count with, for each scale in m/px."""
         return {
@@ -1704,13 +1746,14 @@ def _files(settings: Settings) -> dict[str, Path | None]:
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
              **{f"counting.{name}": getattr(settings.counting, name) for name in ("areas", "excluded", "reference")},
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
+             "review.searched": settings.review.searched,
              "georeferencing.elevation": settings.georeferencing.elevation,
              "georeferencing.isis_shape": settings.georeferencing.isis_shape}  # fmt: skip
     labels = training.labels if training else ()
     points = training.points.labels if training and training.points else ()
     elevation = settings.crater_shapes.elevation if settings.crater_shapes else ()
     lists = {"segmentation_training.labels": labels, "segmentation_training.points.labels": points,
-             "crater_shapes.elevation": elevation}  # fmt: skip
+             "crater_shapes.elevation": elevation, "review.judgements": settings.review.judgements}  # fmt: skip
     return files | {f"{key}.{number}": path for key, paths in lists.items() for number, path in enumerate(paths)}
 
 

@@ -71,7 +71,7 @@ def read_areas(path: str | Path, body: Body, name_column: str | None = None) -> 
     return AreaFile(areas, refused)
 
 
-def read_excluded(path: str | Path, body: Body) -> shapely.Geometry:
+def read_polygons_as_one(path: str | Path, body: Body) -> shapely.Geometry:
     """The polygons of all layers of a vector file, as one shape in degrees; OrbitileError as of `checked_geometry`."""
     shapes = [_in_degrees(checked_geometry(frame, path, body), path, body) for frame in read_layers(path).values()]
     return united(np.array(shapes, object))

@@ -77,7 +77,9 @@ def pair_craters(
 
     Those of the second table (m, bool) that are last take what all others leave.
     """
-    pairs = find_overlaps_between(_boxes(first, radius_m), _boxes(second, radius_m), OverlapCriterion(iou_threshold))
+    pairs = find_overlaps_between(
+        crater_boxes(first, radius_m), crater_boxes(second, radius_m), OverlapCriterion(iou_threshold)
+    )
     return pair_greedily(*pairs, is_last=None if is_last is None else is_last[pairs[1]])
 
 
@@ -115,7 +117,7 @@ class CraterMatcher:
         cap = Caps.around(unit_vectors(craters.lon, craters.lat))
         near = candidates[cap.gaps_to(self._points[candidates]) <= self._reach[candidates]]
         if len(near):
-            boxes, true_boxes = (_boxes(part, self._radius_m) for part in (craters, self.truth.select(near)))
+            boxes, true_boxes = (crater_boxes(part, self._radius_m) for part in (craters, self.truth.select(near)))
             i, j, iou = find_overlaps_between(boxes, true_boxes, self._criterion)
             overlapping = DetectedCraters(craters.select(i), detected.score[i], detected.block[i])
             self._pairs.append(_pairs(overlapping, self._fed + i, near[j], iou))
@@ -189,7 +191,8 @@ def _greedy_order(i: np.ndarray, j: np.ndarray, value: np.ndarray, is_last: np.n
     return np.array(chosen, int)
 
 
-def _boxes(craters: Craters, radius_m: float) -> GroundBoxes:
+def crater_boxes(craters: Craters, radius_m: float) -> GroundBoxes:
+    """Craters (n) as boxes on the ground, on a sphere of `radius_m`."""
     side = craters.diameter_m / radius_m
     return GroundBoxes(craters.lon, craters.lat, side, side)
 

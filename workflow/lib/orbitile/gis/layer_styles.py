@@ -73,10 +73,11 @@ def crater_styles(diameters_km: tuple[float, float]) -> dict[str, str]:
     return {name: style_text(renderer) for name, renderer in renderers.items()}
 
 
-def style_text(renderer: ET.Element) -> str:
-    """A style as a .qml holds it, or the table layer_styles of a GeoPackage."""
-    style = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology")
-    style.append(renderer)
+def style_text(renderer: ET.Element, form: Sequence[ET.Element] = ()) -> str:
+    """A style as a .qml holds it, or the table layer_styles of a GeoPackage; perhaps with the parts of a form."""
+    categories = "Symbology|Fields|Forms" if form else "Symbology"
+    style = ET.Element("qgis", version=QGIS_VERSION, styleCategories=categories)
+    style.extend([renderer, *form])
     ET.indent(style)
     return f"{DOCTYPE}\n{MARK}\n{ET.tostring(style, encoding='unicode')}\n"
 

@@ -35,7 +35,10 @@ class ShownBand(NamedTuple):
 
 @dataclass(frozen=True)
 class ProjectLayer:
-    """A vector file (with a renderer) or a raster (with a band); `condition` selects features."""
+    """A vector file (with a renderer, perhaps the parts of a form) or a raster (with a band).
+
+    `condition` selects features.
+    """
 
     title: str
     path: Path
@@ -45,6 +48,7 @@ class ProjectLayer:
     band: ShownBand | None = None
     condition: str | None = None
     visible: bool = True
+    form: Sequence[ET.Element] = ()
 
     def source(self, folder: Path) -> str:
         """Where QGIS finds it from the folder of the project."""
@@ -181,7 +185,7 @@ def _layer_xml(identifier: str, layer: ProjectLayer, folder: Path) -> ET.Element
     if layer.band:
         ET.SubElement(element, "pipe").append(_raster_renderer(layer.band))
     elif layer.renderer is not None:
-        element.append(layer.renderer)
+        element.extend([layer.renderer, *layer.form])
     return element
 
 

@@ -11,6 +11,7 @@ from pyproj import CRS, Transformer
 
 from orbitile.base.manifests import read_manifest
 from orbitile.features.shapes.on_body import ring_polygon
+from orbitile.gis.judging_form import judging_form, verdict_renderer
 from orbitile.gis.layer_styles import (
     class_renderer,
     diameter_renderer,
@@ -69,6 +70,12 @@ def catalogue_layers(manifest: Path, body: Body) -> list[ProjectLayer]:
     by_diameter = diameter_renderer(*limits_km, kind)
     by_diameter.set("attr", column)
     return [layer, replace(layer, title="craters by diameter", renderer=by_diameter, visible=False)]
+
+
+def judging_layer(path: Path, catalogue: str, verdicts: Sequence[str], body: Body) -> ProjectLayer:
+    """The layer in which people judge the craters of a catalogue (by its hash); not shown at first."""
+    form = judging_form(verdicts, catalogue)
+    return ProjectLayer(path.stem, path, body.crs, "Polygon", verdict_renderer(), visible=False, form=form)
 
 
 def footprint_layers(manifest: Path, body: Body) -> list[ProjectLayer]:

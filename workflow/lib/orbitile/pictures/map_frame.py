@@ -152,6 +152,11 @@ def bar_length_m(most_m: float) -> float:
     return float(power * max(factor for factor in (1, 2, 5) if factor * power <= most_m * (1 + 1e-9)))
 
 
+def length_text(length_m: float) -> str:
+    """A length in words: kilometres from one on, else metres."""
+    return f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
+
+
 def _draw_bar(frame: MapFrame) -> None:
     length_m, transform = bar_length_m(BAR_SHARE * frame.width_m), frame.axes.transAxes
     width, height = length_m / frame.width_m, 6 / frame.size_px[1]
@@ -159,6 +164,6 @@ def _draw_bar(frame: MapFrame) -> None:
     for start, colour in ((0.0, "white"), (0.5, "black")):
         frame.axes.add_patch(Rectangle((left + start * width, bottom), width / 2, height, facecolor=colour,
                                        edgecolor="white", linewidth=0.8, transform=transform, zorder=4))  # fmt: skip
-    text = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
+    text = length_text(length_m)
     frame.axes.text(left, bottom + 2 * height, text, transform=transform, color="white", fontsize=FONT_PT + 1, zorder=4,
                     va="bottom", path_effects=OUTLINE)  # fmt: skip

@@ -1,13 +1,11 @@
 """The contact sheet: what the network is most and least certain of, cut out of the scenes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from orbitile import catalogue
 from orbitile.base.errors import OrbitileError
@@ -17,45 +15,17 @@ from orbitile.pipeline import CHAIN_RESULTS, DETECTION
 from orbitile.reporting.embedding import pixels_address
 from orbitile.reporting.markup import element, svg
 from orbitile.review.chips import RunRasters
+from orbitile.review.extremes import Extremes, certainty_column, extreme_rows
 from orbitile.space.bodies import find_body
 from orbitile.tables.feature_parts import read_features
 
-CHIPS = 12
-"""Of each sheet."""
 CRATER_COLUMNS = ["scene", "lon", "lat", "width_m", "height_m", "diameter_km"]
 POLYGON_COLUMNS = ["feature", "scene", "scale_m", "class", "lon", "lat", "probability", "area_m2", "geometry"]
 CHIP_PX = 160
 OUTLINE, CASING = "#ffd60a", "#000000"
 
 
-class Extremes(NamedTuple):
-    """The rows of which the network is most certain, and least; `certainty` names the column that says so."""
-
-    most: pd.DataFrame
-    least: pd.DataFrame
-    certainty: str
-    total: int
-
-
-def extreme_rows(tables: Iterable[pd.DataFrame], certainty: str, count: int = CHIPS) -> Extremes:
-    """The first and the last rows of all tables by a column, equal ones by place, whatever order they come in.
-
-    No row is in both.
-    """
-    most, least, total = pd.DataFrame(), pd.DataFrame(), 0
-    for table in tables:
-        total += len(table)
-        most = _sorted_rows(pd.concat([most, table]), certainty, falling=True).head(2 * count)
-        least = _sorted_rows(pd.concat([least, table]), certainty, falling=False).head(count)
-    most = most.head(min(count, total - total // 2))
-    return Extremes(most, least.head(total - len(most)), certainty, total)
-
-
-def _sorted_rows(rows: pd.DataFrame, certainty: str, falling: bool) -> pd.DataFrame:
-    return rows.sort_values([certainty, "lat", "lon"], ascending=[not falling, not falling, not falling])
-
-
-def contact_sheets(results: Path, chain: str) -> list[str]:
+def certainty_sheets(results: Path, chain: str) -> list[str]:
     """Chips of the most and the least certain craters or polygons; nothing where there are none."""
     manifest = results / CHAIN_RESULTS[chain].manifest
     extremes = _craters(manifest) if chain == DETECTION else _polygons(manifest)
@@ -77,8 +47,7 @@ def contact_sheets(results: Path, chain: str) -> list[str]:
 
 def _craters(manifest: Path) -> Extremes:
     craters = catalogue.open(manifest)
-    is_calibrated = craters.dataset.count_rows(filter=pc.field("probability").is_valid())
-    certainty = "probability" if is_calibrated else "score"
+    certainty = certainty_column(craters)
     tables = (batch.to_pandas().dropna(subset=[certainty]) for batch in craters.batches([*CRATER_COLUMNS, certainty]))
     return extreme_rows((table.assign(number=0) for table in tables), certainty)
 

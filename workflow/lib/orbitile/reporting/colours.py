@@ -14,7 +14,7 @@ RULE_COLOURS = dict(
     shapes="#997700", density="#4488aa", secondaries="#bb7733", calibrate_map="#555599", annotate_map="#bbbbbb",
     date="#663333",
     train_detector="#444444", rasterise_labels="#ee8866", train_segmenter="#444444",
-    report="#cccccc", qgis_project="#99bb88",
+    report="#cccccc", qgis_project="#99bb88", contact_sheets="#aa9977", judging="#77aa99", review="#668855",
 )  # fmt: skip
 """Paul Tol's "muted" colours, which colour-blind people tell apart, and greys; rules of two chains may share one."""
 OTHER_RULE = "#dddddd"

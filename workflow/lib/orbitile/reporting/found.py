@@ -7,7 +7,7 @@ from html import escape
 from orbitile import catalogue
 from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.pipeline import DETECTION, RULES
-from orbitile.reporting.certainty import contact_sheets
+from orbitile.reporting.certainty import certainty_sheets
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.findings import RunFindings
 from orbitile.reporting.markup import element
@@ -32,7 +32,7 @@ def found_section(findings: RunFindings) -> list[str]:
         *_readable(findings, "sizes", lambda: [_sizes(findings)]),
         *_readable(findings, "figures of merit", lambda: merit_section(findings.results / "evaluation")),
         *_readable(findings, "counts and ages", lambda: surface_section(findings.results)),
-        *_readable(findings, "chips", lambda: contact_sheets(findings.results, findings.plan.chain)),
+        *_readable(findings, "chips", lambda: certainty_sheets(findings.results, findings.plan.chain)),
     ]  # fmt: skip
 
 

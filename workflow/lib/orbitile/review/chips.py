@@ -43,11 +43,25 @@ class ChipPages(NamedTuple):
     reason: str
 
 
+class RowChips(NamedTuple):
+    """The chips of rows in their order, and why some of them have no image."""
+
+    chips: list[Chip]
+    reasons: list[str]
+
+
 def draw_chips(rows: pd.DataFrame, run: Path, radius_m: float, folder: Path) -> ChipPages:
     """Draw rows (columns number, scene, lon, lat, width_m, height_m, diameter_km) of a run as pages in a folder.
 
     There are no pages where no row has an image.
     """
+    chips, reasons = chips_of_rows(rows, run, radius_m)
+    paths = draw_chip_pages(chips, folder) if len(reasons) < len(chips) else []
+    return ChipPages(paths, len(reasons), reasons[0] if reasons else "")
+
+
+def chips_of_rows(rows: pd.DataFrame, run: Path, radius_m: float) -> RowChips:
+    """The chips of rows (columns as of `draw_chips`) of a run."""
     rasters, chips, reasons = RunRasters.read(run, rows["scene"]), [], []
     for row in rows.to_dict("records"):
         try:
@@ -55,8 +69,7 @@ def draw_chips(rows: pd.DataFrame, run: Path, radius_m: float, folder: Path) -> 
         except OrbitileError as error:
             reasons.append(str(error))
             chips.append(Chip(row["number"], row["diameter_km"]))
-    paths = draw_chip_pages(chips, folder) if len(reasons) < len(chips) else []
-    return ChipPages(paths, len(reasons), reasons[0] if reasons else "")
+    return RowChips(chips, reasons)
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,8 @@ class RunRasters:
         )
         window = _window(ring[0])
         image = self._image(raster, window)
-        return Chip(crater["number"], crater["diameter_km"], image, _within(ring[0], window))
+        side_km = crater["width_m"] / 1000 * window.width / float(np.ptp(ring[0][:, 0]))
+        return Chip(crater["number"], crater["diameter_km"], image, _within(ring[0], window), side_km)
 
     def shape_chip(self, feature: dict, radius_m: float) -> Chip:
         """The chip of a row of a map (feature, scene, scale_m, geometry as WKB), its extent in place of a diameter.
@@ -98,7 +112,8 @@ class RunRasters:
         outline = _outline(feature["geometry"], raster, radius_m)
         window = _square_window(outline)
         extent_km = float((np.nanmax(outline, axis=0) - np.nanmin(outline, axis=0)).max()) * raster.scale_m / 1000
-        return Chip(feature["feature"], extent_km, self._image(raster, window), _within(outline, window))
+        side_km = window.width * raster.scale_m / 1000
+        return Chip(feature["feature"], extent_km, self._image(raster, window), _within(outline, window), side_km)
 
     def _raster(self, crater: dict) -> RasterRow:
         """The coarsest raster of a row's scene in which it has LEAST_PX, or else the finest."""

@@ -13,7 +13,7 @@ from orbitile.review.strata import COUNTED, RowCounts, Stratification, numbers
 
 LEAST_ROWS = 10
 PLACE = ("lon", "lat", "width_m", "height_m", "score")
-DRAWN = ("scene", "lon", "lat", "width_m", "height_m", "diameter_km", "score", "probability")
+DRAWN = ("id", "scene", "lon", "lat", "width_m", "height_m", "diameter_km", "score", "probability")
 """Columns of a row that is drawn."""
 GOLDEN_GAMMA, FIRST_FACTOR, SECOND_FACTOR = map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 DIGITS = np.uint64(11)

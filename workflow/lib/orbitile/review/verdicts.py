@@ -69,13 +69,17 @@ class Verdicts:
         judged, wrong = (np.bincount(members, minlength=len(rows)) for members in (stratum, stratum[false]))
         return JudgedStrata(rows, judged, wrong)
 
+    @property
+    def needed(self) -> int:
+        """The number of the row up to which every stratum has at least one."""
+        return max(int(np.argmax(self.stratum == index)) + 1 for index in range(len(self.record.strata)))
+
     def _check_strata(self, path: Path) -> None:
         """OrbitileError where no row of a stratum was judged."""
-        first = [int(np.argmax(self.stratum == index)) + 1 for index in range(len(self.record.strata))]
-        if max(first) > self.last:
+        if self.needed > self.last:
             until = f"only up to number {self.last}" if self.last else "nowhere yet"
             raise OrbitileError(
-                f"{path}: verdicts stand {until}, which leaves out a stratum; judge rows up to number {max(first)} at "
+                f"{path}: verdicts stand {until}, which leaves out a stratum; judge rows up to number {self.needed} at "
                 "least, in the order of numbers"
             )
 

@@ -16,7 +16,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_json, write_text
 from orbitile.base.provenance import provenance
 from orbitile.calibration.row_confidence import RowConfidence
-from orbitile.counting.areas import NamedArea, folder_names, read_areas, read_excluded
+from orbitile.counting.areas import NamedArea, folder_names, read_areas, read_polygons_as_one
 from orbitile.counting.completeness_correction import CompletenessChoice, CompletenessCorrection
 from orbitile.counting.count_craters import CountingMethod, Detected, count_in_area, detected_in_table
 from orbitile.counting.count_files import CRATERS, DRAWS, REFERENCE, write_count, write_draws
@@ -79,7 +79,7 @@ def count(
     opened = catalogue.open(inputs.catalogue)
     areas, refused = read_areas(settings["areas"], body, settings["name_column"])
     rasters = [row for path in inputs.rasters for row in read_rasters(path)]
-    excluded = read_excluded(settings["excluded"], body) if settings["excluded"] else None
+    excluded = read_polygons_as_one(settings["excluded"], body) if settings["excluded"] else None
     counting = _Count(
         _detected(opened, settings["probabilities"]), _reference(settings["reference"]),
         SearchedGround.of(rasters, ranges, body, opened.metadata.get("exclusions", ()), excluded),

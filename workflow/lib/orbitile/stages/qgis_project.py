@@ -12,6 +12,7 @@ from orbitile.gis.project import LayerGroup, Project
 from orbitile.gis.run_layers import (
     catalogue_layers,
     footprint_layers,
+    judging_layer,
     map_layers,
     map_of,
     probability_classes,
@@ -20,6 +21,7 @@ from orbitile.gis.run_layers import (
     scene_layers,
     scene_outlines,
 )
+from orbitile.review.judgements import VERDICTS
 from orbitile.space.bodies import Body
 from orbitile.tables.rasters import RasterRow, read_rasters
 from orbitile.tables.vectors import write_vectors
@@ -31,8 +33,8 @@ log = logging.getLogger(__name__)
 class ProjectInputs:
     """What a project is made of: the manifest of the catalogue or the map, the plan, and the groups' tables of rasters.
 
-    `completeness` is the manifest of the searched footprints of a catalogue, `stitched` the tables of the rasters of
-    probabilities of a map.
+    `completeness` is the manifest of the searched footprints of a catalogue, `judging` that of the layer in which
+    people judge it, `stitched` the tables of the rasters of probabilities of a map.
     """
 
     manifest: str
@@ -40,6 +42,7 @@ class ProjectInputs:
     rasters: Sequence[str]
     completeness: str | None = None
     stitched: Sequence[str] = ()
+    judging: str | None = None
 
 
 def qgis_project(inputs: ProjectInputs, body: Body, project: str, scenes: str) -> None:
@@ -63,10 +66,19 @@ def _results(inputs: ProjectInputs, body: Body) -> list[LayerGroup]:
     manifest = Path(inputs.manifest)
     if inputs.completeness:
         layers = [*footprint_layers(Path(inputs.completeness), body), *catalogue_layers(manifest, body)]
-        return [LayerGroup("catalogue", layers)]
+        return [*_judging(inputs, body), LayerGroup("catalogue", layers)]
     rows = [row for path in inputs.stitched for row in read_rasters(path)]
     classes = _classes(rows)
     return [LayerGroup("map", map_layers(manifest, classes, body)), *probability_groups(rows, classes)]
+
+
+def _judging(inputs: ProjectInputs, body: Body) -> list[LayerGroup]:
+    if inputs.judging is None:
+        return []
+    manifest = Path(inputs.judging)
+    about = read_manifest(manifest)
+    layer = judging_layer(manifest.parent / about["layer"], about["catalogue_sha256"], VERDICTS, body)
+    return [LayerGroup("judging", [layer])]
 
 
 def _classes(rows: Sequence[RasterRow]) -> list[str]:
