@@ -316,7 +316,10 @@ def test_each_stage_accepts_its_part():
 def test_the_recipe_of_a_detector():
     """Its defaults are those of the settings; what it is judged by is that of the run."""
     recipe = DetectorRecipe(**checked(training=TRAINING).detector_recipe)
-    assert recipe == DetectorRecipe(labelled_from_px=5, augmentation=vars(CropAugmentation()), validation_scenes=[])
+    purpose = dict(body="Moon", gsd_range_m=[100, 100])
+    assert recipe == DetectorRecipe(
+        labelled_from_px=5, augmentation=vars(CropAugmentation()), validation_scenes=[], purpose=purpose
+    )
     assert recipe.changes == CropAugmentation()
     changed = checked(
         training=TRAINING | dict(labelled_from_px=9.5, validation_scenes=["a"], augmentation=dict(sun="fixed")),
@@ -325,6 +328,13 @@ def test_the_recipe_of_a_detector():
     recipe = DetectorRecipe(**changed)
     assert (recipe.labelled_from_px, recipe.iou_threshold, recipe.suppression_iou) == (9.5, 0.2, 0.5)
     assert (list(recipe.validation_scenes), recipe.changes.sun) == (["a"], "fixed")
+
+
+def test_weights_of_a_training_are_for_images_like_its_own():
+    """Their range in metres per pixel is that of the scales."""
+    scales = [dict(gsd_m=100), dict(gsd_m=300)]
+    settings = checked(scales=scales, training=TRAINING | dict(images="CTX"))
+    assert settings.detector_recipe["purpose"] == dict(body="Moon", images="CTX", gsd_range_m=[100, 300])
 
 
 PIXEL_TRAINING = dict(model=None, pixel_coordinates=True)

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from made_zoo import made_zoo
 
+from orbitile.base.errors import OrbitileError
 from orbitile.base.files import sha256
+from orbitile.inference.models.weights import save_tensors
 from orbitile.planning.placement_checks import FAR_FROM_NETWORK
 from orbitile.planning.plan import current_plan
 from orbitile.settings import check_settings
@@ -88,6 +91,31 @@ def test_weights_of_the_zoo_are_known_by_their_hash(warnings_of, in_this_process
     scales = [dict(gsd_m=474, tile_px=512, overlap_px=128)]
     assert warnings_of(100, model=weights, scales=scales) == warnings_of(100)
     assert warnings_of(100, model=weights | dict(gsd_range_m=[50, 200]), scales=scales) == [[]]
+
+
+def of_a_training(folder, **purpose):
+    """The section `model` of weights that state what they are for."""
+    save_tensors(folder / "own.safetensors", dict(weight=torch.zeros(1)), dict(family="yolo") | purpose)
+    return dict(weights=str(folder / "own.safetensors"), sha256=sha256(folder / "own.safetensors"))
+
+
+def test_weights_of_a_training_say_themselves_what_they_are_for(warnings_of, in_this_process, tmp_path):
+    scales = dict(scales=[dict(gsd_m=474, tile_px=512, overlap_px=128)])
+    model = of_a_training(tmp_path, body="Mars", images="CTX", gsd_range_m=[5, 6])
+    ((far, elsewhere),) = warnings_of(474, model=model, **scales)
+    assert far.startswith("it has 474 m/px, but the network is for images of 5 to 6 m/px")
+    assert elsewhere.startswith("it shows Moon, but the network is for Mars (CTX)")
+    assert warnings_of(474, model=model | dict(body="Moon", gsd_range_m=[400, 500]), **scales) == [[]]
+    assert warnings_of(474, model=of_a_training(tmp_path), **scales) == [[]]
+
+
+@pytest.mark.parametrize(
+    "purpose", [dict(body=5), dict(images="x" * 300), dict(gsd_range_m=[6, 5]), dict(gsd_range_m="5 to 6")]
+)
+def test_weights_that_say_it_wrongly_are_one_line(warnings_of, tmp_path, purpose):
+    model = of_a_training(tmp_path, **purpose)
+    with pytest.raises(OrbitileError, match=rf"own.safetensors: its {next(iter(purpose))} is .*; copy the file again"):
+        warnings_of(474, model=model, scales=[dict(gsd_m=474)])
 
 
 def test_the_metadata_say_what_the_network_is_for(tmp_path):

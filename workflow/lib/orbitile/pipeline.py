@@ -62,9 +62,9 @@ _RULES = (
     Rule("evaluate_map", "evaluation/metrics.json", code_version=3),
     Rule("calibrate_map", "calibration/calibration.json", code_version=2),
     Rule("annotate_map", "annotated/{}.png", code_version=2),
-    Rule("train_detector", "training/model.safetensors", code_version=6),
+    Rule("train_detector", "training/model.safetensors", code_version=7),
     Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=3),
-    Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=3),
+    Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=4),
     Rule("report", "report/index.html", code_version=2),
     Rule("failures", ""),
 )

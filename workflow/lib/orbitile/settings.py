@@ -24,6 +24,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.base.names import NAME_PATTERN, parse_band
 from orbitile.inference.models.families import FAMILIES, outputs_masks
+from orbitile.inference.models.weights_header import PURPOSE
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
 from orbitile.inference.models.zoo_settings import (
     network_of_settings,
@@ -282,7 +283,7 @@ class TestTimeSettings(Section):
         return self
 
 
-MODEL_PURPOSE = {"body", "images", "gsd_range_m"}
+MODEL_PURPOSE = set(PURPOSE)
 """Keys of the section `model` that say what images a network is for."""
 
 
@@ -669,6 +670,9 @@ class AnnotationSettings(Section):
     columns: CraterColumnSettings = CraterColumnSettings()
 
 
+IMAGES_LEARNT = "The kind of images, in words; weights, card and catalogues name it."
+
+
 class CropAugmentationSettings(Section):
     """Random changes of the tiles that a detector learns from (see orbitile.training.detection.recipe)."""
 
@@ -696,6 +700,7 @@ class DetectorTrainingSettings(Section):
         default="yolo11n.yaml",
         description="An ultralytics network (.yaml), or weights to go on from (.pt, .safetensors, a name in models/).",
     )
+    images: Text | None = Field(default=None, description=IMAGES_LEARNT)
     labelled_from_px: float | None = Field(
         default=None,
         ge=0,
@@ -872,6 +877,7 @@ class SegmenterTrainingSettings(Section):
     start_from: Literal["imagenet"] | FilePath | None = Field(
         default=None, description="Weights (.safetensors) to go on from, or imagenet: those of the encoder."
     )
+    images: Text | None = Field(default=None, description=IMAGES_LEARNT)
     overlap_share: float = Field(default=0.1, ge=0, le=0.5, description="Overlap of neighbouring tiles, of their side.")
     block_deg: BlockSide = Field(default=1, description="Side of the squares dealt out to training and validation.")
     validation_share: Share = Field(default=0.2, description="Share of the squares, or scenes, kept for validation.")
@@ -1563,13 +1569,15 @@ class Settings(Section):
             return None
         keys_of_tiles = {
             "labels", "masks", "uncertain_px", "overlap_share", "block_deg", "validation_share",
-            "validation_scenes", "folds", "fold",
+            "validation_scenes", "folds", "fold", "images",
         }  # fmt: skip
         training = self.segmentation_training
         recipe = training.model_dump(exclude=keys_of_tiles | {"points", "loss"}, mode="json")
         points_weight = training.points.weight if training.points else None
         loss = training.loss.model_dump(exclude_none=True)
-        return recipe | dict(tile_px=self.scales[0].tile_px, loss=loss, points_weight=points_weight)
+        return recipe | dict(
+            tile_px=self.scales[0].tile_px, loss=loss, points_weight=points_weight, purpose=self._purpose(training)
+        )  # fmt: skip
 
     @property
     def nms_settings(self) -> dict:
@@ -1696,12 +1704,18 @@ class Settings(Section):
         if training is None:
             return None
         least_px = self.scales[0].min_object_px if training.labelled_from_px is None else training.labelled_from_px
-        return training.model_dump(exclude={"craters", "columns"}, mode="json") | dict(
+        return training.model_dump(exclude={"craters", "columns", "images"}, mode="json") | dict(
             start_from=str(training.start_weights or training.start_from),
             labelled_from_px=least_px,
             iou_threshold=self.evaluation.iou_threshold,
             suppression_iou=self.suppression.iou_threshold,
+            purpose=self._purpose(training),
         )
+
+    def _purpose(self, training: DetectorTrainingSettings | SegmenterTrainingSettings) -> dict[str, object]:
+        """What weights of this training state that they are for (see weights_header.PURPOSE)."""
+        kind = dict(images=training.images) if training.images else {}
+        return dict(body=self.body, **kind, gsd_range_m=[self.finest_m, self.scales[-1].gsd_m])
 
 
 def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO) -> Settings:

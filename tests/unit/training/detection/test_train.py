@@ -18,6 +18,7 @@ from orbitile.base.files import sha256
 from orbitile.detections.tiling import SizeLimits, TileSize
 from orbitile.inference.models.load import load_network
 from orbitile.inference.models.weights import load_tensors
+from orbitile.inference.models.weights_header import stated_purpose
 from orbitile.space.ground import Ground
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.rasters import read_rasters
@@ -53,6 +54,7 @@ SMALL = "small.yaml"
 RECIPE = DetectorRecipe(
     tile_px=TILE_PX, tiles_per_epoch=16, batch=8, epochs=2, precision="float32", device="cpu", threads=1,
     validation_scenes=("kept",), labelled_from_px=8, learning_rate=2e-3, averaging=0.9, start_from=SMALL,
+    purpose=dict(body="Moon", images="discs", gsd_range_m=[GSD_M, GSD_M]),
 )  # fmt: skip
 SCENES = ("first", "kept", "second")
 
@@ -144,6 +146,8 @@ def test_a_training_that_was_killed_ends_in_the_same_weights(
     assert without_time(figures["best_epoch"]) == without_time(plain["best_epoch"])
     assert sum(figures["hours_on"].values()) >= figures["hours"] > 0
     assert " h on " in (tmp_path / "card.md").read_text()
+    assert stated_purpose(weights) == RECIPE.purpose
+    assert f"Learnt from: discs, Moon, {GSD_M:g} m/px;" in (tmp_path / "card.md").read_text()
     assert not list(tmp_path.glob("attempt-*/*.ckpt"))
 
 

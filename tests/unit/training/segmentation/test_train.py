@@ -21,6 +21,7 @@ from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.load import load_network
 from orbitile.inference.models.segmentation import NetworkDescription
 from orbitile.inference.models.weights import load_tensors, save_tensors
+from orbitile.inference.models.weights_header import stated_purpose
 from orbitile.tables.parquet import read_table, write_table
 from orbitile.tables.rasters import RasterRow
 from orbitile.training import fit
@@ -39,7 +40,7 @@ GSD_M = 1737400 * np.pi / 180 * 0.25 / TILE
 """Four tiles fill a square of half a degree."""
 RECIPE = SegmenterRecipe(
     network="unet:tu-mobilenetv3_small_050", classes=("fracture",), tile_px=TILE, epochs=2, batch=8,
-    learning_rate=0.003, device="cpu", precision="float32",
+    learning_rate=0.003, device="cpu", precision="float32", purpose=dict(body="Moon", gsd_range_m=[1, 4]),
 )  # fmt: skip
 OUTPUTS = dict(
     weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md",
@@ -205,6 +206,8 @@ def test_outputs_are_there_and_the_attempt_is_cleared_away(tiles: str, straight:
     assert {path.name for path in folder.iterdir()} == set(OUTPUTS.values())
     assert not list(Path(tiles).parent.glob("attempt-*"))
     assert sha256(weights) in (folder / "model_card.md").read_text()
+    assert stated_purpose(weights) == RECIPE.purpose
+    assert "Learnt from: Moon, 1 to 4 m/px;" in (folder / "model_card.md").read_text()
     assert (folder / "curves.png").stat().st_size > 10_000
     assert (folder / "examples.png").stat().st_size > 10_000
     assert figures["epoch"] in (1, 2)

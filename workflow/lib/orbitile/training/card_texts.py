@@ -16,6 +16,17 @@ def training_course(figures: Mapping[str, Any], max_hours: float | None) -> str:
 
 
 def recipe_text(recipe: DetectorRecipe | SegmenterRecipe) -> str:
-    """All fields; of the weights that training started from, the file's name alone."""
-    start = recipe.start_from and Path(recipe.start_from).name
-    return ", ".join(f"{name} {value}" for name, value in (vars(recipe) | dict(start_from=start)).items())
+    """All fields but the purpose; of the weights that training started from, the file's name alone."""
+    fields = {name: value for name, value in vars(recipe).items() if name != "purpose"}
+    fields |= dict(start_from=recipe.start_from and Path(recipe.start_from).name)
+    return ", ".join(f"{name} {value}" for name, value in fields.items())
+
+
+def purpose_text(purpose: Mapping[str, Any]) -> str:
+    """What images weights are for (weights_header.PURPOSE), a sentence that begins with a space; "" for no purpose."""
+    if not purpose:
+        return ""
+    least, largest = purpose["gsd_range_m"]
+    range_text = f"{least:g} m/px" if least == largest else f"{least:g} to {largest:g} m/px"
+    words = [purpose.get("images"), purpose["body"], range_text]
+    return f" Learnt from: {', '.join(filter(None, words))}; runs on another body or far from it get a warning."

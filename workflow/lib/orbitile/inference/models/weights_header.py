@@ -16,6 +16,9 @@ LONGEST_NAME = 200
 """Characters of the name of a class or a network."""
 BACKGROUND = "background"
 """Name of the class of all pixels that are in no other; it is not mapped."""
+PURPOSE = ("body", "images", "gsd_range_m")
+"""What weights may say of the images that they are for, by keys of the settings' section `model`: a body, the kind of
+images, and the least and the largest metres per pixel."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -54,6 +57,29 @@ def stated_correction(path: str | Path) -> BoxCorrection:
         return BoxCorrection.of(description.get("size_correction"), description.get("circles"))
     except OrbitileError as error:
         raise OrbitileError(f"{path}: {error}") from error
+
+
+def stated_purpose(path: str | Path) -> dict[str, object]:
+    """What weights say of the images that they are for (PURPOSE), empty for files that are not there.
+
+    OrbitileError where it is neither words nor a range of metres.
+    """
+    description = read_description(path) if Path(path).is_file() else {}
+    purpose = {key: description[key] for key in PURPOSE if description.get(key) is not None}
+    for key, value in purpose.items():
+        if not (_is_range(value) if key == "gsd_range_m" else isinstance(value, str) and len(value) <= LONGEST_NAME):
+            allowed = "[least, largest] metres per pixel, above 0" if key == "gsd_range_m" else "a short text"
+            raise OrbitileError(f"{path}: its {key} is {shortened(repr(value))}; allowed is {allowed}; copy the file "
+                                "again, or train it anew")  # fmt: skip
+    return purpose
+
+
+def _is_range(value: object) -> bool:
+    try:
+        least, largest = checked_numbers("range", value)
+    except (TypeError, ValueError):
+        return False
+    return 0 < least <= largest < float("inf")
 
 
 def checked_threshold(threshold: object) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orbitile.inference.models.weights_header import PURPOSE
 from orbitile.inference.models.zoo import (
     AdvisedScale,
     Estimate,
@@ -14,7 +15,7 @@ from orbitile.inference.models.zoo import (
     ZooNetwork,
 )
 
-SHOWN = ("family", "network", "names", "channels", "score_threshold", "calibration")
+SHOWN = ("family", "network", "names", "channels", "score_threshold", "calibration", *PURPOSE)
 """What weights state that a card has a place for, or no room."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
+from orbitile.inference.models.weights_header import stated_purpose
 from orbitile.inference.models.zoo import ZOO, ZooNetwork, read_network, zoo_names
 
 ERRORS = ("max_fdr", "min_recall")
@@ -27,16 +28,21 @@ def network_of_settings(config: Mapping[str, Any], zoo: Path = ZOO) -> ZooNetwor
 
 
 def with_stated_purpose(config: Mapping[str, Any], zoo: Path = ZOO) -> Mapping[str, Any]:
-    """Settings that name weights by their file, with what the zoo says that weights of this hash are for.
+    """Settings that name weights by their file, with what the zoo, or else the file itself, says that they are for.
 
-    What the settings state themselves stays.
+    What the settings state themselves stays. OrbitileError as of stated_purpose.
     """
     model = config.get("model")
     if not isinstance(model, Mapping) or model.get("name") is not None:
         return config
     network = next((each for each in map(partial(read_network, zoo=zoo), zoo_names(zoo))
                     if each.facts.sha256 == model.get("sha256")), None)  # fmt: skip
-    return {**config, "model": _purpose(network) | dict(model)} if network else config
+    purpose = _purpose(network) if network else _purpose_in_file(model.get("weights"))
+    return {**config, "model": purpose | dict(model)} if purpose else config
+
+
+def _purpose_in_file(weights: object) -> dict[str, Any]:
+    return stated_purpose(weights) if isinstance(weights, str | Path) and "\0" not in str(weights) else {}
 
 
 def with_network_defaults(config: Mapping[str, Any], network: ZooNetwork) -> dict[str, Any]:

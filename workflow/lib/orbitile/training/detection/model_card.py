@@ -13,7 +13,7 @@ from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
 from orbitile.training.bands import pixels_text, read_band_labels
-from orbitile.training.card_texts import recipe_text, training_course
+from orbitile.training.card_texts import purpose_text, recipe_text, training_course
 from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.detection.sizes import size_correction
@@ -74,7 +74,8 @@ def detector_card(facts: TrainingFacts, weights: Path) -> str:
     return "\n".join([
         f"# {weights.name}", "",
         f"Finds craters. Trained from {Path(recipe.start_from).name}, {facts.parameters / 1e6:.1f} million numbers, "
-        f"tiles of {recipe.tile_px} px, {facts.pixels}. SHA-256:", "", f"    {sha256(weights)}", "",
+        f"tiles of {recipe.tile_px} px, {facts.pixels}.{purpose_text(recipe.purpose)} SHA-256:", "",
+        f"    {sha256(weights)}", "",
         "| split | m/px | scenes | labelled craters |", "|---|---|---|---|",
         *(f"| {row.split} | {row.scale_m:g} | {row.scenes} | {row.craters} |"
           for row in facts.scenes.itertuples()), "",

@@ -42,7 +42,8 @@ class DetectorRecipe:
     the network count neither as right nor as wrong. `validation_scenes` are kept for validation, else squares of
     `block_deg` degrees, or whole scenes where these have no map, `validation_share` of them. Training ends after
     `patience` epochs without a better one, or after `max_hours`, and exports the averaged weights of the best epoch:
-    that of the largest F1 of all validation scenes at `iou_threshold`. `threads` None chooses by measuring.
+    that of the largest F1 of all validation scenes at `iou_threshold`. `threads` None chooses by measuring. `purpose`
+    is what the weights state of the images that they are for (weights_header.PURPOSE).
     """
 
     start_from: str = "yolo11n.yaml"
@@ -65,6 +66,7 @@ class DetectorRecipe:
     iou_threshold: float = 0.3
     suppression_iou: float = 0.4
     augmentation: dict = field(default_factory=dict)
+    purpose: dict = field(default_factory=dict)
 
     @property
     def changes(self) -> CropAugmentation:

@@ -108,7 +108,8 @@ def _work_folder(
     recipe: DetectorRecipe, scenes: Sequence[LabelledScene], scales: Mapping[float, SearchScale], folder: Path
 ) -> Path:  # fmt: skip
     """The folder of an attempt, by all that its result depends on but the time limit and where it runs."""
-    fields = {name: value for name, value in vars(recipe).items() if name not in ("device", "max_hours", "threads")}
+    without = ("device", "max_hours", "threads", "purpose")
+    fields = {name: value for name, value in vars(recipe).items() if name not in without}
     start = sha256(recipe.start_from) if Path(recipe.start_from).is_file() else None
     labels = [(scene.row.scene, scene.boxes.round(3).tobytes(), scene.agreement.tobytes()) for scene in scenes]
     pixels = [(sha256(scene.row.path), scene.row.low, scene.row.high) for scene in scenes]
@@ -142,7 +143,7 @@ def _described(figures: Mapping, recipe: DetectorRecipe) -> dict:
     best = figures["best_epoch"]
     points = size_correction(best["by_size"])
     correction = dict(size_correction=points) if points else {}
-    return dict(score_threshold=best["score_threshold"], tile_px=recipe.tile_px) | correction
+    return dict(score_threshold=best["score_threshold"], tile_px=recipe.tile_px) | correction | recipe.purpose
 
 
 def _publish(work: Path, outputs: TrainingOutputs, facts: TrainingFacts, history: Sequence[Mapping]) -> None:

@@ -10,7 +10,7 @@ from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
 from orbitile.training.bands import pixels_text, read_band_labels
-from orbitile.training.card_texts import recipe_text, training_course
+from orbitile.training.card_texts import purpose_text, recipe_text, training_course
 from orbitile.training.segmentation.losses import loss_text
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 
@@ -39,7 +39,8 @@ def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weig
             f"# {weights.name}", "",
             f"Maps {', '.join(recipe.classes)} pixel by pixel. Network {recipe.network}, "
             f"{figures['parameters'] / 1e6:.1f} million parameters, tiles of {recipe.tile_px} px, "
-            f"{pixels_text(read_band_labels(table['path'].iloc[0]))}. SHA-256:", "", f"    {sha256(weights)}", "",
+            f"{pixels_text(read_band_labels(table['path'].iloc[0]))}.{purpose_text(recipe.purpose)} SHA-256:", "",
+            f"    {sha256(weights)}", "",
             *_tiles_table(table), "", training_course(figures, recipe.max_hours), "", *_measures_table(figures), "",
             _best_epoch(figures, recipe), "",
             *_calibration(weights), f"Recipe: {recipe_text(recipe)}.", "",

@@ -19,7 +19,8 @@ class SegmenterRecipe:
     `loss` holds the weight and parameters of each loss by its name (losses.SegmentationLoss), `class_weights` is
     inverse_frequency or the weight of background and each class (class_weights.class_weights), `points_weight` that of
     the cross-entropy at single labelled pixels, None without any. Optimiser and learning rate are those of
-    optimiser.OptimiserPlan; `best_by` names the figure (see module.FIGURES) that decides which epoch is best.
+    optimiser.OptimiserPlan; `best_by` names the figure (see module.FIGURES) that decides which epoch is best. `purpose`
+    is what the weights state of the images that they are for (weights_header.PURPOSE).
     """
 
     network: str
@@ -48,6 +49,7 @@ class SegmenterRecipe:
     plateau_factor: float = 0.5
     plateau_patience: int = 5
     best_by: str = "f1"
+    purpose: dict = field(default_factory=dict)
 
     @property
     def labelled_names(self) -> tuple[str, ...]:

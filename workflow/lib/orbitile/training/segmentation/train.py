@@ -177,7 +177,7 @@ def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
 
 def _work_folder(tiles: str, recipe: SegmenterRecipe) -> Path:
     """The folder of an attempt, by all that its result depends on but the device and the time limit."""
-    without = ("device", "max_hours", "threads")
+    without = ("device", "max_hours", "threads", "purpose")
     fields_of_result = {name: value for name, value in vars(recipe).items() if name not in without}
     name = cache_key(
         recipe=fields_of_result,
@@ -243,5 +243,5 @@ def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, r
         calibration = calibrate_segmenter(str(unjudged), tiles, run)
     described = replace(module.description, threshold=figures["threshold"])
     stated = {CALIBRATION_KEY: with_pixel_figures(calibration)} if calibration else {}
-    save_tensors(weights, tensors, described.metadata | stated)
+    save_tensors(weights, tensors, described.metadata | stated | recipe.purpose)
     return figures
