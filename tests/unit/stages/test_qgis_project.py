@@ -5,13 +5,16 @@ from xml.etree import ElementTree as ET
 import geopandas
 import numpy as np
 import pytest
+from documented_examples import examples_of
 from pyproj import CRS
-from qgis_runs import write_catalogue_run, write_map_run
+from qgis_runs import GSD_M, SIDE, write_catalogue_run, write_map_run
 
 from orbitile.gis import run_layers
 from orbitile.gis.run_layers import map_of, raster_groups
 from orbitile.space.bodies import find_body
+from orbitile.space.grids import Window
 from orbitile.tables.rasters import read_rasters
+from orbitile.tables.tile_areas import tile_area_text
 
 MOON = find_body("Moon")
 
@@ -73,6 +76,39 @@ def test_what_was_left_out_is_a_layer(run):
     scenes = geopandas.read_file(run.folder / "scenes.gpkg")
     assert scenes["scene"].tolist() == ["a", "b"] and scenes["left_out"].fillna("").tolist() == ["", "made up"]
     assert scenes["group"].tolist() == ["group of a", "group of b"]
+
+
+def test_tiles_that_were_left_out_lie_where_they_are(run):
+    """Of the eastern scene, whose west side is 180 degrees: columns 8 to 24, and what lies beyond its end is cut."""
+    detail = tile_area_text(GSD_M, [1, 2], Window(8, SIDE - 16, 16, 64))
+    root = run([dict(scene="b", detail=detail, reason="no memory")])
+    assert titles(root)[:2] == ["left out", "groups"]
+    scenes = geopandas.read_file(run.folder / "scenes.gpkg")
+    assert scenes["scene"].tolist() == ["a", "b", "b"]
+    (part,) = scenes[scenes["left_out"].notna()].itertuples()
+    assert part.part == detail and part.left_out == f"{detail} no memory"
+    degree_m = np.pi / 180 * MOON.radius_m
+    west, south, east, north = part.geometry.bounds
+    assert (west + 180, east + 180) == pytest.approx((8 * GSD_M / degree_m, 24 * GSD_M / degree_m))
+    assert (south, north) == pytest.approx((-SIDE * GSD_M / degree_m, -(SIDE - 16) * GSD_M / degree_m))
+    groups = [layer.find("datasource").text for layer in root.iter("maplayer")][1]
+    assert groups.endswith('|subset="part" IS NULL')
+
+
+def test_a_copy_from_0_to_360_degrees_has_whole_rings(run, monkeypatch):
+    """As docs/gis.md makes it."""
+    run()
+    monkeypatch.chdir(run.folder.parents[1])
+    before = geopandas.read_file(run.folder / "catalogue" / "craters.gpkg", layer="craters")
+    (example,) = examples_of("gis.md", "python")
+    exec(example.replace("my-run", "r"), {})
+    copy = geopandas.read_file("craters-360.gpkg")
+    assert sorted(before.geometry.count_geometries()) == [1, 1, 1, 2]
+    assert set(copy.geometry.geom_type) == {"Polygon"}
+    west, _, east, _ = copy.total_bounds
+    assert 170 < west < 180 < east < 190
+    assert copy.geometry.area.sum() == pytest.approx(before.geometry.area.sum())
+    assert copy.crs == before.crs and copy["id"].tolist() == before["id"].tolist()
 
 
 def test_it_is_the_same_file_every_time(run):

@@ -48,7 +48,7 @@ _RULES = (
     Rule("contact_sheets", "contact_sheets/contact_sheets.json"),
     Rule("judging", "judging/judging.json"),
     Rule("review", "review/review.json"),
-    Rule("qgis_project", ""),
+    Rule("qgis_project", "", code_version=2),
     Rule("evaluate", "evaluation/metrics.json", code_version=4),
     Rule("calibrate", "calibration/calibration.json", code_version=4),
     Rule("count", "counting/counts.json"),

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas as pd
+import shapely
 from pyproj import CRS, Transformer
 
 from orbitile.base.manifests import read_manifest
+from orbitile.features.shapes.ground import LONGEST_EDGE_PX
 from orbitile.features.shapes.on_body import ring_polygon
 from orbitile.gis.judging_form import judging_form, verdict_renderer
 from orbitile.gis.layer_styles import (
@@ -24,10 +27,12 @@ from orbitile.gis.project import LayerGroup, ProjectLayer, ShownBand
 from orbitile.pictures.class_colours import class_colours
 from orbitile.rasters.read import opened_raster
 from orbitile.space.bodies import Body
+from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
 from orbitile.tables.crater_parts import diameter_range
 from orbitile.tables.plan import read_columns, read_outlines
 from orbitile.tables.rasters import RasterRow
+from orbitile.tables.tile_areas import parse_tile_area
 
 MOST_RASTERS = 300
 """Layers of scenes: with more, a project takes minutes to open, and only the coarsest rasters are in it."""
@@ -36,17 +41,47 @@ READABLE = (".gpkg", ".shp", ".vrt")
 POLAR_LATITUDE = 60.0
 
 
-def scene_outlines(plan: Path, exclusions: Sequence[Mapping[str, str]], body: Body) -> geopandas.GeoDataFrame:
-    """The scenes of a plan (scene, group, georef_method, gsd_m, left_out: why, if it was) as polygons in degrees."""
+def scene_outlines(
+    plan: Path, exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body
+) -> geopandas.GeoDataFrame:
+    """The scenes of a plan (scene, group, georef_method, gsd_m, left_out: why, if it was) as polygons in degrees.
+
+    Tiles that were left out are rows of their own, with the name of the `part`; `rows` are the scenes' rasters.
+    """
+    shapes = [_part_outline(piece, rows, body) for piece in exclusions]
     names = ["scene", "group", "georef_method", "gsd_m"]
     columns = read_columns(plan, names)
     outlines = [ring_polygon(np.asarray(lon), np.asarray(lat)) for _, (lon, lat) in read_outlines(plan)]
     reasons: dict[str, str] = {}
-    for piece in exclusions:
-        reasons.setdefault(piece["scene"], " ".join(filter(None, (piece["detail"], piece["reason"]))))
+    for piece, shape in zip(exclusions, shapes, strict=True):
+        if shape is None:
+            reasons.setdefault(piece["scene"], _why(piece))
     left_out = [reasons.get(scene) for scene in columns["scene"]]
-    frame = geopandas.GeoDataFrame({**columns, "left_out": left_out}, geometry=outlines, crs=body.crs)
-    return frame.astype(dict(left_out=object)).sort_values("scene", ignore_index=True)
+    frame = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
+    parts = [
+        frame[frame["scene"] == piece["scene"]].assign(left_out=_why(piece), part=piece["detail"], geometry=shape)
+        for piece, shape in zip(exclusions, shapes, strict=True)
+        if shape is not None
+    ]
+    joined = pd.concat([frame, *parts]) if parts else frame
+    return joined.astype(dict(left_out=object, part=object)).sort_values(["scene", "part"], ignore_index=True)
+
+
+def _why(piece: Mapping[str, str]) -> str:
+    return " ".join(filter(None, (piece["detail"], piece["reason"])))
+
+
+def _part_outline(piece: Mapping[str, str], rows: Sequence[RasterRow], body: Body) -> shapely.Geometry | None:
+    """Where the tiles lie that a piece is of, in degrees; None where it is a scene, or has no raster at their scale."""
+    area = parse_tile_area(piece["detail"])
+    raster = area and next((r for r in rows if (r.scene, f"{r.scale_m:g}") == (piece["scene"], area.scale_m)), None)
+    window = raster and area and area.window.intersection(Window(0, 0, raster.width, raster.height))
+    if not (raster and window):
+        return None
+    box = shapely.box(window.col, window.row, window.col + window.width, window.row + window.height)
+    points = shapely.get_coordinates(shapely.segmentize(box, LONGEST_EDGE_PX))[:-1]
+    lon, lat = Ground(raster.crs_wkt, body.radius_m).lonlat(*raster.grid.to_map(*points.T))
+    return ring_polygon(lon, lat)
 
 
 def scene_layers(path: Path, frame: geopandas.GeoDataFrame) -> LayerGroup:
@@ -54,7 +89,8 @@ def scene_layers(path: Path, frame: geopandas.GeoDataFrame) -> LayerGroup:
     layer = ProjectLayer("left out", path, CRS(frame.crs), "Polygon", left_out_renderer())
     left_out = [replace(layer, condition='"left_out" IS NOT NULL')] if frame["left_out"].notna().any() else []
     groups = group_renderer(sorted(frame["group"].unique()))
-    return LayerGroup("scenes", [*left_out, replace(layer, title="groups", renderer=groups, visible=False)])
+    whole = replace(layer, title="groups", renderer=groups, condition='"part" IS NULL', visible=False)
+    return LayerGroup("scenes", [*left_out, whole])
 
 
 def catalogue_layers(manifest: Path, body: Body) -> list[ProjectLayer]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from orbitile.space.grids import Window, bounding_window
 from orbitile.tables.enlarged_rasters import searched_rasters
 from orbitile.tables.parquet import read_table
 from orbitile.tables.rasters import RasterRow, Surroundings
+from orbitile.tables.tile_areas import tile_area_text
 from orbitile.tables.tiles import windows_of
 
 SceneScale = tuple[str, float]
@@ -63,16 +63,8 @@ class TileRowTask:
     def failure(self, positions: list[int], error: Exception) -> Failure:
         """The failure of the tiles at some positions in the row."""
         area = bounding_window(Window(*self.row.windows[position].tolist()) for position in positions)
-        numbers = _format_ranges([self.numbers[position] for position in positions])
-        extent = f"{area.width} x {area.height} px from column {area.col}, row {area.row}"
-        return Failure.of(error, self.raster.scene, f"{self.raster.scale_m:g} m/px, tile {numbers} ({extent})")
-
-
-def _format_ranges(numbers: list[int]) -> str:
-    """Ascending numbers as 3, 7-9."""
-    cuts = [index for index in range(1, len(numbers)) if numbers[index] != numbers[index - 1] + 1]
-    ranges = [(numbers[begin], numbers[end - 1]) for begin, end in pairwise([0, *cuts, len(numbers)])]
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+        numbers = [self.numbers[position] for position in positions]
+        return Failure.of(error, self.raster.scene, tile_area_text(self.raster.scale_m, numbers, area))
 
 
 def read_tile_rows(tiles: str, surroundings: Surroundings, settings: InferenceSettings) -> Iterator[TileRowTask]:

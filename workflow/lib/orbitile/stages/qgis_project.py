@@ -52,7 +52,7 @@ def qgis_project(inputs: ProjectInputs, body: Body, project: str, scenes: str) -
     """
     metadata = read_manifest(Path(inputs.manifest))
     rows = [row for path in inputs.rasters for row in read_rasters(path)]
-    outlines = scene_outlines(Path(inputs.plan), metadata["exclusions"], body)
+    outlines = scene_outlines(Path(inputs.plan), metadata["exclusions"], rows, body)
     described = {"orbitile": json.dumps(dict(run=metadata["run"], **provenance()), sort_keys=True)}
     write_vectors(outlines, str(Path(scenes).with_suffix("")), described, formats=["gpkg"])
     groups = [scene_layers(Path(scenes), outlines), *_results(inputs, body), *raster_groups(rows)]
