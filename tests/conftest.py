@@ -24,12 +24,17 @@ def moon():
 
 @pytest.fixture
 def geotiff(tmp_path):
-    """Writes pixels ([bands,] rows, columns) to a GeoTIFF whose upper left corner is at (left, top) metres on a map."""
+    """Writes pixels ([bands,] rows, columns) to a GeoTIFF whose upper left corner is at (left, top) metres on a map.
 
-    def write(pixels, name="scene.tif", crs="IAU_2015:30110", left=0.0, top=0.0, gsd=100.0, valid=None, nodata=None):
+    Options are those of its driver.
+    """
+
+    def write(
+        pixels, name="scene.tif", crs="IAU_2015:30110", left=0.0, top=0.0, gsd=100.0, valid=None, nodata=None, **options
+    ):
         path = tmp_path / name
         (height, width), count = pixels.shape[-2:], len(pixels) if pixels.ndim == 3 else 1
-        profile = dict(driver="GTiff", width=width, height=height, count=count, dtype=pixels.dtype)
+        profile = dict(driver="GTiff", width=width, height=height, count=count, dtype=pixels.dtype) | options
         if crs is not None:
             profile |= dict(crs=CRS(crs).to_wkt(), transform=Affine(gsd, 0, left, 0, -gsd, top))
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", nodata=nodata, **profile) as sink:

@@ -26,6 +26,7 @@ rule georeference:
         target_grid=settings.target_grid,
         stretch=settings.stretch,
         merge_options=settings.merge_options,
+        in_place=settings.georeferencing.in_place,
         folder=f"{RESULTS}/rasters",
     message:
         "georeference {wildcards.group}"

@@ -15,6 +15,7 @@ if __name__ == "__main__":
 
         cubes = {name: path for table in snakemake.input for name, path in read_cubes(table).items()}
         target_grid = TargetGrid(find_body(params.body), **params.target_grid, cubes=cubes, threads=snakemake.threads)
-        target = GeoreferenceTarget(target_grid, **params.stretch, merge_options=MergeOptions(**params.merge_options))
+        merging = MergeOptions(**params.merge_options)
+        target = GeoreferenceTarget(target_grid, **params.stretch, merge_options=merging, in_place=params.in_place)
         scenes = read_scenes(params.plan, snakemake.wildcards.group)
         georeference(scenes, target, params.folder, snakemake.output[0], work)

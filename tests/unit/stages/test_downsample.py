@@ -109,3 +109,35 @@ def test_only_neighbours_that_share_coarse_pixels_matter(raster, tmp_path, left,
         downsample(tables, {100.0: 1, 200.0: 2}, str(tmp_path), str(tmp_path / "out"), JobWork())
         names.append(read_rasters(tmp_path / "out")[1].path)
     assert (names[0] != names[1]) == depends
+
+
+def test_scales_that_are_made_together_are_what_each_is_by_itself(raster, tmp_path, monkeypatch):
+    """A made-up scene off the lattice of all factors, whose rows take several readings."""
+    monkeypatch.setattr("orbitile.rasters.resample.WINDOW_BYTES", 1)
+    monkeypatch.setattr("orbitile.rasters.resample.LEAST_ROWS", 24)
+    pixels = np.random.default_rng(0).integers(0, 255, (211, 97)).astype(np.float32)
+    pixels[40:90, 10:70] = 0
+    row = raster(pixels, left=700, top=-1100, nodata=0)
+    write_rasters([row], tmp_path / "fine.parquet")
+    results = {}
+    for factors in ([2, 6, 8], [2], [6], [8]):
+        folder, out = tmp_path / str(factors), tmp_path / "out.parquet"
+        scales = {100.0 * factor: factor for factor in (1, *factors)}
+        downsample(RasterTables(str(tmp_path / "fine.parquet")), scales, str(folder), str(out), JobWork())
+        for coarse in read_rasters(out)[1:]:
+            with opened_raster(coarse.path) as source:
+                window = Window(0, 0, coarse.width, coarse.height)
+                content = [array.tolist() for array in read_window(source, window)]
+            assert results.setdefault(coarse.scale_m, content) == content
+    assert len(results) == 3
+
+
+def test_a_scale_that_is_missing_is_made_without_the_others(raster, tmp_path):
+    write_rasters([raster(np.ones((8, 8), np.uint8))], tmp_path / "fine.parquet")
+    tables, folder, out = RasterTables(str(tmp_path / "fine.parquet")), str(tmp_path / "rasters"), str(tmp_path / "out")
+    downsample(tables, {100.0: 1, 200.0: 2, 400.0: 4}, folder, out, JobWork())
+    _, half, quarter = (Path(row.path) for row in read_rasters(out))
+    before = half.stat().st_ino
+    quarter.unlink()
+    downsample(tables, {100.0: 1, 200.0: 2, 400.0: 4}, folder, out, JobWork())
+    assert quarter.is_file() and half.stat().st_ino == before

@@ -231,7 +231,12 @@ SIZE_SLACK_PX = 2
 
 
 class GeoreferencingSettings(Section):
-    """How images that are not map-projected are georeferenced."""
+    """How images come to the run's map, above all those that are not map-projected."""
+
+    in_place: bool = Field(
+        default=True,
+        description="Whether images that are on the run's map and scale already are used where they lie, not copied.",
+    )
 
     kernels: FilePath | None = Field(
         default=None,

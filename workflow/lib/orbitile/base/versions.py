@@ -109,10 +109,10 @@ def unchanged_files(paths: Sequence[str], version: str, result: Path | None = No
 
     OrbitileError names the file that has changed; a `result` made of it meanwhile is removed.
     """
-    _refuse_changed(paths, version)
+    refuse_changed(paths, version)
     yield
     try:
-        _refuse_changed(paths, version)
+        refuse_changed(paths, version)
     except OrbitileError:
         if result is not None:
             result.unlink(missing_ok=True)
@@ -126,7 +126,8 @@ def unchanged_user_files(versions: Mapping[str, str]) -> Iterator[None]:
         yield
 
 
-def _refuse_changed(paths: Sequence[str], planned: str) -> None:
+def refuse_changed(paths: Sequence[str], planned: str) -> None:
+    """OrbitileError, which names the file, where files have no longer the `planned` version (of `files_version`)."""
     if not paths or files_version(paths) == planned:
         return
     pairs = zip(paths, planned.split("+"), strict=False)

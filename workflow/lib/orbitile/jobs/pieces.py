@@ -21,7 +21,8 @@ class Piece:
     """One piece of a job's work: a scene, or some tiles of it.
 
     It is finished when `path`, whose name holds a key of everything that the piece depends on, is as it was sealed,
-    and so are the `others` that go with it. `size` counts it in the unit of the job's progress: scenes, or tiles.
+    and so are those of the `others` that are made with it. `size` counts it in the unit of the job's progress: scenes,
+    or tiles.
     """
 
     scene: str
@@ -176,7 +177,7 @@ class JobWork:
         try:
             with self.inside_piece():
                 make(piece)
-                write_seal(piece.path, piece.others)
+                write_seal(piece.path, [file for file in piece.others if file.is_file()])
         except StopError:
             raise
         except Exception as error:

@@ -11,9 +11,9 @@ from orbitile.jobs.pieces import table_pieces
 from orbitile.pipeline import TABLE_FOLDERS, WORK_FOLDERS
 from orbitile.tables.plan import Plan, read_plan
 
-RASTER_FILES = ("{}.tif", "{}.tif.aux.xml", "sources-{}.tif", "seams-{}.parquet")
-"""Files beside the description of a scene's raster: the raster, the names of its values, of a mosaic its sources and
-seams."""
+RASTER_FILES = ("{}.tif", "{}.vrt", "{}.tif.aux.xml", "sources-{}.tif", "seams-{}.parquet")
+"""Files beside the description of a scene's raster: the raster, copied or linked to its image, the names of its values,
+of a mosaic its sources and seams."""
 
 
 def stale_files(results: Path) -> list[Path]:

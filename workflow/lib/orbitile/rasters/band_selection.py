@@ -60,11 +60,11 @@ def _add_mask(root: Element, source: rasterio.DatasetReader, encodings: dict[int
     """Add the product of the bands' masks: 0 where any of them is 0."""
     mask = SubElement(SubElement(root, "MaskBand"), "VRTRasterBand", dataType="Byte")
     for number, encoding in encodings.items():
-        _add_source(mask, source, f"mask,{number}")
+        add_source(mask, source, f"mask,{number}")
         if encoding.visible:
             _add_table(mask, source, number, encoding.visible)
     if (alpha := overlooked_alpha(source)) is not None:
-        _add_source(mask, source, str(alpha))
+        add_source(mask, source, str(alpha))
     if len(mask) > 1:
         mask.set("subClass", "VRTDerivedRasterBand")
         SubElement(mask, "PixelFunctionType").text = "mul"
@@ -73,11 +73,11 @@ def _add_mask(root: Element, source: rasterio.DatasetReader, encodings: dict[int
 def _add_encoded(band: Element, source: rasterio.DatasetReader, number: int, encoding: Encoding) -> None:
     """Add the values that a band means to a band of a virtual raster."""
     if encoding.is_plain or (encoding.hides_more and not encoding.table):
-        _add_source(band, source, str(number))
+        add_source(band, source, str(number))
     elif encoding.table:
         _add_table(band, source, number, encoding.table)
     else:
-        scaled = _add_source(band, source, str(number), "ComplexSource")
+        scaled = add_source(band, source, str(number), "ComplexSource")
         SubElement(scaled, "ScaleOffset").text = repr(encoding.offset)
         SubElement(scaled, "ScaleRatio").text = repr(encoding.scale)
 
@@ -85,10 +85,11 @@ def _add_encoded(band: Element, source: rasterio.DatasetReader, number: int, enc
 def _add_table(band: Element, source: rasterio.DatasetReader, number: int, table: Table) -> None:
     """Add a band's values, each replaced by what a table holds for it, to a band of a virtual raster."""
     lookup = ",".join(f"{stored}:{value}" for stored, value in table)
-    SubElement(_add_source(band, source, str(number), "ComplexSource"), "LUT").text = lookup
+    SubElement(add_source(band, source, str(number), "ComplexSource"), "LUT").text = lookup
 
 
-def _add_source(band: Element, source: rasterio.DatasetReader, name: str, kind: str = "SimpleSource") -> Element:
+def add_source(band: Element, source: rasterio.DatasetReader, name: str, kind: str = "SimpleSource") -> Element:
+    """Let a band of a virtual raster take its pixels from one of an image: its number, or `mask,` and its number."""
     element = SubElement(band, kind)
     SubElement(element, "SourceFilename", relativeToVRT="0").text = source.name
     SubElement(element, "SourceBand").text = name

@@ -121,24 +121,45 @@ def _values(ranks: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return patterns.view(f"{dtype.kind}{bits // 8}").astype(np.float64)
 
 
-def band_histograms(source: rasterio.DatasetReader, grid: Grid, percents: Sequence[float] = ()) -> list[Histogram]:
-    """Count the values of each band of an image on its grid, over the pixels that are valid in all bands.
+class BandCounts:
+    """Counts the values of each band of an image, over the pixels that are valid in all bands.
 
-    These percentiles will be exact. The bands have one data type; types wider than 16 bit take a pass more for every
+    The `percents` will be exact. All bands have one data type; types wider than 16 bit take a pass more for every
     further 16 bit.
     """
-    bands = [ValueCounts(source.dtypes[0], percents) for _ in range(source.count)]
-    unfinished = bands
-    while unfinished:
-        for pixels, valid in _band_blocks(source, grid):
-            for band, band_pixels in zip(bands, pixels, strict=True):
-                if band in unfinished:
-                    band.feed(band_pixels, valid)
-        unfinished = [band for band in unfinished if band.end_pass()]
-    return [band.histogram for band in bands]
+
+    def __init__(self, dtype: str, bands: int, percents: Sequence[float] = ()) -> None:
+        self._bands = [ValueCounts(dtype, percents) for _ in range(bands)]
+        self._unfinished = self._bands
+
+    def feed(self, pixels: np.ndarray, valid: np.ndarray) -> None:
+        """Add a block: pixels (bands, rows, columns), and where they are valid (rows, columns)."""
+        for band, band_pixels in zip(self._bands, pixels, strict=True):
+            if band in self._unfinished:
+                band.feed(band_pixels, valid)
+
+    def finish(self, source: rasterio.DatasetReader, grid: Grid) -> list[Histogram]:
+        """The histograms after the first pass, and after further ones over the image where it needs them."""
+        self._end_pass()
+        while self._unfinished:
+            for pixels, valid in band_blocks(source, grid):
+                self.feed(pixels, valid)
+            self._end_pass()
+        return [band.histogram for band in self._bands]
+
+    def _end_pass(self) -> None:
+        self._unfinished = [band for band in self._unfinished if band.end_pass()]
 
 
-def _band_blocks(source: rasterio.DatasetReader, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def band_histograms(source: rasterio.DatasetReader, grid: Grid, percents: Sequence[float] = ()) -> list[Histogram]:
+    """Count the values of each band of an image on its grid (see BandCounts)."""
+    counts = BandCounts(source.dtypes[0], source.count, percents)
+    for pixels, valid in band_blocks(source, grid):
+        counts.feed(pixels, valid)
+    return counts.finish(source, grid)
+
+
+def band_blocks(source: rasterio.DatasetReader, grid: Grid) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All pixels (bands, rows, columns) of an image, and where they are valid, window by window."""
     for _, pixels, valid in unchanged_blocks(source, grid, channel_numbers(source.count)):
         yield pixels.reshape(-1, *valid.shape), valid

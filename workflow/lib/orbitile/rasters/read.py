@@ -13,6 +13,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.rasters.compiled_loops import differs_from_nodata
 from orbitile.rasters.data_bands import join_nodata, join_types
 from orbitile.rasters.gdal import GDAL_ERRORS, gdal_reason, open_dataset, raster_window
+from orbitile.rasters.linked_files import LinkedFiles
 from orbitile.space.grids import Grid, Window
 
 # Images without georeferencing are nothing unusual: functions that need it check for it.
@@ -66,19 +67,31 @@ def image_grid(image: rasterio.DatasetReader) -> Grid:
 
 @contextmanager
 def opened_raster(path: str) -> Iterator[rasterio.DatasetReader]:
-    """Open an image; OrbitileError where it cannot be read."""
+    """Open an image; OrbitileError where it cannot be read, or the files change that a linked raster links to."""
+    with open_raster(path) as source:
+        yield source
+        LinkedFiles.of(source).check()
+
+
+def open_raster(path: str) -> rasterio.DatasetReader:
+    """As `opened_raster`, to be closed by the caller, who also checks the linked files again after every reading."""
     with explain_read_errors(path):
         source = open_dataset(path)
-    with source:
-        yield source
+    try:
+        LinkedFiles.of(source).check()
+    except OrbitileError:
+        source.close()
+        raise
+    return source
 
 
 @contextmanager
-def explain_read_errors(path: str) -> Iterator[None]:
-    """Turn GDAL's errors on reading a file into an OrbitileError of one line that names it."""
+def explain_read_errors(path: str, source: rasterio.DatasetReader | None = None) -> Iterator[None]:
+    """Turn GDAL's errors on reading a file into an OrbitileError of one line that names it, or what it links to."""
     try:
         yield
     except GDAL_ERRORS as error:
+        path = next(iter(LinkedFiles.of(source).files), path) if source else path
         reason = gdal_reason(error).removeprefix(f"{path}: ")
         raise OrbitileError(
             f"{path}: cannot be read as an image ({reason}); is it truncated or still being copied?"
@@ -94,7 +107,7 @@ def read_window(
     types come in the smallest type that holds the values of all. With `shape` (rows, columns) the window is shrunk by
     averaging. OrbitileError where the file cannot be read.
     """
-    with explain_read_errors(source.name):
+    with explain_read_errors(source.name, source):
         return read_pixels(source, window, channels, shape)
 
 
@@ -117,6 +130,19 @@ def read_pixels(
     if alpha is not None:
         valid &= source.read(alpha, window=raster_window(window), out_shape=shape) > 0
     return pixels[0] if isinstance(channels, int) else pixels, valid
+
+
+def read_validity(source: rasterio.DatasetReader, window: Window, channels: Channels = 1) -> np.ndarray:
+    """Which pixels (rows, columns) of a window `read_window` takes for valid; pixels are read only where they tell."""
+    numbers = channel_list(channels)
+    ways = {tuple(source.mask_flag_enums[number - 1]) for number in numbers}
+    are_whole = all(np.issubdtype(source.dtypes[number - 1], np.integer) for number in numbers)
+    if are_whole and ways == {(MaskFlags.all_valid,)} and overlooked_alpha(source) is None:
+        return np.ones((window.height, window.width), bool)
+    if are_whole and ways == {(MaskFlags.per_dataset,)}:
+        with explain_read_errors(source.name, source):
+            return source.read_masks(numbers[0], window=raster_window(window)) > 0
+    return read_window(source, window, channels)[1]
 
 
 def overlooked_alpha(source: rasterio.DatasetReader) -> int | None:

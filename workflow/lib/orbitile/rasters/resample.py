@@ -1,5 +1,6 @@
 """Bringing an image onto another pixel grid, block by block."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from orbitile.rasters.band_selection import select_bands
 from orbitile.rasters.encodings import band_encoding
 from orbitile.rasters.mosaic import Mosaic
 from orbitile.rasters.read import (
+    WINDOW_BYTES,
     Channels,
     common_dtype,
     common_nodata,
@@ -23,7 +25,10 @@ from orbitile.rasters.read import (
     row_windows,
 )
 from orbitile.rasters.write import Block, PixelType
-from orbitile.space.grids import Grid, Window
+from orbitile.space.grids import Grid, Window, bounding_window
+
+LEAST_ROWS = 512
+"""Rows of fine pixels that are read at once, at least: those of the blocks that rasters are written in."""
 
 
 def pixel_type(source: rasterio.DatasetReader, channels: Channels = 1, names: Sequence[str] | None = None) -> PixelType:
@@ -101,15 +106,46 @@ def block_averages(mosaic: Mosaic, fine_grid: Grid, factor: int, channels: Chann
     blocks are those of the grid made coarser by `factor`. A block is valid when at least half of its pixels are valid,
     in all channels. Pixels are ([channels,] rows, columns).
     """
-    grid, covered = fine_grid.coarser(factor), covered_window(fine_grid, factor)
-    for window in row_windows(grid, multiple_of=64):
-        fine_window = Window(covered.col, covered.row + window.row * factor, covered.width, window.height * factor)
-        pixels, valid = mosaic.read(fine_window, channels)
-        shape = window.height, factor, grid.width, factor
-        count = valid.reshape(shape).sum(axis=(1, 3))
-        total = np.where(valid, pixels, 0).reshape(*pixels.shape[:-2], *shape).sum(axis=(-3, -1), dtype=np.float64)
-        mean = total / np.maximum(count, 1)
-        yield window, _cast(mean, pixels.dtype), count * 2 >= factor**2
+    for _, block in averages_by_factor(mosaic, fine_grid, [factor], channels):
+        yield block
+
+
+def averages_by_factor(
+    mosaic: Mosaic, fine_grid: Grid, factors: Sequence[int], channels: Channels = 1
+) -> Iterator[tuple[int, Block]]:
+    """As `block_averages`, by several factors while the fine pixels are read once: each block after its factor."""
+    covered = {factor: covered_window(fine_grid, factor) for factor in factors}
+    for rows in _rows_of_blocks(fine_grid, factors):
+        pixels, valid = mosaic.read(rows, channels)
+        for factor, window in covered.items():
+            shared = rows.intersection(window)
+            if shared is not None:
+                area = shared.slices_within(rows)
+                line = (shared.row - window.row) // factor
+                block = Window(0, line, shared.width // factor, shared.height // factor)
+                yield factor, (block, *_average(pixels[..., *area], valid[area], factor))
+
+
+def _rows_of_blocks(fine_grid: Grid, factors: Sequence[int]) -> Iterator[Window]:
+    """Windows of rows of a fine grid that fit WINDOW_BYTES and divide no block of any of the factors."""
+    outer = bounding_window(covered_window(fine_grid, factor) for factor in factors)
+    common = math.lcm(*factors)
+    common *= math.ceil(LEAST_ROWS / common)
+    height = max(1, WINDOW_BYTES // (4 * outer.width * common)) * common
+    first = -(fine_grid.index[1] % math.lcm(*factors))
+    for row in range(first, outer.row + outer.height, height):
+        shared = Window(outer.col, row, outer.width, height).intersection(outer)
+        if shared is not None:
+            yield shared
+
+
+def _average(pixels: np.ndarray, valid: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of blocks of pixels ([channels,] rows, columns), and which blocks are valid (rows, columns)."""
+    height, width = valid.shape
+    shape = height // factor, factor, width // factor, factor
+    count = valid.reshape(shape).sum(axis=(1, 3))
+    total = np.where(valid, pixels, 0).reshape(*pixels.shape[:-2], *shape).sum(axis=(-3, -1), dtype=np.float64)
+    return _cast(total / np.maximum(count, 1), pixels.dtype), count * 2 >= factor**2
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

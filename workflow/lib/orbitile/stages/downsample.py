@@ -1,16 +1,20 @@
 """downsample: the coarser scales of every scene of a group."""
 
 import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from orbitile.base.files import cache_key
+from orbitile.base.seals import find_damage
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.mosaic import RasterPart, opened_mosaic
 from orbitile.rasters.read import band_names, channel_numbers
-from orbitile.rasters.resample import block_averages, covered_window, pixel_type
-from orbitile.rasters.write import write_cog
+from orbitile.rasters.resample import averages_by_factor, covered_window, pixel_type
+from orbitile.rasters.write import cog_writer
+from orbitile.space.grids import bounding_window
 from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings, write_rasters
 
 log = logging.getLogger(__name__)
@@ -19,7 +23,8 @@ log = logging.getLogger(__name__)
 def downsample(tables: RasterTables, scales: dict[float, int], folder: str, out: str, work: JobWork) -> None:
     """Average a group's scenes to coarser scales, in metres per pixel with their factors.
 
-    The table written to `out` holds the finest scale too, so that later stages need only it.
+    All missing scales of a scene are made while its pixels are read once. The table written to `out` holds the finest
+    scale too, so that later stages need only it.
     """
     surroundings = Surroundings(tables)
     finest = {row.scene: row for row in surroundings.group_rows}
@@ -31,7 +36,16 @@ def downsample(tables: RasterTables, scales: dict[float, int], folder: str, out:
     ]
     by_path = {scene.path(Path(folder)): scene for scene in coarser}
     pieces = [Piece(scene.fine_row.scene, path, f"{scene.scale_m:g} m/px") for path, scene in by_path.items()]
-    complete_pieces = work.make_pieces(pieces, lambda piece: by_path[piece.path].write(piece.path), unit="rasters")
+    written: set[Path] = set()
+
+    def make(piece: Piece) -> None:
+        if piece.path not in written:
+            of_scene = [path for path, scene in by_path.items() if scene.fine_row.scene == piece.scene]
+            missing = [path for path in of_scene if path == piece.path or find_damage(path)]
+            write_scales({path: by_path[path] for path in missing})
+            written.update(missing)
+
+    complete_pieces = work.make_pieces(pieces, make, unit="rasters")
     failed = {failure.scene for failure in work.failures}
     rows = [row for scene, row in finest.items() if scene not in failed]
     rows += [by_path[piece.path].row(piece.path) for piece in complete_pieces if piece.scene not in failed]
@@ -66,11 +80,20 @@ class DownsampledScene:
             width=grid.width, height=grid.height,
         )  # fmt: skip
 
-    def write(self, path: Path) -> None:
-        """Write its raster: all bands of the scene, under their names."""
-        row = self.row(path)
-        with opened_mosaic(self.parts) as mosaic:
-            channels = channel_numbers(row.bands)
-            blocks = block_averages(mosaic, self.fine_row.grid, self.factor, channels)
-            write_cog(path, row.grid, pixel_type(mosaic.first, channels, band_names(mosaic.first)), blocks)
+
+def write_scales(scales: Mapping[Path, DownsampledScene]) -> None:
+    """Write rasters of one scene at several scales: all bands of the scene, under their names."""
+    fine_row, surroundings = next((scene.fine_row, scene.surroundings) for scene in scales.values())
+    covered = bounding_window(covered_window(fine_row.grid, scene.factor) for scene in scales.values())
+    channels = channel_numbers(fine_row.bands)
+    with opened_mosaic(surroundings.parts(fine_row, covered)) as mosaic, ExitStack() as files:
+        kind = pixel_type(mosaic.first, channels, band_names(mosaic.first))
+        writers = {
+            scene.factor: files.enter_context(cog_writer(path, scene.row(path).grid, kind))
+            for path, scene in scales.items()
+        }
+        for factor, block in averages_by_factor(mosaic, fine_row.grid, list(writers), channels):
+            writers[factor](block)
+    for path, scene in scales.items():
+        row = scene.row(path)
         log.info("scene %s: %d x %d px at %.2f m/px", row.scene, row.width, row.height, row.grid.gsd_m)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from orbitile.georeferencing.mosaicking.order import Strip
 from orbitile.georeferencing.project_image import TargetGrid, project_image, provenance_tags, strip_target
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
-from orbitile.rasters.histogram import Histogram, band_histograms
+from orbitile.rasters.histogram import BandCounts, Histogram, band_blocks, band_histograms
+from orbitile.rasters.linked_files import LinkedFiles
+from orbitile.rasters.links import hides_values, is_linkable, write_link
 from orbitile.rasters.read import opened_raster, raster_grid
+from orbitile.rasters.resample import pixel_type
 from orbitile.rasters.stretch import Stretch
 from orbitile.rasters.stretch_check import CheckedBand, without_fill
 from orbitile.rasters.write import write_cog
@@ -35,13 +38,14 @@ class GeoreferenceTarget:
     """What georeferenced scenes look like: their map and scale, their stretch, and how strips become one scene.
 
     The stretch is given by percentiles of each scene's bands, or by the same values in all scenes: a pair for all bands
-    or a pair per band.
+    or a pair per band. `in_place`: images that already are what would be made of them are not copied but linked to.
     """
 
     target_grid: TargetGrid
     stretch_percentiles: tuple[float, float]
     stretch_values: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
     merge_options: MergeOptions = field(default_factory=MergeOptions)
+    in_place: bool = False
 
     def stretch(self, brightness: Sequence[Histogram]) -> Stretch:
         """The stretch of a scene whose bands have these histograms; OrbitileError if it is set for other bands."""
@@ -80,6 +84,13 @@ def georeference(scenes: list[SceneRow], target: GeoreferenceTarget, folder: str
     write_rasters([scene.row() for scene in georeferenced if scene.piece in complete_pieces], out, work.table_metadata)
 
 
+class CountedRaster(NamedTuple):
+    """A finished raster and the histogram of each of its bands."""
+
+    path: Path
+    histograms: list[Histogram]
+
+
 @dataclass(frozen=True)
 class GeoreferencedScene:
     """A scene of the plan, its target, and the folder of its files."""
@@ -92,8 +103,8 @@ class GeoreferencedScene:
     def piece(self) -> Piece:
         """The finished scene: the file that describes its raster, and lies beside it."""
         description = self._path(self._version(self.scene))
-        raster = description.with_suffix(".tif")
-        return Piece(self.name, description, others=(raster, *(mosaic_files(raster) if self.scene.strips else ())))
+        raster, link = description.with_suffix(".tif"), description.with_suffix(".vrt")
+        return Piece(self.name, description, others=(raster, *(mosaic_files(raster) if self.scene.strips else [link])))
 
     @property
     def name(self) -> str:
@@ -103,7 +114,7 @@ class GeoreferencedScene:
     def steps(self) -> Iterator[tuple[Piece, Callable[[Path], None]]]:
         """The pieces to be made, one after another: the strips of a mosaic, and the scene."""
         for strip in self.scene.strips:
-            yield self._strip_piece(strip), partial(self._write_raster, strip)
+            yield self._strip_piece(strip), partial(self._make_strip, strip)
         yield self.piece, self._merge if self.scene.strips else self._make
 
     def row(self) -> RasterRow:
@@ -122,6 +133,8 @@ class GeoreferencedScene:
             parts["corrected"] = target_grid.corrections
         if any(source.georef_method == ISIS for source in image.images):
             parts["cubes"] = [target_grid.cubes.get(source.scene) for source in image.images]
+        if self._may_be_linked(image):
+            parts["in_place"] = True
         if image is self.scene and self.scene.strips:
             parts["merging"] = asdict(target.merge_options)
         return cache_key(**parts)
@@ -135,23 +148,69 @@ class GeoreferencedScene:
 
     def _make(self, description: Path) -> None:
         """Write the scene's raster and, once that is complete, its description."""
-        path = description.with_suffix(".tif")
-        self._write_raster(self.scene, path)
-        write_json(description, asdict(self._describe(path)))
+        raster = self._link(description.with_suffix(".vrt")) or self._copy(description.with_suffix(".tif"))
+        write_json(description, asdict(self._describe(raster)))
+
+    def _may_be_linked(self, image: ImageRow) -> bool:
+        """Whether an image may be used where it lies, as far as the plan tells."""
+        is_single = image is self.scene and not self.scene.strips
+        fits = image.georef_method == PROJECTED and self._target_grid.fits(image.grid)
+        return self.target.in_place and is_single and fits
+
+    def _link(self, path: Path) -> CountedRaster | None:
+        """A raster that is linked to the scene's image and counted; None where only a copy is as good."""
+        scene = self.scene
+        if not self._may_be_linked(scene):
+            return None
+        with unchanged_files(scene.inputs, scene.fingerprint, path), opened_raster(scene.path) as source:
+            if not is_linkable(source, scene.channels):
+                return None
+            kind = pixel_type(source, scene.channels, scene.band_names)
+            files = LinkedFiles(tuple(str(Path(file).absolute()) for file in scene.inputs), scene.fingerprint)
+            write_link(path, source, scene.grid, scene.channels, kind, files, provenance_tags(scene))
+            histograms = self._count_linked(path)
+        if histograms is None:
+            path.unlink()
+            return None
+        log.info("scene %s: used where it lies, %s", scene.scene, scene.path)
+        return CountedRaster(path, histograms)
+
+    def _count_linked(self, path: Path) -> list[Histogram] | None:
+        """The histograms of the bands of a linked raster; None if there are values that only a copy can hide."""
+        with opened_raster(str(path)) as source:
+            counts = BandCounts(source.dtypes[0], source.count, self.target.stretch_percentiles)
+            for pixels, valid in band_blocks(source, self.scene.grid):
+                if hides_values(source, pixels):
+                    return None
+                counts.feed(pixels, valid)
+            return counts.finish(source, self.scene.grid)
+
+    def _copy(self, path: Path) -> CountedRaster:
+        """The scene's raster, counted as it is written."""
+        counts = self._write_raster(self.scene, path)
+        with opened_raster(str(path)) as source:
+            return CountedRaster(path, counts.finish(source, raster_grid(source)))
 
     @property
     def _target_grid(self) -> TargetGrid:
         target_grid = self.target.target_grid
         return strip_target(target_grid, self.scene.crs_wkt) if self.scene.strips else target_grid
 
-    def _write_raster(self, image: ImageRow, path: Path) -> None:
+    def _make_strip(self, strip: ImageRow, path: Path) -> None:
+        """Write the raster of a strip; its values are counted in the mosaic."""
+        self._write_raster(strip, path)
+
+    def _write_raster(self, image: ImageRow, path: Path) -> BandCounts:
+        """Write an image's raster; the counts of its values after a first pass."""
         with (
             unchanged_files(image.inputs, image.fingerprint, path),
             project_image(image, self._target_grid) as projected,
         ):
-            write_cog(path, projected.grid, projected.type, projected.blocks, projected.tags)
-        grid = projected.grid
+            kind, grid = projected.type, projected.grid
+            counts = BandCounts(kind.dtype, len(kind.bands), self.target.stretch_percentiles)
+            write_cog(path, grid, kind, projected.blocks, projected.tags, counts.feed)
         log.info("scene %s: %d x %d px at %.2f m/px", image.scene, grid.width, grid.height, grid.gsd_m)
+        return counts
 
     def _merge(self, description: Path) -> None:
         """Write the mosaic of the strips and, once that is complete, its description."""
@@ -159,7 +218,9 @@ class GeoreferencedScene:
             [self._strip(strip) for strip in self.scene.strips], description.with_suffix(".tif"),
             self.target.merge_options, provenance_tags(self.scene),
         )  # fmt: skip
-        row = asdict(self._describe(mosaic.path))
+        with opened_raster(str(mosaic.path)) as source:
+            histograms = band_histograms(source, raster_grid(source), self.target.stretch_percentiles)
+        row = asdict(self._describe(CountedRaster(mosaic.path, histograms)))
         write_json(description, row | dict(seams=str(mosaic.seams_path), sources=str(mosaic.sources_path)))
         log.info("scene %s: mosaic of strips %s, from the topmost down", self.name, ", ".join(mosaic.order))
 
@@ -171,11 +232,11 @@ class GeoreferencedScene:
             grid = raster_grid(source)
         return Strip(strip.scene, str(path), grid, strip.image_gsd_m, strip.incidence_deg)
 
-    def _describe(self, path: Path) -> RasterRow:
+    def _describe(self, raster: CountedRaster) -> RasterRow:
         """The table row of a georeferenced scene, with the stretch of its bands."""
-        with opened_raster(str(path)) as source:
+        with opened_raster(str(raster.path)) as source:
             grid = raster_grid(source)
-            histograms = band_histograms(source, grid, self.target.stretch_percentiles)
+        histograms = raster.histograms
         valid_share = histograms[0].count / (grid.width * grid.height)
         brightness = [without_fill(histogram, self.target.stretch_percentiles) for histogram in histograms]
         stretch = self.target.stretch(brightness)
@@ -183,8 +244,8 @@ class GeoreferencedScene:
         for text in warnings:
             log.warning("scene %s: %s", self.name, text)
         return RasterRow(
-            self.name, self.target.target_grid.gsd_m, str(path), grid.crs_wkt, list(grid.transform)[:6], grid.width,
-            grid.height, valid_share, list(stretch.low), list(stretch.high), self.scene.georef_method,
+            self.name, self.target.target_grid.gsd_m, str(raster.path), grid.crs_wkt, list(grid.transform)[:6],
+            grid.width, grid.height, valid_share, list(stretch.low), list(stretch.high), self.scene.georef_method,
             error_m=self.scene.error_m, warnings=warnings,
         )  # fmt: skip
 

@@ -127,8 +127,8 @@ class TiledScene:
         """Which pixels (rows, columns) of a window of the searched raster hold data of the scene itself."""
         factor, channels = self.raster.factor, channel_numbers(self.raster.stored.bands)
         if factor == 1:
-            return mosaic.read(window, channels)[1]
+            return mosaic.read_validity(window, channels)
         source = source_window(window, factor)
-        stored = mosaic.read(source, channels)[1].repeat(factor, axis=0).repeat(factor, axis=1)
+        stored = mosaic.read_validity(source, channels).repeat(factor, axis=0).repeat(factor, axis=1)
         corner = Window(source.col * factor, source.row * factor, *stored.shape[::-1])
         return stored[window.slices_within(corner)]

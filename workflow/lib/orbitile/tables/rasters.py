@@ -18,7 +18,9 @@ SCHEMA = pa.schema(
     [
         pa.field("scene", pa.string(), metadata={"about": "id from the scene table"}),
         pa.field("scale_m", pa.float64(), metadata={"unit": "m/px", "about": "the scale as the settings name it"}),
-        pa.field("path", pa.string(), metadata={"about": "cloud-optimised GeoTIFF"}),
+        pa.field(
+            "path", pa.string(), metadata={"about": "cloud-optimised GeoTIFF, or a VRT that is linked to the image"}
+        ),
         pa.field("crs_wkt", pa.string(), metadata={"about": "coordinate system of its map, as WKT 2"}),
         pa.field("transform", pa.list_(pa.float64(), 6), metadata={"about": "affine a, b, c, d, e, f"}),
         pa.field("width", pa.int64(), metadata={"unit": "px"}),
