@@ -158,7 +158,7 @@ def write_plan_of(world: World) -> None:
     settings, body = world.settings, find_body(BODY)
     wkt = CRS.from_user_input(MAP).to_wkt()
     rows = [_plan_row(world, number, wkt) for number in range(world.layout.count)]
-    planned, groups = group_scenes(rows, settings, {})
+    planned, groups = group_scenes(rows, settings, SCENES_PER_GROUP, {})
     origin = PlanOrigin("made up", str(settings.scenes_per_group), body.name)
     world.folder.mkdir(parents=True, exist_ok=True)
     write_plan(planned, groups, [], origin, world.plan_path)

@@ -158,7 +158,8 @@ def demo_settings(folder: Path) -> dict:
     """The demo's settings with two scales, for scenes in a folder, and its network by its weights."""
     model = dict(weights=str(WEIGHTS), sha256=sha256(WEIGHTS))
     evaluation = dict(DEMO["evaluation"], truth=str(ROOT / DEMO["evaluation"]["truth"]))
-    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=SCALES, suppression=SUPPRESSION)
+    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=SCALES, suppression=SUPPRESSION,
+                 scenes_per_group=1)  # fmt: skip
     return DEMO | small | dict(model=model, evaluation=evaluation)
 
 
@@ -190,7 +191,7 @@ def fracture_settings(folder: Path, tile_px: int = 256, overlap_px: int = 64) ->
     model = dict(FRACTURES["model"], weights=str(ROOT / FRACTURES["model"]["weights"]))
     evaluation = dict(FRACTURES["evaluation"], truth=str(ROOT / FRACTURES["evaluation"]["truth"]))
     scales = [FRACTURES["scales"][0] | dict(tile_px=tile_px, overlap_px=overlap_px)]
-    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=scales)
+    small = dict(run="small", scenes=str(folder / "scenes.csv"), scales=scales, scenes_per_group=1)
     return FRACTURES | small | dict(model=model, evaluation=evaluation)
 
 

@@ -39,7 +39,8 @@ class Run:
     def plan(self, *rows, columns="scene,path", **changes):
         (self.folder / "scenes.csv").write_text("\n".join([columns, *rows, ""]))
         scale, model = dict(gsd_m=GSD_M, tile_px=32, overlap_px=16), dict(weights="a.safetensors", sha256="0" * 64)
-        fixed = dict(run="r", body="Moon", scenes=self.folder / "scenes.csv", scales=[scale], model=model)
+        fixed = dict(run="r", body="Moon", scenes=self.folder / "scenes.csv", scales=[scale], model=model,
+                     scenes_per_group=1)  # fmt: skip
         return current_plan(Settings.model_validate(fixed | changes), self.plan_file)
 
     def make(self, planned, allow_failures=False):

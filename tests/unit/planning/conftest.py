@@ -43,7 +43,8 @@ def settings_of_rows(tmp_path: Path) -> Callable[..., Settings]:
         (tmp_path / "scenes.csv").write_text("\n".join([columns, *rows, ""]))
         scale = dict(gsd_m=gsd_m, tile_px=32, overlap_px=16)
         model = dict(weights="any.safetensors", sha256="0" * 64)
-        fixed = dict(run="r", body=body, scenes=tmp_path / "scenes.csv", scales=[scale], model=model)
+        fixed = dict(run="r", body=body, scenes=tmp_path / "scenes.csv", scales=[scale], model=model,
+                     scenes_per_group=1)  # fmt: skip
         return Settings(**fixed | change)
 
     return write

@@ -46,7 +46,8 @@ def test_settings_and_scene_table(folder, images):
     assert "../images/east.tif" in (folder / "config/mine-scenes.csv").read_text()
     text = "\n".join(new_run_lines(new))
     for words in ("2 of uint16", "474 m/px", "moon-relief-474m", "shaded relief", "an estimate: 6 tiles", "pieces of a",
-                  "--configfile config/mine.yaml -n", "time not measured"):  # fmt: skip
+                  "2 scenes in 1 group, at most ", "--configfile config/mine.yaml -n",
+                  "time not measured"):  # fmt: skip
         assert words in text
 
 

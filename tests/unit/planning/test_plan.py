@@ -24,7 +24,7 @@ def settings(tmp_path):
     def make(*rows, columns="scene,path", **change):
         (tmp_path / "scenes.csv").write_text("\n".join([columns, *rows, ""]))
         scale = dict(gsd_m=100, tile_px=32, overlap_px=16)
-        fixed = dict(run="r", body="Moon", scenes=tmp_path / "scenes.csv", scales=[scale])
+        fixed = dict(run="r", body="Moon", scenes=tmp_path / "scenes.csv", scales=[scale], scenes_per_group=1)
         model = dict(weights="any.safetensors", sha256="0" * 64)
         return Settings(**fixed | dict(model=model) | change)
 

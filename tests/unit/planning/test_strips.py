@@ -37,7 +37,7 @@ class Run:
         settings = Settings(run="r", body="Mars", scenes=table, scales=[scale], model=model, crs=crs)
         planned, lost = read_headers(settings, {})
         assert lost == []
-        scenes, _ = group_scenes(planned, settings, {})
+        scenes, _ = group_scenes(planned, settings, 1, {})
         target = GeoreferenceTarget(TargetGrid(find_body("Mars"), crs, GSD_M), (1, 99))
         georeference(scenes, target, str(self.folder / "rasters"), str(self.out), JobWork(allow_failures))
         return {row.scene: row for row in read_rasters(self.out)}

@@ -87,6 +87,8 @@ def _printable_path(path: Path) -> Path:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+MOST_SCENES_PER_GROUP = 100_000
+GroupSize = Annotated[int, Field(ge=1, le=MOST_SCENES_PER_GROUP)]
 Passes = Annotated[int, Field(ge=1, le=100_000)]
 BatchSize = Annotated[int, Field(ge=1, le=4096)]
 BlockSide = Annotated[float, Field(ge=0.001, le=90)]
@@ -222,6 +224,8 @@ DETECTOR_STRIDE = 32
 """Sides of tiles are multiples of it for networks that detect objects."""
 SLACK_PX = 4
 """The largest distance, in pixels, between the centres of one object in two tiles."""
+AUTO: Literal["auto"] = "auto"
+"""Leaves a choice to the workflow."""
 LARGE_GROUP = 9
 """Scenes per group from which on suppression reads one ring of groups only."""
 HALO_PX = 192
@@ -1100,8 +1104,10 @@ class Settings(Section):
     scenes: FilePath = Field(
         description="The scene table (CSV or Parquet): scene, path, optional body and group. Or a folder of images."
     )
-    scenes_per_group: int = Field(
-        default=1, ge=1, le=100_000, description="Neighbouring scenes that one job works through."
+    scenes_per_group: GroupSize | Literal["auto"] = Field(
+        default=AUTO,
+        description="Neighbouring scenes that one job works through; auto: by their pixels and the machine, when the "
+        "run is first planned.",
     )
     allow_failures: bool = Field(
         default=False, description="Whether scenes that fail are left out, by name, of the catalogue."
@@ -1184,6 +1190,16 @@ class Settings(Section):
         if config.get("scales") is None:
             settings.model_fields_set.discard("scales")
         return settings
+
+    @field_validator("scenes_per_group", mode="before")
+    @classmethod
+    def _groups_hold_a_number_of_scenes(cls, value: object) -> object:
+        is_number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_SCENES_PER_GROUP
+        if value != AUTO and not is_number:
+            raise ValueError(
+                f"{shortened(repr(value))} given; allowed are whole numbers from 1 to {MOST_SCENES_PER_GROUP}, or auto"
+            )
+        return value
 
     @field_validator("bands", mode="before")
     @classmethod
@@ -1396,7 +1412,12 @@ class Settings(Section):
 
         By default one around large groups, which no chain of overlaps crosses: each ring makes planning slower.
         """
-        return self.suppression.rings or (1 if self.scenes_per_group >= LARGE_GROUP else 2)
+        size = self.scenes_per_group
+        return self.suppression.rings or (1 if isinstance(size, int) and size >= LARGE_GROUP else 2)
+
+    def in_groups_of(self, scenes: int) -> "Settings":
+        """The same settings with so many scenes per group, as a plan has chosen."""
+        return self.model_copy(update=dict(scenes_per_group=scenes))
 
     @property
     def margin_m(self) -> float:

@@ -141,15 +141,15 @@ def _log_warnings(rows: Sequence[PlanRow]) -> None:
 
 
 def group_scenes(
-    rows: Sequence[PlanRow], settings: Settings, frozen: Mapping[str, str]
+    rows: Sequence[PlanRow], settings: Settings, max_size: int, frozen: Mapping[str, str]
 ) -> tuple[list[PlanRow], list[PlanGroup]]:
-    """Put scenes (rows of the plan) into groups, and find which groups are neighbours.
+    """Put scenes (rows of the plan) into groups of at most `max_size`, and find which groups are neighbours.
 
     `frozen` are the groups of an earlier plan by scene.
     """
     named_groups = {row.group for row in rows if row.group is not None}
     centres = [SceneCentre(row.scene, row.group, outline_centre(row.outline_lon, row.outline_lat)) for row in rows]
-    groups = assign_groups(centres, settings.scenes_per_group, frozen)
+    groups = assign_groups(centres, max_size, frozen)
     loans = zip(rows, _loans(rows, settings), strict=True)
     rows = [replace(row, group=groups[row.scene], **loan) for row, loan in loans]
     neighbours = _neighbours(rows, groups, settings)

@@ -31,11 +31,9 @@ from orbitile.planning.run_costs import RunCosts, estimate_costs, measure_speed
 from orbitile.settings import Settings, check_settings
 from orbitile.space.bodies import Body, find_body
 from orbitile.tables.image_folders import images_of_folder
-from orbitile.tables.plan import PlanRow, read_rows
+from orbitile.tables.plan import Plan, PlanRow, read_rows
 from orbitile.tables.scenes import SceneEntry, read_scene_table
 
-LAPTOP_SCENES, CLUSTER_GROUP = 100, 49
-"""From how many scenes on groups hold several, and how many they hold then."""
 WARNINGS_SHOWN = 3
 SCHEMA = Path("workflow/schemas/config.schema.json")
 """What editors check settings files by, from the folder of the project."""
@@ -65,6 +63,7 @@ class NewRun:
     settings: Settings
     survey: ImageSurvey
     rows: Sequence[PlanRow]
+    plan: Plan
     fit: NetworkFit
     costs: RunCosts
 
@@ -94,7 +93,7 @@ def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path =
     if table is not None:
         write_text(table_path, table)
     write_text(settings_path, text)
-    return NewRun(settings_path, table_path, checked, survey, rows, fit, costs)
+    return NewRun(settings_path, table_path, checked, survey, rows, plan, fit, costs)
 
 
 def _free_paths(request: RunRequest, folder: Path) -> tuple[Path, Path]:
@@ -171,8 +170,6 @@ def _settings_text(request: RunRequest, table: Path, survey: ImageSurvey, body: 
         *([_entry(pixel_coordinates=True)] if is_unmapped else []),
         *([f"{_entry(crs=f'IAU_2015:{body.code + 10}')}  # maps in degrees become one in metres"]
           if survey.has_degrees else []),
-        *([f"{_entry(scenes_per_group=CLUSTER_GROUP)}  # neighbouring scenes that one job works through"]
-          if len(survey.images) >= LAPTOP_SCENES else []),
         *(["evaluation:", f"  {_entry(truth=str(request.truth))}"] if request.truth else []),
     ]  # fmt: skip
     return "\n".join([*lines, ""])
@@ -220,6 +217,8 @@ def new_run_lines(new: NewRun) -> Iterator[str]:
     yield f"  searched: {_scales_note(new.fit)}{_coarsened_note(new.fit, new.survey)}"
     if sum(row.in_mosaic for row in new.rows) > 1:
         yield "  scenes abut on one pixel grid, as pieces of a mosaic do: stretch_values gives them one stretch"
+    if new.plan.grouping_text:
+        yield f"  {new.plan.grouping_text}; a cluster's first dry run may choose otherwise"
     yield from _warning_lines(new)
     yield from _cost_lines(new.costs)
     call = f"snakemake --profile profiles/local --configfile {new.settings_path}"

@@ -26,15 +26,17 @@ from orbitile.tables.plan import (
 )
 
 
-def current_plan(settings: Settings, path: Path) -> Plan:
+def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = None) -> Plan:
     """Return the plan at `path`, made anew if the scene table, the images or the settings have changed.
 
+    `submitted_jobs` is how many jobs are submitted to a cluster at a time; None: they run on this machine. It matters
+    only to the first plan of a run that leaves the number of scenes per group open: later ones keep that number.
     Called whenever the workflow's graph is built, so everything that reads images is imported only
     for a new plan. Jobs take the plan as it is (see orbitile.tables.plan.read_plan).
     """
     origin = _origin(settings)
     if read_origin(path) != origin or not _images_unchanged(path):
-        _make_plan(settings, origin, path)
+        _make_plan(settings, origin, path, submitted_jobs)
     plan = read_plan(path)
     if plan.unplanned and not settings.allow_failures:
         raise OrbitileError(_explain(plan.unplanned))
@@ -44,11 +46,12 @@ def current_plan(settings: Settings, path: Path) -> Plan:
     return plan
 
 
-def _make_plan(settings: Settings, origin: PlanOrigin, path: Path) -> None:
+def _make_plan(settings: Settings, origin: PlanOrigin, path: Path, submitted_jobs: int | None) -> None:
     """Plan anew, with the rows and the groups of the earlier plan where these still hold.
 
     A plan that is refused does not replace the earlier one; its rows go to a file beside it, to be read only once.
     """
+    from orbitile.planning.group_size import Workforce, choose_grouping
     from orbitile.planning.headers import group_scenes, read_headers
 
     refused = refused_plan(path)
@@ -56,8 +59,10 @@ def _make_plan(settings: Settings, origin: PlanOrigin, path: Path) -> None:
     if unplanned and not (settings.allow_failures and rows):
         write_plan(rows, [], unplanned, origin, refused)
         raise OrbitileError(_explain(unplanned))
-    rows, groups = group_scenes(rows, settings, _frozen_groups(path, origin))
-    write_plan(rows, groups, unplanned, origin, path)
+    earlier = _earlier_partition(path, origin)
+    grouping = earlier.grouping if earlier else choose_grouping(rows, settings, Workforce.of_call(submitted_jobs))
+    rows, groups = group_scenes(rows, settings, grouping.scenes_per_group, _frozen_groups(earlier))
+    write_plan(rows, groups, unplanned, origin, path, grouping)
 
 
 def _earlier_rows(plans: list[Path], origin: PlanOrigin) -> dict[str, PlanRow]:
@@ -66,12 +71,16 @@ def _earlier_rows(plans: list[Path], origin: PlanOrigin) -> dict[str, PlanRow]:
     return {row.path: row for path in same for row in read_rows(path)}
 
 
-def _frozen_groups(path: Path, origin: PlanOrigin) -> dict[str, str]:
-    """The groups of the earlier plan, by scene, if they were made for as many scenes per group."""
+def _earlier_partition(path: Path, origin: PlanOrigin) -> Plan | None:
+    """The earlier plan, if the settings said the same of scenes per group."""
     earlier = read_origin(path)
-    if earlier is None or earlier.partition != origin.partition:
+    return None if earlier is None or earlier.partition != origin.partition else read_plan(path)
+
+
+def _frozen_groups(plan: Plan | None) -> dict[str, str]:
+    """The groups of an earlier plan by scene, but for those that the scene table named."""
+    if plan is None:
         return {}
-    plan = read_plan(path)
     return {scene: group for scene, group in plan.group_of_scene.items() if not plan.members[group].named_by_user}
 
 

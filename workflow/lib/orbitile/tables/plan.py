@@ -69,8 +69,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-FORMAT = 8
-"""Changes with SCHEMA, PlanGroup, UnplannedScene or PlanOrigin; plans of another format are made anew."""
+FORMAT = 9
+"""Changes with SCHEMA, PlanGroup, Grouping, UnplannedScene or PlanOrigin; plans of another format are made anew."""
 
 OF_IMAGE = [field.name for field in IMAGE]
 OF_MOSAIC = ["in_mosaic", "lenders", "longitude_wraps"]
@@ -201,6 +201,14 @@ class UnplannedScene:
 
 
 @dataclass(frozen=True)
+class Grouping:
+    """How many scenes a group holds at most, and what that was chosen for; None where the settings name the number."""
+
+    scenes_per_group: int = 1
+    chosen_for: str | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the graph of a run is made of; everything else stays in the file until a job reads it.
 
@@ -212,6 +220,7 @@ class Plan:
     unplanned: list[UnplannedScene]
     chain: str = DETECTION
     georef_methods: dict[str, int] = field(default_factory=dict)
+    grouping: Grouping = Grouping()
 
     @cached_property
     def groups(self) -> list[str]:
@@ -222,6 +231,18 @@ class Plan:
     def names(self) -> list[str]:
         """All scene ids, sorted."""
         return sorted(self.group_of_scene)
+
+    @property
+    def grouping_text(self) -> str | None:
+        """How many scenes were put into a group, and why, in one line; None where the settings say it."""
+        if self.grouping.chosen_for is None:
+            return None
+        scenes, groups = len(self.names), len(self.groups)
+        return (
+            f"{scenes:,} scene{'s' * (scenes != 1)} in {groups:,} group{'s' * (groups != 1)}, at most "
+            f"{self.grouping.scenes_per_group:,} in each, as was chosen for {self.grouping.chosen_for} "
+            "(scenes_per_group: auto)"
+        )
 
     @property
     def warning(self) -> str | None:
@@ -290,12 +311,14 @@ def write_plan(
     unplanned: Sequence[UnplannedScene],
     origin: PlanOrigin,
     path: Path,
+    grouping: Grouping = Grouping(),
 ) -> None:
     """Write the rows of a plan (see SCHEMA); what the graph needs of groups goes into the metadata."""
     metadata = dict(
         format=FORMAT,
         provenance=provenance(),
         groups=[vars(group) for group in groups],
+        grouping=vars(grouping),
         unplanned=[vars(scene) for scene in unplanned],
         georef_methods=Counter(image.georef_method for image in scene_images(rows)),
         **vars(origin),
@@ -320,7 +343,8 @@ def read_plan(path: Path) -> Plan:
     members = {group["name"]: PlanGroup(**group) for group in metadata["groups"]}
     columns = read_columns(path, ["scene", "group"])
     by_scene = dict(zip(columns["scene"], columns["group"], strict=True))
-    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"], metadata["georef_methods"])
+    grouping = Grouping(**metadata["grouping"])
+    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"], metadata["georef_methods"], grouping)
 
 
 def refused_plan(path: Path) -> Path:
