@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit
 
 RIDGE = 1e-3
@@ -20,6 +19,8 @@ def fit_logistic(
     `features` (n, k) are of about unit size, `is_true` (n) is what happened, or its share 0..1 where rows stand for
     `counts` (n) equal ones; `bounds` hold the k coefficients.
     """
+    from scipy.optimize import minimize  # slow to import, and only calibration fits
+
     design = np.column_stack([np.ones(len(features)), features])
     outcome = np.asarray(is_true, float)
     weight: float | np.ndarray = 1.0 if counts is None else counts / counts.mean()

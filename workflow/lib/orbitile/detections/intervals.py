@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -70,7 +70,7 @@ class MatchCounts(NamedTuple):
 
 def wilson_interval(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Limits (2, *shape) of a share of independent draws (Wilson 1927); NaN where there is no draw."""
-    z = norm.ppf((1 + LEVEL) / 2)
+    z = ndtri((1 + LEVEL) / 2)
     n = np.where(np.asarray(total) > 0, total, np.nan)
     share = np.asarray(part) / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)

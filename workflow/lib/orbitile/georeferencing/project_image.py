@@ -11,11 +11,7 @@ from pyproj import CRS
 from rasterio.enums import Resampling
 
 from orbitile.base.errors import OrbitileError
-from orbitile.georeferencing.image_geometry import image_geometry
-from orbitile.georeferencing.image_header import read_image_header
-from orbitile.georeferencing.projection.remap import remap_image
 from orbitile.georeferencing.request import GeorefRequest
-from orbitile.georeferencing.source_pixels import opened_source
 from orbitile.rasters.band_selection import opened_values
 from orbitile.rasters.resample import common_grid, pixel_type, unchanged_blocks, warped_blocks
 from orbitile.rasters.write import Block, PixelType
@@ -119,6 +115,12 @@ def _use_isis_cube(image: ImageRow, target: TargetGrid) -> Iterator[ProjectedIma
 @contextmanager
 def _project_by_camera(image: ImageRow, target: TargetGrid) -> Iterator[ProjectedImage]:
     """By the image's camera, or by the one that its corners or control points make."""
+    # Imported here: cameras and instruments take longer than a map-projected image needs to be read.
+    from orbitile.georeferencing.image_geometry import image_geometry
+    from orbitile.georeferencing.image_header import read_image_header
+    from orbitile.georeferencing.projection.remap import remap_image
+    from orbitile.georeferencing.source_pixels import opened_source
+
     if image.georef_method == CORNERS:
         log.warning(
             "scene %s: georeferenced by its corners or control points alone: positions may be %.0f m off; SPICE "

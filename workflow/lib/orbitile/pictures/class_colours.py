@@ -2,9 +2,10 @@
 
 import colorsys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Patch
+if TYPE_CHECKING:
+    from matplotlib.patches import Patch
 
 BACKGROUND_COLOUR = "#dddddd"
 PALETTE = (
@@ -37,8 +38,10 @@ def colours_of_names(names: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, class_colours(len(names) - 1), strict=True)) if names else {}
 
 
-def class_patches(colours: Mapping[str, str]) -> list[Patch]:
+def class_patches(colours: Mapping[str, str]) -> "list[Patch]":
     """What a legend shows of colours by the names of classes."""
+    from matplotlib.patches import Patch  # slow to import, and most users want the colours alone
+
     return [Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=name) for name, colour in colours.items()]
 
 
@@ -49,5 +52,5 @@ def _hue_colour(number: int) -> str:
 
 
 def _rgba(colour: str) -> Rgba:
-    red, green, blue = (round(part * OPAQUE) for part in to_rgb(colour))
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
     return red, green, blue, OPAQUE

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from orbitile.space.grids import Window
 
@@ -26,6 +25,8 @@ FLAT = 0.1
 
 def appearance(grey: np.ndarray) -> np.ndarray:
     """The STATISTICS (float32) of a grey image (rows, columns; 0..255) without pixels that hold no data."""
+    from scipy.ndimage import gaussian_filter  # slow to import; most users only want the names
+
     grey = np.asarray(grey, np.float32)
     values = [float(grey.mean()), _logarithm(grey.std())]
     for blur in BLURS_PX:

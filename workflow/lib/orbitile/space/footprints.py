@@ -5,7 +5,6 @@ from functools import lru_cache
 
 import numpy as np
 import shapely
-from scipy.spatial import cKDTree
 
 from orbitile.space.caps import Caps
 from orbitile.space.grids import Grid
@@ -50,8 +49,10 @@ def close_pairs(outlines: Sequence[FootprintOutline], reach: float, groups: Sequ
     Bounding caps on the sphere find candidates; polygons in an azimuthal map between the two
     decide, so that antimeridian and poles need no special case.
     """
-    if len(outlines) < 2:
+    if len(set(groups)) < 2:
         return []
+    from scipy.spatial import cKDTree  # slow to import, and not needed to read a footprint
+
     points = [unit_vectors(lon, lat) for lon, lat in outlines]
     centres = np.array([_centre(p) for p in points])
     caps = _caps(points, centres)
@@ -72,6 +73,8 @@ def _centre(points: np.ndarray) -> np.ndarray:
 
 def least_distance(points: np.ndarray, outlines: Sequence[FootprintOutline]) -> np.ndarray:
     """A lower bound of the distances (n, radians) of unit vectors (n, 3) to the nearest of the footprints."""
+    from scipy.spatial import cKDTree
+
     lengths = np.array([len(lon) for lon, _ in outlines])
     begin = np.cumsum(lengths) - lengths
     borders = unit_vectors(*map(np.concatenate, zip(*outlines, strict=True)))

@@ -10,7 +10,6 @@ from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.mosaicking.compose import Composition, index_type, opened_strips
 from orbitile.georeferencing.mosaicking.levels import BandLevels, unchanged_levels
 from orbitile.georeferencing.mosaicking.order import RELIEF_INCIDENCE_DEG, Order, Strip, order_strips
-from orbitile.georeferencing.mosaicking.seams import seams_of_raster, write_seams
 from orbitile.rasters.write import PixelType, write_cog
 
 log = logging.getLogger(__name__)
@@ -51,6 +50,8 @@ def merge_strips(
     "strips" (JSON); further `tags` go into the scene. The order of `strips` does not matter. OrbitileError where they
     do not fit together.
     """
+    from orbitile.georeferencing.mosaicking.seams import seams_of_raster, write_seams  # with GeoPandas
+
     path, strips = Path(path), _in_order(strips, path, options)
     sources_path, seams_path = mosaic_files(path)
     names = tuple(strip.name for strip in strips)

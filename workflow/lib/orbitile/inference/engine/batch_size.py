@@ -19,12 +19,15 @@ MEMORY_SHARE = 0.6
 """Share of the free memory that the passes of all streams may take together."""
 
 
-@torch.inference_mode()
-@torch.compiler.set_stance("force_eager")
 def fitting_batch_size(network: Network, side: int, workers: int) -> int:
     """Tiles of a side in pixels that fit the device's free memory in a pass, `workers` passes at once: a power of 2."""
     if network.device.type != "cuda":
         return CPU_TILES
+    with torch.inference_mode(), torch.compiler.set_stance("force_eager"):  # here: it imports torch's compiler
+        return _measured_batch_size(network, side, workers)
+
+
+def _measured_batch_size(network: Network, side: int, workers: int) -> int:
     torch.cuda.synchronize(network.device)
     free = torch.cuda.mem_get_info(network.device)[0]
     try:
