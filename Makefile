@@ -8,7 +8,7 @@ export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns schema lock setup clean
 .PHONY: evaluate-models recipe craterstats
-.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
+.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
 
 demo: setup
@@ -135,6 +135,10 @@ bench-engine: setup benchmarks/.peers/current
 # Reading of tiles, from rasters of several layouts.
 bench-reading: setup
 	@python benchmarks/reading.py $(BENCH)
+
+# Bytes that stages read and write, with images used where they lie and copied.
+bench-bytes: setup
+	@python benchmarks/bytes.py $(BENCH)
 
 # Polygons and centre lines of masks, beside GDAL's polygonizer; BENCH=--quick to see whether it works.
 bench-vectorise: setup

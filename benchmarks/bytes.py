@@ -1,6 +1,6 @@
 """Bytes that each stage reads and writes per byte of the image: used where it lies, and copied.
 
-    .venv/bin/python benchmarks/bytes.py [--side 6000]
+    make bench-bytes [BENCH="--side 3000" ...]
 
 A made-up scene on the run's grid at three scales, 1, 8 and 32 of its pixels. Every stage has a process of its own, in
 which the system counts what it reads and writes, from the disk or from the page cache. Prints a table in Markdown and

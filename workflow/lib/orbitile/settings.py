@@ -104,6 +104,7 @@ GroundSampleDistance = Annotated[float, Field(gt=1e-4, le=1e6)]
 DiameterKm = Annotated[float, Field(ge=1e-5, le=12_000)]
 LengthKm = Annotated[float, Field(ge=1e-5, le=1e5)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_printable)]
+ServerAddress = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$")]
 FilePath = Annotated[Path, AfterValidator(_printable_path)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -660,13 +661,18 @@ class DatingSettings(Section):
 
 
 class AccessSettings(Section):
-    """Which files on this machine images may refer to."""
+    """Which files on this machine images may refer to, and which servers may be asked for images."""
 
     folders: tuple[FilePath, ...] = Field(
         default=(),
         max_length=1000,
         description="Folders, besides an image's own, with files that images refer to: sources of virtual rasters, "
         "links, labels.",
+    )
+    servers: tuple[ServerAddress, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="Servers, or folders on them (https://HOST/FOLDER), that are asked for images of the scene table.",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key
+from orbitile.base.remote_files import is_remote, is_served_by, remote_version
 
 KERNELS = (".tls", ".tsc", ".tpc", ".tf", ".ti", ".bpc", ".bsp", ".bc")
 """The suffixes of SPICE kernels, in the order in which a folder's kernels are loaded. Other files there, such as
@@ -35,15 +36,21 @@ NOT_THERE = "missing"
 
 
 class FileVersions:
-    """The versions of files with all that is read together with them; each file and each folder is looked at once."""
+    """The versions of files with all that is read together with them; each file and each folder is looked at once.
 
-    def __init__(self) -> None:
+    Of files on servers it is what these tell, if the address lies on one of `servers`: nobody else is asked.
+    """
+
+    def __init__(self, servers: Sequence[str] = ()) -> None:
+        self._servers = servers
         self._versions: dict[str, str] = {}
         self._names: dict[str, dict[str, list[str]]] = {}
 
     def __call__(self, path: str | Path) -> str:
         """The version of a file, which changes also with what is beside it; of a folder, of its kernels or labels."""
         key = os.fspath(path)
+        if key not in self._versions and is_remote(key) and is_served_by(key, self._servers):
+            self._versions[key] = _version_on_server(key)
         if key not in self._versions:
             companions = [(Path(file).name, file_version(file)) for file in self.companions(key)]
             beside = f",{cache_key(companions=companions)}" if companions else ""
@@ -137,6 +144,13 @@ def refuse_changed(paths: Sequence[str], planned: str) -> None:
         f"{changed}: changed since it was planned, it or a file that belongs to it (.aux.xml, .msk, label ...); leave "
         "the files of a run alone, and run again"
     )
+
+
+def _version_on_server(url: str) -> str:
+    try:
+        return remote_version(url)
+    except OrbitileError:
+        return NOT_THERE
 
 
 def _entries(folder: str) -> list[str]:

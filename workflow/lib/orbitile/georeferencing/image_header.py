@@ -15,6 +15,7 @@ from orbitile.georeferencing.raw.counts import NODATA
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.raw.products import RawProduct
 from orbitile.rasters.data_bands import DataBand, data_bands
+from orbitile.rasters.gdal import opened_on_server
 from orbitile.rasters.read import opened_raster, raster_grid
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Grid
@@ -61,6 +62,12 @@ def read_dataset_header(path: str) -> ImageHeader:
     return _dataset_header(path, PvlLabel.find(path))
 
 
+def read_remote_header(url: str) -> ImageHeader:
+    """As `read_dataset_header`, of a GeoTIFF on a server that may be asked; no label is looked for."""
+    with opened_on_server(url) as source, _explain_encoding(url):
+        return _header_of(url, source, None)
+
+
 def check_product(product: RawProduct, path: str, body: Body) -> None:
     """Refuse a raw product whose file does not fit its label, or that shows another body than the run's."""
     check_file(product)
@@ -74,13 +81,17 @@ def check_product(product: RawProduct, path: str, body: Body) -> None:
 def _dataset_header(path: str, label: PvlLabel | None) -> ImageHeader:
     with opened_raster(path) as source, _explain_encoding(path):
         check_against_label(source, label)
-        grid = raster_grid(source) if _has_map(source) else None
-        points, crs = source.gcps
-        gcps = (points, crs.to_wkt()) if points and crs is not None else None
-        bands = data_bands(source)
-        if not bands:
-            raise OrbitileError(f"{path}: has no data bands, only alpha")
-        return ImageHeader(path, source.width, source.height, bands, label, grid=grid, gcps=gcps)
+        return _header_of(path, source, label)
+
+
+def _header_of(path: str, source: rasterio.DatasetReader, label: PvlLabel | None) -> ImageHeader:
+    grid = raster_grid(source) if _has_map(source) else None
+    points, crs = source.gcps
+    gcps = (points, crs.to_wkt()) if points and crs is not None else None
+    bands = data_bands(source)
+    if not bands:
+        raise OrbitileError(f"{path}: has no data bands, only alpha")
+    return ImageHeader(path, source.width, source.height, bands, label, grid=grid, gcps=gcps)
 
 
 @contextmanager

@@ -17,9 +17,10 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.file_access import FileAccess
 from orbitile.base.files import cache_key
 from orbitile.base.processes import worker_pool
+from orbitile.base.remote_files import is_remote, is_served_by
 from orbitile.base.unforeseen import unforeseen_reason
 from orbitile.base.versions import FileVersions, files_version
-from orbitile.georeferencing.image_header import ImageHeader, read_dataset_header, read_image_header
+from orbitile.georeferencing.image_header import ImageHeader, read_dataset_header, read_image_header, read_remote_header
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.georeferencing.methods import choose_method
 from orbitile.georeferencing.request import GeorefRequest
@@ -120,7 +121,7 @@ def read_headers(settings: Settings, earlier_rows: Mapping[str, PlanRow]) -> tup
     run = PlanningContext(settings, body, isis_enabled(settings.georeferencing.isis))
     bands = BandRules(settings.bands, cache(partial(network_bands, settings)))
     with worker_pool(min(READERS, core_count(), len(entries)), HEADER_LIMIT_S) as pool:
-        context = ReadingContext(run, earlier_rows, bands, FileVersions(), pool.call)
+        context = ReadingContext(run, earlier_rows, bands, FileVersions(settings.access.servers), pool.call)
         images, unplanned = _read_all(entries, context)
     check_stretch([image.row for image in images], settings)
     mosaics = {entry.scene: entry.mosaic for entry in entries}
@@ -203,6 +204,8 @@ def _try_to_plan(entry: SceneEntry, context: ReadingContext) -> PlannedImage | U
 
 def _version_of_inputs(request: GeorefRequest, context: ReadingContext) -> tuple[list[str], str]:
     """What a scene that cannot be planned depends on; nothing where its files cannot even be named to the system."""
+    if is_remote(request.path) and not is_served_by(request.path, context.run.settings.access.servers):
+        return [], ""  # nobody is asked
     try:
         inputs = inputs_of_refused(request)
         return inputs, files_version(inputs, context.version)
@@ -268,7 +271,9 @@ def _plan_image(entry: SceneEntry, request: GeorefRequest, context: ReadingConte
     """An image's row of the plan, from its header alone."""
     settings, body = context.run.settings, context.run.body
     body_name = entry.body or settings.body
-    if not Path(entry.path).is_file():
+    if is_remote(entry.path):
+        _check_server(entry, settings)
+    elif not Path(entry.path).is_file():
         reason = absence_of(entry.path) or f"there is no file {entry.path}"
         raise OrbitileError(f"{settings.scenes}: scene {entry.scene}: {reason}")
     if find_body(body_name) != body:
@@ -279,6 +284,15 @@ def _plan_image(entry: SceneEntry, request: GeorefRequest, context: ReadingConte
     image = PlannedImage(row) if row is not None else _read_image(entry, request, context)
     check_fit(image.row, settings)
     return image
+
+
+def _check_server(entry: SceneEntry, settings: Settings) -> None:
+    """OrbitileError for an image on a server that the settings do not name."""
+    if not is_served_by(entry.path, settings.access.servers):
+        raise OrbitileError(
+            f"{settings.scenes}: scene {entry.scene}: {entry.path}: lies on a server that may not be asked; name the "
+            "server in the settings: access: {servers: [https://HOST]}, or download the image and name the file"
+        )
 
 
 def _read_image(entry: SceneEntry, request: GeorefRequest, context: ReadingContext) -> PlannedImage:
@@ -342,7 +356,8 @@ def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context
 def _place(scene: str, request: GeorefRequest, run: PlanningContext, companions: Sequence[str]) -> ImagePlacement:
     """Read an image's header: how it is georeferenced, its grid and bands, and its outline on the body, all checked."""
     try:
-        files = image_files(request.path, run.access, companions)
+        remote = is_remote(request.path)
+        files = [request.path] if remote else image_files(request.path, run.access, companions)
         placement = _place_by_header(scene, request, run)
         check_placement(placement, run.limits)
         return replace(placement, inputs=tuple(dict.fromkeys([*files, *placement.inputs])))
@@ -351,10 +366,17 @@ def _place(scene: str, request: GeorefRequest, run: PlanningContext, companions:
 
 
 def _place_by_header(scene: str, request: GeorefRequest, run: PlanningContext) -> ImagePlacement:
+    remote = is_remote(request.path)
     if run.settings.pixel_coordinates:
-        return _place_in_pixels(read_dataset_header(request.path), run.settings, run.body)
-    header = read_image_header(request.path)
+        read = read_remote_header if remote else read_dataset_header
+        return _place_in_pixels(read(request.path), run.settings, run.body)
+    header = (read_remote_header if remote else read_image_header)(request.path)
     method = choose_method(request, header, run.body, run.with_isis)
+    if remote and method != PROJECTED:
+        raise OrbitileError(
+            f"{request.path}: scene {scene} has no map, and such images are not read from servers; download it first, "
+            "and name the file"
+        )
     if method == PROJECTED:
         return _place_on_own_map(scene, header, run.limits)
     if method == CORNERS and not request.corners:

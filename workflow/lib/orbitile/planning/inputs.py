@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.file_access import ADDRESS, FileAccess, check_regular
+from orbitile.base.remote_files import is_remote
 from orbitile.georeferencing.cameras.spice_kernels import kernel_inputs
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.georeferencing.raw.label import PvlLabel
@@ -29,6 +30,8 @@ def geometry_files(request: GeorefRequest, header: ImageHeader, access: FileAcce
 
 def inputs_of_refused(request: GeorefRequest) -> list[str]:
     """The files, as far as can be told, on which it depends that an image cannot be planned; some may be missing."""
+    if is_remote(request.path):
+        return [request.path]
     files = [*named_files(request.path), *request.inputs, *PvlLabel.companions(request.path)]
     return list(dict.fromkeys(files))
 

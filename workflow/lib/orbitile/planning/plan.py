@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key
+from orbitile.base.remote_files import is_remote, remote_versions
 from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.pipeline import code_version
@@ -24,6 +25,9 @@ from orbitile.tables.plan import (
     refused_plan,
     write_plan,
 )
+
+VERSIONS_LIMIT_S = 60.0
+"""Seconds after which no further server is asked whether its images have changed since they were planned."""
 
 
 def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = None) -> Plan:
@@ -116,8 +120,14 @@ def _origin(settings: Settings) -> PlanOrigin:
 
 
 def _images_unchanged(path: Path) -> bool:
+    """Whether all images are as they were planned; those on servers that do not answer soon count as such."""
     columns = read_columns(path, ["inputs", "fingerprint"])
     images = [*zip(columns["inputs"], columns["fingerprint"], strict=True)]
     images += [(scene.inputs, scene.fingerprint) for scene in read_unplanned(path)]
+    remote = {inputs[0]: fingerprint for inputs, fingerprint in images if inputs and is_remote(inputs[0])}
+    current = remote_versions(list(remote), VERSIONS_LIMIT_S)
+    if any(current.get(url, planned) != planned for url, planned in remote.items()):
+        return False
     version = FileVersions()
-    return all(files_version(inputs, version) == fingerprint for inputs, fingerprint in images)
+    local = [(inputs, fingerprint) for inputs, fingerprint in images if not (inputs and is_remote(inputs[0]))]
+    return all(files_version(inputs, version) == fingerprint for inputs, fingerprint in local)

@@ -15,6 +15,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from orbitile.base.errors import OrbitileError, first_line
 from orbitile.base.file_access import SERVICE_DRIVERS, check_regular, restrict_gdal
+from orbitile.base.remote_files import RemoteImage
 from orbitile.space.grids import Window
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError, UnicodeDecodeError)
@@ -73,6 +74,26 @@ def is_virtual(head: bytes) -> bool:
 @ensure_env
 def _open(path: Path, drivers: tuple[str, ...]) -> rasterio.DatasetReader:
     return rasterio.DatasetReader(path, driver=list(drivers), sharing=False)
+
+
+@contextmanager
+def opened_on_server(url: str) -> Iterator[rasterio.DatasetReader]:
+    """Open a GeoTIFF on a server that may be asked, part by part, without GDAL asking anybody.
+
+    OrbitileError where it is none, or where the server does not answer as it should.
+    """
+    image = RemoteImage(url)
+    try:
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+            source = rasterio.open(url, driver="GTiff", sharing=False, opener=image.open)
+        with source:
+            _refuse_hidden_overviews(source)
+            yield source
+    except GDAL_ERRORS as error:
+        raise image.error or OrbitileError(
+            f"{url}: cannot be read as a GeoTIFF, of which alone parts are read from servers ({gdal_reason(error)}); "
+            "download it first, and name the file"
+        ) from error
 
 
 def _plain_path(path: str | Path) -> Path:

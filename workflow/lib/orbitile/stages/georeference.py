@@ -3,7 +3,8 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.files import cache_key, write_json
-from orbitile.base.versions import unchanged_files
+from orbitile.base.files import cache_key, scratch, write_json
+from orbitile.base.remote_files import download, is_remote
+from orbitile.base.versions import files_version, unchanged_files
 from orbitile.georeferencing.mosaicking.merge import MergeOptions, merge_strips, mosaic_files
 from orbitile.georeferencing.mosaicking.order import Strip
 from orbitile.georeferencing.project_image import TargetGrid, project_image, provenance_tags, strip_target
@@ -155,7 +157,7 @@ class GeoreferencedScene:
         """Whether an image may be used where it lies, as far as the plan tells."""
         is_single = image is self.scene and not self.scene.strips
         fits = image.georef_method == PROJECTED and self._target_grid.fits(image.grid)
-        return self.target.in_place and is_single and fits
+        return self.target.in_place and is_single and fits and not is_remote(image.path)
 
     def _link(self, path: Path) -> CountedRaster | None:
         """A raster that is linked to the scene's image and counted; None where only a copy is as good."""
@@ -203,8 +205,9 @@ class GeoreferencedScene:
     def _write_raster(self, image: ImageRow, path: Path) -> BandCounts:
         """Write an image's raster; the counts of its values after a first pass."""
         with (
-            unchanged_files(image.inputs, image.fingerprint, path),
-            project_image(image, self._target_grid) as projected,
+            _on_this_machine(image, path) as local,
+            unchanged_files(local.inputs, local.fingerprint, path),
+            project_image(local, self._target_grid) as projected,
         ):
             kind, grid = projected.type, projected.grid
             counts = BandCounts(kind.dtype, len(kind.bands), self.target.stretch_percentiles)
@@ -248,6 +251,20 @@ class GeoreferencedScene:
             grid.width, grid.height, valid_share, list(stretch.low), list(stretch.high), self.scene.georef_method,
             error_m=self.scene.error_m, warnings=warnings,
         )  # fmt: skip
+
+
+@contextmanager
+def _on_this_machine(image: ImageRow, raster: Path) -> Iterator[ImageRow]:
+    """The image itself or, of one on a server, a copy beside its raster for as long as it is needed."""
+    if not is_remote(image.path):
+        yield image
+        return
+    with scratch(raster.with_name(f"{raster.stem}-download.tif")) as path:
+        download(image.path, image.fingerprint, path)
+        try:
+            yield replace(image, path=str(path), inputs=[str(path)], fingerprint=files_version([path]))
+        except OrbitileError as error:
+            raise OrbitileError(str(error).replace(str(path), image.path)) from error
 
 
 def _raster_columns(image: ImageRow) -> dict[str, Any]:

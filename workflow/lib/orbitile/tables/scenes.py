@@ -12,6 +12,7 @@ import pandas as pd
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
 from orbitile.base.names import LONGEST_NAME, is_plain_name, parse_band
+from orbitile.base.remote_files import is_remote
 from orbitile.tables.column_names import plain_name
 from orbitile.tables.georef_methods import GEOREF_METHODS
 from orbitile.tables.image_folders import images_of_folder
@@ -79,7 +80,7 @@ def read_scene_table(path: Path) -> pd.DataFrame:
     )
     columns: dict[str, Sequence] = cells | dict(
         incidence=_incidences(table, cells["incidence"]), bands=_bands(table, cells["bands"]),
-        path=[str(path.parent / image) for image in cells["path"] if image],
+        path=_complete_paths(cells["path"], path, lambda image: not is_remote(image)),
         kernels=_complete_paths(cells["kernels"], path, lambda _: True),
         corners=_complete_paths(cells["corners"], path, is_points_file),
     )  # fmt: skip
