@@ -6,7 +6,7 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns schema lock setup clean
+.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns schema docs lock setup clean
 .PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
@@ -122,6 +122,7 @@ lock:
 	$(LOCK) envs/requirements.in -o envs/requirements.lock
 	$(LOCK) --no-deps benchmarks/requirements.in -o benchmarks/requirements.lock
 	$(subst 3.11,3.12,$(LOCK)) envs/craterstats.in -o envs/craterstats.lock
+	$(LOCK) envs/docs.in -o envs/docs.lock
 
 # Suppression beside other programs; BENCH holds options, such as BENCH=--largest. benchmarks/README.md says more.
 bench-suppression: setup benchmarks/.peers/current
@@ -182,6 +183,17 @@ bench-projections: setup
 
 bench-opposite-sun: setup
 	@python benchmarks/exactness/opposite_sun.py "$(MOON)" $(BENCH)
+
+# The documentation as a site, .site/html: open .site/html/index.html in a browser. A dead link is an error.
+docs: .site/current
+	@python docs/site.py .site/pages
+	@NO_MKDOCS_2_WARNING=1 .site/venv/bin/mkdocs build --strict --quiet
+	@echo .site/html/index.html
+
+.site/current: envs/docs.lock | setup
+	@rm -rf .site/venv && python -m venv .site/venv
+	@.site/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r envs/docs.lock
+	@touch $@
 
 clean:
 	rm -rf results .snakemake
