@@ -15,6 +15,7 @@ from pyproj import CRS
 
 IN_QGIS = Path(__file__).with_name("in_qgis.py")
 PROJECT_IN_QGIS = Path(__file__).with_name("project_in_qgis.py")
+JUDGE_IN_QGIS = Path(__file__).with_name("judge_in_qgis.py")
 PYTHON = "/usr/bin/python3"
 """The interpreter of Debian's packages; the one of the tests has no QGIS."""
 
@@ -41,6 +42,12 @@ class Programs:
             printed = self.run([PYTHON, *(here / name for name in arguments)])
             with rasterio.open(Path(folder, "picture.png")) as source:
                 return json.loads(printed.splitlines()[-1]), source.read([1, 2, 3]).transpose(1, 2, 0)
+
+    def judge(self, layer: str | Path) -> tuple[dict, bytes]:
+        """What the form of a layer offers (see judge_in_qgis.py), and the file once it was judged in."""
+        with self.copied(layer, JUDGE_IN_QGIS) as (copy, script):
+            printed = self.run([PYTHON, script, copy])
+            return json.loads(printed.splitlines()[-1]), Path(self.root, copy.relative_to("/")).read_bytes()
 
     def run(self, command: Sequence[str], folder: str = "/tmp") -> str:
         """What a command prints; paths are those that it sees."""

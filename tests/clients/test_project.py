@@ -5,6 +5,7 @@ import shutil
 import duckdb
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 from debian_packages import InstallError, install_missing
 from debian_testing import debian_testing
@@ -14,6 +15,10 @@ from test_qgis import missing_packages
 
 import orbitile.catalogue
 from orbitile.gis.layer_styles import SEQUENTIAL
+from orbitile.review.judgements import VERDICTS, read_judgements
+from orbitile.review.sampling import draw_rows
+from orbitile.space.bodies import find_body
+from orbitile.space.ground import wrap_longitude
 
 SHOWN_ON = "+R=1737400 "
 ID_READERS = ("catalogue/craters/part0.parquet", "catalogue/craters.gpkg", "catalogue/craters.shp")
@@ -52,7 +57,7 @@ def test_every_layer_is_valid_and_on_the_sphere_of_the_body(opened):
     project, _ = opened
     assert project["opened"] and project["crs_valid"] and "+lon_0=180" in project["crs"]
     assert project["ellipsoid"] == "PARAMETER:1737400:1737400"
-    titles = ["left out", "groups", "searched footprints", "craters by score", "craters by diameter", "a", "b"]
+    titles = ["left out", "groups", "judge", "searched footprints", "craters by score", "craters by diameter", "a", "b"]
     assert [layer["title"] for layer in project["layers"]] == titles
     for layer in project["layers"]:
         assert layer["valid"] and layer["crs_valid"] and layer["transform_valid"] and SHOWN_ON in layer["crs"] + " "
@@ -114,6 +119,24 @@ def test_styles_come_with_the_files(programs, catalogue_run, tmp_path, suffix):
         if path.is_file() and not (suffix == "gpkg" and path.suffix == ".qml"):
             shutil.copy(path, tmp_path)
     assert programs.describe_layer(tmp_path / f"craters.{suffix}")["renderer"] == "graduatedSymbol"
+
+
+def test_what_is_judged_in_the_form_is_read_back(programs, catalogue_run, tmp_path):
+    """QGIS fills in who judged and when; what was moved and drawn has the place and the size of its outline."""
+    form, edited = programs.judge(catalogue_run.parent / "judging" / "judge.gpkg")
+    assert (form["widget"], form["renderer"]) == ("ValueMap", "categorizedSymbol")
+    assert form["choices"] == ["not judged", *VERDICTS] and set(form["read_only"]) >= {"id", "lon", "lat", "catalogue"}
+    (tmp_path / "judge.gpkg").write_bytes(edited)
+    judged = read_judgements([tmp_path / "judge.gpkg"], "made up", find_body("Moon")).set_index("verdict")
+    assert sorted(judged.index) == ["added", "moved", "right"] and judged["reviewer"].str.len().min() > 0
+    sample = draw_rows(orbitile.catalogue.open(catalogue_run.parent / "catalogue"), 10, 0)[1]
+    assert judged.loc[["right", "moved"], "id"].tolist() == sample["id"].tolist()[:2]
+    off = wrap_longitude(judged.loc["moved", "lon"] - sample["lon"][1])
+    assert off == pytest.approx(0.1, abs=1e-6) and judged.loc["moved", "diameter_km"] == pytest.approx(
+        sample["diameter_km"][1], rel=1e-2
+    )
+    assert judged.loc["added", ["lon", "lat"]].tolist() == pytest.approx([10.5, 20.5], abs=0.01)
+    assert abs(judged["judged_at"] - pd.Timestamp.now("UTC")).max() < pd.Timedelta(days=1)
 
 
 def ids_of(run):

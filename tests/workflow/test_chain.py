@@ -14,6 +14,7 @@ import pyogrio
 import pytest
 import rasterio
 from affine import Affine
+from judgements import judgement, write_judgements
 from projects import SIDE, Project, cut, refused, write_scenes
 
 import orbitile.catalogue
@@ -137,6 +138,32 @@ def test_an_error_that_users_accept_chooses_the_score(finished: Project, tmp_pat
     refused(
         project.change(suppression=dict(max_fdr=0.001, calibration=calibration)), "max_fdr: 0.001 cannot be promised"
     )
+
+
+def test_judgements_come_back_into_figures_and_a_training(finished: Project, tmp_path: Path):
+    """A training that names the labels of a review waits for it; the layer to judge comes with the project."""
+    project = finished.copy(tmp_path / "judged")
+    rows = orbitile.catalogue.open(project.result("catalogue")).table().to_pandas().astype(dict(scene=str))
+    sha256 = json.loads(project.result("catalogue/craters.json").read_text())["sha256"]
+    judged = [
+        judgement(row, "false" if number % 4 == 0 else "right", catalogue=sha256)
+        for number, row in enumerate(rows.to_dict("records"))
+    ]
+    path, labels = write_judgements(project.folder / "anna.csv", judged), "results/small/review/labels.csv"
+    project = project.change(
+        review=dict(judgements=[str(path)]), training=dict(craters=labels, start_from="yolo11n.yaml")
+    )
+    assert project.jobs("train_detector") == {"review", "train_detector"}
+    done = project.run("review", "qgis_project", "contact_sheets")
+    assert done.returncode == 0, done.stderr
+    precision = json.loads(project.result("review/review.json").read_text())["precision"]
+    right = sum(row["verdict"] == "right" for row in judged)
+    assert precision["judged"] == 200 and precision["rows"] == len(rows)
+    assert precision["unsure_right"]["value"] == pytest.approx(right / len(rows), abs=0.05)
+    taught = pd.read_csv(project.folder / labels)
+    assert len(taught) == right and (taught["agreement"] == 1).all()
+    assert len(pyogrio.read_dataframe(project.result("judging/judge.gpkg"), layer="judge")) == len(rows)
+    assert matplotlib.image.imread(project.result("contact_sheets/largest.png")).std() > 0.05
 
 
 def test_a_deleted_result_is_made_again_with_what_hangs_on_it(finished: Project):

@@ -10,6 +10,6 @@ if __name__ == "__main__":
         from orbitile.features.shapes.detection_shapes import VectorStyle
         from orbitile.stages.review import ReviewChoice, ReviewFiles, ReviewInputs, write_review
 
-        inputs = ReviewInputs(files.catalogue, files.judgements, files.get("searched"))
+        inputs = ReviewInputs(files.catalogue, files.judgements, files.searched or None)
         choice, style = ReviewChoice(**params.review_choice), VectorStyle(**params.vectors)
         write_review(inputs, choice, style, ReviewFiles(**snakemake.output))

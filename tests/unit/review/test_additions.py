@@ -4,7 +4,7 @@ import pytest
 from judgements import SHA256, judgement, write_judgements
 
 from orbitile.base.errors import OrbitileError
-from orbitile.review.additions import merge_additions
+from orbitile.review.additions import FramePairing, merge_additions
 from orbitile.review.judgements import read_judgements
 from orbitile.space.bodies import find_body
 
@@ -15,7 +15,7 @@ MOON = find_body("Moon")
 def merge(tmp_path):
     def merge(judged, scenes_apart=False):
         judgements = read_judgements([write_judgements(tmp_path / "a.csv", judged)], SHA256, MOON)
-        return merge_additions(judgements, 0.3, MOON.radius_m, scenes_apart)
+        return merge_additions(judgements, FramePairing(0.3, MOON.radius_m, scenes_apart))
 
     return merge
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judgements import SHA256, judged_catalogue, judgement, rows_of, write_judgements
+from judgements import SHA256, judgement, write_judgements
 from sklearn.metrics import cohen_kappa_score
 
 from orbitile.base.errors import OrbitileError
@@ -16,23 +16,13 @@ MOON = find_body("Moon")
 LATER = dict(judged_at="2026-06-01T00:00:00Z")
 
 
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory):
-    return judged_catalogue(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture(scope="module")
-def rows(catalogue):
-    return rows_of(catalogue).to_dict("records")
-
-
 @pytest.fixture
-def settle(catalogue, tmp_path):
+def settle(scattered, tmp_path):
     """The verdicts on rows by judgements, and the judgements and rows themselves."""
 
     def settle(judged, decides=None):
         judgements = read_judgements([write_judgements(tmp_path / "a.csv", judged)], SHA256, MOON)
-        found = find_rows(catalogue, judgements)
+        found = find_rows(scattered, judgements)
         return combine_judgements(judgements, found, decides), judgements, found
 
     return settle

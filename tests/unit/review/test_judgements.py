@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from judgements import SHA256, judged_catalogue, judgement, rows_of, write_judgements
+from judgements import SHA256, judgement, write_judgements
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.shapes.detection_shapes import VectorStyle
@@ -16,16 +16,6 @@ from orbitile.space.bodies import find_body
 from orbitile.stages.judging import write_judging_layer
 
 MOON = find_body("Moon")
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory):
-    return judged_catalogue(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture(scope="module")
-def rows(catalogue):
-    return rows_of(catalogue).to_dict("records")
 
 
 @pytest.fixture
@@ -91,10 +81,10 @@ def test_of_repeated_judgements_the_last_counts_whatever_the_order_of_files(rows
 
 
 @pytest.fixture
-def layer(catalogue, tmp_path):
+def layer(scattered, tmp_path):
     """The layer to judge; gives its frame, and reads what a frame says once it is saved."""
     manifest = tmp_path / "judging.json"
-    write_judging_layer(str(catalogue.manifest), 20, 0, VectorStyle("ellipse", 128), str(manifest))
+    write_judging_layer(str(scattered.manifest), 20, 0, VectorStyle("ellipse", 128), str(manifest))
     frame = geopandas.read_file(tmp_path / "judge.gpkg", layer="judge")
 
     def read(frame):

@@ -136,3 +136,17 @@ def test_completeness_on_searched_ground(catalogue, rows, review, tmp_path):
 def test_files_without_a_verdict_are_no_review(review):
     with pytest.raises(OrbitileError, match=r"0\.csv: no verdict stands there; judge first, and save"):
         review([])
+
+
+def test_what_was_added_over_a_row_is_not_missing(rows, catalogue, review, tmp_path):
+    """Two reviewers add the same crater where the catalogue has a row: neither counts, and completeness is 1."""
+    row = rows[5]
+    around = shapely.box(row["lon"] - 0.01, row["lat"] - 0.01, row["lon"] + 0.01, row["lat"] + 0.01)
+    geopandas.GeoDataFrame(geometry=[around], crs=find_body("Moon").crs).to_file(tmp_path / "ground.gpkg")
+    judged = [
+        [judgement(row, reviewer=name), judgement(row, "added", name, id="", lon=row["lon"] + shift)]
+        for name, shift in (("anna", 0.001), ("ben", -0.001))
+    ]
+    _, about = review(*judged, searched=str(tmp_path / "ground.gpkg"))
+    assert [each["reviewer"] for each in about["doubled"]] == ["anna", "ben"]
+    assert (about["completeness"]["right"], about["completeness"]["missed"]) == (1, 0)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from orbitile.catalogue import Catalogue
 from orbitile.review.additions import FramePairing
@@ -22,63 +21,41 @@ LABELS = ("lon", "lat", "diameter_km", "agreement", "scene", "id", "verdict")
 SURE = (RIGHT, MOVED, ADDED)
 
 
-class CorrectedCatalogue:
-    """Rows (columns CORRECTED) of a catalogue after a review, part by part; what was added comes last.
+def corrected_rows(catalogue: Catalogue, verdicts: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The rows (columns CORRECTED) of a catalogue after a review, batch by batch, without what was added.
 
-    `verdicts` are those of judged rows, by id, `additions` the craters that were added. What was added where the
-    catalogue has a row that is not false is left out, once `frames` has come to its end in `doubled`.
+    `verdicts` are those of judged rows, by id.
     """
-
-    def __init__(
-        self, catalogue: Catalogue, verdicts: pd.DataFrame, additions: pd.DataFrame, pairing: FramePairing
-    ) -> None:
-        self._catalogue, self._verdicts, self._additions = catalogue, verdicts, additions
-        self._pairing, self._classes = pairing, set[str]()
-        self._has_row = np.zeros(len(additions), bool)
-        self.rows = 0
-
-    @property
-    def doubled(self) -> pd.DataFrame:
-        """The additions that lie where the catalogue has a row."""
-        return self._additions[self._has_row]
-
-    def frames(self) -> Iterator[pd.DataFrame]:
-        """All rows, in frames of the same columns and types; at least one."""
-        self._has_row[:], self.rows = False, 0
-        for batch in self._catalogue.batches([*TEXTS, *NUMBERS, "truncated"]):
-            yield self._counted(self._corrected(batch))
-        yield self._counted(self._added())
-
-    def _counted(self, frame: pd.DataFrame) -> pd.DataFrame:
-        self.rows += len(frame)
-        return frame
-
-    def _corrected(self, batch: pa.RecordBatch) -> pd.DataFrame:
-        frame = batch.to_pandas().astype(dict.fromkeys(TEXTS, str))
-        self._classes.update(frame["class"].unique())
-        frame = frame.join(self._verdicts[[*SAID]], on="id")
+    for batch in catalogue.batches([*TEXTS, *NUMBERS, "truncated"]):
+        frame = batch.to_pandas().astype(dict.fromkeys(TEXTS, str)).join(verdicts[[*SAID]], on="id")
         frame = frame[frame["verdict"] != FALSE].reset_index(drop=True)
         moved = np.flatnonzero(frame["verdict"] == MOVED)
         if len(moved):
-            circles = self._verdicts.loc[frame["id"].iloc[moved], list(CIRCLE)].to_numpy(float)
+            circles = verdicts.loc[frame["id"].iloc[moved], list(CIRCLE)].to_numpy(float)
             frame.loc[moved, list(CIRCLE)] = circles
             frame.loc[moved, ["width_m", "height_m"]] = 1000 * circles[:, [2, 2]]
-        _, doubled = self._pairing.pairs(frame, self._additions)
-        self._has_row[doubled] = True
-        return _typed(frame)
+        yield _typed(frame)
 
-    def _added(self) -> pd.DataFrame:
-        rows = self._additions[~self._has_row].reset_index(drop=True)
-        size_m = 1000 * rows["diameter_km"].to_numpy(float)
-        kind = next(iter(self._classes)) if len(self._classes) == 1 else "crater"
-        scale_m = float(min(self._catalogue.metadata.get("scales_m") or [1.0]))
-        places = ObjectPlaces(
-            np.full(len(rows), kind, object), np.full(len(rows), scale_m), *rows[["lon", "lat"]].to_numpy(float).T
-        )
-        ids = object_ids(places, [size_m, size_m], self._catalogue.body).to_pylist()
-        unknown = dict(score=np.nan, probability=np.nan, truncated=False)
-        sizes = {"id": ids, "class": kind, "verdict": ADDED, "width_m": size_m, "height_m": size_m}
-        return _typed(rows.assign(**unknown, **sizes))
+
+def added_rows(catalogue: Catalogue, additions: pd.DataFrame) -> pd.DataFrame:
+    """What was added to a catalogue as rows (columns CORRECTED), of its class where it has a single one."""
+    size_m, kind = 1000 * additions["diameter_km"].to_numpy(float), _single_class(catalogue)
+    scale_m = np.full(len(additions), float(min(catalogue.metadata.get("scales_m") or [1.0])))
+    places = ObjectPlaces(np.full(len(additions), kind, object), scale_m, *additions[["lon", "lat"]].to_numpy(float).T)
+    ids = object_ids(places, [size_m, size_m], catalogue.body).to_pylist()
+    unknown = dict(score=np.nan, probability=np.nan, truncated=False)
+    sizes = {"id": ids, "class": kind, "verdict": ADDED, "width_m": size_m, "height_m": size_m}
+    return _typed(additions.assign(**unknown, **sizes))
+
+
+def additions_on_rows(catalogue: Catalogue, judgements: pd.DataFrame, verdicts: pd.DataFrame, pairing: FramePairing
+                      ) -> np.ndarray:  # fmt: skip
+    """Which judgements (n, bool) add a crater where the corrected catalogue has one."""
+    is_there, is_added = np.zeros(len(judgements), bool), np.flatnonzero(judgements["verdict"] == ADDED)
+    if len(is_added):
+        for frame in corrected_rows(catalogue, verdicts):
+            is_there[is_added] |= pairing.overlapping(judgements.iloc[is_added], frame)
+    return is_there
 
 
 def labels_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -93,6 +70,11 @@ def count_verdicts(verdicts: Sequence[str]) -> dict[str, int]:
     """How many craters have which verdict."""
     counts = pd.Series(list(verdicts), dtype=object).value_counts()
     return {str(name): int(count) for name, count in sorted(counts.items())}
+
+
+def _single_class(catalogue: Catalogue) -> str:
+    classes = {name for batch in catalogue.batches(["class"]) for name in batch["class"].unique().to_pylist()}
+    return classes.pop() if len(classes) == 1 else "crater"
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,9 +4,11 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import geopandas
 import numpy as np
 import pandas as pd
 
@@ -21,12 +23,13 @@ from orbitile.counting.lonlat_shapes import area_on_sphere_km2, contains_places
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.gis.layer_styles import crater_styles
 from orbitile.review.additions import FramePairing, merge_additions
-from orbitile.review.corrected import CorrectedCatalogue, count_verdicts, labels_of
+from orbitile.review.corrected import added_rows, additions_on_rows, corrected_rows, count_verdicts, labels_of
 from orbitile.review.judged_rows import agreement_figures, combine_judgements, find_rows, is_detected, still_match
 from orbitile.review.judged_sample import sample_precision
 from orbitile.review.judgements import ADDED, CIRCLE, MOVED, read_judgements
 from orbitile.review.searched_ground import SearchedCraters, Unknown, completeness_of
 from orbitile.review.verdicts import FALSE
+from orbitile.space.bodies import Body
 from orbitile.tables.crater_parts import diameter_range
 from orbitile.tables.standalone_files import remove_standalone_files, write_single_files
 from orbitile.tables.vector_writers import VectorLayer
@@ -71,18 +74,17 @@ class ReviewChoice:
 
 
 class Review(NamedTuple):
-    """A catalogue, all judgements of it, the verdicts on its rows (by id; column is_detected), and what was added."""
+    """A catalogue, the judgements of it, the verdicts on its rows (by id; column is_detected), and what was added.
+
+    `doubled` are judgements that add a crater where there is a row already; they do not count.
+    """
 
     catalogue: Catalogue
     judgements: pd.DataFrame
     verdicts: pd.DataFrame
     additions: pd.DataFrame
+    doubled: pd.DataFrame
     choice: ReviewChoice
-
-    @property
-    def pairing(self) -> FramePairing:
-        """What is the same crater."""
-        return FramePairing(self.choice.iou_threshold, self.catalogue.body.radius_m, self.choice.scenes_apart)
 
 
 def read_review(inputs: ReviewInputs, choice: ReviewChoice) -> Review:
@@ -95,46 +97,55 @@ def read_review(inputs: ReviewInputs, choice: ReviewChoice) -> Review:
     rows = find_rows(catalogue, judgements)
     verdicts = combine_judgements(judgements, rows, choice.decides)
     matches = still_match(verdicts, rows, choice.iou_threshold, body.radius_m)
-    additions = merge_additions(judgements, choice.iou_threshold, body.radius_m, choice.scenes_apart)
     verdicts = verdicts.assign(is_detected=is_detected(verdicts, matches))
-    return Review(catalogue, judgements, verdicts, additions, choice)
+    pairing = FramePairing(choice.iou_threshold, body.radius_m, choice.scenes_apart)
+    is_doubled = additions_on_rows(catalogue, judgements, verdicts, pairing)
+    counting = judgements[~is_doubled]
+    return Review(catalogue, counting, verdicts, merge_additions(counting, pairing), judgements[is_doubled], choice)
 
 
 def write_review(inputs: ReviewInputs, choice: ReviewChoice, style: VectorStyle, files: ReviewFiles) -> None:
     """Write the corrected catalogue, the labels, and last all figures; each file appears completely or not at all."""
     Path(files.summary).unlink(missing_ok=True)
     review = read_review(inputs, choice)
-    corrected = CorrectedCatalogue(review.catalogue, review.verdicts, review.additions, review.pairing)
-    vectors = _write_corrected(corrected, review.catalogue, style, files)
+    rows, vectors = _write_corrected(review, style, files)
     precision = _precision(review)
     completeness = _completeness(review, inputs.searched)
     about = dict(
         catalogue_sha256=review.catalogue.metadata.get("sha256"), judgements=_described(review),
         agreement=agreement_figures(review.judgements), precision=_figures(precision),
-        completeness=_figures(completeness), corrected=dict(rows=corrected.rows, files=vectors),
-        doubled=corrected.doubled[list(CIRCLE)].head(MOST_LISTED).to_dict("records"),
+        completeness=_figures(completeness), corrected=dict(rows=rows, files=vectors),
+        doubled=review.doubled[["reviewer", *CIRCLE]].head(MOST_LISTED).to_dict("records"),
         settings=asdict(choice), **provenance(),
     )  # fmt: skip
     write_json(files.summary, about)
-    _log(review, corrected, precision, completeness)
+    _log(review, precision, completeness)
 
 
-def _write_corrected(
-    corrected: CorrectedCatalogue, catalogue: Catalogue, style: VectorStyle, files: ReviewFiles
-) -> list[dict]:
-    """Write the corrected catalogue in all formats, and the labels, in a single pass; described for the summary."""
-    stem = str(Path(files.corrected).with_suffix(""))
+def _write_corrected(review: Review, style: VectorStyle, files: ReviewFiles) -> tuple[int, list[dict]]:
+    """Write the corrected catalogue in all formats, and the labels, in a single pass; its rows, and its vector files.
+
+    Where the catalogue has too many rows for polygons in a single file, there are points in a GeoParquet.
+    """
+    catalogue, stem = review.catalogue, str(Path(files.corrected).with_suffix(""))
     remove_standalone_files(stem)
     parts = [catalogue.manifest.parent / part["path"] for part in catalogue.metadata["parts"]]
     described = {"orbitile": json.dumps(dict(catalogue_sha256=catalogue.metadata.get("sha256"), **provenance()))}
-    layer = VectorLayer(stem, "Polygon", catalogue.body.crs, described, crater_styles(diameter_range(parts)))
-    formats = FORMATS if len(catalogue) <= style.rows_per_file else FORMATS[:1]
+    fits = len(catalogue) <= style.rows_per_file
+    kind, formats = ("Polygon", FORMATS) if fits else ("Point", FORMATS[:1])
+    layer = VectorLayer(stem, kind, catalogue.body.crs, described, crater_styles(diameter_range(parts)))
+    frames = chain(corrected_rows(catalogue, review.verdicts), [added_rows(catalogue, review.additions)])
     with scratch(files.corrected) as table, scratch(files.labels) as labels:
-        frames = _with_texts(corrected.frames(), table, labels)
-        shapes = (detection_shapes(frame, style, catalogue.body) for frame in frames)
+        shapes = (_with_shapes(frame, kind, style, catalogue.body) for frame in _with_texts(frames, table, labels))
         written = write_single_files(shapes, layer, formats)
         publish({table: Path(files.corrected), labels: Path(files.labels)})
-    return written
+    return written[0]["rows"], written
+
+
+def _with_shapes(frame: pd.DataFrame, kind: str, style: VectorStyle, body: Body) -> geopandas.GeoDataFrame:
+    if kind == "Polygon":
+        return detection_shapes(frame, style, body)
+    return geopandas.GeoDataFrame(frame, geometry=geopandas.points_from_xy(frame["lon"], frame["lat"]), crs=body.crs)
 
 
 def _with_texts(frames: Iterator[pd.DataFrame], table: Path, labels: Path) -> Iterator[pd.DataFrame]:
@@ -193,15 +204,13 @@ def _described(review: Review) -> dict[str, Any]:
     return dict(reviewers=reviewers, verdicts=settled, disputed=len(disputed), disputed_ids=ids)
 
 
-def _log(
-    review: Review, corrected: CorrectedCatalogue, precision: Mapping | Unknown, completeness: Mapping | Unknown
-) -> None:
+def _log(review: Review, precision: Mapping | Unknown, completeness: Mapping | Unknown) -> None:
     log.info("%d rows were judged, %d craters added", len(review.verdicts), len(review.additions))
     for name, figures in (("precision", precision), ("completeness", completeness)):
         text = figures.reason if isinstance(figures, Unknown) else f"{figures['low']:.3f} to {figures['high']:.3f}"
         log.info("%s: %s", name, text)
     if disputed := int(review.verdicts["is_disputed"].sum()):
         log.warning("reviewers disagree about %d rows; review.json names them", disputed)
-    if len(corrected.doubled):
+    if len(review.doubled):
         log.warning("%d craters that were added lie where the catalogue has a row, and are left out; judge those rows "
-                    "instead (moved)", len(corrected.doubled))  # fmt: skip
+                    "instead (moved)", len(review.doubled))  # fmt: skip
