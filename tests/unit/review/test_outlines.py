@@ -38,6 +38,14 @@ def test_points_have_a_place_and_no_size():
     assert (lon[0], lat[0]) == (3, 4) and np.isnan(diameter_km[0])
 
 
+@pytest.mark.parametrize("shape", [shapely.box(0, 0, 1e6, 1), shapely.Point(0, 91)])
+def test_shapes_beyond_the_body_are_refused(shape):
+    with pytest.raises(
+        OrbitileError, match=r"a\.gpkg: row 1: its shape reaches beyond the body; is its map that of Moon"
+    ):
+        circles_of_outlines(np.array([shape]), np.array([0]), Path("a.gpkg"), MOON)
+
+
 @pytest.mark.parametrize("shape", [shapely.LineString([(0, 0), (1, 1)]), shapely.Polygon()])
 def test_other_shapes_are_refused_by_their_row(shape):
     with pytest.raises(OrbitileError, match=r"a\.gpkg: row 8: its shape is no polygon with an area"):

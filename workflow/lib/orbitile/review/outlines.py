@@ -10,6 +10,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground, lonlat_of_points, unit_vectors
 from orbitile.tables.column_names import table_place
+from orbitile.tables.user_tables import EAST_LIMIT, WEST_LIMIT
 
 
 def circles_of_outlines(
@@ -22,11 +23,14 @@ def circles_of_outlines(
     """
     circles = np.full((3, len(shapes)), np.nan)
     for index, (shape, row) in enumerate(zip(shapes, rows.tolist(), strict=True)):
+        place = table_place(path, "row", row + 1)
+        west, south, east, north = shape.bounds
+        if not shape.is_empty and not (WEST_LIMIT <= west <= east <= EAST_LIMIT and -90 <= south <= north <= 90):
+            raise OrbitileError(f"{place}: its shape reaches beyond the body; is its map that of {body.name}?")
         if shape.geom_type == "Point" and not shape.is_empty:
             circles[:2, index] = shape.x, shape.y
             continue
         if shape.geom_type not in ("Polygon", "MultiPolygon") or not shape.area > 0:
-            place = table_place(path, "row", row + 1)
             raise OrbitileError(f"{place}: its shape is no polygon with an area; draw the crater's outline")
         circles[:, index] = circle_of_polygon(shape, body)
     return circles[0], circles[1], circles[2]
