@@ -4,13 +4,9 @@ Its pages are those of runs that the workflow makes: a catalogue, a map, a run t
 one whose scene table is hostile. ORBITILE_TEST_SCREENSHOTS names a folder for the screenshots, to be looked at.
 """
 
-import os
 import shutil
-from pathlib import Path
 
 import pytest
-from browser import Browser, installed_browser
-from debian_packages import InstallError
 from plan_rows import plan_row
 from projects import make_fracture_project, make_project
 from small_catalogues import write_small_catalogue
@@ -21,21 +17,6 @@ from orbitile.tables.plan import PlanGroup, PlanOrigin, UnplannedScene, write_pl
 
 WIDTHS = (1400, 390)
 HOSTILE = '"><script>window.ran = true; alert(1)</script><img src=x onerror="window.ran = true">'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Browser:
-    try:
-        return installed_browser()
-    except (InstallError, OSError) as error:
-        pytest.skip(f"no browser here: {error}")
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> Path:
-    folder = Path(os.environ.get("ORBITILE_TEST_SCREENSHOTS", tmp_path_factory.mktemp("screenshots")))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def catalogue_page(folder):

@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent
 ROOMS = (
     "base", "pipeline", "space", "rasters", "tables", "pictures", "georeferencing", "detections", "features",
     "gis", "catalogue", "jobs", "inference", "calibration", "review", "counting", "settings", "planning", "training",
-    "reporting", "stages",
+    "reporting", "web", "stages",
 )  # fmt: skip
 """The library's rooms from the bottom up; docs/architecture.md draws them."""
 FILLERS = {

@@ -31,3 +31,33 @@ rule qgis_project:
         "project for QGIS"
     script:
         "../scripts/qgis_project.py"
+
+
+rule page:
+    input:
+        # Of a map there are no searched footprints.
+        **({} if settings.chain == SEGMENTATION else dict(completeness=COMPLETENESS)),
+        manifest=MANIFEST,
+        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+    output:
+        # All that it needs lies beside it, in the folder that is written as a whole.
+        index=f"{RESULTS}/page/index.html",
+    log:
+        f"{RESULTS}/logs/page.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/page.tsv"
+    conda:
+        "../../envs/rasters.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60, 1),
+    params:
+        code_version=code_version("page"),
+        choice=settings.page.model_dump(),
+        plan=PLAN,
+        unmapped_scenes=unmapped_scenes(),
+        body=settings.body,
+    message:
+        "page of the whole run"
+    script:
+        "../scripts/page.py"

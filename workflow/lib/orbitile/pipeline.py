@@ -49,6 +49,7 @@ _RULES = (
     Rule("judging", "judging/judging.json"),
     Rule("review", "review/review.json"),
     Rule("qgis_project", "", code_version=2),
+    Rule("page", "page/index.html"),
     Rule("evaluate", "evaluation/metrics.json", code_version=4),
     Rule("calibrate", "calibration/calibration.json", code_version=4),
     Rule("count", "counting/counts.json"),

@@ -660,6 +660,18 @@ class DatingSettings(Section):
         return self
 
 
+class PageSettings(Section):
+    """The page to look at the run in a browser and to judge its craters (the target `page`)."""
+
+    most_tiles: int = Field(
+        default=4000, ge=1, le=1_000_000, description="Image tiles of 512 px at most: with more, images are coarser."
+    )
+    review_rows: int = Field(
+        default=200, ge=10, le=100_000, description="Rows that are drawn from the catalogue to be judged."
+    )
+    review_seed: Seed = Field(default=0, description="Another one draws other rows.")
+
+
 class AccessSettings(Section):
     """Which files on this machine images may refer to, and which servers may be asked for images."""
 
@@ -1169,6 +1181,7 @@ class Settings(Section):
     dating: DatingSettings = DatingSettings()
     annotation: AnnotationSettings = AnnotationSettings()
     access: AccessSettings = AccessSettings()
+    page: PageSettings = PageSettings()
     crater_shapes: CraterShapeSettings | None = Field(default=None, description="Only for the target `shapes`.")
     density: DensitySettings = DensitySettings()
     secondaries: SecondarySettings = SecondarySettings()

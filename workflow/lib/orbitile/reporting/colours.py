@@ -15,6 +15,7 @@ RULE_COLOURS = dict(
     date="#663333",
     train_detector="#444444", rasterise_labels="#ee8866", train_segmenter="#444444",
     report="#cccccc", qgis_project="#99bb88", contact_sheets="#aa9977", judging="#77aa99", review="#668855",
+    page="#bb99aa",
 )  # fmt: skip
 """Paul Tol's "muted" colours, which colour-blind people tell apart, and greys; rules of two chains may share one."""
 OTHER_RULE = "#dddddd"

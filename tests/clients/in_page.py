@@ -1,0 +1,209 @@
+"""Uses the page of a run in Chromium as a person would, and prints what came of it as JSON.
+
+It runs in the environment that has Playwright, and takes the program, the address, a folder for pictures and the file
+that is saved, the width of the window in px, light or dark, and, as JSON, the places to take pictures of: map,
+longitude, latitude and metres per pixel each.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+READY = (
+    "globalThis.page && page.rows.pending === 0 && document.querySelector('#counts').textContent.includes('in view')"
+)
+QUIET = """
+() => new Promise((done) => { page.olMap.once('rendercomplete', () => setTimeout(done, 200)); page.olMap.render(); })
+"""
+OVERFLOWING = """
+[...document.querySelectorAll('body *')]
+  .filter((node) => node.checkVisibility() && !node.closest('.skip, #map'))
+  .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
+  .map((node) => node.tagName + '#' + node.id + '.' + node.className)
+"""
+VIEW = """() => ({ left: page.view.calculateExtent()[0], top: page.view.calculateExtent()[3],
+  resolution: page.view.getResolution(), box: document.querySelector('#map').getBoundingClientRect().toJSON() })"""
+MIDDLE = """
+() => { const box = document.querySelector('#map').getBoundingClientRect();
+  return [box.left + box.width / 2, box.top + box.height / 2]; }
+"""
+
+
+class Visit:
+    """A window with the page in it, and what it said and asked for."""
+
+    def __init__(self, window, address, folder):
+        self.folder, self.messages, self.requests = folder, [], []
+        self.page = window.new_page()
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.messages.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        self.page.on("request", lambda request: self.requests.append(request.url[:200]))
+        self.open(address)
+
+    def open(self, address):
+        self.page.goto("about:blank")
+        self.page.goto(address)
+        self.wait(READY)
+
+    def wait(self, condition):
+        """Wait for a condition; Playwright's wait evaluates texts in the page, which its policy forbids."""
+        for _ in range(200):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise TimeoutError(f"{condition}; the page says: {self.text('#alarm')}")
+
+    def quiet(self):
+        """Wait until all of the map is drawn."""
+        self.page.evaluate(QUIET)
+
+    def picture(self, name, **options):
+        self.quiet()
+        self.page.screenshot(path=self.folder / f"{name}.png", **options)
+
+    def text(self, selector):
+        return self.page.inner_text(selector)
+
+    def counts(self):
+        self.page.wait_for_timeout(250)
+        return self.text("#counts")
+
+
+def places(visit, views):
+    """Pictures of rings alone, and of images alone, at places; returns where they lie in the window."""
+    facts = []
+    for number, (name, *place) in enumerate(views):
+        at = ",".join(map(str, place))
+        visit.page.evaluate(
+            "page.state.graticule = page.state.images = false; page.showLayer('rings', true);"
+            f"page.useMap('{name}', '{at}')"
+        )
+        visit.picture(f"rings-{number}")
+        facts.append(visit.page.evaluate(VIEW))
+        visit.page.evaluate("page.state.images = true; page.showLayer('rings', false)")
+        visit.picture(f"images-{number}")
+    visit.page.evaluate("page.state.graticule = true; page.showLayer('rings', true)")
+    visit.page.evaluate("page.useMap('cylindrical')")
+    return facts
+
+
+def look_around(visit):
+    """Zoom, filter, click and go back by the address."""
+    page, facts = visit.page, {}
+    facts["all"] = visit.counts()
+    before = page.evaluate("page.view.getResolution()")
+    page.click("#zoom-in")
+    page.wait_for_timeout(400)
+    facts["zoomed"] = before / page.evaluate("page.view.getResolution()")
+    page.click("#home")
+    page.fill("[data-filter=diameter-0]", "50")
+    page.press("[data-filter=diameter-0]", "Enter")
+    facts["filtered"] = visit.counts()
+    facts["address"] = page.evaluate("location.hash")
+    page.fill("[data-filter=diameter-0]", "")
+    page.press("[data-filter=diameter-0]", "Enter")
+    facts["unfiltered"] = visit.counts()
+    page.click("[data-choices=scenes] summary")
+    page.locator("[data-choices=scenes] button", has_text="none").click()
+    facts["no scene"] = visit.counts()
+    page.locator("[data-choices=scenes] button", has_text="all").click()
+    page.evaluate("page.goTo(page.run.sample[0])")
+    visit.quiet()
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(*page.evaluate(MIDDLE))
+    page.wait_for_timeout(100)
+    facts["hovered"] = page.evaluate("page.hovered?.id")
+    page.mouse.click(*page.evaluate(MIDDLE))
+    page.wait_for_selector("#details:not([hidden])")
+    visit.wait("document.querySelector('#details .note').textContent !== ''")
+    facts["clicked"], facts["expected"] = visit.text("#details"), page.evaluate("page.run.sample[0].id")
+    page.locator(".chip").screenshot(path=visit.folder / "chip.png")
+    return facts
+
+
+def keyboard(visit):
+    """The map by keys: arrows move it, + zooms."""
+    page = visit.page
+    page.focus("#map")
+    before = page.evaluate("[...page.view.getCenter(), page.view.getResolution()]")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    page.keyboard.press("+")
+    page.wait_for_timeout(300)
+    after = page.evaluate("[...page.view.getCenter(), page.view.getResolution()]")
+    return dict(moved=after[0] > before[0], zoomed=after[2] < before[2])
+
+
+def judge(visit, saved):
+    """Judge ten rows by keys, one each of all kinds at least, and save."""
+    page = visit.page
+    page.fill("#reviewer", 'Ann "A", B')
+    page.click("#start")
+    listed = page.evaluate("page.judging.list.map((row) => row)")
+    began = time.monotonic()
+    keys = ["r", "r", "f", "u", "r", "m", "r", "f"][: len(listed)]
+    for key in keys:
+        page.keyboard.press(key)
+        if key == "m":
+            for change in ("ArrowRight", "Shift+ArrowUp", "+", "Enter"):
+                page.keyboard.press(change)
+    seconds = time.monotonic() - began
+    page.keyboard.press("z")
+    page.keyboard.press("u")
+    for _ in range(2):
+        page.keyboard.press("a")
+        page.keyboard.press("-")
+        page.keyboard.press("Enter")
+    visit.picture("judging")
+    status = visit.text("#judged")
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    download.value.save_as(saved)
+    hidden = visit.text("#panel")
+    page.reload()
+    visit.wait(READY)
+    page.click("#start")
+    again = visit.text("#judged")
+    page.click("#start")
+    return dict(
+        listed=listed,
+        status=status,
+        again=again,
+        seconds=seconds,
+        panel=hidden,
+        name=download.value.suggested_filename,
+    )
+
+
+def main(program, address, folder, width, scheme, views):
+    folder = Path(folder)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        window = browser.new_context(viewport=dict(width=int(width), height=900), color_scheme=scheme)
+        visit = Visit(window, address, folder)
+        visit.picture("first")
+        page = visit.page
+        facts = dict(
+            title=page.title(), text=visit.text("#panel"), width=page.evaluate("innerWidth"),
+            content_width=page.evaluate("document.documentElement.scrollWidth"), overflowing=page.evaluate(OVERFLOWING),
+            background=page.evaluate("getComputedStyle(document.body).backgroundColor"),
+            places=places(visit, json.loads(views)),
+            **look_around(visit), keyboard=keyboard(visit),
+        )  # fmt: skip
+        visit.open(f"{address}{facts['address']}")
+        facts["by address"] = visit.counts()
+        visit.open(address)
+        facts["judged"] = judge(visit, folder / "judgements.csv")
+        visit.picture("last", full_page=True)
+        facts["ran"] = page.evaluate("window.ran === true || document.querySelectorAll('iframe, object').length > 0")
+        browser.close()
+    foreign = [url for url in visit.requests if not url.startswith(("data:", "file:", "about:"))]
+    print(json.dumps(facts | dict(messages=visit.messages, foreign=foreign)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,151 @@
+import base64
+import json
+
+import numpy as np
+import pytest
+from page_runs import CRATERS, MOON, write_page, write_scenes, write_world_run
+from small_catalogues import write_small_catalogue
+
+from orbitile import catalogue
+from orbitile.base.errors import OrbitileError
+from orbitile.stages.page import PageInputs, page
+from orbitile.web.data_scripts import write_data_script
+from orbitile.web.run_page import PageChoice, bounds_of, plain_outline, tile_runs
+
+CHOICE = PageChoice(most_tiles=30, review_rows=10, review_seed=0)
+"""Few tiles, so that the tests are quick."""
+HOSTILE = '"</script><script>alert(1)</script><img src=x onerror=alert(1)>\u2028'
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    return write_world_run(tmp_path_factory.mktemp("results") / "world", CHOICE)
+
+
+def read_script(path):
+    """The name and the value that a data script hands over."""
+    text = path.read_text(encoding="ascii")
+    assert text.startswith("received(") and text.endswith(");\n")
+    return json.loads(f"[{text[len('received(') : -len(');') - 1]}]")
+
+
+def read_rows(folder):
+    """The rows of all blocks as the page reads them: ids, longitudes, latitudes, diameters, scores and scenes."""
+    rows = []
+    for path in sorted((folder / "data" / "rows").glob("*.js")):
+        _, value = read_script(path)
+        data, n = base64.b64decode(value["columns"]), value["count"]
+        lon, lat = (np.frombuffer(data, "<i4", n, offset) / 1e7 for offset in (0, 4 * n))
+        diameter, scene = np.frombuffer(data, "<f4", n, 8 * n), np.frombuffer(data, "<u4", n, 12 * n)
+        score = np.frombuffer(data, "<u2", n, 16 * n) / 65534
+        ids = [base64.b32encode(data[24 * n + 10 * i : 24 * n + 10 * i + 10]).decode() for i in range(n)]
+        assert len(data) == 34 * n
+        rows += zip(ids, lon, lat, diameter, score, scene, strict=True)
+    return rows
+
+
+def test_its_rows_are_those_of_the_catalogue(index):
+    run = read_script(index.parent / "data" / "run.js")[1]
+    expected = {row["id"]: row for row in catalogue.open(index.parents[1] / "catalogue").table().to_pylist()}
+    rows = read_rows(index.parent)
+    assert len(rows) == len(expected) == run["rows"] == sum(run["blocks"].values())
+    for row_id, lon, lat, diameter_km, score, scene in rows:
+        row = expected[row_id]
+        assert (lon, lat) == (pytest.approx(row["lon"], abs=1e-7), pytest.approx(row["lat"], abs=1e-7))
+        assert diameter_km == pytest.approx(row["diameter_km"]) and score == pytest.approx(row["score"], abs=1e-5)
+        assert run["scene_names"][scene] == row["scene"]
+
+
+def test_what_it_knows_of_the_run(index):
+    name, run = read_script(index.parent / "data" / "run.js")
+    assert (name, run["run"], run["body"], run["radius_m"]) == ("run", "world", "Moon", 1737400.0)
+    assert set(run["maps"]) == {"cylindrical", "north", "south"} and "page.most_tiles: 30" in run["notes"][0]
+    assert set(run["scenes"]) == set(CRATERS) == set(run["scene_names"])
+    assert run["row_counts"] == [2, 2, 2, 2] and sum(run["sizes"]["rows"]) == 8
+    assert len(run["sample"]) == 8 and {row["id"] for row in run["sample"]} == {
+        row[0] for row in read_rows(index.parent)
+    }
+    assert run["catalogue"] == "made up" and run["has_probability"] is False
+    assert len(run["searched"]) >= 4
+
+
+def test_all_its_files_are_there_and_no_others_are_named(index):
+    run = read_script(index.parent / "data" / "run.js")[1]
+    for name, shown in run["maps"].items():
+        tiles = {f"{z}-{c}-{r}.webp" for z, r, first, last in shown["tiles"] for c in range(first, last + 1)}
+        assert tiles == {path.name for path in (index.parent / "tiles" / name).iterdir()}
+    text = index.read_text()
+    assert "default-src 'none'" in text and "://" not in text
+
+
+def test_hostile_names_are_text(tmp_path):
+    folder = tmp_path / "results" / "hostile"
+    rows = write_scenes(folder)[:1]
+    manifest = write_small_catalogue(folder / "catalogue", [(40, 60, 9)], [HOSTILE])
+    index = write_page(folder, rows, manifest, CHOICE)
+    scripts = [path.read_text(encoding="ascii") for path in (index.parent / "data").rglob("*.js")]
+    assert all("\u2028" not in text and text.count("\n") == 1 for text in scripts)
+    assert read_script(index.parent / "data" / "run.js")[1]["scene_names"] == [HOSTILE]
+    assert "alert(" not in index.read_text()
+
+
+def test_a_name_of_a_script_is_no_code(tmp_path):
+    write_data_script(tmp_path, "rows/0-0-0", dict(a="</script>"))
+    assert read_script(tmp_path / "rows" / "0-0-0.js") == ["rows/0-0-0", dict(a="</script>")]
+
+
+def test_it_is_there_as_a_whole_or_not_at_all(index, monkeypatch):
+    before = sorted(path.name for path in index.parent.rglob("*"))
+    folder = index.parents[1]
+    inputs = PageInputs(
+        str(folder / "catalogue" / "craters.json"), str(folder / "plan.parquet"), [str(folder / "rasters.parquet")],
+        str(folder / "catalogue" / "completeness.json"),
+    )  # fmt: skip
+    monkeypatch.setattr("orbitile.web.run_page.RunPage.write_run", lambda *words: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        page(inputs, MOON, CHOICE, str(index))
+    assert sorted(path.name for path in index.parent.rglob("*")) == before
+    assert not list(folder.glob(".page*"))
+
+
+def test_scenes_that_all_lie_at_one_place_have_no_page(index):
+    with pytest.raises(OrbitileError, match="pixel coordinates"):
+        page(PageInputs("m", "p", []), MOON, CHOICE, str(index), unmapped_scenes=2)
+
+
+def test_a_catalogue_without_rows(tmp_path):
+    folder = tmp_path / "results" / "empty"
+    rows = write_scenes(folder)[:1]
+    manifest = write_small_catalogue(folder / "catalogue", [])
+    run = read_script(write_page(folder, rows, manifest, CHOICE).parent / "data" / "run.js")[1]
+    assert (run["rows"], run["sample"], run["blocks"]) == (0, [], {})
+
+
+@pytest.mark.parametrize(
+    ("tiles", "runs"),
+    [
+        ([], []),
+        ([(0, 0, 0)], [(0, 0, 0, 0)]),
+        ([(1, 0, 0), (1, 1, 0), (1, 3, 0), (1, 0, 1)], [(1, 0, 0, 1), (1, 0, 3, 3), (1, 1, 0, 0)]),
+    ],
+)
+def test_runs_of_tiles(tiles, runs):
+    assert tile_runs(tiles) == runs
+
+
+@pytest.mark.parametrize(
+    ("outlines", "bounds"),
+    [
+        ([([10, 20, 20, 10], [0, 0, 5, 5])], [10, 0, 20, 5]),
+        ([([170, -170, -170, 170], [0, 0, 5, 5])], [170, 0, 190, 5]),
+        ([([170, 175, 175, 170], [0, 0, 5, 5]), ([-160, -150, -150, -160], [-5, 0, 0, -5])], [170, -5, 210, 5]),
+        ([([0, 90, 180, -90], [80, 80, 80, 80])], [-180, 80, 180, 80]),
+        ([([-170, -100, 100, 170], [0, 0, 5, 5]), ([-120, 0, 120, 0], [1, 1, 2, 2])], [-180, 0, 180, 5]),
+    ],
+)
+def test_bounds_of_outlines(outlines, bounds):
+    assert bounds_of([tuple(map(np.array, outline)) for outline in outlines]) == pytest.approx(bounds)
+
+
+def test_outlines_do_not_jump():
+    assert plain_outline(np.array([179.0, -179.0, 179.0]), np.zeros(3)) == [[179, 0], [181, 0], [179, 0]]

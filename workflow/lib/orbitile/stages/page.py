@@ -1,0 +1,58 @@
+"""page: a page to look at a run in a browser, and to judge its craters (docs/page.md)."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orbitile.base.errors import OrbitileError
+from orbitile.base.manifests import read_manifest
+from orbitile.catalogue import open as open_catalogue
+from orbitile.space.bodies import Body
+from orbitile.tables.datasets import published_folder
+from orbitile.tables.rasters import read_rasters
+from orbitile.web.run_page import PageChoice, RunPage, searched_outlines
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PageInputs:
+    """What a page is made of: the manifest of the catalogue or the map, the plan, and the groups' tables of rasters.
+
+    `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none.
+    """
+
+    manifest: str
+    plan: str
+    rasters: Sequence[str]
+    completeness: str | None = None
+
+
+def page(inputs: PageInputs, body: Body, choice: PageChoice, index: str, unmapped_scenes: int = 0) -> None:
+    """Write the page, whose first file is `index`, and all files beside it in its folder, completely or not at all.
+
+    OrbitileError for a run in pixel coordinates with more than one of its so many `unmapped_scenes`, which all lie at
+    one place.
+    """
+    if unmapped_scenes > 1:
+        raise OrbitileError(
+            f"{index}: the {unmapped_scenes} scenes of a run in pixel coordinates all lie at one place, so that no map "
+            "shows them; look at annotated/ instead (target `annotated`)"
+        )
+    manifest = Path(inputs.manifest)
+    rasters = [row for path in inputs.rasters for row in read_rasters(path)]
+    catalogue = open_catalogue(manifest) if inputs.completeness else None
+    with published_folder(Path(index).parent) as folder:
+        made = RunPage(folder, body, choice)
+        made.copy_program()
+        content = made.write_images(rasters) | made.write_rows(catalogue)
+        content["searched"] = searched_outlines(Path(inputs.completeness)) if inputs.completeness else []
+        content["layers"] = made.write_features(None if catalogue else manifest)
+        made.write_run(Path(inputs.plan), read_manifest(manifest), content)
+    log.info("%d image tiles and %d rows", _tile_count(content), content["rows"])
+
+
+def _tile_count(content: dict) -> int:
+    runs = [run for shown in content["maps"].values() for run in shown["tiles"]]
+    return sum(last - first + 1 for _, _, first, last in runs)

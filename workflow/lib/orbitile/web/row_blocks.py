@@ -1,0 +1,127 @@
+"""The rows of a catalogue as the page reads them."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from orbitile.catalogue import Catalogue
+from orbitile.web.blocks import blocks_by_size
+from orbitile.web.data_scripts import packed, write_data_script
+
+BLOCK_ROWS = 2048
+ID_BYTES = 10
+STEPS_PER_DEGREE = 1e7
+SHARE_STEPS = 65_534
+UNKNOWN_SHARE = 65_535
+NUMBERS = ("lon", "lat", "diameter_km", "score", "probability")
+COLUMNS = ("id", "scene", "class", "scale_m", "truncated", *NUMBERS)
+
+
+@dataclass(frozen=True)
+class PageRows:
+    """The rows of a catalogue (n each), and the names that they have the numbers of.
+
+    `lon` and `lat` are in degrees, `score` and `probability` 0..1 (NaN: unknown), `identity` has ID_BYTES of each.
+    """
+
+    lon: np.ndarray
+    lat: np.ndarray
+    diameter_km: np.ndarray
+    scene: np.ndarray
+    score: np.ndarray
+    probability: np.ndarray
+    class_number: np.ndarray
+    scale: np.ndarray
+    truncated: np.ndarray
+    identity: np.ndarray
+    scenes: list[str]
+    classes: list[str]
+    scales_m: list[float]
+
+    @classmethod
+    def read(cls, catalogue: Catalogue) -> "PageRows":
+        """All rows of a catalogue, in memory (60 bytes each)."""
+        names: dict[str, list[Any]] = dict(scene=[], scale_m=[]) | {"class": []}
+        parts = [_columns(batch, names) for batch in catalogue.batches(COLUMNS)]
+        parts = parts or [_columns(_without_rows(catalogue), names)]
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return cls(**joined, scenes=names["scene"], classes=names["class"], scales_m=names["scale_m"])
+
+    def __len__(self) -> int:
+        return len(self.lon)
+
+    def described(self, index: int) -> dict[str, Any]:
+        """A row for the page, as it makes one of a block."""
+        probability = float(self.probability[index])
+        return dict(
+            id=base64.b32encode(self.identity[index].tobytes()).decode(), lon=float(self.lon[index]),
+            lat=float(self.lat[index]), diameter_km=float(self.diameter_km[index]), score=float(self.score[index]),
+            probability=None if np.isnan(probability) else probability, scene=self.scenes[int(self.scene[index])],
+            scale_m=self.scales_m[int(self.scale[index])], truncated=bool(self.truncated[index]),
+        ) | {"class": self.classes[int(self.class_number[index])]}  # fmt: skip
+
+    def packed(self, rows: np.ndarray) -> str:
+        """The rows of indices, array by array, as the page reads them."""
+        return packed([
+            _steps(self.lon[rows]), _steps(self.lat[rows]), self.diameter_km[rows].astype("f4"),
+            self.scene[rows].astype("u4"), _shares(self.score[rows]), _shares(self.probability[rows]),
+            self.class_number[rows].astype("u2"), self.scale[rows].astype("u1"), self.truncated[rows].astype("u1"),
+            self.identity[rows],
+        ])  # fmt: skip
+
+
+def write_blocks(rows: PageRows, folder: Path) -> dict[str, int]:
+    """Write all blocks as data scripts rows/level-column-row; returns how many rows each has, by name."""
+    counts = {}
+    for block in blocks_by_size(rows.lon, rows.lat, rows.diameter_km, BLOCK_ROWS):
+        value = dict(count=len(block.rows), columns=rows.packed(block.rows), deeper=block.deeper_cells())
+        write_data_script(folder, f"rows/{block.name}", value)
+        counts[block.name] = len(block.rows)
+    return counts
+
+
+def _columns(batch: pa.RecordBatch, names: dict[str, list[Any]]) -> dict[str, np.ndarray]:
+    """The arrays of a batch; names that are new are added to the lists of names."""
+    numbers = {name: np.asarray(batch[name].to_numpy(zero_copy_only=False), float) for name in NUMBERS}
+    return numbers | dict(
+        truncated=np.asarray(batch["truncated"].to_numpy(zero_copy_only=False), bool),
+        scene=_numbered(batch["scene"], names["scene"]), class_number=_numbered(batch["class"], names["class"]),
+        scale=_numbered(batch["scale_m"], names["scale_m"]), identity=_identities(batch["id"]),
+    )  # fmt: skip
+
+
+def _without_rows(catalogue: Catalogue) -> pa.RecordBatch:
+    schema = pa.schema([catalogue.dataset.schema.field(name) for name in COLUMNS])
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
+
+
+def _numbered(values: pa.Array, names: list[Any]) -> np.ndarray:
+    """The number of each value in a list of names, which grows."""
+    encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    known = {name: number for number, name in enumerate(names)}
+    for name in encoded.dictionary.to_pylist():
+        known.setdefault(name, len(known))
+    names[:] = known
+    numbers = np.array([known[name] for name in encoded.dictionary.to_pylist()], np.int64)
+    return numbers[encoded.indices.to_numpy(zero_copy_only=False)] if len(numbers) else np.zeros(len(values), np.int64)
+
+
+def _identities(ids: pa.Array) -> np.ndarray:
+    """The bytes (n, ID_BYTES) of ids, which are in base 32."""
+    digests = base64.b32decode("".join(ids.to_pylist()))
+    return np.frombuffer(digests, np.uint8).reshape(-1, ID_BYTES)
+
+
+def _steps(degrees: np.ndarray) -> np.ndarray:
+    return np.round(degrees * STEPS_PER_DEGREE).astype("i4")
+
+
+def _shares(values: np.ndarray) -> np.ndarray:
+    """Shares 0..1 in SHARE_STEPS steps; UNKNOWN_SHARE for NaN."""
+    is_unknown = np.isnan(values)
+    steps = np.round(np.clip(np.where(is_unknown, 0, values), 0, 1) * SHARE_STEPS)
+    return np.where(is_unknown, UNKNOWN_SHARE, steps).astype("u2")

@@ -1,0 +1,188 @@
+"""The page of a run: its program, image tiles, rows and outlines in one folder."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+
+from orbitile.base.manifests import read_manifest
+from orbitile.base.provenance import provenance
+from orbitile.catalogue import Catalogue
+from orbitile.features.shapes.on_body import drawing_points
+from orbitile.gis.layer_styles import SCORES, SEQUENTIAL
+from orbitile.gis.run_layers import scene_outlines
+from orbitile.pictures.class_colours import class_colours
+from orbitile.reporting.sizes import DiameterCounts
+from orbitile.review.sampling import draw_rows
+from orbitile.space.bodies import Body
+from orbitile.space.ground import wrap_longitude
+from orbitile.tables.plan import read_columns, read_outlines
+from orbitile.tables.rasters import RasterRow
+from orbitile.web.data_scripts import write_data_script
+from orbitile.web.feature_blocks import write_feature_blocks
+from orbitile.web.image_tiles import SUFFIX, TileNumber, choose_levels, scenes_of_rasters, write_pyramid
+from orbitile.web.row_blocks import PageRows, write_blocks
+from orbitile.web.tile_maps import MAPS
+
+ASSETS = Path(__file__).with_name("assets")
+DECIMALS = 5
+"""Of degrees in outlines: a metre on the Moon is 0.00003."""
+KINDS = ("polygons", "lines")
+
+
+@dataclass(frozen=True)
+class PageChoice:
+    """At most how many image tiles there are, and how many rows are drawn to be judged, with which seed."""
+
+    most_tiles: int
+    review_rows: int
+    review_seed: int
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """A page in a folder, on a body."""
+
+    folder: Path
+    body: Body
+    choice: PageChoice
+
+    def copy_program(self) -> None:
+        """Copy what every page has."""
+        shutil.copytree(ASSETS, self.folder, dirs_exist_ok=True)
+
+    def write_images(self, rasters: Sequence[RasterRow]) -> dict[str, Any]:
+        """Write the image tiles of all maps that scenes reach; returns what the page knows of them."""
+        scenes = scenes_of_rasters(rasters, self.body.radius_m)
+        levels = choose_levels(scenes, MAPS, self.choice.most_tiles)
+        maps = {}
+        for tile_map in MAPS:
+            if tile_map.name in levels.finest:
+                finest = levels.finest[tile_map.name]
+                tiles = write_pyramid(scenes, tile_map, finest, self.folder / "tiles" / tile_map.name)
+                maps[tile_map.name] = dict(finest=finest, needed=levels.needed[tile_map.name], tiles=tile_runs(tiles))
+        coarser = {name for name, level in levels.finest.items() if level < levels.needed[name]}
+        finest_m = scenes[0].rows[0].scale_m if scenes else 0.0
+        left_out = [
+            f"{m.name.capitalize()} map: images at {m.pixel_m(levels.finest[m.name], self.body.radius_m):.3g} m/px, "
+            f"not at their {finest_m:g} m/px (page.most_tiles: {self.choice.most_tiles})."
+            for m in MAPS
+            if m.name in coarser
+        ]
+        return dict(maps=maps, tile_suffix=SUFFIX, notes=left_out)
+
+    def write_rows(self, catalogue: Catalogue | None) -> dict[str, Any]:
+        """Write the rows of a catalogue, if there is one; returns what the page knows of them."""
+        if catalogue is None:
+            return dict(rows=0, catalogue=None, noun="features", blocks={}, classes=[], scene_names=[], scales_m=[],
+                        sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[])  # fmt: skip
+        rows = PageRows.read(catalogue)
+        sizes_km = rows.diameter_km
+        return dict(
+            rows=len(rows), catalogue=catalogue.metadata.get("sha256"), noun="craters",
+            blocks=write_blocks(rows, self.folder / "data"), classes=rows.classes, scene_names=rows.scenes,
+            scales_m=rows.scales_m, class_counts=np.bincount(rows.class_number, minlength=len(rows.classes)).tolist(),
+            row_counts=np.bincount(rows.scene, minlength=len(rows.scenes)).tolist(), sizes=_sizes(sizes_km),
+            diameters_km=[float(sizes_km.min()), float(sizes_km.max())] if len(rows) else [0, 0],
+            has_probability=bool(np.isfinite(rows.probability).any()), sample=self._sample(catalogue, rows),
+        )  # fmt: skip
+
+    def write_features(self, manifest: Path | None) -> list[dict[str, Any]]:
+        """Write the polygons and lines of a map, if there is one; returns what the page knows of them."""
+        if manifest is None:
+            return []
+        metadata, folder = read_manifest(manifest), self.folder / "data"
+        layers = [write_feature_blocks(manifest, metadata, kind, folder) for kind in KINDS]
+        return [layer for layer in layers if layer["rows"]]
+
+    def write_run(self, plan: Path, metadata: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        """Write what the page knows of the run: `content` beside names, colours and scenes."""
+        outlines = dict(zip(read_columns(plan, ["scene"])["scene"], (o for _, o in read_outlines(plan)), strict=True))
+        about = scene_outlines(plan, metadata.get("exclusions", []), self.body).drop(columns="geometry")
+        scenes: dict[str, dict[str, Any]] = {
+            str(row["scene"]): {str(name): value for name, value in row.items()} for row in about.to_dict("records")
+        }
+        for name, outline in outlines.items():
+            scenes[name]["outline"] = plain_outline(*outline)
+        classes = content["classes"] or sorted({name for layer in content["layers"] for name in layer["classes"]})
+        colours = dict(limits=list(SCORES), sequence=list(SEQUENTIAL), classes=class_colours(len(classes))[1:])
+        left_out = sum(scene["left_out"] is not None for scene in scenes.values())
+        notes = [*content["notes"], *([f"{left_out} scenes were left out, in part or as a whole."] if left_out else [])]
+        value = dict(content) | dict(
+            run=metadata["run"], body=self.body.name, radius_m=self.body.radius_m, scenes=scenes, colours=colours,
+            scene_count=len(scenes), bounds=bounds_of(list(outlines.values())), notes=notes,
+            version=provenance()["orbitile_version"],
+        )  # fmt: skip
+        write_data_script(self.folder / "data", "run", value)
+
+    def _sample(self, catalogue: Catalogue, rows: PageRows) -> list[dict[str, Any]]:
+        """The random sample to be judged, in the order of its numbers."""
+        if not len(rows):
+            return []
+        _, drawn = draw_rows(catalogue, self.choice.review_rows, self.choice.review_seed)
+        names = ["lon", "lat", "diameter_km"]
+        is_near = np.flatnonzero(np.isin(rows.lon, drawn["lon"].to_numpy()))
+        index = {tuple(float(getattr(rows, name)[i]) for name in names): i for i in is_near.tolist()}
+        picked = [index[row] for row in drawn[names].itertuples(index=False, name=None)]
+        return [rows.described(i) for i in picked]
+
+
+def searched_outlines(manifest: Path) -> list[list[list[float]]]:
+    """The outlines of what was searched, by the file that the manifest of completeness names; none without."""
+    paths = [manifest.parent / file["path"] for file in read_manifest(manifest)["files"]]
+    path = next((path for suffix in (".parquet", ".gpkg", ".shp") for path in paths if path.suffix == suffix), None)
+    if path is None:
+        return []
+    frame = geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
+    points, first = drawing_points(frame.geometry.to_numpy())
+    return [np.round(part, DECIMALS).tolist() for part in np.split(points, first[1:])] if len(points) else []
+
+
+def tile_runs(tiles: Sequence[TileNumber]) -> list[tuple[int, int, int, int]]:
+    """Tiles in rows without a gap: level, row, first column and last column."""
+    ordered = sorted((level, row, column) for level, column, row in tiles)
+    is_next = [b[:2] == a[:2] and b[2] == a[2] + 1 for a, b in pairwise(ordered)]
+    starts = [i for i in range(len(ordered)) if i == 0 or not is_next[i - 1]]
+    ends = [start - 1 for start in starts[1:]] + [len(ordered) - 1] * bool(ordered)
+    return [(*ordered[start][:2], ordered[start][2], ordered[end][2]) for start, end in zip(starts, ends, strict=True)]
+
+
+def plain_outline(lon: np.ndarray, lat: np.ndarray) -> list[list[float]]:
+    """An outline (n places in degrees) whose longitudes do not jump at 180, for JSON."""
+    unwrapped = np.unwrap(np.asarray(lon, float), period=360)
+    return np.round(np.column_stack([unwrapped, lat]), DECIMALS).tolist()
+
+
+def bounds_of(outlines: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """West, south, east and north of outlines, by the widest gap of longitudes between them; east may be above 180."""
+    south = min(float(np.min(lat)) for _, lat in outlines)
+    north = max(float(np.max(lat)) for _, lat in outlines)
+    spans = []
+    for lon, _ in outlines:
+        unwrapped = np.unwrap(np.asarray(lon, float), period=360)
+        width = float(np.ptp(unwrapped))
+        turn = abs(float(unwrapped[-1] - unwrapped[0] + wrap_longitude(lon[0] - lon[-1])))
+        west = float(wrap_longitude(unwrapped.min()))
+        spans.append((-180.0, 360.0) if turn > 180 or width >= 360 else (west, width))
+    spans.sort()
+    reached, gaps = spans[0][0], []
+    for (west, width), (next_west, _) in zip(spans, [*spans[1:], (spans[0][0] + 360, 0.0)], strict=True):
+        reached = max(reached, west + width)
+        gaps.append((next_west - reached, next_west, reached))
+    gap, west, east = max(gaps)
+    if gap <= 0:
+        return [-180.0, south, 180.0, north]
+    first = float(wrap_longitude(np.array(west)))
+    return [first, south, first + (east - west) % 360, north]
+
+
+def _sizes(diameters_km: np.ndarray) -> dict[str, list[float]]:
+    """How many craters have which size, as in the report."""
+    counts = DiameterCounts()
+    counts.feed(diameters_km)
+    return dict(least_km=[size.low_km for size in counts.sizes], rows=[size.craters for size in counts.sizes])
