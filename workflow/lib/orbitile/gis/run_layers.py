@@ -59,7 +59,9 @@ def scene_outlines(
     left_out = [reasons.get(scene) for scene in columns["scene"]]
     frame = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
     parts = [
-        frame[frame["scene"] == piece["scene"]].assign(left_out=_why(piece), part=piece["detail"], geometry=np.array([shape]))
+        frame[frame["scene"] == piece["scene"]].assign(
+            left_out=_why(piece), part=piece["detail"], geometry=np.array([shape])
+        )
         for piece, shape in zip(exclusions, shapes, strict=True)
         if shape is not None
     ]
