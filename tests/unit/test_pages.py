@@ -67,6 +67,7 @@ def test_hosted_ci_runs_what_is_here():
     jobs = [job for text in texts for job in yaml.safe_load(text)["jobs"].values()]
     steps = [step.get("run", "") for job in jobs for step in job["steps"]]
     commands = "\n".join([*steps, (ROOT / ".ci" / "run").read_text()])
-    named = re.findall(r"\bmake ([\w-]+)", commands)
+    calls = re.findall(r"\bmake ([^&|#\n]+)", commands)
+    named = [word for call in calls for word in call.split() if re.fullmatch(r"\w[\w-]*", word)]
     assert len(named) >= 7 and set(named) <= targets
     assert all((ROOT / script).is_file() for script in re.findall(r"bash (\S+)", commands))

@@ -103,7 +103,7 @@ class RunPage:
     def write_run(self, plan: Path, metadata: Mapping[str, Any], content: Mapping[str, Any]) -> None:
         """Write what the page knows of the run: `content` beside names, colours and scenes."""
         outlines = dict(zip(read_columns(plan, ["scene"])["scene"], (o for _, o in read_outlines(plan)), strict=True))
-        about = scene_outlines(plan, metadata.get("exclusions", []), self.body).drop(columns="geometry")
+        about = scene_outlines(plan, metadata.get("exclusions", []), (), self.body).drop(columns="geometry")
         scenes: dict[str, dict[str, Any]] = {
             str(row["scene"]): {str(name): value for name, value in row.items()} for row in about.to_dict("records")
         }
