@@ -1,6 +1,6 @@
 """The layers of a run for a project: scenes, what was left out of them, rasters, catalogue, footprints, map."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -48,25 +48,30 @@ def scene_outlines(
 
     Tiles that were left out are rows of their own, with the name of the `part`; `rows` are the scenes' rasters.
     """
-    shapes = [_part_outline(piece, rows, body) for piece in exclusions]
     names = ["scene", "group", "georef_method", "gsd_m"]
     columns = read_columns(plan, names)
     outlines = [ring_polygon(np.asarray(lon), np.asarray(lat)) for _, (lon, lat) in read_outlines(plan)]
     reasons: dict[str, str] = {}
-    for piece, shape in zip(exclusions, shapes, strict=True):
-        if shape is None:
+    for piece in exclusions:
+        if _part_outline(piece, rows, body) is None:
             reasons.setdefault(piece["scene"], _why(piece))
     left_out = [reasons.get(scene) for scene in columns["scene"]]
-    frame = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
-    parts = [
-        frame[frame["scene"] == piece["scene"]].assign(
-            left_out=_why(piece), part=piece["detail"], geometry=np.array([shape])
-        )
-        for piece, shape in zip(exclusions, shapes, strict=True)
-        if shape is not None
-    ]
-    joined = pd.concat([frame, *parts]) if parts else frame
-    return joined.astype(dict(left_out=object, part=object)).sort_values(["scene", "part"], ignore_index=True)
+    scenes = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
+    frame = pd.concat([scenes, *_part_rows(columns, exclusions, rows, body)])
+    return frame.astype(dict(left_out=object, part=object)).sort_values(["scene", "part"], ignore_index=True)
+
+
+def _part_rows(
+    columns: Mapping[str, Sequence], exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body
+) -> Iterator[geopandas.GeoDataFrame]:
+    """A row for each part of a scene that was left out and has a shape; `columns` are those of all scenes."""
+    numbers = {scene: number for number, scene in enumerate(columns["scene"])}
+    for piece in exclusions:
+        shape = _part_outline(piece, rows, body)
+        if shape is not None:
+            of_scene = {name: [values[numbers[piece["scene"]]]] for name, values in columns.items()}
+            about = dict(left_out=[_why(piece)], part=[piece["detail"]])
+            yield geopandas.GeoDataFrame(of_scene | about, geometry=[shape], crs=body.crs)
 
 
 def _why(piece: Mapping[str, str]) -> str:
