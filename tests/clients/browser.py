@@ -1,22 +1,17 @@
 """A browser: Chromium of Debian's packages, driven by Playwright in an environment of its own."""
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian_packages import InstallError, install_missing
+from debian_packages import install_missing
+from pip_environment import python_with
 
 IN_BROWSER = Path(__file__).with_name("in_browser.py")
-FOLDER = Path(os.environ.get("ORBITILE_TEST_CACHE", "/var/cache/orbitile-tests")) / "playwright"
 PLAYWRIGHT = "playwright==1.65.2"
 PROGRAM = "chromium"
-DONE = "installed"
-"""A file that names the package of an environment that is complete."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +33,4 @@ class Browser:
 def installed_browser() -> Browser:
     """Chromium, installed if it is not there yet, and Playwright without the browsers it would download."""
     install_missing(lambda: [] if shutil.which(PROGRAM) else [PROGRAM])
-    FOLDER.parent.mkdir(parents=True, exist_ok=True)
-    with open(FOLDER.parent / "playwright.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = FOLDER / DONE
-        if not done.is_file() or done.read_text() != PLAYWRIGHT:
-            _install_playwright()
-    return Browser(FOLDER / "bin" / "python", str(shutil.which(PROGRAM)))
-
-
-def _install_playwright() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    for words in ([sys.executable, "-m", "venv", FOLDER], [FOLDER / "bin" / "pip", "install", "--quiet", PLAYWRIGHT]):
-        done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
-        if done.returncode:
-            raise InstallError(f"{PLAYWRIGHT} cannot be installed: {(done.stderr or done.stdout).strip()[-500:]}")
-    (FOLDER / DONE).write_text(PLAYWRIGHT)
+    return Browser(python_with(PLAYWRIGHT), str(shutil.which(PROGRAM)))
