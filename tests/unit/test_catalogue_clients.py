@@ -15,6 +15,7 @@ from made_up_catalogue import MARS, write_catalogue
 from pyproj import CRS
 
 from orbitile.tables import crater_parts
+from orbitile.tables.vectors import write_vectors
 
 NAMES = ["scene", "class", "georef_method"]
 VALIDATOR = Path(sys.executable).with_name("geoparquet-validator")
@@ -44,6 +45,15 @@ def test_parts_are_what_the_specification_says(folder):
 def test_a_part_without_rows_is_what_the_specification_says(folder):
     """It has no extent that statistics could give."""
     assert faults(folder / "nothing.parquet") == ["/conf/distribution/geospatial-statistics"]
+
+
+def test_a_single_file_is_what_the_core_of_the_specification_says(folder, tmp_path):
+    """The file beside the dataset has no column of boxes, which the rules of distribution advise."""
+    frame = geopandas.read_parquet(folder / "group000.parquet").drop(columns="bbox", errors="ignore")
+    write_vectors(frame, tmp_path / "craters", kind="Point", formats=["parquet"])
+    assert all(fault.startswith("/conf/distribution/") for fault in faults(tmp_path / "craters.parquet"))
+    ((crs,),) = duckdb.sql(f"SELECT DISTINCT ST_CRS(geometry) FROM '{tmp_path}/craters.parquet'").fetchall()
+    assert CRS.from_json(crs) == MARS.crs
 
 
 def test_the_validator_finds_a_wrong_extent(folder, tmp_path):

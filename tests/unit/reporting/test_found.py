@@ -75,6 +75,7 @@ def test_craters_are_counted_by_size_and_cut_out(results):
     assert page.count('class="chips"') == 2
     assert page.count("<image href=") == 3
     assert page.count("score 0.500") == 6  # in the caption and in the words that are read aloud
+    assert "0.33° S, 0.16° E" in page
 
 
 def test_chips_without_a_scene_say_why(results):

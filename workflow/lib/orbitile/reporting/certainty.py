@@ -70,7 +70,8 @@ def _chip_figure(row: dict, certainty: str, draw: Callable[[dict], Chip]) -> str
         size = f"{chip.diameter_km:.3g} km"
     except (OrbitileError, OSError) as error:
         chip, size = None, f"no picture: {error}"
-    place = f"{row['lat']:.2f}° N, {row['lon']:.2f}° E"
+    lat, lon = float(row["lat"]), float(row["lon"])
+    place = f"{abs(lat):.2f}° {'S' if lat < 0 else 'N'}, {abs(lon):.2f}° {'W' if lon < 0 else 'E'}"
     words = [
         f"{certainty} {row[certainty]:.3f}",
         size,
