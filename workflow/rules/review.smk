@@ -19,7 +19,10 @@ rule contact_sheets:
     params:
         code_version=code_version("contact_sheets"),
         size_limits=settings.size_limits,
-        iou_threshold=settings.suppression.iou_threshold,
+        overlap=dict(
+            iou_threshold=settings.suppression.iou_threshold,
+            scenes_apart=settings.pixel_coordinates,
+        ),
     message:
         "contact sheets of the catalogue"
     script:

@@ -9,4 +9,4 @@ if __name__ == "__main__":
         from orbitile.stages.contact_sheets import SheetFiles, SheetInputs, contact_sheets
 
         inputs = SheetInputs(files.catalogue, files.detections, files.rasters)
-        contact_sheets(inputs, params.size_limits, params.iou_threshold, SheetFiles(**snakemake.output))
+        contact_sheets(inputs, params.size_limits, params.overlap, SheetFiles(**snakemake.output))

@@ -1,15 +1,18 @@
 """Which craters are on which contact sheet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from orbitile.review.additions import FramePairing
 from orbitile.review.contact_sheets import RowCollector, SizeRange, at_borders, unseen_scales
 from orbitile.space.bodies import find_body
 from orbitile.tables.detections import MAP_BOX
 
-MOON_M = find_body("Moon").radius_m
 LIMITS = dict(slack_px=4, min_object_px=10.0, max_object_px=100.0, is_coarsest=False)
+PAIRING = FramePairing(0.4, find_body("Moon").radius_m, False)
 SIZES = [SizeRange.of(100.0, LIMITS), SizeRange.of(400.0, LIMITS)]
 
 
@@ -17,20 +20,27 @@ def craters(*rows):
     """Rows of longitude, diameter in metres, scale and whether they are cut."""
     frame = pd.DataFrame(rows, columns=["lon", "size_m", "scale_m", "truncated"])
     size = dict(width_m=frame["size_m"], height_m=frame["size_m"], diameter_km=frame["size_m"] / 1000)
-    return frame.assign(lat=0.0, **size)
+    return frame.assign(lat=0.0, scene="a", **size)
 
 
 def test_a_scale_that_had_to_detect_a_crater_and_did_not():
     rows = craters((1, 6000, 100, False), (2, 6000, 100, False), (3, 6000, 400, False), (4, 6000, 100, True),
                    (5, 2000, 100, False), (6, 9000, 400, False))  # fmt: skip
     detections = craters((1.01, 6300, 400, False), (2, 6000, 100, False), (3, 30_000, 100, False))
-    unseen = unseen_scales(rows, detections, SIZES, 0.4, MOON_M)
+    unseen = unseen_scales(rows, detections, SIZES, PAIRING)
     assert unseen.tolist() == pytest.approx([np.nan, 400, 100, np.nan, np.nan, np.nan], nan_ok=True)
+
+
+def test_on_images_without_a_map_scenes_have_nothing_in_common():
+    rows = craters((1, 6000, 100, False)).assign(scene="a")
+    detections = craters((1, 6000, 400, False)).assign(scene="b")
+    unseen = [unseen_scales(rows, detections, SIZES, replace(PAIRING, scenes_apart=apart)) for apart in (False, True)]
+    assert np.isnan(unseen).ravel().tolist() == [True, False]
 
 
 def test_a_size_at_the_limit_of_a_scale_is_not_due():
     rows = craters((1, 4100, 100, False), (2, 4700, 100, False), (3, 9000, 400, False), (4, 8400, 400, False))
-    assert np.isnan(unseen_scales(rows, rows, SIZES, 0.4, MOON_M)).tolist() == [True, False, True, False]
+    assert np.isnan(unseen_scales(rows, rows, SIZES, PAIRING)).tolist() == [True, False, True, False]
 
 
 def test_craters_at_borders(raster):

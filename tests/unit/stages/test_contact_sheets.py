@@ -27,7 +27,7 @@ def run(tmp_path, raster):
         out = SheetFiles(*(str(folder / "contact_sheets" / name) for name in ("contact_sheets.json", "craters.csv")))
         inputs = SheetInputs(str(folder / "catalogue" / "craters.json"), [str(folder / "detections" / "part0.parquet")],
                              [str(folder / "scaled" / "part0.parquet")])  # fmt: skip
-        contact_sheets(inputs, LIMITS, 0.4, out)
+        contact_sheets(inputs, LIMITS, dict(iou_threshold=0.4, scenes_apart=False), out)
         return folder / "contact_sheets", json.loads((folder / "contact_sheets" / "contact_sheets.json").read_text())
 
     return draw

@@ -10,10 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from orbitile.catalogue import Catalogue
-from orbitile.detections.matching import pair_craters
 from orbitile.pictures.chip_pages import PAGE_CHIPS
+from orbitile.review.additions import FramePairing
 from orbitile.review.extremes import certainty_column, extreme_rows, first_rows
-from orbitile.tables.craters import Craters
 from orbitile.tables.detections import MAP_BOX
 from orbitile.tables.parquet import read_arrow
 from orbitile.tables.rasters import RasterRow, read_rasters
@@ -22,7 +21,7 @@ SHEET_COLUMNS = (
     "id", "scene", "scale_m", "lon", "lat", "width_m", "height_m", "diameter_km", "score", "probability", "truncated",
     *MAP_BOX,
 )  # fmt: skip
-DETECTED = ("scale_m", "lon", "lat", "diameter_km")
+DETECTED = ("scene", "scale_m", "lon", "lat", "diameter_km")
 SIZE_MARGIN = 0.15
 """How far a size lies inside the limits of a scale, at least, where that scale had to detect it, as a share of them:
 two scales measure the same crater several per cent apart."""
@@ -64,10 +63,10 @@ class SheetTables:
 
 @dataclass(frozen=True)
 class SheetChoice:
-    """What sheets are drawn by: the sizes that scales detect, and the least IoU of the same crater at two of them."""
+    """What sheets are drawn by: the sizes that scales detect, and what is the same crater at two of them."""
 
     sizes: Sequence[SizeRange]
-    iou_threshold: float
+    pairing: FramePairing
     craters_per_sheet: int = PAGE_CHIPS
 
 
@@ -85,7 +84,7 @@ def choose_sheets(catalogue: Catalogue, groups: Mapping[str, SheetTables], choic
         largest.feed(rows)
         cut.feed(rows[rows["truncated"]])
         border.feed(rows[at_borders(rows, read_rasters(groups[name].rasters))])
-        scales.feed(_seen_at_one_scale(rows, groups[name].detections, choice, catalogue.body.radius_m))
+        scales.feed(_seen_at_one_scale(rows, groups[name].detections, choice))
     return [
         Sheet("most_certain", f"highest {certainty}", extremes.most, extremes.total),
         Sheet("least_certain", f"lowest {certainty}", extremes.least, extremes.total),
@@ -125,7 +124,7 @@ def at_borders(rows: pd.DataFrame, rasters: Iterable[RasterRow]) -> np.ndarray:
 
 
 def unseen_scales(
-    rows: pd.DataFrame, detections: pd.DataFrame, sizes: Sequence[SizeRange], iou_threshold: float, radius_m: float
+    rows: pd.DataFrame, detections: pd.DataFrame, sizes: Sequence[SizeRange], pairing: FramePairing
 ) -> np.ndarray:
     """The first scale (n, m/px) that had to detect each row and did not, by the detections of all scales; else NaN.
 
@@ -135,17 +134,14 @@ def unseen_scales(
     for scale in sizes:
         is_due = (size_m >= scale.least_m) & (size_m <= scale.most_m) & (rows["scale_m"] != scale.scale_m).to_numpy()
         index = np.flatnonzero(is_due & ~rows["truncated"].to_numpy(bool) & np.isnan(unseen))
-        seen, _ = pair_craters(
-            _craters(rows.iloc[index]), _craters(detections[detections["scale_m"] == scale.scale_m]), iou_threshold,
-            radius_m,
-        )  # fmt: skip
-        unseen[np.delete(index, seen)] = scale.scale_m
+        is_seen = pairing.overlapping(rows.iloc[index], detections[detections["scale_m"] == scale.scale_m])
+        unseen[index[~is_seen]] = scale.scale_m
     return unseen
 
 
-def _seen_at_one_scale(rows: pd.DataFrame, detections: str, choice: SheetChoice, radius_m: float) -> pd.DataFrame:
+def _seen_at_one_scale(rows: pd.DataFrame, detections: str, choice: SheetChoice) -> pd.DataFrame:
     table = read_arrow(detections, list(DETECTED)).to_pandas()
-    unseen = unseen_scales(rows, table, choice.sizes, choice.iou_threshold, radius_m)
+    unseen = unseen_scales(rows, table, choice.sizes, choice.pairing)
     return rows.assign(unseen_scale_m=unseen)[~np.isnan(unseen)]
 
 
@@ -158,11 +154,6 @@ def _groups(catalogue: Catalogue) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _frame(rows: pa.Table | pa.RecordBatch) -> pd.DataFrame:
     return rows.to_pandas().astype(dict(scene=str, probability=float))
-
-
-def _craters(rows: pd.DataFrame) -> Craters:
-    lon, lat, diameter_km = rows[["lon", "lat", "diameter_km"]].to_numpy(float).T
-    return Craters(lon, lat, diameter_km * 1000)
 
 
 def _bounds(raster: RasterRow) -> tuple[float, float, float, float]:

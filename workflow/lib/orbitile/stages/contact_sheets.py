@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from orbitile.base.files import write_json, write_text
 from orbitile.base.provenance import provenance
 from orbitile.catalogue import open as open_catalogue
 from orbitile.pictures.chip_pages import draw_chip_page
+from orbitile.review.additions import FramePairing
 from orbitile.review.chips import chips_of_rows
 from orbitile.review.contact_sheets import Sheet, SheetChoice, SheetTables, SizeRange, choose_sheets
 
@@ -37,25 +38,28 @@ class SheetFiles(NamedTuple):
 
 
 def contact_sheets(
-    inputs: SheetInputs, size_limits: Mapping[float, Mapping], iou_threshold: float, files: SheetFiles
+    inputs: SheetInputs, size_limits: Mapping[float, Mapping], overlap: Mapping[str, Any], files: SheetFiles
 ) -> None:
     """Draw a page for each sheet that has any craters, then write a table of all craters on them, last the manifest.
 
-    `size_limits` are those of each scale in m/px (see orbitile.detections.tiling.SizeLimits).
+    `size_limits` are those of each scale in m/px (see orbitile.detections.tiling.SizeLimits), `overlap` says from which
+    `iou_threshold` on two detections are the same crater, and whether `scenes_apart` have none in common.
     """
     Path(files.manifest).unlink(missing_ok=True)
     catalogue = open_catalogue(inputs.catalogue)
     rasters = {Path(path).stem: path for path in inputs.rasters}
     groups = {Path(path).stem: SheetTables(path, rasters[Path(path).stem]) for path in inputs.detections}
     sizes = [SizeRange.of(scale_m, limits) for scale_m, limits in size_limits.items()]
-    sheets = choose_sheets(catalogue, groups, SheetChoice(sizes, iou_threshold))
+    sheets = choose_sheets(
+        catalogue, groups, SheetChoice(sizes, FramePairing(radius_m=catalogue.body.radius_m, **overlap))
+    )
     run, folder = Path(inputs.catalogue).resolve().parent.parent, Path(files.manifest).parent
     listed = [_draw(sheet, run, catalogue.body.radius_m, folder) for sheet in sheets]
     table = pd.concat(listed).reindex(columns=list(LISTED)).round(DECIMALS)
     write_text(files.table, table.to_csv(index=False, lineterminator="\n"))
     about = dict(
         catalogue_sha256=catalogue.metadata.get("sha256"), sheets=[_described(sheet) for sheet in sheets],
-        settings=dict(scales_m=list(size_limits), iou_threshold=iou_threshold), **provenance(),
+        settings=dict(scales_m=list(size_limits), **overlap), **provenance(),
     )  # fmt: skip
     write_json(files.manifest, about)
     log.info("%d sheets of %d have craters", sum(sheet.total > 0 for sheet in sheets), len(sheets))
