@@ -84,5 +84,6 @@ def test_the_style_brings_a_form_with_the_verdicts(write, tmp_path):
     write(judged_catalogue(tmp_path))
     with sqlite3.connect(tmp_path / "judge.gpkg") as database:
         styles = pd.read_sql("SELECT styleQML FROM layer_styles", database)["styleQML"]
+    assert 'label="not judged"' in styles[0]
     assert "Forms" in styles[0] and all(f'name="{word}" value="{word}"' in styles[0] for word in VERDICTS)
     assert set(VERDICT_COLOURS) == {*VERDICTS, ""}

@@ -9,6 +9,7 @@ VERDICT_COLOURS = {
     "right": "#009e73", "false": "#d55e00", "unsure": "#f0e442", "moved": "#56b4e9", "added": "#cc79a7", "": "#ffffff",
 }  # fmt: skip
 """Okabe and Ito (2008); white: not judged yet."""
+NOT_JUDGED = "not judged"
 READ_ONLY = ("sample_number", "id", "lon", "lat", "diameter_km", "scene", "catalogue")
 """Of craters that are moved or added the outline says where and how large they are."""
 NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"
@@ -18,7 +19,11 @@ REVIEWER = "coalesce(\"reviewer\", nullif(@user_full_name, ''), @user_account_na
 
 def verdict_renderer() -> ET.Element:
     """Rings by verdict."""
-    return categorized_renderer("verdict", {name: ring_symbol(colour) for name, colour in VERDICT_COLOURS.items()})
+    symbols = {name: ring_symbol(colour) for name, colour in VERDICT_COLOURS.items()}
+    renderer = categorized_renderer("verdict", symbols)
+    for category in renderer.iter("category"):
+        category.set("label", category.get("value") or NOT_JUDGED)
+    return renderer
 
 
 def judging_form(verdicts: Sequence[str], catalogue: str) -> list[ET.Element]:
@@ -27,7 +32,7 @@ def judging_form(verdicts: Sequence[str], catalogue: str) -> list[ET.Element]:
     Craters that are added get the `catalogue` that they are added to.
     """
     widgets = ET.Element("fieldConfiguration")
-    choice = {"not judged": None, **{name: name for name in verdicts}}
+    choice = {NOT_JUDGED: None, **{name: name for name in verdicts}}
     _add_widget(widgets, "verdict", "ValueMap", choice)
     _add_widget(widgets, "judged_at", "DateTime", {})
     defaults = ET.Element("defaults")
