@@ -35,6 +35,8 @@ LONGER_SIDE_PX = 1600
 """Longer side of a picture of all scenes."""
 LARGEST_PX = 4096
 """Longer sides of a scene's picture are shrunk to this."""
+COMPRESSION = 3
+"""Of PNGs: 2 % larger files than zlib's usual 6 makes, in less than half the time."""
 HEADING_PX = 40
 LEGEND_GREY = "#444444"
 """Behind the legend: light lines show on it as they do on a scene."""
@@ -263,7 +265,7 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
 def _save(figure: Figure, out: str | Path) -> None:
     """Write a figure as a PNG, and close it."""
     with atomic(out) as temporary:
-        figure.savefig(temporary)
+        figure.savefig(temporary, pil_kwargs=dict(compress_level=COMPRESSION))
     plt.close(figure)
 
 
