@@ -12,12 +12,14 @@ from small_catalogues import write_small_catalogue
 
 from orbitile.base.files import write_json
 from orbitile.base.manifests import read_manifest
+from orbitile.detections.matching import MatchCriteria
 from orbitile.space.bodies import find_body
 from orbitile.space.footprints import grid_outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, distance
 from orbitile.stages.completeness import SearchedTables, completeness
 from orbitile.stages.page import PageInputs, page
+from orbitile.tables.craters import CraterTable
 from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.web.run_page import PageChoice
@@ -27,6 +29,9 @@ RADIUS_M = MOON.radius_m
 SIDE, GSD_M = 200, 1000.0
 DARK, BRIGHT = 60, 210
 CHOICE = PageChoice(most_tiles=4000, review_rows=10, review_seed=0)
+
+
+CRITERIA = MatchCriteria(0.3, 0.0, RADIUS_M)
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,26 @@ CRATERS = dict(
     north=[(70.0, 89.5, 55.0), (-100.0, 88.5, 25.0)], south=[(-20.0, -89.7, 60.0), (150.0, -88.4, 25.0)],
 )  # fmt: skip
 """Longitudes and latitudes in degrees, diameters in km, by scenes."""
+TRUE_CRATERS = [CRATERS["sixty"][0], CRATERS["border"][0], (37.5, 59.0, 15.0)]
+"""Two that are in the catalogue, and one that is missed."""
 
 
-def write_world_run(folder: Path, choice: PageChoice = CHOICE) -> Path:
-    """Write the run, without its network's part, and its page; returns the path of the page."""
-    names = [name for name, craters in CRATERS.items() for _ in craters]
+def write_world_run(folder: Path, choice: PageChoice = CHOICE, mark: str = "") -> Path:
+    """Write the run, without its network's part, and its page; returns the path of the page.
+
+    The catalogue's names of scenes end with `mark`.
+    """
+    names = [f"{name}{mark}" for name, craters in CRATERS.items() for _ in craters]
     rows = write_scenes(folder)
     manifest = write_small_catalogue(folder / "catalogue", [c for craters in CRATERS.values() for c in craters], names)
-    return write_page(folder, rows, manifest, choice)
+    truth = folder / "truth.csv"
+    truth.write_text("lon,lat,diameter_km\n" + "".join(f"{lon},{lat},{size}\n" for lon, lat, size in TRUE_CRATERS))
+    return write_page(folder, rows, manifest, choice, CraterTable.of(truth, {}))
 
 
-def write_page(folder: Path, rows: list[RasterRow], manifest: str, choice: PageChoice) -> Path:
+def write_page(
+    folder: Path, rows: list[RasterRow], manifest: str, choice: PageChoice, truth: CraterTable | None = None
+) -> Path:
     """Write the tables that lie around a catalogue of rasters, and its page."""
     rasters, plan = str(folder / "rasters.parquet"), folder / "plan.parquet"
     write_rasters(rows, rasters)
@@ -71,7 +85,7 @@ def write_page(folder: Path, rows: list[RasterRow], manifest: str, choice: PageC
     searched = str(folder / "catalogue" / "completeness.json")
     completeness(SearchedTables([rasters], []), manifest, MOON, ["parquet"], searched)
     index = folder / "page" / "index.html"
-    page(PageInputs(manifest, str(plan), [rasters], searched), MOON, choice, str(index))
+    page(PageInputs(manifest, str(plan), [rasters], searched, truth), CRITERIA, MOON, choice, str(index))
     return index
 
 

@@ -16,6 +16,8 @@ from orbitile.space.ground import ground_ellipses
 
 IN_PAGE = Path(__file__).with_name("in_page.py")
 ALL = [crater for craters in CRATERS.values() for crater in craters]
+HOSTILE = '"><script>window.ran = true; alert(1)</script><img src=x onerror="window.ran = true">'
+"""In the names of all scenes."""
 LEAST_RED = 35
 """By how much more red than green a pixel is that a ring of a score of 0.5 (#cc4977) has a share of."""
 VIEWS = [
@@ -30,7 +32,7 @@ VIEWS = [
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
-    return write_world_run(tmp_path_factory.mktemp("results") / "world")
+    return write_world_run(tmp_path_factory.mktemp("results") / "world", mark=HOSTILE)
 
 
 @pytest.fixture(scope="module", params=[(1400, "light"), (390, "dark")], ids=["wide", "narrow"])
@@ -53,6 +55,7 @@ def test_the_page_in_a_window(visit):
     assert facts["messages"] == facts["foreign"] == facts["overflowing"] == []
     assert facts["content_width"] == facts["width"] == facts["wanted_px"]
     assert (facts["background"] == "rgb(255, 255, 255)") == (facts["scheme"] == "light")
+    assert not facts["ran"] and HOSTILE in facts["clicked"]
     assert facts["title"] == "world: Orbitile" and "8 craters on Moon, 4 scenes" in facts["text"]
 
 

@@ -35,8 +35,15 @@ rule qgis_project:
 
 rule page:
     input:
-        # Of a map there are no searched footprints.
-        **({} if settings.chain == SEGMENTATION else dict(completeness=COMPLETENESS)),
+        # Of a map there are no searched footprints, and it is not compared with a truth.
+        **(
+            {}
+            if settings.chain == SEGMENTATION
+            else dict(
+                completeness=COMPLETENESS,
+                truth=ancient(settings.evaluation.truth or []),
+            )
+        ),
         manifest=MANIFEST,
         rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
     output:
@@ -55,6 +62,9 @@ rule page:
         code_version=code_version("page"),
         choice=settings.page.model_dump(),
         plan=PLAN,
+        user_files=lambda wildcards: user_files(settings.evaluation.truth),
+        truth_columns=settings.truth_columns,
+        match_criteria=settings.match_criteria,
         unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:

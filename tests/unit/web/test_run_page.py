@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from page_runs import CRATERS, MOON, write_page, write_scenes, write_world_run
+from page_runs import CRATERS, CRITERIA, MOON, TRUE_CRATERS, write_page, write_scenes, write_world_run
 from small_catalogues import write_small_catalogue
 
 from orbitile import catalogue
@@ -39,7 +39,7 @@ def read_rows(folder):
         diameter, scene = np.frombuffer(data, "<f4", n, 8 * n), np.frombuffer(data, "<u4", n, 12 * n)
         score = np.frombuffer(data, "<u2", n, 16 * n) / 65534
         ids = [base64.b32encode(data[24 * n + 10 * i : 24 * n + 10 * i + 10]).decode() for i in range(n)]
-        assert len(data) == 34 * n
+        assert len(data) == 35 * n
         rows += zip(ids, lon, lat, diameter, score, scene, strict=True)
     return rows
 
@@ -67,6 +67,21 @@ def test_what_it_knows_of_the_run(index):
     }
     assert run["catalogue"] == "made up" and run["has_probability"] is False
     assert len(run["searched"]) >= 4
+
+
+def test_rows_are_compared_with_the_truth(index):
+    run = read_script(index.parent / "data" / "run.js")[1]
+    assert run["comparison"] == dict(counts=[0, 2, 6], missed=1)
+    _, missed = read_script(index.parent / "data" / "missed.js")
+    data = base64.b64decode(missed["columns"])
+    place = (*(np.frombuffer(data[:8], "<i4") / 1e7), *np.frombuffer(data[8:], "<f4"))
+    assert place == pytest.approx(TRUE_CRATERS[-1])
+    kinds = {}
+    for path in (index.parent / "data" / "rows").glob("*.js"):
+        value = read_script(path)[1]
+        data, n = base64.b64decode(value["columns"]), value["count"]
+        kinds |= dict(zip(np.frombuffer(data, "<f4", n, 8 * n).tolist(), data[34 * n :], strict=True))
+    assert kinds[20.0] == kinds[30.0] == 2 and kinds[50.0] == 1
 
 
 def test_all_its_files_are_there_and_no_others_are_named(index):
@@ -103,14 +118,14 @@ def test_it_is_there_as_a_whole_or_not_at_all(index, monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr("orbitile.web.run_page.RunPage.write_run", lambda *words: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        page(inputs, MOON, CHOICE, str(index))
+        page(inputs, CRITERIA, MOON, CHOICE, str(index))
     assert sorted(path.name for path in index.parent.rglob("*")) == before
     assert not list(folder.glob(".page*"))
 
 
 def test_scenes_that_all_lie_at_one_place_have_no_page(index):
     with pytest.raises(OrbitileError, match="pixel coordinates"):
-        page(PageInputs("m", "p", []), MOON, CHOICE, str(index), unmapped_scenes=2)
+        page(PageInputs("m", "p", []), CRITERIA, MOON, CHOICE, str(index), unmapped_scenes=2)
 
 
 def test_a_catalogue_without_rows(tmp_path):

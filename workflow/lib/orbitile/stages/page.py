@@ -8,7 +8,10 @@ from pathlib import Path
 from orbitile.base.errors import OrbitileError
 from orbitile.base.manifests import read_manifest
 from orbitile.catalogue import open as open_catalogue
+from orbitile.detections.matching import MatchCriteria
+from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.space.bodies import Body
+from orbitile.tables.craters import CraterTable
 from orbitile.tables.datasets import published_folder
 from orbitile.tables.rasters import read_rasters
 from orbitile.web.run_page import PageChoice, RunPage, searched_outlines
@@ -20,20 +23,24 @@ log = logging.getLogger(__name__)
 class PageInputs:
     """What a page is made of: the manifest of the catalogue or the map, the plan, and the groups' tables of rasters.
 
-    `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none.
+    `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none. `truth` is a table
+    of true craters, if any, that the catalogue is compared with.
     """
 
     manifest: str
     plan: str
     rasters: Sequence[str]
     completeness: str | None = None
+    truth: CraterTable | None = None
 
 
-def page(inputs: PageInputs, body: Body, choice: PageChoice, index: str, unmapped_scenes: int = 0) -> None:
+def page(
+    inputs: PageInputs, criteria: MatchCriteria, body: Body, choice: PageChoice, index: str, unmapped_scenes: int = 0
+) -> None:
     """Write the page, whose first file is `index`, and all files beside it in its folder, completely or not at all.
 
-    OrbitileError for a run in pixel coordinates with more than one of its so many `unmapped_scenes`, which all lie at
-    one place.
+    `criteria` say when a row matches a true crater. OrbitileError for a run in pixel coordinates with more than one of
+    its so many `unmapped_scenes`, which all lie at one place.
     """
     if unmapped_scenes > 1:
         raise OrbitileError(
@@ -43,10 +50,11 @@ def page(inputs: PageInputs, body: Body, choice: PageChoice, index: str, unmappe
     manifest = Path(inputs.manifest)
     rasters = [row for path in inputs.rasters for row in read_rasters(path)]
     catalogue = open_catalogue(manifest) if inputs.completeness else None
+    truth = TruthOnGround.read(inputs.truth, inputs.rasters, criteria)[0] if catalogue and inputs.truth else None
     with published_folder(Path(index).parent) as folder:
         made = RunPage(folder, body, choice)
         made.copy_program()
-        content = made.write_images(rasters) | made.write_rows(catalogue)
+        content = made.write_images(rasters) | made.write_rows(catalogue, truth)
         content["searched"] = searched_outlines(Path(inputs.completeness)) if inputs.completeness else []
         content["layers"] = made.write_features(None if catalogue else manifest)
         made.write_run(Path(inputs.plan), read_manifest(manifest), content)

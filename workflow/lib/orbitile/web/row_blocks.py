@@ -11,6 +11,7 @@ import pyarrow as pa
 from orbitile.catalogue import Catalogue
 from orbitile.web.blocks import blocks_by_size
 from orbitile.web.data_scripts import packed, write_data_script
+from orbitile.web.truth_comparison import NOT_JUDGED
 
 BLOCK_ROWS = 2048
 ID_BYTES = 10
@@ -25,7 +26,8 @@ COLUMNS = ("id", "scene", "class", "scale_m", "truncated", *NUMBERS)
 class PageRows:
     """The rows of a catalogue (n each), and the names that they have the numbers of.
 
-    `lon` and `lat` are in degrees, `score` and `probability` 0..1 (NaN: unknown), `identity` has ID_BYTES of each.
+    `lon` and `lat` are in degrees, `score` and `probability` 0..1 (NaN: unknown), `identity` has ID_BYTES of each,
+    `comparison` the kind of each (see TruthComparison; NOT_JUDGED without a truth).
     """
 
     lon: np.ndarray
@@ -38,6 +40,7 @@ class PageRows:
     scale: np.ndarray
     truncated: np.ndarray
     identity: np.ndarray
+    comparison: np.ndarray
     scenes: list[str]
     classes: list[str]
     scales_m: list[float]
@@ -49,6 +52,7 @@ class PageRows:
         parts = [_columns(batch, names) for batch in catalogue.batches(COLUMNS)]
         parts = parts or [_columns(_without_rows(catalogue), names)]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        joined["comparison"] = np.full(len(joined["lon"]), NOT_JUDGED, np.uint8)
         return cls(**joined, scenes=names["scene"], classes=names["class"], scales_m=names["scale_m"])
 
     def __len__(self) -> int:
@@ -67,10 +71,10 @@ class PageRows:
     def packed(self, rows: np.ndarray) -> str:
         """The rows of indices, array by array, as the page reads them."""
         return packed([
-            _steps(self.lon[rows]), _steps(self.lat[rows]), self.diameter_km[rows].astype("f4"),
+            degree_steps(self.lon[rows]), degree_steps(self.lat[rows]), self.diameter_km[rows].astype("f4"),
             self.scene[rows].astype("u4"), _shares(self.score[rows]), _shares(self.probability[rows]),
             self.class_number[rows].astype("u2"), self.scale[rows].astype("u1"), self.truncated[rows].astype("u1"),
-            self.identity[rows],
+            self.identity[rows], self.comparison[rows].astype("u1"),
         ])  # fmt: skip
 
 
@@ -116,7 +120,8 @@ def _identities(ids: pa.Array) -> np.ndarray:
     return np.frombuffer(digests, np.uint8).reshape(-1, ID_BYTES)
 
 
-def _steps(degrees: np.ndarray) -> np.ndarray:
+def degree_steps(degrees: np.ndarray) -> np.ndarray:
+    """Degrees in whole steps of a ten-millionth, as the page reads them."""
     return np.round(degrees * STEPS_PER_DEGREE).astype("i4")
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from orbitile.base.manifests import read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.catalogue import Catalogue
+from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.features.shapes.on_body import drawing_points
 from orbitile.gis.layer_styles import SCORES, SEQUENTIAL
 from orbitile.gis.run_layers import scene_outlines
@@ -21,13 +22,15 @@ from orbitile.reporting.sizes import DiameterCounts
 from orbitile.review.sampling import draw_rows
 from orbitile.space.bodies import Body
 from orbitile.space.ground import wrap_longitude
+from orbitile.tables.craters import Craters
 from orbitile.tables.plan import read_columns, read_outlines
 from orbitile.tables.rasters import RasterRow
-from orbitile.web.data_scripts import write_data_script
+from orbitile.web.data_scripts import packed, write_data_script
 from orbitile.web.feature_blocks import write_feature_blocks
 from orbitile.web.image_tiles import SUFFIX, TileNumber, choose_levels, scenes_of_rasters, write_pyramid
-from orbitile.web.row_blocks import PageRows, write_blocks
+from orbitile.web.row_blocks import PageRows, degree_steps, write_blocks
 from orbitile.web.tile_maps import MAPS
+from orbitile.web.truth_comparison import TruthComparison
 
 ASSETS = Path(__file__).with_name("assets")
 DECIMALS = 5
@@ -76,21 +79,34 @@ class RunPage:
         ]
         return dict(maps=maps, tile_suffix=SUFFIX, notes=left_out)
 
-    def write_rows(self, catalogue: Catalogue | None) -> dict[str, Any]:
-        """Write the rows of a catalogue, if there is one; returns what the page knows of them."""
+    def write_rows(self, catalogue: Catalogue | None, truth: TruthOnGround | None = None) -> dict[str, Any]:
+        """Write the rows of a catalogue, if any, compared with a truth; returns what the page knows of them."""
         if catalogue is None:
-            return dict(rows=0, catalogue=None, noun="features", blocks={}, classes=[], scene_names=[], scales_m=[],
-                        sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[])  # fmt: skip
+            return dict(
+                rows=0, catalogue=None, blocks={}, classes=[], scene_names=[], scales_m=[],
+                sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[], comparison=None,
+            )  # fmt: skip
         rows = PageRows.read(catalogue)
+        if truth is not None:
+            compared = TruthComparison.of(Craters(rows.lon, rows.lat, rows.diameter_km * 1000), truth)
+            rows = replace(rows, comparison=compared.kinds)
         sizes_km = rows.diameter_km
         return dict(
-            rows=len(rows), catalogue=catalogue.metadata.get("sha256"), noun="craters",
+            rows=len(rows), catalogue=catalogue.metadata.get("sha256"),
             blocks=write_blocks(rows, self.folder / "data"), classes=rows.classes, scene_names=rows.scenes,
             scales_m=rows.scales_m, class_counts=np.bincount(rows.class_number, minlength=len(rows.classes)).tolist(),
             row_counts=np.bincount(rows.scene, minlength=len(rows.scenes)).tolist(), sizes=_sizes(sizes_km),
             diameters_km=[float(sizes_km.min()), float(sizes_km.max())] if len(rows) else [0, 0],
             has_probability=bool(np.isfinite(rows.probability).any()), sample=self._sample(catalogue, rows),
+            comparison=None if truth is None else self._write_missed(compared),
         )  # fmt: skip
+
+    def _write_missed(self, compared: TruthComparison) -> dict[str, Any]:
+        """Write the true craters that were missed as the data script missed; returns the counts of all kinds."""
+        missed = compared.missed
+        columns = [degree_steps(missed.lon), degree_steps(missed.lat), (missed.diameter_m / 1000).astype("f4")]
+        write_data_script(self.folder / "data", "missed", dict(count=len(missed), columns=packed(columns)))
+        return dict(counts=compared.counts, missed=len(missed))
 
     def write_features(self, manifest: Path | None) -> list[dict[str, Any]]:
         """Write the polygons and lines of a map, if there is one; returns what the page knows of them."""

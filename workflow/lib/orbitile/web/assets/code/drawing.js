@@ -7,6 +7,9 @@ const DENSITY_PX = 9;
 const DENSITY_COLOUR = [86, 180, 233];
 const LINE_COLOURS = { scenes: "#56b4e9", left_out: "#d55e00", searched: "#009e73" };
 const VERDICT_COLOURS = { right: "#56b4e9", false: "#d55e00", unsure: "#f0e442", moved: "#cc79a7", added: "#009e73" };
+const COMPARISON_COLOURS = ["#dddddd", "#56b4e9", "#d55e00"];
+const MISSED_COLOUR = "#f0e442";
+const DASHES = { false: [6, 4], missed: [2, 3] };
 const NEUTRAL = "#ffd60a";
 
 /** What a view shows of the body, for blocks of rows. */
@@ -55,6 +58,7 @@ function colourNumbers(page, block) {
   for (let i = 0; i < block.count; i++) {
     if (!mask[i]) numbers[i] = -1;
     else if (page.judging.isOn) numbers[i] = 0;
+    else if (state.colour === "truth") numbers[i] = block.comparison[i];
     else if (state.colour === "class") numbers[i] = block.class[i] % page.palette.length;
     else {
       let k = 1;
@@ -119,9 +123,25 @@ class Drawing {
     paths.forEach((path) => context.stroke(path));
     context.lineWidth = 1.5;
     paths.forEach((path, k) => {
+      context.setLineDash(page.state.colour === "truth" && !page.judging.isOn ? (DASHES[COMPARED[k]] ?? []) : []);
       context.strokeStyle = palette[k];
       context.stroke(path);
     });
+    context.setLineDash([]);
+    if (page.state.layers.has("missed") && !page.judging.isOn) this.paintMissed(context, frame, visible);
+  }
+  /** The true craters that no row matches. */
+  paintMissed(context, frame, visible) {
+    const { page } = this, { map } = page, path = new Path2D();
+    for (const { lon, lat, diameter_km } of page.missed) {
+      if (map.sign && map.sign * lat < 0) continue;
+      const angle = (diameter_km * 500) / page.run.radius_m, reach = map.reach(lat, angle);
+      for (const turn of map.copies(lon, visible.extent, reach)) {
+        const [x, y] = map.toMap(lon + turn, lat), extent = visible.extent;
+        if (x + reach >= extent[0] && x - reach <= extent[2] && y + reach >= extent[1] && y - reach <= extent[3]) map.addRing(path, frame, lon + turn, lat, angle);
+      }
+    }
+    strokeTwice(context, path, MISSED_COLOUR, 1.5, DASHES.missed);
   }
   /** How many smaller craters, which are not loaded at this zoom, lie where. */
   paintDensity(context, frame, blocks, visible) {

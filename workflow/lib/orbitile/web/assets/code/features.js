@@ -52,6 +52,12 @@ class Features {
     visit(0, 1, 0);
     return features;
   }
+  countText() {
+    const visible = this.page.visible, counts = {};
+    for (const { kind, parts } of this.shown) if (parts.some((part) => part.some(([lon, lat]) => visible.holds(lon, lat)))) counts[kind] = (counts[kind] ?? 0) + 1;
+    const listed = this.page.run.layers.map(({ kind, rows }) => `${count(counts[kind] ?? 0)} of ${count(rows)} ${kind}`);
+    return `${listed.join(", ")} in view.`;
+  }
   /** The smallest polygon that holds a place, or the line beside it; null without. */
   at([lon, lat], tolerance) {
     let best = null, least = Infinity;

@@ -195,10 +195,7 @@ class Judging {
     if (this.edited) ring(this.edited, "#00e5ff", 2.5, [8, 5]);
   }
 
-  /** The dashed ring follows the pointer: its middle, its rim, or a new one. True where it does. */
-  click() {
-    return this.isOn;
-  }
+  /** The dashed ring follows the pointer: its middle, its rim, or a new one. */
   dragTo(event, drag) {
     const { page, edited } = this, [lon, lat] = page.map.fromMap(event.coordinate);
     if (drag.part === "middle") Object.assign(edited, { lon: wrap(lon + drag.off[0]), lat: Math.max(-90, Math.min(90, lat + drag.off[1])) });

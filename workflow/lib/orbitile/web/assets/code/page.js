@@ -1,18 +1,20 @@
 /* The page: its state, which the address keeps, the map, pointer and keys. */
 "use strict";
 
-const BITS = { images: "i", rings: "r", graticule: "g", scenes: "s", left_out: "l", searched: "a" };
+const BITS = { missed: "m", images: "i", rings: "r", graticule: "g", scenes: "s", left_out: "l", searched: "a" };
 
 class Page {
   constructor(run) {
     this.run = run;
     this.maps = mapsOf(run);
     this.state = { colour: run.has_probability ? "probability" : "score", longitudes: "180", images: true, rings: true, graticule: true,
-      layers: new Set(run.layers.map((layer) => layer.kind)), selected: null };
+      layers: new Set([...run.layers.map((layer) => layer.kind), ...(run.comparison ? ["missed"] : [])]), selected: null };
     const address = this.readAddress();
     this.map = this.maps.find((map) => map.name === address.get("map")) ?? this.maps[0];
     this.rows = new Rows(run, () => this.redraw());
     this.features = run.layers.length ? new Features(this) : null;
+    this.missed = [];
+    if (run.comparison) load("missed").then((value) => this.takeMissed(value)).catch(showAlarm);
     this.drawing = new Drawing(this);
     this.judging = new Judging(this);
     this.panel = new Panel(this);
@@ -24,7 +26,14 @@ class Page {
     this.watch();
   }
 
+  takeMissed({ count: n, columns }) {
+    const { buffer } = bytesOf(columns), [lon, lat] = [0, 4 * n].map((offset) => new Int32Array(buffer, offset, n));
+    this.missed = Array.from(new Float32Array(buffer, 8 * n, n), (diameter_km, i) => ({ lon: lon[i] / 1e7, lat: lat[i] / 1e7, diameter_km }));
+    this.redraw();
+  }
+
   get palette() {
+    if (this.state.colour === "truth") return COMPARISON_COLOURS;
     return this.state.colour === "class" ? this.run.colours.classes : this.run.colours.sequence;
   }
   get view() {
@@ -121,6 +130,7 @@ class Page {
     const context = canvas.getContext("2d"), frame = new Frame(extent[0], extent[3], resolution);
     context.scale(pixelRatio, pixelRatio);
     const ring = (row, colour, width, dashes = []) => {
+      if (row.about) return this.paintFeature(context, frame, extent, row, colour, width);
       const angle = (row.diameter_km * 500) / this.run.radius_m, path = new Path2D();
       for (const turn of this.map.copies(row.lon, extent, this.map.reach(row.lat, angle))) this.map.addRing(path, frame, row.lon + turn, row.lat, angle);
       strokeTwice(context, path, colour, width, dashes);
@@ -129,6 +139,11 @@ class Page {
     if (this.state.selected && !this.judging.isOn) ring(this.state.selected, "#00e5ff", 3);
     this.judging.paint(ring);
     return canvas;
+  }
+  paintFeature(context, frame, extent, feature, colour, width) {
+    const path = new Path2D();
+    for (const part of feature.parts) this.drawing.addOutline(path, frame, extent, part, feature.kind === "polygons");
+    strokeTwice(context, path, colour, width);
   }
   /** Draw everything again. */
   redraw() {
@@ -160,7 +175,7 @@ class Page {
   watch() {
     this.olMap.on("moveend", () => this.refreshSoon());
     this.olMap.on("pointermove", (event) => this.hover(event));
-    this.olMap.on("singleclick", (event) => this.judging.click(event) || this.select(this.drawing.at(event.coordinate, this.view.getResolution())));
+    this.olMap.on("singleclick", (event) => this.judging.isOn || this.select(this.at(event.coordinate)));
     this.olMap.getViewport().addEventListener("pointerleave", () => this.hover(null));
     byId("zoom-in").onclick = () => this.view.adjustZoom(1);
     byId("zoom-out").onclick = () => this.view.adjustZoom(-1);
@@ -170,13 +185,18 @@ class Page {
     addEventListener("keydown", (event) => event.key === "Escape" && this.select(null));
     if (this.run.rows && this.rows.isDirect) for (const name of Object.keys(this.run.blocks)) this.rows.want(name);
   }
+  /** The row or the feature at a place on the map; null without. */
+  at(coordinate) {
+    const resolution = this.view.getResolution(), row = this.state.rings ? this.drawing.at(coordinate, resolution) : null;
+    return row ?? this.features?.at(this.map.fromMap(coordinate), (5 * resolution) / this.map.radius / RADIANS) ?? null;
+  }
   hover(event) {
-    const row = event && !event.dragging && this.state.rings ? this.drawing.at(event.coordinate, this.view.getResolution()) : null;
+    const row = event && !event.dragging ? this.at(event.coordinate) : null;
     const tip = byId("tip");
-    if (row?.id !== this.hovered?.id) {
+    if ((row?.about ?? row)?.id !== (this.hovered?.about ?? this.hovered)?.id) {
       this.hovered = row;
       this.markAgain();
-      tip.replaceChildren(...(row ? [described(rowEntries(this, row))] : []));
+      tip.replaceChildren(...(row ? [described(row.about ? featureEntries(row) : rowEntries(this, row))] : []));
     }
     tip.hidden = !row;
     if (row) {
@@ -205,7 +225,7 @@ class Page {
     const { state } = this;
     for (const name of ["colour", "longitudes"]) {
       const select = byId(name), value = address.get(name);
-      if (value && [...select.options].some((option) => option.value === value)) select.value = state[name] = value;
+      if (select && value && [...select.options].some((option) => option.value === value)) select.value = state[name] = value;
     }
     for (const name of ["diameter", "score", "probability"]) {
       const ends = (address.get(name) ?? "").split("~");
@@ -216,18 +236,16 @@ class Page {
         this.rows.filter[name][end] = value;
       });
     }
-    for (const name of ["scenes", "classes"]) {
-      const boxes = [...document.querySelectorAll(`[data-choices="${name}"] input[type=checkbox]`)];
-      if (!address.has(name) || !boxes.length) continue;
-      const chosen = new Set(address.get(name).split(",").filter((text) => text !== "").map(Number));
-      boxes.forEach((box, number) => box.checked !== chosen.has(number) && box.click());
+    for (const name of ["scenes", "classes", "comparison"]) {
+      if (!address.has(name) || !document.querySelector(`[data-choices="${name}"]`)) continue;
+      this.rows.filter[name] = new Set(address.get(name).split(",").filter((text) => text !== "").map(Number));
     }
     if (address.has("show")) {
       for (const [name, letter] of Object.entries(BITS)) {
         const box = document.querySelector(`[data-layer="${name}"]`);
         if (box) box.checked = address.get("show").includes(letter);
         if (typeof state[name] === "boolean") state[name] = address.get("show").includes(letter);
-        else if (address.get("show").includes(letter)) state.layers.add(name);
+        else state.layers[address.get("show").includes(letter) ? "add" : "delete"](name);
       }
     }
   }
@@ -243,7 +261,7 @@ class Page {
       const ends = rows.filter[name].map((end, k) => (end === [0, name === "diameter" ? Infinity : 1][k] ? "" : end));
       if (ends.join("")) address.set(name, ends.join("~"));
     }
-    for (const name of ["scenes", "classes"]) if (rows.filter[name]) address.set(name, [...rows.filter[name]].sort((a, b) => a - b).join());
+    for (const name of ["scenes", "classes", "comparison"]) if (rows.filter[name]) address.set(name, [...rows.filter[name]].sort((a, b) => a - b).join());
     history.replaceState(null, "", `#${address.toString().replaceAll("%2C", ",").replaceAll("%7E", "~")}`);
   }
 }

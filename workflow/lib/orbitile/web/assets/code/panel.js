@@ -26,9 +26,14 @@ function rowEntries(page, row) {
   return {
     diameter: `${row.diameter_km.toPrecision(4)} km`,
     place: `${latitudeText(row.lat, 4)}, ${degreesText(row.lon, page.state.longitudes, 4)}`,
-    ...sure, class: row.class, scene: row.scene, scale: `${brief(row.scale_m)} m/px`, cut: row.truncated ? "touches nodata or an edge" : null,
+    ...sure, class: row.class, scene: row.scene, scale: `${brief(row.scale_m)} m/px`, "compared with the truth": page.judging.isOn ? null : row.comparison, cut: row.truncated ? "touches nodata or an edge" : null,
     "georeferenced by": scene.georef_method, id: row.id,
   };
+}
+
+/** What is known of a polygon or a line; its columns have their units in their names. */
+function featureEntries({ about }) {
+  return Object.fromEntries(Object.entries(about).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? brief(value) : value]));
 }
 
 class Panel {
@@ -36,11 +41,31 @@ class Panel {
     this.page = page;
     byId("title").textContent = page.run.run;
     document.title = `${page.run.run}: Orbitile`;
-    byId("about").textContent = `${count(page.run.rows)} ${page.run.noun} on ${page.run.body}, ${count(page.run.scene_count)} scenes`;
-    this.buildFilters();
+    const { layers, rows } = page.run, found = layers.map((layer) => `${count(layer.rows)} ${layer.kind}`).join(" and ");
+    byId("about").textContent = `${found || `${count(rows)} craters`} on ${page.run.body}, ${count(page.run.scene_count)} scenes`;
+    if (page.features) this.buildFeatures();
+    else {
+      this.buildFilters();
+      this.buildSizes();
+    }
     this.buildLayers();
-    this.buildSizes();
     this.buildNotes();
+  }
+
+  /** Of a map of features: its classes, which can be hidden. */
+  buildFeatures() {
+    const { page } = this, { features } = page;
+    const total = new Map();
+    for (const layer of page.run.layers) layer.classes.forEach((name, k) => total.set(name, (total.get(name) ?? 0) + layer.class_counts[k]));
+    const boxes = [...total].map(([name, number]) => {
+      const box = element("input", { type: "checkbox", checked: true, data: { class: name }, onchange: () => {
+        features.hiddenClasses[box.checked ? "delete" : "add"](name);
+        page.redraw();
+      } });
+      return element("label", { className: "line" }, box, key(features.colours.get(name)), element("span", { className: "name" }, name), element("span", { className: "number" }, count(number)));
+    });
+    this.counts = element("p", { className: "counts", id: "counts" });
+    byId("filters").append(element("h2", {}, "Classes"), this.counts, element("div", { className: "scroll" }, ...boxes));
   }
 
   buildFilters() {
@@ -57,9 +82,10 @@ class Panel {
     if (page.run.rows) parts.push(range("Score", "score", "", "0.05", [0, 1]));
     if (page.run.has_probability) parts.push(range("Probability", "probability", "", "0.05", [0, 1]));
     if (page.run.classes.length > 1) parts.push(this.choices("Classes", "classes", page.run.classes, page.run.class_counts));
+    if (page.run.comparison) parts.push(this.choices("Compared with the truth", "comparison", COMPARED, page.run.comparison.counts));
     if (page.run.scene_names.length > 1) parts.push(this.choices("Scenes", "scenes", page.run.scene_names, page.run.row_counts));
     this.counts = element("p", { className: "counts", id: "counts" });
-    const colours = ["score", ...(page.run.has_probability ? ["probability"] : []), ...(page.run.classes.length > 1 ? ["class"] : [])];
+    const colours = ["score", ...(page.run.has_probability ? ["probability"] : []), ...(page.run.classes.length > 1 ? ["class"] : []), ...(page.run.comparison ? ["truth"] : [])];
     const select = element("select", { id: "colour", onchange: () => page.change({ colour: select.value }) },
       ...colours.map((name) => element("option", { value: name, selected: name === page.state.colour }, name)));
     this.legend = element("p", { className: "legend" });
@@ -67,13 +93,19 @@ class Panel {
       element("label", { className: "line" }, "Colour by ", select), this.legend);
   }
 
-  /** Check boxes of names with their counts; a search where there are many. */
+  /** Check boxes of names with their counts, made when they are opened; a search where there are many. */
   choices(title, key, names, counts) {
-    const { rows } = this.page, chosen = new Set(names.keys());
+    const details = element("details", { data: { choices: key } }, element("summary", {}, `${title} (${count(names.length)})`));
+    details.addEventListener("toggle", () => this.fillChoices(details, title, key, names, counts), { once: true });
+    return details;
+  }
+  fillChoices(details, title, key, names, counts) {
+    const { rows } = this.page, chosen = new Set(rows.filter[key] ?? names.keys());
+    const apply = () => rows.setFilter({ [key]: chosen.size === names.length ? null : chosen });
     const boxes = names.map((name, number) => {
-      const box = element("input", { type: "checkbox", checked: true, onchange: () => {
+      const box = element("input", { type: "checkbox", checked: chosen.has(number), onchange: () => {
         chosen[box.checked ? "add" : "delete"](number);
-        rows.setFilter({ [key]: chosen.size === names.length ? null : chosen });
+        apply();
       } });
       return element("label", { className: "line" }, box, element("span", { className: "name" }, String(name)), element("span", { className: "number" }, count(counts[number])));
     });
@@ -83,14 +115,14 @@ class Panel {
         label.firstChild.checked = state;
         chosen[state ? "add" : "delete"](number);
       });
-      rows.setFilter({ [key]: chosen.size === names.length ? null : chosen });
+      apply();
     };
     const search = element("input", { type: "search", placeholder: "part of a name", "aria-label": `search ${title}`, oninput: () => {
       boxes.forEach((label, number) => (label.hidden = !String(names[number]).toLowerCase().includes(search.value.toLowerCase())));
     } });
     const buttons = element("div", { className: "row" }, ...(names.length > 8 ? [search] : []),
       element("button", { onclick: all(true) }, "all"), element("button", { onclick: all(false) }, "none"));
-    return element("details", { data: { choices: key } }, element("summary", {}, `${title} (${count(names.length)})`), buttons, element("div", { className: "scroll" }, ...boxes));
+    details.append(buttons, element("div", { className: "scroll" }, ...boxes));
   }
 
   buildLayers() {
@@ -105,7 +137,8 @@ class Panel {
       ...[["180", "-180 to 180"], ["360", "0 to 360"]].map(([value, title]) => element("option", { value, selected: value === page.state.longitudes }, title)));
     byId("layers").append(element("h2", {}, "Map"),
       element("label", { className: "line" }, "Map ", this.mapChoice), element("label", { className: "line" }, "Longitudes ", longitudes),
-      box("images", "images"), box("rings", "rings"), box("graticule", "graticule"), box("scenes", "scenes", LINE_COLOURS.scenes),
+      box("images", "images"), ...(page.features ? [] : [box("rings", "rings")]),
+      ...(page.run.comparison ? [box(`true craters that were missed (${count(page.run.comparison.missed)})`, "missed", MISSED_COLOUR)] : []), box("graticule", "graticule"), box("scenes", "scenes", LINE_COLOURS.scenes),
       ...(page.outlines("left_out").length ? [box("scenes that were left out", "left_out", LINE_COLOURS.left_out)] : []),
       ...(page.outlines("searched").length ? [box("searched ground", "searched", LINE_COLOURS.searched)] : []),
       ...page.run.layers.map((layer) => box(`${layer.kind} (${count(layer.rows)})`, layer.kind)));
@@ -125,11 +158,14 @@ class Panel {
   /** Counts, plot and legend of what is in view. */
   refresh(visible, blocks) {
     const { page } = this, { rows } = page, classes = new Map();
-    let inView = 0, passing = 0, deeper = 0, complete = 0;
+    if (page.features) {
+      this.counts.textContent = page.features.countText();
+      return;
+    }
+    let inView = 0, deeper = 0, complete = 0;
     for (const block of blocks) {
       const mask = rows.mask(block);
       for (let i = 0; i < block.count; i++) {
-        passing += mask[i];
         if (!mask[i] || !visible.holds(block.lon[i] / 1e7, block.lat[i] / 1e7)) continue;
         inView++;
         const size = Math.floor(Math.log2(block.diameter[i]) * 2 + 1e-9);
@@ -140,7 +176,7 @@ class Panel {
         complete = Math.max(complete, block.diameter[block.count - 1]);
       }
     }
-    const filtered = rows.isDirect && !rows.pending ? `${count(passing)} of ${count(page.run.rows)} pass the filters. ` : "";
+    const filtered = rows.isDirect && !rows.pending ? `${count(rows.passing())} of ${count(page.run.rows)} pass the filters. ` : "";
     const waiting = rows.pending ? "Loading ... " : "";
     const more = deeper ? ` At this zoom ${count(deeper)} smaller ones are shown as a density, which no filter changes.` : "";
     this.counts.textContent = `${waiting}${filtered}${count(inView)} in view.${more}`;
@@ -150,7 +186,7 @@ class Panel {
 
   drawLegend() {
     const { page } = this, { limits } = page.run.colours;
-    const names = page.state.colour === "class" ? page.run.classes : limits.slice(1).map((limit, k) => `${limits[k]} to ${limit}`);
+    const names = page.state.colour === "class" ? page.run.classes : page.state.colour === "truth" ? COMPARED : limits.slice(1).map((limit, k) => `${limits[k]} to ${limit}`);
     this.legend.replaceChildren(...(page.judging.isOn ? [element("span", {}, "Scores are hidden while you judge.")]
       : names.map((name, k) => element("span", { className: "entry" }, key(page.palette[k % page.palette.length]), String(name)))));
   }
@@ -164,7 +200,7 @@ class Panel {
     const low = Math.log2(least[0]), high = Math.log2(least[least.length - 1]) + 0.5, top = Math.log10(Math.max(...totals)) + 0.15;
     const x = (size) => 38 + ((size - low) / (high - low || 1)) * 252, y = (rows) => 140 - ((Math.log10(rows) + 0.15) / (top + 0.15)) * 128;
     const text = (content, px, py, anchor) => svg("text", { x: px, y: py, "text-anchor": anchor }, String(content));
-    for (let power = 0; power <= top; power++) this.plot.append(svg("line", { x1: 38, x2: 290, y1: y(10 ** power), y2: y(10 ** power), class: "grid" }), text(count(10 ** power), 34, y(10 ** power) + 4, "end"));
+    for (let power = 0; power <= top; power++) this.plot.append(svg("line", { x1: 38, x2: 290, y1: y(10 ** power), y2: y(10 ** power), class: "grid" }), text(shortCount(10 ** power), 34, y(10 ** power) + 4, "end"));
     const every = Math.max(1, Math.ceil((high - low) / 6));
     for (let size = Math.ceil(low); size <= high; size += every) this.plot.append(svg("line", { x1: x(size), x2: x(size), y1: 12, y2: 140, class: "grid" }), text(brief(2 ** size), x(size), 154, "middle"));
     this.plot.append(text("diameter (km)", 164, 168, "middle"));
@@ -174,18 +210,28 @@ class Panel {
     this.plotNote.textContent = `Line: all. Points: in view, after the filters${complete ? `; at this zoom complete from ${lengthText(complete * 1000)} on` : ""}. A class is a factor of 1.41.`;
   }
 
-  /** Show a row and its chip; null hides them. */
+  /** Show a row and its chip, or a feature; null hides them. */
   showRow(row) {
     const details = byId("details");
     details.hidden = !row;
     details.replaceChildren();
     if (!row) return;
+    if (row.about) {
+      details.append(element("h2", {}, row.kind === "lines" ? "Line" : "Polygon"), described(featureEntries(row)),
+        element("div", { className: "row" }, element("button", { onclick: () => this.page.select(null) }, "Close")));
+      return;
+    }
     const chip = element("canvas", { className: "chip", width: 2 * CHIP_PX, height: 2 * CHIP_PX, role: "img", "aria-label": "The crater in the images" });
     const note = element("p", { className: "note" });
     details.append(element("h2", {}, "Crater"), chip, note, described(rowEntries(this.page, row)),
       element("div", { className: "row" }, element("button", { onclick: () => this.page.goTo(row) }, "Zoom to it"), element("button", { onclick: () => this.page.select(null) }, "Close")));
     drawChip(this.page, row, chip).then((text) => (note.textContent = text)).catch(showAlarm);
   }
+}
+
+/** 1, 10, 100, 1k ... */
+function shortCount(number) {
+  return number >= 1e6 ? `${number / 1e6}M` : number >= 1000 ? `${number / 1000}k` : String(number);
 }
 
 function key(colour) {

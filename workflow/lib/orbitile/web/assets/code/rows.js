@@ -6,6 +6,7 @@ const BLOCK_PX = 256;
 const CELLS = 32;
 const UNKNOWN = 65535;
 const SHARES = 65534;
+const COMPARED = ["not judged", "right", "false"];
 const BASE_32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** A block's rows: arrays as row_blocks.py packs them. */
@@ -25,6 +26,7 @@ class Block {
     this.scale = new Uint8Array(buffer, 22 * n, n);
     this.truncated = new Uint8Array(buffer, 23 * n, n);
     this.identity = new Uint8Array(buffer, 24 * n, 10 * n);
+    this.comparison = new Uint8Array(buffer, 34 * n, n);
     this.deeper = value.deeper;
     this.mask = null;
     this.maskVersion = -1;
@@ -48,7 +50,7 @@ class Rows {
     this.changed = changed;
     this.blocks = new Map();
     this.isDirect = run.rows <= DIRECT_ROWS;
-    this.filter = { diameter: [0, Infinity], score: [0, 1], probability: [0, 1], scenes: null, classes: null };
+    this.filter = { diameter: [0, Infinity], score: [0, 1], probability: [0, 1], scenes: null, classes: null, comparison: null };
     this.version = 0;
     this.pending = 0;
   }
@@ -94,7 +96,7 @@ class Rows {
   /** 1 for each row of a block that passes the filters (n). */
   mask(block) {
     if (block.maskVersion === this.version) return block.mask;
-    const { diameter, score, probability, scenes, classes } = this.filter, n = block.count;
+    const { diameter, score, probability, scenes, classes, comparison } = this.filter, n = block.count;
     const mask = block.mask ?? new Uint8Array(n);
     const hasProbability = probability[0] > 0 || probability[1] < 1;
     for (let i = 0; i < n; i++) {
@@ -102,10 +104,16 @@ class Rows {
       mask[i] = block.diameter[i] >= diameter[0] && block.diameter[i] <= diameter[1] &&
         s >= score[0] - 1e-5 && s <= score[1] + 1e-5 &&
         (!hasProbability || (p !== UNKNOWN && p / SHARES >= probability[0] - 1e-5 && p / SHARES <= probability[1] + 1e-5)) &&
-        (!scenes || scenes.has(block.scene[i])) && (!classes || classes.has(block.class[i])) ? 1 : 0;
+        (!scenes || scenes.has(block.scene[i])) && (!classes || classes.has(block.class[i])) && (!comparison || comparison.has(block.comparison[i])) ? 1 : 0;
     }
     Object.assign(block, { mask, maskVersion: this.version });
     return mask;
+  }
+  /** How many of the rows that are loaded pass the filters. */
+  passing() {
+    let sum = 0;
+    for (const block of this.blocks.values()) if (block) for (const passes of this.mask(block)) sum += passes;
+    return sum;
   }
   /** A row as an object, in degrees and km. */
   row(block, i) {
@@ -115,6 +123,7 @@ class Rows {
       score: block.score[i] / SHARES, probability: probability === UNKNOWN ? null : probability / SHARES,
       scene: this.run.scene_names[block.scene[i]], class: this.run.classes[block.class[i]],
       scale_m: this.run.scales_m[block.scale[i]], truncated: block.truncated[i] === 1,
+      comparison: this.run.comparison ? COMPARED[block.comparison[i]] : null,
     };
   }
 }
