@@ -39,6 +39,9 @@ status failures stale report open: setup
 clear-stale: setup
 	@python -m orbitile clear "results/$(RUN)"
 
+# Each test has a process of its own: threads of BLAS beside it only wait for each other, for ten times the time.
+test test-hostile test-clients test-cluster test-container: export OMP_NUM_THREADS = 1
+
 test: setup
 	pytest -n auto --dist loadfile tests/unit tests/workflow
 
