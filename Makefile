@@ -10,6 +10,8 @@ export VARIANT ?= cpu
 .PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
+.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
+.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density bench-laptop
 
 demo: setup
 	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
@@ -135,6 +137,10 @@ bench-suppression: setup benchmarks/.peers/current
 # BENCH="--cache FOLDER" rasters are kept for the next time.
 bench-engine: setup benchmarks/.peers/current
 	@python benchmarks/engine.py $(BENCH)
+
+# Where the time of a small run goes; BENCH="--side 0" for the demo alone.
+bench-laptop: setup
+	@python benchmarks/laptop.py $(BENCH)
 
 # Reading of tiles, from rasters of several layouts.
 bench-reading: setup
