@@ -1,11 +1,13 @@
 from dataclasses import replace
 from math import ceil
 
+import numpy as np
 import pytest
 from plan_rows import plan_row
+from pyproj import CRS
 
-from orbitile.planning.run_costs import GROUP_STAGES, RUN_STAGES, Speed, count_tiles, estimate_costs
-from orbitile.settings import Settings
+from orbitile.planning.run_costs import GROUP_STAGES, RUN_STAGES, Speed, count_tiles, estimate_costs, raster_bytes
+from orbitile.settings import GeoreferencingSettings, Settings
 
 
 def settings(*scales):
@@ -15,7 +17,9 @@ def settings(*scales):
 
 
 def row(**change):
-    return replace(plan_row("a", "g"), **dict(width=1280, height=512, gsd_m=100.0, dtype="uint16", bands=[1]) | change)
+    wkt, transform = CRS("IAU_2015:30110").to_wkt(), [100.0, 0.0, 0.0, 0.0, -100.0, 0.0]
+    image = dict(width=1280, height=512, gsd_m=100.0, dtype="uint16", bands=[1], crs_wkt=wkt, transform=transform)
+    return replace(plan_row("a", "g"), **image | change)
 
 
 def plain_count(length, tile, step):
@@ -34,7 +38,7 @@ def test_coarser_scales_have_fewer_tiles():
 
 
 def test_costs():
-    costs = estimate_costs([row(), row()], 2, settings(), Speed(0.5, 3.0))
+    costs = estimate_costs([row(path="a.cub"), row(path="b.cub")], 2, settings(), Speed(0.5, 3.0))
     assert costs.tiles == 6
     assert 2 * 1280 * 512 * 2 < costs.disk_bytes < 2 * (2 * 1280 * 512 * 2) + 1e6
     assert 6 * 0.5 < costs.seconds <= (2 * GROUP_STAGES + RUN_STAGES) * 3.0 + 6
@@ -47,3 +51,23 @@ def test_without_a_measured_speed_there_is_no_time():
 def test_coarser_runs_need_less_disk():
     coarse = settings(dict(gsd_m=400.0, tile_px=512, overlap_px=128))
     assert estimate_costs([row()], 1, coarse, None).disk_bytes < estimate_costs([row()], 1, settings(), None).disk_bytes
+
+
+def test_scenes_that_are_used_where_they_lie_take_the_disk_of_coarser_scales(geotiff):
+    path = geotiff(np.ones((512, 1280), np.uint16))
+    both = settings(dict(gsd_m=100.0, tile_px=512, overlap_px=128), dict(gsd_m=400.0, tile_px=512, overlap_px=128))
+    copied = both.model_copy(update=dict(georeferencing=GeoreferencingSettings(in_place=False)))
+    scene = row(path=path)
+    values = 1280 * 512 * 2
+    assert raster_bytes(scene, both) == pytest.approx(values / 16 * 4 / 3)
+    assert raster_bytes(scene, copied) == pytest.approx(values * 17 / 16 * 4 / 3)
+    assert raster_bytes(replace(scene, path="a.cub"), both) == raster_bytes(scene, copied)
+    coarser = settings(dict(gsd_m=200.0, tile_px=512, overlap_px=128))
+    assert raster_bytes(scene, coarser) == pytest.approx(values / 4 * 4 / 3)
+
+
+def test_rasters_are_packed_as_well_as_their_images(geotiff):
+    plain, packed = (geotiff(np.ones((512, 1280), np.uint16), f"{name}.tif", **options) for name, options in (
+        ("a", {}), ("b", dict(compress="deflate"))))  # fmt: skip
+    coarser = settings(dict(gsd_m=200.0, tile_px=512, overlap_px=128))
+    assert raster_bytes(row(path=packed), coarser) < 0.1 * raster_bytes(row(path=plain), coarser)
