@@ -8,10 +8,8 @@ export VARIANT ?= cpu
 
 .PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns schema docs lock setup clean
 .PHONY: evaluate-models recipe craterstats
-.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-map bench-tiles
-.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density
-.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-map bench-tiles
-.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density bench-laptop
+.PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-laptop bench-map bench-tiles
+.PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density bench-page
 
 demo: setup
 	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
@@ -181,6 +179,10 @@ bench-density: setup
 # How much maps change with the size and the place of tiles, and at coarser scales.
 bench-tiles: setup
 	@python benchmarks/exactness/tiles.py $(BENCH)
+
+# The page of a run with many made-up rows, in Chromium. Needs root, as `make test-clients`.
+bench-page: setup
+	@python benchmarks/page.py $(BENCH)
 
 # How exact catalogues are, on real images of the Moon. BENCH is a folder for scenes and results, a temporary one by
 # default; MOSAIC the global mosaic, MOON a folder of two images under opposite sun. benchmarks/README.md says more.

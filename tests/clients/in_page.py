@@ -138,6 +138,20 @@ def keyboard(visit):
     return dict(moved=after[0] > before[0], zoomed=after[2] < before[2])
 
 
+def draw_crater(visit, radius_px=40):
+    """Add a crater by a drag from its centre to its rim; returns the diameter in km that it must have."""
+    page, (x, y) = visit.page, visit.page.evaluate(MIDDLE)
+    page.keyboard.press("a")
+    page.mouse.move(x, y - 150)
+    page.mouse.down()
+    page.mouse.move(x, y - 150 - radius_px, steps=3)
+    page.mouse.up()
+    scale = "page.map.turn ? 1 : page.map.groundScale(0, page.judging.edited.lat)"
+    metres = page.evaluate(f"page.view.getResolution() * ({scale})")
+    page.keyboard.press("Enter")
+    return 2 * radius_px * metres / 1000
+
+
 def judge(visit, saved):
     """Judge ten rows by keys, one each of all kinds at least, and save."""
     page = visit.page
@@ -154,10 +168,10 @@ def judge(visit, saved):
     seconds = time.monotonic() - began
     page.keyboard.press("z")
     page.keyboard.press("u")
-    for _ in range(2):
-        page.keyboard.press("a")
-        page.keyboard.press("-")
-        page.keyboard.press("Enter")
+    page.keyboard.press("a")
+    page.keyboard.press("-")
+    page.keyboard.press("Enter")
+    drawn_km = draw_crater(visit)
     visit.picture("judging")
     status = visit.text("#judged")
     with page.expect_download() as download:
@@ -175,6 +189,7 @@ def judge(visit, saved):
         again=again,
         seconds=seconds,
         panel=hidden,
+        drawn_km=drawn_km,
         name=download.value.suggested_filename,
     )
 

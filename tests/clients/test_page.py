@@ -169,6 +169,7 @@ def test_judging_by_keys(visit):
     assert [row["verdict"] for row in rows] == verdicts
     assert [row["id"] for row in rows] == [*(row["id"] for row in listed), "", ""]
     assert {row["reviewer"] for row in rows} == {'Ann "A", B'} and {row["catalogue"] for row in rows} == {"made up"}
+    assert float(rows[-1]["diameter_km"]) == pytest.approx(judged["drawn_km"], rel=0.01)
     for row, crater in zip(rows, listed, strict=False):
         if row["verdict"] == "moved":
             assert float(row["diameter_km"]) == pytest.approx(crater["diameter_km"] * 1.02)
