@@ -153,7 +153,10 @@ class Trial:
         return self.recipe.folder / table
 
 
-OF_LEARNING = {field.name for field in fields(SegmenterRecipe)} - {"classes", "seed"} | {"points_weight"}
+OF_LEARNING = {field.name for field in fields(SegmenterRecipe)} - {"classes", "seed", "purpose"} | {
+    "points_weight",
+    "images",
+}
 """Keys of segmentation_training that change what is learnt of the tiles, but not the tiles."""
 
 
