@@ -60,7 +60,11 @@ rule page:
         runtime=growing(60, 1),
     params:
         code_version=code_version("page"),
-        choice=settings.page.model_dump(),
+        choice=dict(
+            most_tiles=settings.page.most_tiles,
+            review_rows=settings.review.rows,
+            review_seed=settings.review.seed,
+        ),
         plan=PLAN,
         user_files=lambda wildcards: user_files(settings.evaluation.truth),
         truth_columns=settings.truth_columns,

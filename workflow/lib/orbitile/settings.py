@@ -666,10 +666,6 @@ class PageSettings(Section):
     most_tiles: int = Field(
         default=4000, ge=1, le=1_000_000, description="Image tiles of 512 px at most: with more, images are coarser."
     )
-    review_rows: int = Field(
-        default=200, ge=10, le=100_000, description="Rows that are drawn from the catalogue to be judged."
-    )
-    review_seed: Seed = Field(default=0, description="Another one draws other rows.")
 
 
 class AccessSettings(Section):
