@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from page_runs import CRATERS, GSD_M, RADIUS_M, write_world_run
+from page_runs import CHOICE, CRATERS, GSD_M, RADIUS_M, write_world_run
 from pyproj import Transformer
 from scipy.spatial import cKDTree
 
+from orbitile.features.shapes.detection_shapes import VectorStyle
 from orbitile.space.ground import ground_ellipses
+from orbitile.stages.review import ReviewChoice, ReviewFiles, ReviewInputs, write_review
 
 IN_PAGE = Path(__file__).with_name("in_page.py")
 ALL = [crater for craters in CRATERS.values() for crater in craters]
@@ -178,3 +180,17 @@ def test_judging_by_keys(visit):
             for name in ("lon", "lat", "diameter_km"):
                 assert float(row[name]) == pytest.approx(crater[name], abs=1e-6), name
             assert row["scene"] == crater["scene"]
+
+
+def test_saved_verdicts_are_read_back(visit, index, tmp_path):
+    """As the target `review` does: they are of all rows; one of the two that were added lies on a row."""
+    _, folder = visit
+    catalogue = index.parents[1] / "catalogue" / "craters.json"
+    choice = ReviewChoice(CHOICE.review_rows, CHOICE.review_seed, None, 0.95, 0.3, 0.0, False)
+    files = ReviewFiles(*(str(tmp_path / name) for name in ("review.json", "corrected.csv", "labels.csv")))
+    inputs = ReviewInputs(str(catalogue), [str(folder / "judgements.csv")])
+    write_review(inputs, choice, VectorStyle("ellipse", 64), files)
+    about = json.loads(Path(files.summary).read_text())
+    assert about["precision"]["verdicts"] == dict(right=5, false=1, unsure=2, skipped=0)
+    assert about["judgements"]["reviewers"] == {'Ann "A", B': dict(right=4, moved=1, false=1, unsure=2, added=1)}
+    assert len(about["doubled"]) == 1 and about["corrected"]["rows"] == 8 - 1 + 1
