@@ -12,6 +12,11 @@ function svg(tag, attributes, ...children) {
   return node;
 }
 
+/** A number with its noun, which is given in the plural. */
+function counted(number, noun) {
+  return `${count(number)} ${number === 1 ? noun.slice(0, -1) : noun}`;
+}
+
 /** Entries as a list of terms; values that are null are left out. */
 function described(entries) {
   const parts = Object.entries(entries).filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -41,8 +46,9 @@ class Panel {
     this.page = page;
     byId("title").textContent = page.run.run;
     document.title = `${page.run.run}: Orbitile`;
-    const { layers, rows } = page.run, found = layers.map((layer) => `${count(layer.rows)} ${layer.kind}`).join(" and ");
-    byId("about").textContent = `${found || `${count(rows)} craters`} on ${page.run.body}, ${count(page.run.scene_count)} scenes`;
+    const features = page.run.layers.map((layer) => counted(layer.rows, layer.kind)).join(" and ");
+    const content = features || counted(page.run.rows, "craters");
+    byId("about").textContent = `${content} on ${page.run.body}, ${counted(page.run.scene_count, "scenes")}`;
     if (page.features) this.buildFeatures();
     else {
       this.buildFilters();
