@@ -35,7 +35,7 @@ _RULES = (
     Rule("isis", table_folder="isis", work_folder="work/isis"),
     Rule("georeference", None, BOTH_CHAINS, "georeferenced", "rasters", code_version=6),
     Rule("downsample", None, BOTH_CHAINS, "scaled", "rasters", code_version=2),
-    Rule("tile", None, BOTH_CHAINS, "tiles", "work/tile", code_version=3),
+    Rule("tile", None, BOTH_CHAINS, "tiles", "work/tile", code_version=4),
     Rule("infer", None, BOTH_CHAINS, "predictions", "work/infer", code_version=3),
     Rule("untile", None, (DETECTION,), "detections", code_version=2),
     Rule("suppress", None, (DETECTION,), "suppressed", code_version=5),

