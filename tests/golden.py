@@ -32,7 +32,7 @@ RUNS = {
 BY_HAND = {
     "plan", "isis", "overview", "evaluate", "annotate", "overview_map", "evaluate_map", "annotate_map",
     "calibrate", "calibrate_map", "completeness", "count", "train_detector", "train_segmenter", "report", "failures",
-    "shapes", "qgis_project", "density", "secondaries", "date", "contact_sheets", "judging", "review",
+    "shapes", "qgis_project", "density", "secondaries", "date", "contact_sheets", "judging", "review", "page",
 }  # fmt: skip
 """Rules whose version is raised without a golden result.
 

@@ -91,6 +91,6 @@ def test_the_command_line(folder, rows):
 
 
 def test_the_kinds_of_examples():
-    """Those in QGIS and with GDAL are run by tests/clients."""
-    kinds = {"python", "python in QGIS", "sh", "sh with GDAL"}
+    """Those in QGIS, with GDAL and with craterpy are run by tests/clients."""
+    kinds = {"python", "python in QGIS", "python with craterpy", "sh", "sh with GDAL"}
     assert {example.kind for example in examples("catalogue.md")} == kinds
