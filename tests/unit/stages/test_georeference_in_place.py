@@ -164,6 +164,14 @@ def test_an_image_that_has_changed_since_the_plan_is_not_linked_to(geotiff, tmp_
     assert list((tmp_path / "rasters").rglob("*.*")) == []
 
 
+def test_an_image_that_cannot_be_read_to_its_end_leaves_nothing(geotiff, run, tmp_path):
+    path = Path(geotiff(PIXELS))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(OrbitileError, match="is it truncated"):
+        run(str(path))
+    assert list((tmp_path / "rasters").rglob("*.*")) == []
+
+
 def test_a_linked_scene_is_not_linked_again(geotiff, run):
     path = geotiff(PIXELS)
     run(path)

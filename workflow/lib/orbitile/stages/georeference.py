@@ -170,7 +170,11 @@ class GeoreferencedScene:
             kind = pixel_type(source, scene.channels, scene.band_names)
             files = LinkedFiles(tuple(str(Path(file).absolute()) for file in scene.inputs), scene.fingerprint)
             write_link(path, source, scene.grid, scene.channels, kind, files, provenance_tags(scene))
-            histograms = self._count_linked(path)
+            try:
+                histograms = self._count_linked(path)
+            except Exception:
+                path.unlink()  # of an image that cannot be read to its end
+                raise
         if histograms is None:
             path.unlink()
             return None
