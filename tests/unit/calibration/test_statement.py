@@ -57,6 +57,15 @@ def test_a_statement_as_a_line_of_a_paper():
         "of the objects of 5 km and more at most 10% are false with 90% confidence, 8.7% are expected to be; 50 % "
         "complete from 5.13 km on; calibrated on 1,158 craters in 128 blocks"
     )
+    contradicted = stated | dict(expected_false_share=0.424, complete_50_m=None)
+    assert statement_text(contradicted).startswith(
+        "of the objects of 5 km and more 42.4% are expected to be false: the promise that at most 10% are false with "
+        "90% confidence does not hold here; calibrated on"
+    )
+    without = contradicted | dict(fdr_bound=None)
+    assert statement_text(without).startswith(
+        "of the objects of 5 km and more 42.4% are expected to be false; calibrated"
+    )
     unknown = stated | dict(fdr_bound=None, expected_false_share=None, complete_50_m=None)
     assert statement_text(unknown) == "calibrated on 1,158 craters in 128 blocks"
     unlike = unknown | dict(unlike_scenes=3, unlike_by=dict(light=2, roughness=1))

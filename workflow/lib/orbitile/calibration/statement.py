@@ -87,22 +87,27 @@ class LikelyRows(NamedTuple):
 
 def statement_text(stated: dict[str, Any]) -> str:
     """A statement as a line of a paper."""
-    least = _length(stated["judged_from_m"])
     basis = f"calibrated on {stated['basis']} in {stated['blocks']} {stated['unit']}"
-    parts = []
-    if stated["fdr_bound"] is not None:
-        parts.append(
-            f"of the objects of {least} and more at most {stated['fdr_bound']:.0%} are false with "
-            f"{stated['confidence']:.0%} confidence"
-        )
-    if stated["expected_false_share"] is not None:
-        parts.append(f"{stated['expected_false_share']:.1%} are expected to be")
     complete = [
         f"{percent} % complete from {_length(stated[f'complete_{percent}_m'])} on"
         for percent in COMPLETE_PERCENT
         if stated[f"complete_{percent}_m"] is not None
     ]
-    return "; ".join([*([", ".join(parts)] if parts else []), *complete, basis, *_likeness_texts(stated)])
+    return "; ".join([*_false_texts(stated), *complete, basis, *_likeness_texts(stated)])
+
+
+def _false_texts(stated: dict[str, Any]) -> list[str]:
+    """How many rows are false: nothing, or a clause of a statement."""
+    bound, expected = stated["fdr_bound"], stated["expected_false_share"]
+    objects = f"of the objects of {_length(stated['judged_from_m'])} and more"
+    if bound is None:
+        return [] if expected is None else [f"{objects} {expected:.1%} are expected to be false"]
+    promise = f"at most {bound:.0%} are false with {stated['confidence']:.0%} confidence"
+    if expected is None:
+        return [f"{objects} {promise}"]
+    if expected > bound:
+        return [f"{objects} {expected:.1%} are expected to be false: the promise that {promise} does not hold here"]
+    return [f"{objects} {promise}, {expected:.1%} are expected to be"]
 
 
 def _likeness_texts(stated: dict[str, Any]) -> list[str]:
