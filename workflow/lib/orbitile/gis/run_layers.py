@@ -51,27 +51,29 @@ def scene_outlines(
     names = ["scene", "group", "georef_method", "gsd_m"]
     columns = read_columns(plan, names)
     outlines = [ring_polygon(np.asarray(lon), np.asarray(lat)) for _, (lon, lat) in read_outlines(plan)]
-    reasons: dict[str, str] = {}
-    for piece in exclusions:
-        if _part_outline(piece, rows, body) is None:
-            reasons.setdefault(piece["scene"], _why(piece))
+    shapes = [(piece, _part_outline(piece, rows, body)) for piece in exclusions]
+    reasons = reasons_by_scene([piece for piece, shape in shapes if shape is None])
     left_out = [reasons.get(scene) for scene in columns["scene"]]
     scenes = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
-    frame = pd.concat([scenes, *_part_rows(columns, exclusions, rows, body)])
+    parts = [(piece, shape) for piece, shape in shapes if shape is not None]
+    frame = pd.concat([scenes, *_part_rows(columns, parts, body)])
     return frame.astype(dict(left_out=object, part=object)).sort_values(["scene", "part"], ignore_index=True)
 
 
+def reasons_by_scene(exclusions: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Why scenes were left out, in part or as a whole; the first of several reasons."""
+    return {piece["scene"]: _why(piece) for piece in reversed(exclusions)}
+
+
 def _part_rows(
-    columns: Mapping[str, Sequence], exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body
+    columns: Mapping[str, Sequence], parts: Sequence[tuple[Mapping[str, str], shapely.Geometry]], body: Body
 ) -> Iterator[geopandas.GeoDataFrame]:
-    """A row for each part of a scene that was left out and has a shape; `columns` are those of all scenes."""
+    """A row for each part of a scene that was left out, with its shape; `columns` are those of all scenes."""
     numbers = {scene: number for number, scene in enumerate(columns["scene"])}
-    for piece in exclusions:
-        shape = _part_outline(piece, rows, body)
-        if shape is not None:
-            of_scene = {name: [values[numbers[piece["scene"]]]] for name, values in columns.items()}
-            about = dict(left_out=[_why(piece)], part=[piece["detail"]])
-            yield geopandas.GeoDataFrame(of_scene | about, geometry=[shape], crs=body.crs)
+    for piece, shape in parts:
+        of_scene = {name: [values[numbers[piece["scene"]]]] for name, values in columns.items()}
+        about = dict(left_out=[_why(piece)], part=[piece["detail"]])
+        yield geopandas.GeoDataFrame(of_scene | about, geometry=[shape], crs=body.crs)
 
 
 def _why(piece: Mapping[str, str]) -> str:

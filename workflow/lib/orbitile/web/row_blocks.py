@@ -1,6 +1,7 @@
 """The rows of a catalogue as the page reads them."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ class PageRows:
 
     def __len__(self) -> int:
         return len(self.lon)
+
+    def indices_of(self, ids: Sequence[str]) -> list[int]:
+        """The indices of the rows with ids, which must be there."""
+        wanted = _identities(pa.array(ids, pa.string()))
+        is_near = np.isin(_beginnings(self.identity), _beginnings(wanted))
+        index = {self.identity[i].tobytes(): i for i in np.flatnonzero(is_near).tolist()}
+        return [index[identity.tobytes()] for identity in wanted]
 
     def described(self, index: int) -> dict[str, Any]:
         """A row for the page, as it makes one of a block."""
@@ -118,6 +126,11 @@ def _identities(ids: pa.Array) -> np.ndarray:
     """The bytes (n, ID_BYTES) of ids, which are in base 32."""
     digests = base64.b32decode("".join(ids.to_pylist()))
     return np.frombuffer(digests, np.uint8).reshape(-1, ID_BYTES)
+
+
+def _beginnings(identity: np.ndarray) -> np.ndarray:
+    """The first eight bytes of each identity (n, ID_BYTES) as a number (n)."""
+    return np.ascontiguousarray(identity[:, :8]).view("u8").ravel()
 
 
 def degree_steps(degrees: np.ndarray) -> np.ndarray:

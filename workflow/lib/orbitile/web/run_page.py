@@ -16,7 +16,7 @@ from orbitile.catalogue import Catalogue
 from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.features.shapes.on_body import drawing_points
 from orbitile.gis.layer_styles import SCORES, SEQUENTIAL
-from orbitile.gis.run_layers import scene_outlines
+from orbitile.gis.run_layers import reasons_by_scene
 from orbitile.pictures.class_colours import class_colours
 from orbitile.reporting.sizes import DiameterCounts
 from orbitile.review.sampling import draw_rows
@@ -118,20 +118,19 @@ class RunPage:
 
     def write_run(self, plan: Path, metadata: Mapping[str, Any], content: Mapping[str, Any]) -> None:
         """Write what the page knows of the run: `content` beside names, colours and scenes."""
-        outlines = dict(zip(read_columns(plan, ["scene"])["scene"], (o for _, o in read_outlines(plan)), strict=True))
-        about = scene_outlines(plan, metadata.get("exclusions", []), (), self.body).drop(columns="geometry")
-        scenes: dict[str, dict[str, Any]] = {
-            str(row["scene"]): {str(name): value for name, value in row.items()} for row in about.to_dict("records")
+        columns, reasons = read_columns(plan, ["scene", "georef_method"]), reasons_by_scene(metadata["exclusions"])
+        outlines = [outline for _, outline in read_outlines(plan)]
+        scenes = {
+            scene: dict(georef_method=method, left_out=reasons.get(scene), outline=plain_outline(*outline))
+            for scene, method, outline in zip(columns["scene"], columns["georef_method"], outlines, strict=True)
         }
-        for name, outline in outlines.items():
-            scenes[name]["outline"] = plain_outline(*outline)
         classes = content["classes"] or sorted({name for layer in content["layers"] for name in layer["classes"]})
         colours = dict(limits=list(SCORES), sequence=list(SEQUENTIAL), classes=class_colours(len(classes))[1:])
         left_out = sum(scene["left_out"] is not None for scene in scenes.values())
         notes = [*content["notes"], *([f"{left_out} scenes were left out, in part or as a whole."] if left_out else [])]
         value = dict(content) | dict(
             run=metadata["run"], body=self.body.name, radius_m=self.body.radius_m, scenes=scenes, colours=colours,
-            scene_count=len(scenes), bounds=bounds_of(list(outlines.values())), notes=notes,
+            scene_count=len(scenes), bounds=bounds_of(outlines), notes=notes,
             version=provenance()["orbitile_version"],
         )  # fmt: skip
         write_data_script(self.folder / "data", "run", value)
@@ -141,11 +140,7 @@ class RunPage:
         if not len(rows):
             return []
         _, drawn = draw_rows(catalogue, self.choice.review_rows, self.choice.review_seed)
-        names = ["lon", "lat", "diameter_km"]
-        is_near = np.flatnonzero(np.isin(rows.lon, drawn["lon"].to_numpy()))
-        index = {tuple(float(getattr(rows, name)[i]) for name in names): i for i in is_near.tolist()}
-        picked = [index[row] for row in drawn[names].itertuples(index=False, name=None)]
-        return [rows.described(i) for i in picked]
+        return [rows.described(i) for i in rows.indices_of(drawn["id"].tolist())]
 
 
 def searched_outlines(manifest: Path) -> list[list[list[float]]]:
