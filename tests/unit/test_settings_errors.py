@@ -118,6 +118,22 @@ def test_what_is_for_exclusive_classes_only(weights, key, value):
     assert choice[key] == value
 
 
+def test_a_second_network_is_for_exclusive_classes_only(weights):
+    named = {key: value for key, value in weights().items() if key != "family"}
+    with pytest.raises(OrbitileError, match="mapping: foreground is given, but is for decision argmax only"):
+        checked(weights(), mapping=dict(foreground=named))
+    settings = checked(weights(), mapping=dict(decision="argmax", foreground=named | dict(share=0.25)))
+    assert settings.model_choice["foreground"] == named | dict(share=0.25)
+    assert settings.origin["foreground"] == dict(sha256=named["sha256"], share=0.25)
+    assert [str(path) for path in settings.network_files] == [named["weights"]] * 2
+
+
+def test_a_second_network_without_its_file(weights, tmp_path):
+    named = dict(weights=str(tmp_path / "none.safetensors"), sha256="0" * 64)
+    with pytest.raises(OrbitileError, match=r"mapping.foreground.weights: no file at .*none.safetensors"):
+        checked(weights(), mapping=dict(decision="argmax", foreground=named))
+
+
 def test_a_calibration_beside_the_likeliest_class(weights, calibration):
     with pytest.raises(OrbitileError, match="calibration is given beside decision argmax"):
         checked(weights(), mapping=dict(decision="argmax", calibration=calibration))

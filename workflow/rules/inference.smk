@@ -29,7 +29,7 @@ rule infer:
         rasters=f"{RESULTS}/scaled/{{group}}.parquet",
         lenders=lender_tables("scaled"),
         # A checkout touches weights; their hash among the params tells whether they changed.
-        weights=ancient(settings.model.weights) if settings.model else [],
+        weights=ancient(settings.network_files),
     output:
         f"{RESULTS}/predictions/{{group}}.parquet",
     log:

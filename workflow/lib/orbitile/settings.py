@@ -398,6 +398,14 @@ class SuppressionSettings(BoundedSettings):
     )
 
 
+class ForegroundSettings(Section):
+    """A second segmentation network, of a single class, that has a say of what is background."""
+
+    weights: FilePath = Field(description="Its weights: .safetensors of Orbitile.")
+    sha256: Sha256 = Field(description="SHA-256 of that file; nothing is loaded unless it agrees.")
+    share: float = Field(default=0.5, gt=0, le=1, description="How much its probability counts; 1: it decides alone.")
+
+
 class MappingSettings(BoundedSettings):
     """How the masks of a segmentation network become polygons and centre lines."""
 
@@ -415,6 +423,9 @@ class MappingSettings(BoundedSettings):
     )
     smallest_region_px: dict[Text, Annotated[int, Field(ge=0, le=1000)]] = Field(
         default={}, description="With argmax, by class: regions of fewer pixels get the class around them."
+    )
+    foreground: ForegroundSettings | None = Field(
+        default=None, description="With argmax: a second network, which has a say of what is background."
     )
     min_area_m2: float = Field(
         default=150, ge=0, le=1e15, description="Smaller polygons are dropped: square metres on the ground."
@@ -448,7 +459,7 @@ class MappingSettings(BoundedSettings):
         for key in ("threshold", "max_fdr", "min_recall", "calibration"):
             if self.classes_exclude_each_other and getattr(self, key) is not None:
                 raise ValueError(f"{key} is given beside decision argmax, which maps the likeliest class; leave it out")
-        for key in ("smoothing_px", "smallest_region_px"):
+        for key in ("smoothing_px", "smallest_region_px", "foreground"):
             if not self.classes_exclude_each_other and getattr(self, key):
                 raise ValueError(f"{key} is given, but is for decision argmax only; leave it out")
         return self
@@ -1482,7 +1493,15 @@ class Settings(Section):
         if test_time and not (test_time["views"] or test_time["shifts_px"]):
             test_time = None
         choice = model.model_dump(exclude={"name", *MODEL_PURPOSE, "test_time"}) | dict(weights=str(model.weights))
-        return choice | (dict(test_time=test_time) if test_time else {})
+        second = self.mapping.foreground if self.chain == SEGMENTATION else None
+        foreground = second and second.model_dump(mode="json")
+        return choice | {key: value for key, value in dict(test_time=test_time, foreground=foreground).items() if value}
+
+    @property
+    def network_files(self) -> list[Path]:
+        """The files of weights that the run's network is loaded from."""
+        second = self.mapping.foreground
+        return ([self.model.weights] if self.model else []) + ([second.weights] if second else [])
 
     @property
     def label_fields(self) -> dict:
@@ -1736,6 +1755,8 @@ class Settings(Section):
         named: dict[str, object] = dict(model=self.model.name) if self.model and self.model.name else {}
         purpose = self.model.model_dump(include=MODEL_PURPOSE, exclude_none=True) if self.model else {}
         named |= dict(model_is_for=purpose) if purpose else {}
+        second = self.mapping.foreground
+        named |= dict(foreground=second.model_dump(include={"sha256", "share"})) if second else {}
         return dict(run=self.run, body=self.body, scales_m=[s.gsd_m for s in self.scales], model_sha256=model) | named
 
     @property
@@ -1798,6 +1819,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
              "segmentation_training.start_from": training.start_weights if training else None,
              "suppression.calibration": settings.suppression.calibration,
              "mapping.calibration": settings.mapping.calibration,
+             "mapping.foreground.weights": mapping.foreground.weights if mapping.foreground else None,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
              **{f"counting.{name}": getattr(settings.counting, name) for name in ("areas", "excluded", "reference")},
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,

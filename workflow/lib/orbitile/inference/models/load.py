@@ -9,18 +9,25 @@ from orbitile.inference.models.families import FAMILIES
 from orbitile.inference.models.network import ModelChoice, Network
 from orbitile.inference.models.weights import check_hash
 
+BLENDED = "orbitile.inference.models.foreground:ForegroundBlend"
+"""What loads two networks as a single one."""
+
 
 def load_network(choice: ModelChoice) -> Network:
     """Load a network; OrbitileError where its weights do not have the hash of the settings, or are no such weights.
 
-    The file must be the same before its hash is taken and after it is loaded.
+    Where the choice names a second network, both as a single one. The file must be the same before its hash is taken
+    and after it is loaded.
     """
     path = Path(choice.weights)
     version = file_version(path)
     check_hash(path, choice.sha256)
-    module, name = FAMILIES[choice.family].adapter.split(":")
-    adapter: type[Network] = getattr(import_module(module), name)
-    network = adapter.load(choice)
+    network = _adapter(choice).load(choice)
     if file_version(path) != version:
         raise OrbitileError(f"{path}: changed while it was loaded, so that its hash says nothing; run again")
     return network
+
+
+def _adapter(choice: ModelChoice) -> type[Network]:
+    module, name = (BLENDED if choice.foreground else FAMILIES[choice.family].adapter).split(":")
+    return getattr(import_module(module), name)

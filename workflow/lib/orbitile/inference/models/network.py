@@ -30,6 +30,12 @@ class MaskOutput(NamedTuple):
     probability: torch.Tensor
     non_finite: torch.Tensor
 
+    @classmethod
+    def of(cls, probability: torch.Tensor, non_finite: torch.Tensor) -> Self:
+        """That of probabilities 0..1 (tiles, classes, side, side; float32)."""
+        with torch.inference_mode():
+            return cls((probability * 255).round_().to(torch.uint8), non_finite)
+
 
 class Network(Protocol):
     """A network on a device.
@@ -61,7 +67,8 @@ class ModelChoice:
 
     `network`, `classes`, `mean` and `std` describe weights that do not describe themselves. `bands` is the number of
     bands of the run's rasters: the channels of the images that the network gets. `test_time` names the views of tiles
-    besides themselves; None: no others.
+    besides themselves; None: no others. `foreground` names the weights, their sha256 and the share of a second network
+    (see orbitile.inference.models.foreground); None: there is none.
     """
 
     weights: str
@@ -78,13 +85,28 @@ class ModelChoice:
     std: tuple[float, ...] | None = None
     bands: int = 1
     test_time: dict[str, Any] | None = None
+    foreground: dict[str, Any] | None = None
+
+    @property
+    def of_foreground(self) -> "tuple[ModelChoice, float]":
+        """The second network's choice, which describes itself and runs as the first one does, and its share."""
+        assert self.foreground is not None
+        second = ModelChoice(
+            self.foreground["weights"], self.foreground["sha256"], self.family, self.device, self.precision,
+            self.compile, self.batch, self.score_threshold, bands=self.bands,
+        )  # fmt: skip
+        return second, self.foreground["share"]
 
     @property
     def cache_fields(self) -> dict[str, object]:
         """The fields that the output depends on: all but the path of the weights and the device.
 
-        A single band, and test-time views where there are none, are left out: results keep the keys that they have.
+        A single band, and test-time views and a second network where there are none, are left out: results keep the
+        keys that they have.
         """
         without = {"weights", "device"} | ({"bands"} if self.bands == 1 else set())
-        without |= {"test_time"} if self.test_time is None else set()
-        return {name: value for name, value in vars(self).items() if name not in without}
+        without |= {name for name in ("test_time", "foreground") if getattr(self, name) is None}
+        fields = {name: value for name, value in vars(self).items() if name not in without}
+        if self.foreground:
+            fields["foreground"] = {name: value for name, value in self.foreground.items() if name != "weights"}
+        return fields

@@ -107,7 +107,8 @@ class Segmenter:
     Its `names` are the classes it maps: all but the background. Grey images are copied into the three channels of
     torchvision's networks, and each is scaled by its own mean and std. A single class has the probability that a
     logistic function gives; of several, background included, the probabilities sum up to 1. `threshold` is the
-    probability that the weights state, None where they state none.
+    probability that the weights state, None where they state none; `knows_background` says whether pixels may be of
+    none of the classes.
     """
 
     reflect_padding = True
@@ -119,6 +120,7 @@ class Segmenter:
         self.names = tuple(description.names[number] for number in description.mapped)
         self.threshold = description.threshold
         self._mapped, self._is_binary = list(description.mapped), len(description.names) == 1
+        self.knows_background = self._is_binary or BACKGROUND in description.names
         self._stride = input_stride(description.network)
         self._dtype = select_dtype(choice.precision, self.device, torch.bfloat16)
         scaling = torch.tensor([description.mean, description.std], dtype=torch.float32)
@@ -145,14 +147,18 @@ class Segmenter:
         warn_of_non_finite(path, model)
         return cls(model, description, choice)
 
-    @torch.inference_mode()
     def predict_batch(self, images: torch.Tensor) -> MaskOutput:
         """Probabilities of the mapped classes in 8-bit images (n, channels, side, side)."""
+        return MaskOutput.of(*self.probabilities(images))
+
+    @torch.inference_mode()
+    def probabilities(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those (n, classes, side, side; float32, 0..1) of mapped classes in 8-bit images, and `non_finite` (n)."""
         scaled = (images.float().div_(255) - self._mean) / self._std
         logits = self._logits(scaled.to(self._dtype, memory_format=torch.channels_last)).float()
         probability = logits.sigmoid() if self._is_binary else logits.softmax(dim=1)[:, self._mapped]
         non_finite = ~torch.isfinite(logits).all(dim=3).all(dim=2).all(dim=1)
-        return MaskOutput(probability.mul_(255).round_().to(torch.uint8), non_finite)
+        return probability, non_finite
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         """Logits; images whose sides do not suit the network are reflected beyond their right and lower edges."""
