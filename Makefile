@@ -6,7 +6,8 @@ RUN ?= demo
 # Of the image: cpu or cuda.
 export VARIANT ?= cpu
 
-.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container test-clients test-hostile check format golden columns schema docs lock setup clean
+.PHONY: demo demo-fractures demo-raw new open status failures stale report clear-stale test test-cluster test-container
+.PHONY: test-clients test-demos test-hostile check format golden columns schema docs lock setup clean
 .PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-laptop bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density bench-page
@@ -40,7 +41,7 @@ clear-stale: setup
 	@python -m orbitile clear "results/$(RUN)"
 
 # Each test has a process of its own: threads of BLAS beside it only wait for each other, for ten times the time.
-test test-hostile test-clients test-cluster test-container: export OMP_NUM_THREADS = 1
+test test-hostile test-clients test-demos test-cluster test-container: export OMP_NUM_THREADS = 1
 
 test: setup
 	pytest -n auto --dist loadfile tests/unit tests/workflow
@@ -55,6 +56,10 @@ test-hostile: setup
 # time takes 4 minutes more, and 2 GB in /var/cache for a newer QGIS.
 test-clients: setup
 	pytest tests/clients
+
+# The pages of the three demos as they are in Chromium, at two widths: `make test-clients` takes cuts of them.
+test-demos: setup
+	ORBITILE_TEST_DEMOS=whole pytest tests/clients/test_demo_pages.py
 
 # How good networks are on images that none has seen: DATA is the folder of the data, MODELS weights or names of the zoo,
 # EVALUATE further options such as EVALUATE="--sets ctx nac --changes"; models/evaluate.py says more.

@@ -6,7 +6,7 @@ import pandas as pd
 from reviewed_catalogues import made_up_rows, write_reviewed_catalogue
 
 import orbitile.catalogue
-from orbitile.review.judgements import COLUMNS
+from orbitile.review.judgements import COLUMNS, LIST
 
 SHA256 = "made up"
 TIME = "2026-05-31T14:05:00Z"
@@ -33,5 +33,6 @@ def judgement(row=None, verdict="right", reviewer="anna", **changes):
 
 def write_judgements(path: Path, judgements) -> Path:
     """Write judgements as the exchange file."""
-    pd.DataFrame(judgements, columns=list(COLUMNS)).to_csv(path, index=False)
+    names = [*COLUMNS, *([LIST] if any(LIST in judged for judged in judgements) else [])]
+    pd.DataFrame(judgements, columns=names).to_csv(path, index=False)
     return path

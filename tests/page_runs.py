@@ -1,5 +1,6 @@
 """A small run for the page: craters as bright discs at 60 N, across 180 degrees and around both poles of the Moon."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,9 +71,10 @@ def write_world_run(folder: Path, choice: PageChoice = CHOICE, mark: str = "") -
 
 
 def write_page(
-    folder: Path, rows: list[RasterRow], manifest: str, choice: PageChoice, truth: CraterTable | None = None
-) -> Path:
-    """Write the tables that lie around a catalogue of rasters, and its page."""
+    folder: Path, rows: list[RasterRow], manifest: str, choice: PageChoice, truth: CraterTable | None = None,
+    name: str | None = None, exclusions: Sequence[dict] = (),
+) -> Path:  # fmt: skip
+    """Write the tables that lie around a catalogue of rasters, and its page; a table of a `name` is no truth."""
     rasters, plan = str(folder / "rasters.parquet"), folder / "plan.parquet"
     write_rasters(rows, rasters)
     outlines = {row.scene: grid_outline(row.grid, Ground(row.crs_wkt, RADIUS_M)) for row in rows}
@@ -81,11 +83,13 @@ def write_page(
         for name, (lon, lat) in outlines.items()
     ]
     write_plan(planned, [PlanGroup("all", [], [], "version", 1.0)], [], PlanOrigin("", "", ""), plan)
-    write_json(Path(manifest), read_manifest(Path(manifest)) | dict(run=folder.name, exclusions=[], errors=None))
+    write_json(
+        Path(manifest), read_manifest(Path(manifest)) | dict(run=folder.name, exclusions=list(exclusions), errors=None)
+    )
     searched = str(folder / "catalogue" / "completeness.json")
     completeness(SearchedTables([rasters], []), manifest, MOON, ["parquet"], searched)
     index = folder / "page" / "index.html"
-    page(PageInputs(manifest, str(plan), [rasters], searched, truth), CRITERIA, MOON, choice, str(index))
+    page(PageInputs(manifest, str(plan), [rasters], searched, truth, name), CRITERIA, MOON, choice, str(index))
     return index
 
 

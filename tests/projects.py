@@ -123,6 +123,13 @@ class Project:
         return json.dumps({name: value for name, value in manifest.items() if name not in ("parts", "files")})
 
 
+def made(project: Project, *targets: str) -> Project:
+    """A project whose targets are made."""
+    done = project.run(*targets)
+    assert done.returncode == 0, done.stderr
+    return project
+
+
 def refused(project: Project, *words: str, options: tuple[str, ...] = ("--dry-run",), target: str = "all") -> None:
     """Assert that a run fails with one line that holds all the words, and without a traceback of ours."""
     done = project.run(target, options=options)
@@ -210,4 +217,15 @@ def make_demo(folder: Path, scenes: int = 9, **settings: object) -> Project:
     write_scenes(folder, [dict(scene=row.scene, path=str(ROOT / "demo" / row.path)) for row in table.itertuples()])
     demo = demo_settings(folder) | dict(run="demo", model=DEMO["model"])
     demo = {name: value for name, value in demo.items() if name not in ("scales", "suppression")}  # the network's
+    return Project(folder, demo | settings)
+
+
+def make_whole_demo(folder: Path, path: str, **settings: object) -> Project:
+    """A demo as its settings (a path below demo/) have it, in a folder of its own."""
+    demo = yaml.safe_load((ROOT / "demo" / path).read_text())
+    demo |= dict(scenes=str(ROOT / demo["scenes"]))
+    if "evaluation" in demo:
+        demo |= dict(evaluation=demo["evaluation"] | dict(truth=str(ROOT / demo["evaluation"]["truth"])))
+    if "weights" in demo["model"]:
+        demo |= dict(model=demo["model"] | dict(weights=str(ROOT / demo["model"]["weights"])))
     return Project(folder, demo | settings)

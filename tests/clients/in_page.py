@@ -8,6 +8,7 @@ longitude, latitude and metres per pixel each.
 import json
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -67,6 +68,11 @@ class Visit:
 
     def text(self, selector):
         return self.page.inner_text(selector)
+
+    def heard(self):
+        """What the page said on the console and in dialogs, and what it asked for that is not in its folder."""
+        foreign = [url for url in self.requests if not url.startswith(("data:", "file:", "about:"))]
+        return dict(messages=self.messages, foreign=foreign)
 
     def counts(self):
         self.page.wait_for_timeout(250)
@@ -194,30 +200,40 @@ def judge(visit, saved):
     )
 
 
-def main(program, address, folder, width, scheme, views):
-    folder = Path(folder)
+@contextmanager
+def opened_page(program, address, folder, width, scheme):
+    """Yield a visit to a page in a window of a width in px, light or dark."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        window = browser.new_context(viewport=dict(width=int(width), height=900), color_scheme=scheme)
-        visit = Visit(window, address, folder)
-        visit.picture("first")
-        page = visit.page
-        facts = dict(
-            title=page.title(), text=visit.text("#panel"), width=page.evaluate("innerWidth"),
-            content_width=page.evaluate("document.documentElement.scrollWidth"), overflowing=page.evaluate(OVERFLOWING),
-            background=page.evaluate("getComputedStyle(document.body).backgroundColor"),
-            places=places(visit, json.loads(views)),
-            **look_around(visit), keyboard=keyboard(visit),
-        )  # fmt: skip
+        window = browser.new_context(viewport=dict(width=width, height=900), color_scheme=scheme)
+        yield Visit(window, address, folder)
+        browser.close()
+
+
+def described_window(visit):
+    """How a page that was just opened fits into its window; there is a picture of it afterwards."""
+    page = visit.page
+    visit.picture("first")
+    return dict(
+        title=page.title(), text=visit.text("#panel"), width=page.evaluate("innerWidth"),
+        content_width=page.evaluate("document.documentElement.scrollWidth"), overflowing=page.evaluate(OVERFLOWING),
+        background=page.evaluate("getComputedStyle(document.body).backgroundColor"),
+    )  # fmt: skip
+
+
+def main(program, address, folder, width, scheme, views):
+    folder = Path(folder)
+    with opened_page(program, address, folder, int(width), scheme) as visit:
+        facts = described_window(visit) | dict(places=places(visit, json.loads(views)))
+        facts |= dict(**look_around(visit), keyboard=keyboard(visit))
         visit.open(f"{address}{facts['address']}")
         facts["by address"] = visit.counts()
         visit.open(address)
         facts["judged"] = judge(visit, folder / "judgements.csv")
         visit.picture("last", full_page=True)
-        facts["ran"] = page.evaluate("window.ran === true || document.querySelectorAll('iframe, object').length > 0")
-        browser.close()
-    foreign = [url for url in visit.requests if not url.startswith(("data:", "file:", "about:"))]
-    print(json.dumps(facts | dict(messages=visit.messages, foreign=foreign)))
+        ran = "window.ran === true || document.querySelectorAll('iframe, object').length > 0"
+        facts["ran"] = visit.page.evaluate(ran)
+        print(json.dumps(facts | visit.heard()))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 from plan_rows import plan_row
-from projects import make_fracture_project, make_project
+from projects import make_fracture_project
 from small_catalogues import write_small_catalogue
 
 from orbitile.jobs.call import RunCall, keep_call, keep_settings
@@ -19,19 +19,15 @@ WIDTHS = (1400, 390)
 HOSTILE = '"><script>window.ran = true; alert(1)</script><img src=x onerror="window.ran = true">'
 
 
-def catalogue_page(folder):
-    project = make_project(folder)
-    assert project.run("annotated", "report").returncode == 0
-    return project.result("report/index.html")
+def catalogue_page(request, folder):
+    return request.getfixturevalue("crater_run").result("report/index.html")
 
 
-def map_page(folder):
-    project = make_fracture_project(folder)
-    assert project.run("report").returncode == 0
-    return project.result("report/index.html")
+def map_page(request, folder):
+    return request.getfixturevalue("fracture_run").result("report/index.html")
 
 
-def failed_page(folder):
+def failed_page(request, folder):
     """A file that ends in the middle: the target `report` fails, and leaves its page."""
     project = make_fracture_project(folder)
     image = folder / "images" / "east.tif"
@@ -40,14 +36,14 @@ def failed_page(folder):
     return project.result("report/index.html")
 
 
-def unfinished_page(folder):
+def unfinished_page(request, folder):
     project = make_fracture_project(folder)
     assert project.run("results/small/tiles/west.parquet").returncode == 0
     assert project.ask("report").stdout.strip() == "results/small/report/index.html"
     return project.result("report/index.html")
 
 
-def hostile_page(folder):
+def hostile_page(request, folder):
     """Names that are markup wherever a run has names; made by hand, for the workflow itself refuses most of them."""
     results = folder / "results" / "hostile"
     groups = [PlanGroup("a", [], [], "v", 1.0)]
@@ -74,7 +70,7 @@ PAGES = dict(
 def page(request, tmp_path_factory):
     """A page, in a folder with the name of its kind, and the words that must stand on it."""
     make, words = PAGES[request.param]
-    made = make(tmp_path_factory.mktemp(request.param))
+    made = make(request, tmp_path_factory.mktemp(request.param))
     return shutil.copytree(made.parent, tmp_path_factory.mktemp("pages") / request.param) / made.name, words
 
 

@@ -13,7 +13,16 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
-from projects import FRACTURED_ROW, SIDE, Project, fracture_settings, make_fracture_project, refused, write_scenes
+from projects import (
+    FRACTURED_ROW,
+    SIDE,
+    Project,
+    fracture_settings,
+    made,
+    make_fracture_project,
+    refused,
+    write_scenes,
+)
 
 from orbitile.features.shapes.polygons import PieceLayers, mask_polygons
 from orbitile.space.grids import Grid
@@ -42,12 +51,6 @@ def larger_tiles(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("larger")
     scales = fracture_settings(folder, 320, 96)["scales"]
     return made(make_fracture_project(folder).change(scales=scales), *GROUPS)
-
-
-def made(project: Project, *targets: str) -> Project:
-    done = project.run(*targets)
-    assert done.returncode == 0, done.stderr
-    return project
 
 
 def table(project: Project, name: str) -> geopandas.GeoDataFrame:

@@ -35,13 +35,17 @@ rule qgis_project:
 
 rule page:
     input:
-        # Of a map there are no searched footprints, and it is not compared with a truth.
+        # Of a map there are no searched footprints, and it is not compared with craters.
         **(
             {}
             if settings.chain == SEGMENTATION
             else dict(
                 completeness=COMPLETENESS,
-                truth=ancient(settings.evaluation.truth or []),
+                compared=ancient(
+                    settings.page_comparison["craters"]
+                    if settings.page_comparison
+                    else []
+                ),
             )
         ),
         manifest=MANIFEST,
@@ -66,8 +70,10 @@ rule page:
             review_seed=settings.review.seed,
         ),
         plan=PLAN,
-        user_files=lambda wildcards: user_files(settings.evaluation.truth),
-        truth_columns=settings.truth_columns,
+        user_files=lambda wildcards: user_files(
+            settings.page_comparison and settings.page_comparison["craters"]
+        ),
+        compared=settings.page_comparison,
         match_criteria=settings.match_criteria,
         unmapped_scenes=unmapped_scenes(),
         body=settings.body,

@@ -15,6 +15,9 @@ if __name__ == "__main__":
 
         body, choice = find_body(params.body), PageChoice(**params.choice)
         criteria = MatchCriteria(**params.match_criteria, radius_m=body.radius_m)
-        truth = CraterTable.of(files.truth, params.truth_columns) if files.get("truth") else None
-        inputs = PageInputs(files.manifest, params.plan, files.rasters, files.get("completeness"), truth)
+        compared, name = None, None
+        if files.get("compared"):
+            compared, name = CraterTable.of(files.compared, params.compared["columns"]), params.compared["name"]
+        tables = files.rasters, files.get("completeness")
+        inputs = PageInputs(files.manifest, params.plan, *tables, compared, name)
         page(inputs, criteria, body, choice, **snakemake.output, unmapped_scenes=params.unmapped_scenes)

@@ -49,6 +49,7 @@ def test_all_columns_come_back(rows, read):
         (dict(lon="x"), "line 3: column lon is 'x', not a number"),
         (dict(lat=95), "line 3: column lat is '95.0'; latitudes lie in -90..90 degrees"),
         (dict(diameter_km=0), "line 3: column diameter_km is '0.0'; diameters are above 0"),
+        (dict(list="mine"), "line 3: column list is 'mine'; write sample or filter, or leave it empty"),
     ],
 )
 def test_a_fault_is_a_line(rows, read, changes, message):

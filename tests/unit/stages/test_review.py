@@ -64,6 +64,22 @@ def test_figures(rows, review):
     assert about["agreement"] == [] and "name its polygons in review.searched" in about["completeness"]["unknown"]
 
 
+def test_rows_that_filters_chose_are_no_sample(rows, review):
+    """They correct the catalogue; a row of both lists counts to the sample as it was judged there."""
+    judged = scattered(rows)
+    filtered = [row | dict(list="filter") for row in judged]
+    _, about = review(filtered)
+    assert about["precision"] == dict(unknown="filters chose all rows that were judged, which are no sample of the "
+                                      "catalogue; judge the random sample")  # fmt: skip
+    assert about["corrected"]["rows"] == 60 - 2 + 1 and about["judgements"]["chosen_by_filter"] == 21
+    _, alone = review(judged)
+    _, about = review([row | dict(list="sample") for row in judged], [row | dict(reviewer="ben") for row in filtered])
+    assert about["precision"] == alone["precision"] and about["judgements"]["chosen_by_filter"] == 21
+    ben = [judgement(row, "false", "ben", list="filter") for row in rows[4:8]]
+    _, about = review([row | dict(list="sample") for row in judged], ben)
+    assert about["precision"] == alone["precision"] and about["judgements"]["disputed"] == 4
+
+
 def test_the_corrected_catalogue_is_the_same_in_all_formats(catalogue, rows, review):
     folder, about = review(scattered(rows))
     table = pd.read_csv(folder / "corrected.csv")

@@ -3,12 +3,26 @@ import json
 
 import numpy as np
 import pytest
-from page_runs import CRATERS, CRITERIA, MOON, TRUE_CRATERS, write_page, write_scenes, write_world_run
+from page_runs import (
+    CRATERS,
+    CRITERIA,
+    GSD_M,
+    MOON,
+    RADIUS_M,
+    SIDE,
+    TRUE_CRATERS,
+    write_page,
+    write_scenes,
+    write_world_run,
+)
 from small_catalogues import write_small_catalogue
 
 from orbitile import catalogue
 from orbitile.base.errors import OrbitileError
+from orbitile.space.grids import Window
 from orbitile.stages.page import PageInputs, page
+from orbitile.tables.craters import CraterTable
+from orbitile.tables.tile_areas import tile_area_text
 from orbitile.web.data_scripts import write_data_script
 from orbitile.web.run_page import PageChoice, bounds_of, plain_outline, tile_runs
 
@@ -71,7 +85,8 @@ def test_what_it_knows_of_the_run(index):
 
 def test_rows_are_compared_with_the_truth(index):
     run = read_script(index.parent / "data" / "run.js")[1]
-    assert run["comparison"] == dict(counts=[0, 2, 6], missed=1)
+    words = dict(name="the truth", kinds=["not judged", "right", "false"], missed_title="true craters that were missed")
+    assert run["comparison"] == words | dict(counts=[0, 2, 6], missed=1)
     _, missed = read_script(index.parent / "data" / "missed.js")
     data = base64.b64decode(missed["columns"])
     place = (*(np.frombuffer(data[:8], "<i4") / 1e7), *np.frombuffer(data[8:], "<f4"))
@@ -82,6 +97,42 @@ def test_rows_are_compared_with_the_truth(index):
         data, n = base64.b64decode(value["columns"]), value["count"]
         kinds |= dict(zip(np.frombuffer(data, "<f4", n, 8 * n).tolist(), data[34 * n :], strict=True))
     assert kinds[20.0] == kinds[30.0] == 2 and kinds[50.0] == 1
+
+
+def test_another_table_is_compared_by_its_name(tmp_path):
+    folder = tmp_path / "results" / "other"
+    rows = write_scenes(folder)[:1]
+    manifest = write_small_catalogue(folder / "catalogue", CRATERS["sixty"])
+    table = folder / "by hand.csv"
+    table.write_text("x,y,size\n40,60,60000\n37.5,59,15000\n")
+    columns = dict(lon="x", lat="y", diameter_m="size")
+    index = write_page(folder, rows, manifest, CHOICE, CraterTable.of(table, columns), table.name)
+    comparison = read_script(index.parent / "data" / "run.js")[1]["comparison"]
+    assert comparison["counts"] == [0, 1, 1] and comparison["missed"] == 1
+    assert comparison["kinds"] == ["not compared", "in both", "only in this run"]
+    assert (comparison["name"], comparison["missed_title"]) == ("by hand.csv", "craters only in by hand.csv")
+
+
+def test_what_was_left_out_is_there_with_its_place(tmp_path):
+    """A scene as its outline, tiles where they lie: a quarter of the scene at 180 degrees, cut at its end."""
+    folder, half = tmp_path / "results" / "left_out", SIDE // 2
+    rows = write_scenes(folder)[:3]
+    detail = tile_area_text(GSD_M, [3], Window(half, half, SIDE, SIDE))
+    exclusions = [
+        dict(scene="border", detail=detail, reason="no memory"),
+        dict(scene="north", detail="", reason="gone"),
+    ]
+    index = write_page(folder, rows, write_small_catalogue(folder / "catalogue", []), CHOICE, exclusions=exclusions)
+    run = read_script(index.parent / "data" / "run.js")[1]
+    reasons = {name: scene["left_out"] for name, scene in run["scenes"].items()}
+    assert reasons == dict(sixty=None, border=None, north="gone")
+    (failed,) = run["failed"]
+    assert (failed["scene"], failed["why"]) == ("border", f"{detail} no memory")
+    (outline,) = failed["outlines"]
+    degrees = half * GSD_M / (RADIUS_M * np.pi / 180)
+    assert np.ptp(outline, axis=0) == pytest.approx([degrees, degrees], abs=1e-4)
+    assert np.abs(np.array(outline)[:, 0]).max() == pytest.approx(180) and np.max(outline, axis=0)[1] == 0
+    assert "2 scenes were left out, in part or as a whole." in run["notes"]
 
 
 def test_all_its_files_are_there_and_no_others_are_named(index):

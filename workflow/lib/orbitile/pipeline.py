@@ -47,9 +47,9 @@ _RULES = (
     Rule("overview", "catalogue/craters.png", code_version=3),
     Rule("contact_sheets", "contact_sheets/contact_sheets.json"),
     Rule("judging", "judging/judging.json"),
-    Rule("review", "review/review.json"),
+    Rule("review", "review/review.json", code_version=2),
     Rule("qgis_project", "", code_version=2),
-    Rule("page", "page/index.html"),
+    Rule("page", "page/index.html", code_version=2),
     Rule("evaluate", "evaluation/metrics.json", code_version=4),
     Rule("calibrate", "calibration/calibration.json", code_version=4),
     Rule("count", "counting/counts.json"),
@@ -66,7 +66,7 @@ _RULES = (
     Rule("train_detector", "training/model.safetensors", code_version=7),
     Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=3),
     Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=4),
-    Rule("report", "report/index.html", code_version=2),
+    Rule("report", "report/index.html", code_version=3),
     Rule("failures", ""),
 )
 RULES = {rule.name: rule for rule in _RULES}

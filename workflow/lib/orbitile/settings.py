@@ -671,12 +671,22 @@ class DatingSettings(Section):
         return self
 
 
+class ComparedCraterSettings(Section):
+    """Craters that the page shows beside the catalogue, in place of the truth."""
+
+    craters: FilePath | None = Field(
+        default=None, description="A table of craters, such as another catalogue; null: evaluation.truth."
+    )
+    columns: CraterColumnSettings = CraterColumnSettings()
+
+
 class PageSettings(Section):
     """The page to look at the run in a browser and to judge its craters (the target `page`)."""
 
     most_tiles: int = Field(
         default=4000, ge=1, le=1_000_000, description="Image tiles of 512 px at most: with more, images are coarser."
     )
+    compared_with: ComparedCraterSettings = ComparedCraterSettings()
 
 
 class AccessSettings(Section):
@@ -1732,6 +1742,15 @@ class Settings(Section):
         return self.evaluation.columns.model_dump()
 
     @property
+    def page_comparison(self) -> dict | None:
+        """The table that the page compares the catalogue with, its columns, and its name unless it is the truth."""
+        other = self.page.compared_with
+        if other.craters:
+            return dict(craters=str(other.craters), columns=other.columns.model_dump(), name=other.craters.name)
+        truth = self.evaluation.truth
+        return dict(craters=str(truth), columns=self.truth_columns, name=None) if truth else None
+
+    @property
     def annotation_columns(self) -> dict:
         """The columns of the table of craters to draw (see orbitile.tables.crater_columns.CraterColumns)."""
         columns = self.annotation.columns if self.annotation.craters else CraterColumnSettings()
@@ -1821,6 +1840,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
              "mapping.calibration": settings.mapping.calibration,
              "mapping.foreground.weights": mapping.foreground.weights if mapping.foreground else None,
              "evaluation.truth": settings.evaluation.truth, "annotation.craters": settings.annotation.craters,
+             "page.compared_with.craters": settings.page.compared_with.craters,
              **{f"counting.{name}": getattr(settings.counting, name) for name in ("areas", "excluded", "reference")},
              "mapping.inside": mapping.inside, "mapping.outside": mapping.outside, "mapping.seams": mapping.seams,
              "review.searched": settings.review.searched,

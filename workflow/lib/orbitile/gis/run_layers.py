@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import geopandas
 import numpy as np
@@ -32,6 +33,7 @@ from orbitile.space.ground import Ground
 from orbitile.tables.crater_parts import diameter_range
 from orbitile.tables.plan import read_columns, read_outlines
 from orbitile.tables.rasters import RasterRow
+from orbitile.tables.standalone_files import best_standalone_file
 from orbitile.tables.tile_areas import parse_tile_area
 
 MOST_RASTERS = 300
@@ -51,29 +53,49 @@ def scene_outlines(
     names = ["scene", "group", "georef_method", "gsd_m"]
     columns = read_columns(plan, names)
     outlines = [ring_polygon(np.asarray(lon), np.asarray(lat)) for _, (lon, lat) in read_outlines(plan)]
-    shapes = [(piece, _part_outline(piece, rows, body)) for piece in exclusions]
-    reasons = reasons_by_scene([piece for piece, shape in shapes if shape is None])
-    left_out = [reasons.get(scene) for scene in columns["scene"]]
+    ground = LeftOutGround.of(exclusions, rows, body)
+    left_out = [ground.scenes.get(scene) for scene in columns["scene"]]
     scenes = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
-    parts = [(piece, shape) for piece, shape in shapes if shape is not None]
-    frame = pd.concat([scenes, *_part_rows(columns, parts, body)])
+    frame = pd.concat([scenes, *_part_rows(columns, ground.tiles, body)])
     return frame.astype(dict(left_out=object, part=object)).sort_values(["scene", "part"], ignore_index=True)
 
 
-def reasons_by_scene(exclusions: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Why scenes were left out, in part or as a whole; the first of several reasons."""
-    return {piece["scene"]: _why(piece) for piece in reversed(exclusions)}
+class FailedTiles(NamedTuple):
+    """Tiles of a scene that were left out: which, why, and where they lie, in degrees."""
+
+    scene: str
+    part: str
+    why: str
+    shape: shapely.Geometry
+
+
+class LeftOutGround(NamedTuple):
+    """Why scenes, by name, were left out (the first of several reasons), and the tiles that were."""
+
+    scenes: dict[str, str]
+    tiles: list[FailedTiles]
+
+    @classmethod
+    def of(cls, exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body) -> "LeftOutGround":
+        """That of the exclusions of a manifest, with the rasters of the scenes.
+
+        Tiles of a scale that has no raster, and other parts without a place, count as their scene.
+        """
+        shapes = [(piece, _part_outline(piece, rows, body)) for piece in exclusions]
+        scenes = {piece["scene"]: _why(piece) for piece, shape in reversed(shapes) if shape is None}
+        tiles = [FailedTiles(p["scene"], p["detail"], _why(p), shape) for p, shape in shapes if shape is not None]
+        return cls(scenes, tiles)
 
 
 def _part_rows(
-    columns: Mapping[str, Sequence], parts: Sequence[tuple[Mapping[str, str], shapely.Geometry]], body: Body
+    columns: Mapping[str, Sequence], tiles: Sequence[FailedTiles], body: Body
 ) -> Iterator[geopandas.GeoDataFrame]:
     """A row for each part of a scene that was left out, with its shape; `columns` are those of all scenes."""
     numbers = {scene: number for number, scene in enumerate(columns["scene"])}
-    for piece, shape in parts:
-        of_scene = {name: [values[numbers[piece["scene"]]]] for name, values in columns.items()}
-        about = dict(left_out=[_why(piece)], part=[piece["detail"]])
-        yield geopandas.GeoDataFrame(of_scene | about, geometry=[shape], crs=body.crs)
+    for failed in tiles:
+        of_scene = {name: [values[numbers[failed.scene]]] for name, values in columns.items()}
+        about = dict(left_out=[failed.why], part=[failed.part])
+        yield geopandas.GeoDataFrame(of_scene | about, geometry=[failed.shape], crs=body.crs)
 
 
 def _why(piece: Mapping[str, str]) -> str:
@@ -105,7 +127,7 @@ def scene_layers(path: Path, frame: geopandas.GeoDataFrame) -> LayerGroup:
 def catalogue_layers(manifest: Path, body: Body) -> list[ProjectLayer]:
     """The craters by score and by diameter; none where no file stands that every QGIS reads."""
     metadata = read_manifest(manifest)
-    path = _readable(manifest, metadata, manifest.stem)
+    path = best_standalone_file(manifest, manifest.stem, READABLE)
     if path is None:
         return []
     kind = "Point" if path.suffix == ".vrt" else "Polygon"
@@ -125,15 +147,14 @@ def judging_layer(path: Path, catalogue: str, verdicts: Sequence[str], body: Bod
 
 def footprint_layers(manifest: Path, body: Body) -> list[ProjectLayer]:
     """What was searched."""
-    path = _readable(manifest, read_manifest(manifest), manifest.stem)
+    path = best_standalone_file(manifest, manifest.stem, READABLE)
     return [ProjectLayer("searched footprints", path, body.crs, "Polygon", footprint_renderer())] if path else []
 
 
 def map_layers(manifest: Path, classes: Sequence[str], body: Body) -> list[ProjectLayer]:
     """Lines and polygons of a map by class."""
-    metadata = read_manifest(manifest)
     kinds = dict(lines="Line", polygons="Polygon")
-    paths = {kind: _readable(manifest, metadata, kind) for kind in kinds}
+    paths = {kind: best_standalone_file(manifest, kind, READABLE) for kind in kinds}
     return [
         ProjectLayer(kind, path, body.crs, kinds[kind], class_renderer(kind, classes))
         for kind, path in paths.items()
@@ -210,11 +231,3 @@ def _common_crs(rows: Sequence[RasterRow], body: Body) -> CRS:
 
 def _raster_layer(row: RasterRow, band: ShownBand) -> ProjectLayer:
     return ProjectLayer(row.scene, Path(row.path), CRS(row.crs_wkt), band=band)
-
-
-def _readable(manifest: Path, metadata: Mapping, stem: str) -> Path | None:
-    """The best file beside a dataset called `stem` among those that a manifest names."""
-    paths = [manifest.parent / file["path"] for file in metadata["files"]]
-    single = [path for path in paths if path.stem == stem and path.suffix in READABLE]
-    views = [path for path in paths if path.parent.name == f"{stem}_files" and path.suffix == ".vrt"]
-    return min([*single, *views], key=lambda path: READABLE.index(path.suffix), default=None)

@@ -10,6 +10,7 @@ from orbitile.pipeline import DETECTION, RULES
 from orbitile.reporting.certainty import certainty_sheets
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.findings import RunFindings
+from orbitile.reporting.judged import judged_section
 from orbitile.reporting.markup import element
 from orbitile.reporting.merit import merit_section
 from orbitile.reporting.sizes import DiameterCounts, map_table, size_table
@@ -31,6 +32,7 @@ def found_section(findings: RunFindings) -> list[str]:
         *parts, *_overview(findings),
         *_readable(findings, "sizes", lambda: [_sizes(findings)]),
         *_readable(findings, "figures of merit", lambda: merit_section(findings.results / "evaluation")),
+        *_readable(findings, "judgements", lambda: judged_section(findings.results, findings.manifest.get("sha256"))),
         *_readable(findings, "counts and ages", lambda: surface_section(findings.results)),
         *_readable(findings, "chips", lambda: certainty_sheets(findings.results, findings.plan.chain)),
     ]  # fmt: skip

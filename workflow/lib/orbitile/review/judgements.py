@@ -25,6 +25,9 @@ VERDICTS = (RIGHT, FALSE, UNSURE, MOVED, ADDED)
 another place or size; and of a crater without a row that it was missed."""
 COLUMNS = ("id", "verdict", "lon", "lat", "diameter_km", "scene", "reviewer", "judged_at", "catalogue")
 NOTE = "note"
+LIST, SAMPLE, FILTER = "list", "sample", "filter"
+"""Column that says by which list a row was judged: the random sample, or one that filters made; or nothing, where the
+file does not tell."""
 LAYER = "judge"
 """The layer of a GeoPackage that is read, where there is one of this name."""
 LAYER_SUFFIXES = (".gpkg",)
@@ -34,14 +37,14 @@ FILE = "file"
 
 
 def read_judgements(paths: Sequence[Path], sha256: str | None, body: Body) -> pd.DataFrame:
-    """The judgements of all files (columns COLUMNS, NOTE and FILE), of repeated ones of a reviewer the last.
+    """The judgements of all files (columns COLUMNS, NOTE, LIST and FILE), of repeated ones of a reviewer the last.
 
     `sha256` is that of the catalogue, which all must be about; `judged_at` are times with a zone. OrbitileError with
     file and line for what is no judgement, and for judgements of another catalogue.
     """
     frames = [_read(path, sha256, body) for path in paths]
     if not frames:
-        return pd.DataFrame({name: [] for name in (*COLUMNS, NOTE, FILE)})
+        return pd.DataFrame({name: [] for name in (*COLUMNS, NOTE, LIST, FILE)})
     return _last_of_repeats(pd.concat(frames, ignore_index=True))
 
 
@@ -60,10 +63,20 @@ def _read(path: Path, sha256: str | None, body: Body) -> pd.DataFrame:
     verdict = [text.lower() for text in texts["verdict"]]
     _check_texts(table, texts, np.array(verdict, object), sha256)
     circle = dict(zip(CIRCLE, _circles(table), strict=True))
-    notes = table.texts(NOTE) if NOTE in table.columns else [""] * len(table)
-    extra = {NOTE: notes, FILE: [table.place(row) for row in range(len(table))]}
+    extra = {
+        NOTE: _optional(table, NOTE),
+        LIST: _optional(table, LIST),
+        FILE: [table.place(row) for row in range(len(table))],
+    }
     frame = pd.DataFrame(texts | dict(verdict=verdict) | circle | dict(judged_at=_times(table)) | extra)
-    return frame[[*COLUMNS, NOTE, FILE]]
+    is_unknown = ~frame[LIST].isin(("", SAMPLE, FILTER)).to_numpy(bool)
+    table.refuse(is_unknown, LIST, f"; write {SAMPLE} or {FILTER}, or leave it empty")
+    return frame[[*COLUMNS, NOTE, LIST, FILE]]
+
+
+def _optional(table: UserTable, name: str) -> list[str]:
+    """The texts of a column; empty ones where there is none."""
+    return table.texts(name) if name in table.columns else [""] * len(table)
 
 
 def _check_texts(table: UserTable, texts: dict[str, list[str]], verdict: np.ndarray, sha256: str | None) -> None:

@@ -10,11 +10,13 @@ from orbitile.base.manifests import read_manifest
 from orbitile.catalogue import open as open_catalogue
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.truth_on_ground import TruthOnGround
+from orbitile.gis.run_layers import LeftOutGround
 from orbitile.space.bodies import Body
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.datasets import published_folder
 from orbitile.tables.rasters import read_rasters
 from orbitile.web.run_page import PageChoice, RunPage, searched_outlines
+from orbitile.web.truth_comparison import ComparedTable
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +25,16 @@ log = logging.getLogger(__name__)
 class PageInputs:
     """What a page is made of: the manifest of the catalogue or the map, the plan, and the groups' tables of rasters.
 
-    `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none. `truth` is a table
-    of true craters, if any, that the catalogue is compared with.
+    `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none. `compared` is a
+    table of craters, if any, that the catalogue is compared with: the truth or, if it has a `name`, another one.
     """
 
     manifest: str
     plan: str
     rasters: Sequence[str]
     completeness: str | None = None
-    truth: CraterTable | None = None
+    compared: CraterTable | None = None
+    name: str | None = None
 
 
 def page(
@@ -39,8 +42,8 @@ def page(
 ) -> None:
     """Write the page, whose first file is `index`, and all files beside it in its folder, completely or not at all.
 
-    `criteria` say when a row matches a true crater. OrbitileError for a run in pixel coordinates with more than one of
-    its so many `unmapped_scenes`, which all lie at one place.
+    `criteria` say when a row matches a crater of the other table. OrbitileError for a run in pixel coordinates with
+    more than one of its so many `unmapped_scenes`, which all lie at one place.
     """
     if unmapped_scenes > 1:
         raise OrbitileError(
@@ -50,15 +53,22 @@ def page(
     manifest = Path(inputs.manifest)
     rasters = [row for path in inputs.rasters for row in read_rasters(path)]
     catalogue = open_catalogue(manifest) if inputs.completeness else None
-    truth = TruthOnGround.read(inputs.truth, inputs.rasters, criteria)[0] if catalogue and inputs.truth else None
     with published_folder(Path(index).parent) as folder:
         made = RunPage(folder, body, choice)
         made.copy_program()
-        content = made.write_images(rasters) | made.write_rows(catalogue, truth)
+        content = made.write_images(rasters) | made.write_rows(catalogue, _compared(inputs, criteria))
         content["searched"] = searched_outlines(Path(inputs.completeness)) if inputs.completeness else []
         content["layers"] = made.write_features(None if catalogue else manifest)
-        made.write_run(Path(inputs.plan), read_manifest(manifest), content)
+        metadata = read_manifest(manifest)
+        ground = LeftOutGround.of(metadata["exclusions"], rasters, body)
+        made.write_run(Path(inputs.plan), metadata, ground, content)
     log.info("%d image tiles and %d rows", _tile_count(content), content["rows"])
+
+
+def _compared(inputs: PageInputs, criteria: MatchCriteria) -> ComparedTable | None:
+    if inputs.compared is None or inputs.completeness is None:
+        return None
+    return ComparedTable(TruthOnGround.read(inputs.compared, inputs.rasters, criteria)[0], inputs.name)
 
 
 def _tile_count(content: dict) -> int:

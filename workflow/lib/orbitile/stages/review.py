@@ -26,7 +26,7 @@ from orbitile.review.additions import FramePairing, merge_additions
 from orbitile.review.corrected import added_rows, additions_on_rows, corrected_rows, count_verdicts, labels_of
 from orbitile.review.judged_rows import agreement_figures, combine_judgements, find_rows, is_detected, still_match
 from orbitile.review.judged_sample import sample_precision
-from orbitile.review.judgements import ADDED, CIRCLE, MOVED, read_judgements
+from orbitile.review.judgements import ADDED, CIRCLE, FILTER, LIST, MOVED, read_judgements
 from orbitile.review.searched_ground import SearchedCraters, Unknown, completeness_of
 from orbitile.review.verdicts import FALSE
 from orbitile.space.bodies import Body
@@ -76,12 +76,14 @@ class ReviewChoice:
 class Review(NamedTuple):
     """A catalogue, the judgements of it, the verdicts on its rows (by id; column is_detected), and what was added.
 
-    `doubled` are judgements that add a crater where there is a row already; they do not count.
+    `sampled` are the verdicts by those judgements alone that may be of the random sample: not of lists that filters
+    made. `doubled` are judgements that add a crater where there is a row already; they do not count.
     """
 
     catalogue: Catalogue
     judgements: pd.DataFrame
     verdicts: pd.DataFrame
+    sampled: pd.DataFrame
     additions: pd.DataFrame
     doubled: pd.DataFrame
     choice: ReviewChoice
@@ -95,13 +97,23 @@ def read_review(inputs: ReviewInputs, choice: ReviewChoice) -> Review:
     if judgements.empty:
         raise OrbitileError(f"{shorten_names(map(str, paths))}: no verdict stands there; judge first, and save")
     rows = find_rows(catalogue, judgements)
-    verdicts = combine_judgements(judgements, rows, choice.decides)
-    matches = still_match(verdicts, rows, choice.iou_threshold, body.radius_m)
-    verdicts = verdicts.assign(is_detected=is_detected(verdicts, matches))
+    verdicts = _settled(judgements, rows, choice, body)
+    is_filtered = judgements[LIST] == FILTER
+    sampled = _settled(judgements[~is_filtered], rows, choice, body) if is_filtered.any() else verdicts
     pairing = FramePairing(choice.iou_threshold, body.radius_m, choice.scenes_apart)
     is_doubled = additions_on_rows(catalogue, judgements, verdicts, pairing)
     counting = judgements[~is_doubled]
-    return Review(catalogue, counting, verdicts, merge_additions(counting, pairing), judgements[is_doubled], choice)
+    additions = merge_additions(counting, pairing)
+    return Review(catalogue, counting, verdicts, sampled, additions, judgements[is_doubled], choice)
+
+
+def _settled(judgements: pd.DataFrame, rows: pd.DataFrame, choice: ReviewChoice, body: Body) -> pd.DataFrame:
+    """The verdicts on judged rows, by id, with the column is_detected."""
+    verdicts = combine_judgements(judgements, rows, choice.decides)
+    if verdicts.empty:
+        return verdicts.assign(is_detected="")
+    matches = still_match(verdicts, rows, choice.iou_threshold, body.radius_m)
+    return verdicts.assign(is_detected=is_detected(verdicts, matches))
 
 
 def write_review(inputs: ReviewInputs, choice: ReviewChoice, style: VectorStyle, files: ReviewFiles) -> None:
@@ -158,9 +170,12 @@ def _with_texts(frames: Iterator[pd.DataFrame], table: Path, labels: Path) -> It
 
 
 def _precision(review: Review) -> dict[str, Any] | Unknown:
-    choice = review.choice
-    verdicts = review.verdicts["is_detected"]
-    return sample_precision(review.catalogue, verdicts, choice.rows, choice.seed, choice.confidence)
+    choice, sampled = review.choice, review.sampled["is_detected"]
+    if sampled.empty and len(review.verdicts):
+        return Unknown(
+            "filters chose all rows that were judged, which are no sample of the catalogue; judge the random sample"
+        )
+    return sample_precision(review.catalogue, sampled, choice.rows, choice.seed, choice.confidence)
 
 
 def _completeness(review: Review, searched: str | None) -> dict[str, Any] | Unknown:
@@ -201,7 +216,10 @@ def _described(review: Review) -> dict[str, Any]:
     disputed = review.verdicts[review.verdicts["is_disputed"]]
     settled = count_verdicts([*review.verdicts["verdict"], *[ADDED] * len(review.additions)])
     ids = disputed.index[:MOST_LISTED].tolist()
-    return dict(reviewers=reviewers, verdicts=settled, disputed=len(disputed), disputed_ids=ids)
+    by_filter = int((review.judgements[LIST] == FILTER).sum())
+    return dict(
+        reviewers=reviewers, verdicts=settled, chosen_by_filter=by_filter, disputed=len(disputed), disputed_ids=ids
+    )
 
 
 def _log(review: Review, precision: Mapping | Unknown, completeness: Mapping | Unknown) -> None:

@@ -10,6 +10,7 @@ import geopandas
 import pyarrow as pa
 
 from orbitile.base.companions import remove_companions
+from orbitile.base.manifests import read_manifest
 from orbitile.tables.vector_parts import PART_FORMATS, write_parts
 from orbitile.tables.vector_writers import SHAPEFILE_PARTS, VectorFile, VectorLayer
 from orbitile.tables.vectors import write_vectors
@@ -40,6 +41,18 @@ def write_several_files(
     log.warning("more than %d rows: they are in several files, in %s", rows_per_file, folder)
     in_folder = replace(layer, stem=Path(layer.stem).name)
     return _described(write_parts(batches, folder, in_folder, rows_per_file, in_parts), layer)
+
+
+def best_standalone_file(manifest: Path, stem: str, suffixes: Sequence[str]) -> Path | None:
+    """The file of a stem with the first of the suffixes that a manifest names any file of; None without.
+
+    Of several files (see `write_several_files`) it is their view as one (.vrt).
+    """
+    paths = [manifest.parent / file["path"] for file in read_manifest(manifest)["files"]]
+    single = [path for path in paths if path.stem == stem and path.suffix in suffixes]
+    views = [path for path in paths if path.parent.name == f"{stem}{FILES}" and path.suffix == ".vrt"]
+    named = [*single, *(view for view in views if view.suffix in suffixes)]
+    return min(named, key=lambda path: suffixes.index(path.suffix), default=None)
 
 
 def remove_standalone_files(stem: str) -> None:

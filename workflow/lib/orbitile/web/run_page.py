@@ -9,14 +9,14 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import shapely
 
 from orbitile.base.manifests import read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.catalogue import Catalogue
-from orbitile.detections.truth_on_ground import TruthOnGround
 from orbitile.features.shapes.on_body import drawing_points
 from orbitile.gis.layer_styles import SCORES, SEQUENTIAL
-from orbitile.gis.run_layers import reasons_by_scene
+from orbitile.gis.run_layers import LeftOutGround
 from orbitile.pictures.class_colours import class_colours
 from orbitile.reporting.sizes import DiameterCounts
 from orbitile.review.sampling import draw_rows
@@ -25,17 +25,20 @@ from orbitile.space.ground import wrap_longitude
 from orbitile.tables.craters import Craters
 from orbitile.tables.plan import read_columns, read_outlines
 from orbitile.tables.rasters import RasterRow
+from orbitile.tables.standalone_files import best_standalone_file
 from orbitile.web.data_scripts import packed, write_data_script
 from orbitile.web.feature_blocks import write_feature_blocks
 from orbitile.web.image_tiles import SUFFIX, TileNumber, choose_levels, scenes_of_rasters, write_pyramid
 from orbitile.web.row_blocks import PageRows, degree_steps, write_blocks
 from orbitile.web.tile_maps import MAPS
-from orbitile.web.truth_comparison import TruthComparison
+from orbitile.web.truth_comparison import ComparedTable, TruthComparison
 
 ASSETS = Path(__file__).with_name("assets")
 DECIMALS = 5
 """Of degrees in outlines: a metre on the Moon is 0.00003."""
 KINDS = ("polygons", "lines")
+SHAPES = (".parquet", ".gpkg", ".shp")
+"""Files of what was searched, the quickest to read first."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +82,19 @@ class RunPage:
         ]
         return dict(maps=maps, tile_suffix=SUFFIX, notes=left_out)
 
-    def write_rows(self, catalogue: Catalogue | None, truth: TruthOnGround | None = None) -> dict[str, Any]:
-        """Write the rows of a catalogue, if any, compared with a truth; returns what the page knows of them."""
+    def write_rows(self, catalogue: Catalogue | None, table: ComparedTable | None = None) -> dict[str, Any]:
+        """Write the rows of a catalogue, if any, compared with a table; returns what the page knows of them."""
         if catalogue is None:
             return dict(
                 rows=0, catalogue=None, blocks={}, classes=[], scene_names=[], scales_m=[],
                 sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[], comparison=None,
             )  # fmt: skip
         rows = PageRows.read(catalogue)
-        if truth is not None:
-            compared = TruthComparison.of(Craters(rows.lon, rows.lat, rows.diameter_km * 1000), truth)
+        comparison = None
+        if table is not None:
+            compared = TruthComparison.of(Craters(rows.lon, rows.lat, rows.diameter_km * 1000), table.craters)
             rows = replace(rows, comparison=compared.kinds)
+            comparison = table.words() | self._write_missed(compared)
         sizes_km = rows.diameter_km
         return dict(
             rows=len(rows), catalogue=catalogue.metadata.get("sha256"),
@@ -98,11 +103,11 @@ class RunPage:
             row_counts=np.bincount(rows.scene, minlength=len(rows.scenes)).tolist(), sizes=_sizes(sizes_km),
             diameters_km=[float(sizes_km.min()), float(sizes_km.max())] if len(rows) else [0, 0],
             has_probability=bool(np.isfinite(rows.probability).any()), sample=self._sample(catalogue, rows),
-            comparison=None if truth is None else self._write_missed(compared),
+            comparison=comparison,
         )  # fmt: skip
 
     def _write_missed(self, compared: TruthComparison) -> dict[str, Any]:
-        """Write the true craters that were missed as the data script missed; returns the counts of all kinds."""
+        """Write the craters that only the other table has as the script missed; returns the counts of all kinds."""
         missed = compared.missed
         columns = [degree_steps(missed.lon), degree_steps(missed.lat), (missed.diameter_m / 1000).astype("f4")]
         write_data_script(self.folder / "data", "missed", dict(count=len(missed), columns=packed(columns)))
@@ -116,21 +121,23 @@ class RunPage:
         layers = [write_feature_blocks(manifest, metadata, kind, folder) for kind in KINDS]
         return [layer for layer in layers if layer["rows"]]
 
-    def write_run(self, plan: Path, metadata: Mapping[str, Any], content: Mapping[str, Any]) -> None:
-        """Write what the page knows of the run: `content` beside names, colours and scenes."""
-        columns, reasons = read_columns(plan, ["scene", "georef_method"]), reasons_by_scene(metadata["exclusions"])
+    def write_run(self, plan: Path, metadata: Mapping[str, Any], ground: LeftOutGround, content: Mapping[str, Any]
+                  ) -> None:  # fmt: skip
+        """Write what the page knows of the run: `content` beside names, colours, scenes and what was left out."""
+        columns = read_columns(plan, ["scene", "georef_method"])
         outlines = [outline for _, outline in read_outlines(plan)]
         scenes = {
-            scene: dict(georef_method=method, left_out=reasons.get(scene), outline=plain_outline(*outline))
+            scene: dict(georef_method=method, left_out=ground.scenes.get(scene), outline=plain_outline(*outline))
             for scene, method, outline in zip(columns["scene"], columns["georef_method"], outlines, strict=True)
         }
         classes = content["classes"] or sorted({name for layer in content["layers"] for name in layer["classes"]})
         colours = dict(limits=list(SCORES), sequence=list(SEQUENTIAL), classes=class_colours(len(classes))[1:])
-        left_out = sum(scene["left_out"] is not None for scene in scenes.values())
-        notes = [*content["notes"], *([f"{left_out} scenes were left out, in part or as a whole."] if left_out else [])]
+        failed = [dict(scene=t.scene, why=t.why, outlines=shape_outlines([t.shape])) for t in ground.tiles]
+        lacking = len({*ground.scenes, *(tiles.scene for tiles in ground.tiles)})
+        notes = [*content["notes"], *([f"{lacking} scenes were left out, in part or as a whole."] if lacking else [])]
         value = dict(content) | dict(
             run=metadata["run"], body=self.body.name, radius_m=self.body.radius_m, scenes=scenes, colours=colours,
-            scene_count=len(scenes), bounds=bounds_of(outlines), notes=notes,
+            failed=failed, scene_count=len(scenes), bounds=bounds_of(outlines), notes=notes,
             version=provenance()["orbitile_version"],
         )  # fmt: skip
         write_data_script(self.folder / "data", "run", value)
@@ -145,12 +152,16 @@ class RunPage:
 
 def searched_outlines(manifest: Path) -> list[list[list[float]]]:
     """The outlines of what was searched, by the file that the manifest of completeness names; none without."""
-    paths = [manifest.parent / file["path"] for file in read_manifest(manifest)["files"]]
-    path = next((path for suffix in (".parquet", ".gpkg", ".shp") for path in paths if path.suffix == suffix), None)
+    path = best_standalone_file(manifest, manifest.stem, SHAPES)
     if path is None:
         return []
     frame = geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
-    points, first = drawing_points(frame.geometry.to_numpy())
+    return shape_outlines(frame.geometry.to_list())
+
+
+def shape_outlines(shapes: Sequence[shapely.Geometry]) -> list[list[list[float]]]:
+    """The outlines of shapes in degrees, each a list of places, for JSON."""
+    points, first = drawing_points(np.array(shapes, object))
     return [np.round(part, DECIMALS).tolist() for part in np.split(points, first[1:])] if len(points) else []
 
 

@@ -1,6 +1,7 @@
-"""The rows of a catalogue beside a table of true craters: which are right, which false, and what was missed."""
+"""The rows of a catalogue beside another table, such as a truth: which are right, which false, what was missed."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,21 @@ from orbitile.tables.craters import Craters
 
 NOT_JUDGED, RIGHT_ROW, FALSE_ROW = range(3)
 """What a row is: neither where it lies beside the ground that is judged, is too small, or matches a doubtful crater."""
+
+
+class ComparedTable(NamedTuple):
+    """A table that a catalogue is compared with, on the ground of the run: the truth, or one of a name."""
+
+    craters: TruthOnGround
+    name: str | None
+
+    def words(self) -> dict[str, Any]:
+        """How the page calls the table, the kinds of rows in their order, and what only the table has."""
+        if self.name is None:
+            kinds, missed = ["not judged", "right", "false"], "true craters that were missed"
+            return dict(name="the truth", kinds=kinds, missed_title=missed)
+        kinds, missed = ["not compared", "in both", "only in this run"], f"craters only in {self.name}"
+        return dict(name=self.name, kinds=kinds, missed_title=missed)
 
 
 @dataclass(frozen=True)

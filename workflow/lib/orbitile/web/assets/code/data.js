@@ -55,6 +55,11 @@ function brief(value) {
   return value === 0 ? "0" : Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
+/** A diameter in m or km, in so many digits. */
+function diameterText(km, digits) {
+  return km < 1 ? `${(km * 1000).toPrecision(digits)} m` : `${km.toPrecision(digits)} km`;
+}
+
 /** A length in m or km. */
 function lengthText(metres) {
   return metres < 1000 ? `${brief(metres)} m` : `${brief(metres / 1000)} km`;

@@ -8,8 +8,9 @@ const DENSITY_COLOUR = [86, 180, 233];
 const LINE_COLOURS = { scenes: "#56b4e9", left_out: "#d55e00", searched: "#009e73" };
 const VERDICT_COLOURS = { right: "#56b4e9", false: "#d55e00", unsure: "#f0e442", moved: "#cc79a7", added: "#009e73" };
 const COMPARISON_COLOURS = ["#dddddd", "#56b4e9", "#d55e00"];
-const MISSED_COLOUR = "#f0e442";
-const DASHES = { false: [6, 4], missed: [2, 3] };
+const MISSED_COLOUR = "#ffffff";
+const DASHES = [[], [], [6, 4]];
+const MISSED_DASHES = [2, 3];
 const NEUTRAL = "#ffd60a";
 
 /** What a view shows of the body, for blocks of rows. */
@@ -58,7 +59,7 @@ function colourNumbers(page, block) {
   for (let i = 0; i < block.count; i++) {
     if (!mask[i]) numbers[i] = -1;
     else if (page.judging.isOn) numbers[i] = 0;
-    else if (state.colour === "truth") numbers[i] = block.comparison[i];
+    else if (state.colour === "comparison") numbers[i] = block.comparison[i];
     else if (state.colour === "class") numbers[i] = block.class[i] % page.palette.length;
     else {
       let k = 1;
@@ -73,7 +74,7 @@ class Drawing {
   constructor(page) {
     this.page = page;
     this.shownBlocks = [];
-    this.isDense = false;
+    this.dense = 0;
   }
   /** The canvas of all that lies over the images, for OpenLayers' ImageCanvas. */
   paint(extent, resolution, pixelRatio, size) {
@@ -84,8 +85,10 @@ class Drawing {
     const frame = new Frame(extent[0], extent[3], resolution), visible = new Visible(page.map, extent, resolution);
     this.paintDensity(context, frame, this.blocks(visible), visible);
     this.paintOutlines(context, frame, extent);
-    if (page.state.graticule) this.paintGraticule(context, frame, visible, canvas.width / pixelRatio, canvas.height / pixelRatio);
+    const labels = page.state.graticule ? this.paintGraticule(context, frame, visible) : [];
     if (page.state.rings) this.paintRings(context, frame, visible);
+    context.font = "11px system-ui, sans-serif";
+    for (const { anchor, text } of labels) haloText(context, text, ...anchor);
     return canvas;
   }
   blocks(visible) {
@@ -115,22 +118,22 @@ class Drawing {
         }
       }
     }
-    this.isDense = dotCount > MOST_DOTS;
-    if (this.isDense) paintCells(context, dots.flat());
+    this.dense = dotCount > MOST_DOTS ? dotCount : 0;
+    if (this.dense) paintCells(context, dots.flat());
     else dots.forEach((places, k) => paintDots(context, places, palette[k]));
     context.lineWidth = 3;
     context.strokeStyle = "#0008";
     paths.forEach((path) => context.stroke(path));
     context.lineWidth = 1.5;
     paths.forEach((path, k) => {
-      context.setLineDash(page.state.colour === "truth" && !page.judging.isOn ? (DASHES[COMPARED[k]] ?? []) : []);
+      context.setLineDash(page.state.colour === "comparison" && !page.judging.isOn ? DASHES[k] : []);
       context.strokeStyle = palette[k];
       context.stroke(path);
     });
     context.setLineDash([]);
-    if (page.state.layers.has("missed") && !page.judging.isOn) this.paintMissed(context, frame, visible);
+    if (page.isMissedShown) this.paintMissed(context, frame, visible);
   }
-  /** The true craters that no row matches. */
+  /** The craters of the other table that no row matches. */
   paintMissed(context, frame, visible) {
     const { page } = this, { map } = page, path = new Path2D();
     for (const { lon, lat, diameter_km } of page.missed) {
@@ -141,7 +144,7 @@ class Drawing {
         if (x + reach >= extent[0] && x - reach <= extent[2] && y + reach >= extent[1] && y - reach <= extent[3]) map.addRing(path, frame, lon + turn, lat, angle);
       }
     }
-    strokeTwice(context, path, MISSED_COLOUR, 1.5, DASHES.missed);
+    strokeTwice(context, path, MISSED_COLOUR, 1.5, MISSED_DASHES);
   }
   /** How many smaller craters, which are not loaded at this zoom, lie where. */
   paintDensity(context, frame, blocks, visible) {
@@ -184,11 +187,10 @@ class Drawing {
       map.addOutline(path, frame, points.map(([lon, lat]) => [lon + turn, lat]), closed);
     }
   }
-  /** Meridians and parallels, with their degrees. */
-  paintGraticule(context, frame, visible, width, height) {
+  /** Meridians and parallels; returns their degrees, which are written over the rings. */
+  paintGraticule(context, frame, visible) {
     const { map } = this.page, step = graticuleStep(110 / visible.pixelsPerDegree);
     context.lineWidth = 1;
-    context.font = "11px system-ui, sans-serif";
     const lines = map.turn ? cylindricalLines(visible, step) : polarLines(map, step);
     context.beginPath();
     for (const { points } of lines) map.addOutline(context, frame, points, false);
@@ -198,7 +200,7 @@ class Drawing {
     context.strokeStyle = "#fff9";
     context.lineWidth = 0.7;
     context.stroke();
-    for (const { anchor, text } of this.labels(lines, frame, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)))) haloText(context, text, ...anchor);
+    return this.labels(lines, frame, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
   }
   labels(lines, frame, digits) {
     const { map, state } = this.page, view = this.page.view.calculateExtent();
@@ -253,16 +255,17 @@ function paintCells(context, places) {
   const most = Math.max(1, ...cells.values());
   for (const [key, rows] of cells) {
     const [x, y] = key.split(",").map(Number);
-    context.fillStyle = `rgba(${DENSITY_COLOUR.join()},${0.15 + 0.6 * (Math.log1p(rows) / Math.log1p(most))})`;
+    context.fillStyle = `rgba(${DENSITY_COLOUR.join()},${0.08 + 0.5 * (rows / most)})`;
     context.fillRect(x * DENSITY_PX, y * DENSITY_PX, DENSITY_PX - 1, DENSITY_PX - 1);
   }
 }
 
+/** A line with a dark border; under dashes the border is whole, or they would look like a ladder. */
 function strokeTwice(context, path, colour, width, dashes = []) {
-  context.setLineDash(dashes);
-  context.strokeStyle = "#000a";
+  context.strokeStyle = dashes.length ? "#0007" : "#000a";
   context.lineWidth = width + 2;
   context.stroke(path);
+  context.setLineDash(dashes);
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.stroke(path);

@@ -1,7 +1,7 @@
 /* Judging: a list of rows, verdicts by keys, rings that are moved, resized and added, and the file that is saved. */
 "use strict";
 
-const HEADER = ["id", "verdict", "lon", "lat", "diameter_km", "scene", "reviewer", "judged_at", "catalogue"];
+const HEADER = ["id", "verdict", "lon", "lat", "diameter_km", "scene", "reviewer", "judged_at", "catalogue", "list"];
 const MOST_LISTED = 5000;
 const KEYS = { r: "right", f: "false", u: "unsure" };
 const STEP = { move: 0.02, size: 0.02 };
@@ -48,12 +48,14 @@ class Judging {
       return;
     }
     this.reviewer = reviewer;
+    this.source = source;
     this.list = source === "sample" ? this.page.run.sample : this.listed();
     if (!this.list.length) {
       this.hint.textContent = "No row of the catalogue passes the filters in this view.";
       return;
     }
     this.isOn = true;
+    byId("view").classList.add("judging");
     this.events = this.kept();
     const judged = this.verdicts();
     this.index = Math.max(0, this.list.findIndex((row) => !judged.has(row.id)));
@@ -67,6 +69,7 @@ class Judging {
   }
   stop() {
     this.isOn = false;
+    byId("view").classList.remove("judging");
     this.edited = null;
     this.setup.hidden = false;
     this.buttons.hidden = true;
@@ -114,7 +117,7 @@ class Judging {
   }
   record(verdict, row) {
     const { lon, lat, diameter_km, scene } = row;
-    this.events.push({ id: verdict === "added" ? "" : row.id, verdict, lon, lat, diameter_km, scene, judged_at: new Date().toISOString().replace(/\.\d+Z$/, "Z") });
+    this.events.push({ id: verdict === "added" ? "" : row.id, verdict, lon, lat, diameter_km, scene, list: verdict === "added" ? "" : this.source, judged_at: new Date().toISOString().replace(/\.\d+Z$/, "Z") });
     this.keep(this.key_name, JSON.stringify(this.events));
   }
   judge(verdict) {
@@ -182,10 +185,11 @@ class Judging {
     for (const { verdict } of verdicts.values()) counts[verdict] = (counts[verdict] ?? 0) + 1;
     const listed = Object.entries(counts).map(([name, number]) => `${number} ${name}`).join(", ");
     const done = this.list.filter((row) => verdicts.has(row.id)).length;
-    this.status.textContent = this.isOn ? `Row ${this.index + 1} of ${this.list.length}, ${this.row.diameter_km.toPrecision(3)} km: ${verdicts.get(this.row.id)?.verdict ?? "not judged yet"}. ${done} judged${listed ? `; in all ${listed}` : ""}.` : "";
+    this.status.textContent = this.isOn ? `Row ${this.index + 1} of ${this.list.length}, ${diameterText(this.row.diameter_km, 3)}: ${verdicts.get(this.row.id)?.verdict ?? "not judged yet"}. ${done} judged${listed ? `; in all ${listed}` : ""}.` : "";
     if (this.isOn) this.hint.textContent = this.edited
       ? "Drag the middle or the rim of the dashed ring, or use the arrow keys and + and - (with Shift: larger steps); a drag elsewhere draws it anew. Enter accepts, Esc gives up."
-      : "Is the ring a crater of that place and size? Verdicts stay in this browser; S saves them as judgements.csv.";
+      : `Is the ring a crater of that place and size? Verdicts stay in this browser; S saves them as judgements.csv.${
+        this.source === "filter" ? " Filters chose these rows: they correct the catalogue, but say nothing of its precision." : ""}`;
     this.page.highlight?.getSource()?.changed();
   }
   paint(ring) {
@@ -235,11 +239,12 @@ class Judging {
     }[event.key];
   }
 
-  /** The verdicts as text, one row each. */
+  /** The verdicts as text, one row each. What was judged as part of the sample stays so, whatever list it is seen in later. */
   text() {
+    const sampled = new Set(this.events.filter(({ list }) => list === "sample").map(({ id }) => id));
     const cell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
     const lines = [...this.verdicts().values()].map((event) => [event.id, event.verdict, event.lon.toFixed(7), event.lat.toFixed(7), event.diameter_km.toPrecision(7), event.scene,
-      this.reviewer, event.judged_at, this.page.run.catalogue]);
+      this.reviewer, event.judged_at, this.page.run.catalogue, sampled.has(event.id) ? "sample" : event.list ?? ""]);
     return [HEADER, ...lines].map((line) => line.map((value) => cell(String(value))).join(",")).join("\n") + "\n";
   }
   save() {

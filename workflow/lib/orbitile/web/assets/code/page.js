@@ -1,19 +1,22 @@
 /* The page: its state, which the address keeps, the map, pointer and keys. */
 "use strict";
 
-const BITS = { missed: "m", images: "i", rings: "r", graticule: "g", scenes: "s", left_out: "l", searched: "a" };
+const BITS = { missed: "m", images: "i", rings: "r", graticule: "g", scenes: "s", left_out: "l", searched: "a", polygons: "p", lines: "n" };
 
 class Page {
   constructor(run) {
     this.run = run;
     this.maps = mapsOf(run);
     this.state = { colour: run.has_probability ? "probability" : "score", longitudes: "180", images: true, rings: true, graticule: true,
-      layers: new Set([...run.layers.map((layer) => layer.kind), ...(run.comparison ? ["missed"] : [])]), selected: null };
+      layers: new Set([...run.layers.map((layer) => layer.kind), "left_out", ...(run.comparison ? ["missed"] : [])]), selected: null };
     const address = this.readAddress();
     this.map = this.maps.find((map) => map.name === address.get("map")) ?? this.maps[0];
     this.rows = new Rows(run, () => this.redraw());
     this.features = run.layers.length ? new Features(this) : null;
     this.missed = [];
+    const scenes = Object.entries(run.scenes).filter(([, scene]) => scene.left_out);
+    this.leftOut = [...scenes.map(([name, scene]) => leftOutShape(name, scene.left_out, [scene.outline])),
+      ...run.failed.map(({ scene, why, outlines }) => leftOutShape(scene, why, outlines))];
     if (run.comparison) load("missed").then((value) => this.takeMissed(value)).catch(showAlarm);
     this.drawing = new Drawing(this);
     this.judging = new Judging(this);
@@ -31,9 +34,12 @@ class Page {
     this.missed = Array.from(new Float32Array(buffer, 8 * n, n), (diameter_km, i) => ({ lon: lon[i] / 1e7, lat: lat[i] / 1e7, diameter_km }));
     this.redraw();
   }
+  get isMissedShown() {
+    return this.state.layers.has("missed") && this.state.rings && !this.judging.isOn;
+  }
 
   get palette() {
-    if (this.state.colour === "truth") return COMPARISON_COLOURS;
+    if (this.state.colour === "comparison") return COMPARISON_COLOURS;
     return this.state.colour === "class" ? this.run.colours.classes : this.run.colours.sequence;
   }
   get view() {
@@ -47,8 +53,8 @@ class Page {
   /** Outlines (lists of places in degrees, whose longitudes do not jump) of a kind of layer. */
   outlines(name) {
     if (name === "searched") return this.run.searched;
-    const scenes = Object.values(this.run.scenes);
-    return scenes.filter((scene) => name === "scenes" || scene.left_out).map((scene) => scene.outline);
+    if (name === "left_out") return this.leftOut.flatMap(({ parts }) => parts);
+    return Object.values(this.run.scenes).map((scene) => scene.outline);
   }
   isShown(name) {
     return name in this.state && name !== "layers" ? this.state[name] : this.state.layers.has(name);
@@ -182,18 +188,33 @@ class Page {
     byId("home").onclick = () => this.goHome();
     addEventListener("resize", () => this.refreshSoon());
     addEventListener("keydown", (event) => this.judging.key(event), true);
-    addEventListener("keydown", (event) => event.key === "Escape" && this.select(null));
+    addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.select(null);
+      if (event.key === "Enter" && event.target === byId("map") && !this.judging.isOn) this.select(this.at(this.view.getCenter()));
+    });
     if (this.run.rows && this.rows.isDirect) for (const name of Object.keys(this.run.blocks)) this.rows.want(name);
   }
-  /** The row or the feature at a place on the map; null without. */
+  /** The row or the feature at a place on the map, or else what was missed or left out there; null without. */
   at(coordinate) {
     const resolution = this.view.getResolution(), row = this.state.rings ? this.drawing.at(coordinate, resolution) : null;
-    return row ?? this.features?.at(this.map.fromMap(coordinate), (5 * resolution) / this.map.radius / RADIANS) ?? null;
+    const place = this.map.fromMap(coordinate), tolerance = (5 * resolution) / this.map.radius / RADIANS;
+    return row ?? this.features?.at(place, tolerance) ?? this.missedAt(...place, tolerance) ?? this.leftOutAt(...place);
+  }
+  missedAt(lon, lat, tolerance) {
+    if (!this.isMissedShown) return null;
+    const angles = this.missed.map((crater) => angleBetween(lon, lat, crater.lon, crater.lat) - (crater.diameter_km * 500) / this.run.radius_m);
+    const near = this.missed.filter((_, i) => angles[i] <= tolerance * RADIANS);
+    const smallest = near.reduce((best, crater) => (best && best.diameter_km <= crater.diameter_km ? best : crater), null);
+    return smallest && (smallest.shape ??= missedShape(this, smallest));
+  }
+  leftOutAt(lon, lat) {
+    if (!this.state.layers.has("left_out")) return null;
+    return this.leftOut.find(({ parts }) => parts.filter((part) => isInside(part, lon, lat)).length % 2 === 1) ?? null;
   }
   hover(event) {
     const row = event && !event.dragging ? this.at(event.coordinate) : null;
     const tip = byId("tip");
-    if ((row?.about ?? row)?.id !== (this.hovered?.about ?? this.hovered)?.id) {
+    if ((row?.about ?? row?.id) !== (this.hovered?.about ?? this.hovered?.id)) {
       this.hovered = row;
       this.markAgain();
       tip.replaceChildren(...(row ? [described(row.about ? featureEntries(row) : rowEntries(this, row))] : []));
@@ -240,6 +261,11 @@ class Page {
       if (!address.has(name) || !document.querySelector(`[data-choices="${name}"]`)) continue;
       this.rows.filter[name] = new Set(address.get(name).split(",").filter((text) => text !== "").map(Number));
     }
+    for (const name of this.features ? address.getAll("hide") : []) {
+      const box = [...document.querySelectorAll("[data-class]")].find(({ dataset }) => dataset.class === name);
+      if (box) box.checked = false;
+      this.features.hiddenClasses.add(name);
+    }
     if (address.has("show")) {
       for (const [name, letter] of Object.entries(BITS)) {
         const box = document.querySelector(`[data-layer="${name}"]`);
@@ -262,8 +288,20 @@ class Page {
       if (ends.join("")) address.set(name, ends.join("~"));
     }
     for (const name of ["scenes", "classes", "comparison"]) if (rows.filter[name]) address.set(name, [...rows.filter[name]].sort((a, b) => a - b).join());
+    for (const name of this.features?.hiddenClasses ?? []) address.append("hide", name);
     history.replaceState(null, "", `#${address.toString().replaceAll("%2C", ",").replaceAll("%7E", "~")}`);
   }
+}
+
+/** What was left out of a run, as a feature. */
+function leftOutShape(scene, why, outlines) {
+  return { title: "Left out", kind: "polygons", about: { scene, "left out": why }, parts: outlines };
+}
+
+/** A crater of the other table that no row matches, as a feature. */
+function missedShape(page, { lon, lat, diameter_km }) {
+  const about = { diameter: diameterText(diameter_km, 4), place: `${latitudeText(lat, 4)}, ${degreesText(lon, page.state.longitudes, 4)}` };
+  return { title: page.run.comparison.missed_title, kind: "polygons", about, parts: [ringPoints(lon, lat, (diameter_km * 500) / page.run.radius_m)] };
 }
 
 /** The names of tiles, level-column-row, of runs [level, row, first column, last column]. */

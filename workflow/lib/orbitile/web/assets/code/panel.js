@@ -29,16 +29,21 @@ function rowEntries(page, row) {
     score: row.score.toFixed(3), probability: row.probability === null ? null : row.probability.toFixed(3),
   };
   return {
-    diameter: `${row.diameter_km.toPrecision(4)} km`,
+    diameter: diameterText(row.diameter_km, 4),
     place: `${latitudeText(row.lat, 4)}, ${degreesText(row.lon, page.state.longitudes, 4)}`,
-    ...sure, class: row.class, scene: row.scene, scale: `${brief(row.scale_m)} m/px`, "compared with the truth": page.judging.isOn ? null : row.comparison, cut: row.truncated ? "touches nodata or an edge" : null,
+    ...sure, class: row.class, scene: row.scene, scale: `${brief(row.scale_m)} m/px`, [`compared with ${page.run.comparison?.name}`]: page.judging.isOn ? null : row.comparison, cut: row.truncated ? "touches nodata or an edge" : null,
     "georeferenced by": scene.georef_method, id: row.id,
   };
 }
 
+const UNITS = { m: " m", m2: " m²", deg: "°" };
+
 /** What is known of a polygon or a line; its columns have their units in their names. */
 function featureEntries({ about }) {
-  return Object.fromEntries(Object.entries(about).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? brief(value) : value]));
+  return Object.fromEntries(Object.entries(about).map(([column, value]) => {
+    const [, name, unit] = column.match(/^(.+)_(m2|m|deg)$/) ?? [null, column, null];
+    return [name.replaceAll("_", " "), typeof value === "number" ? `${brief(value)}${name === "scale" ? " m/px" : UNITS[unit] ?? ""}` : value];
+  }));
 }
 
 class Panel {
@@ -88,10 +93,10 @@ class Panel {
     if (page.run.rows) parts.push(range("Score", "score", "", "0.05", [0, 1]));
     if (page.run.has_probability) parts.push(range("Probability", "probability", "", "0.05", [0, 1]));
     if (page.run.classes.length > 1) parts.push(this.choices("Classes", "classes", page.run.classes, page.run.class_counts));
-    if (page.run.comparison) parts.push(this.choices("Compared with the truth", "comparison", COMPARED, page.run.comparison.counts));
+    if (page.run.comparison) parts.push(this.choices(`Compared with ${page.run.comparison.name}`, "comparison", page.run.comparison.kinds, page.run.comparison.counts));
     if (page.run.scene_names.length > 1) parts.push(this.choices("Scenes", "scenes", page.run.scene_names, page.run.row_counts));
     this.counts = element("p", { className: "counts", id: "counts" });
-    const colours = ["score", ...(page.run.has_probability ? ["probability"] : []), ...(page.run.classes.length > 1 ? ["class"] : []), ...(page.run.comparison ? ["truth"] : [])];
+    const colours = ["score", ...(page.run.has_probability ? ["probability"] : []), ...(page.run.classes.length > 1 ? ["class"] : []), ...(page.run.comparison ? ["comparison"] : [])];
     const select = element("select", { id: "colour", onchange: () => page.change({ colour: select.value }) },
       ...colours.map((name) => element("option", { value: name, selected: name === page.state.colour }, name)));
     this.legend = element("p", { className: "legend" });
@@ -144,8 +149,8 @@ class Panel {
     byId("layers").append(element("h2", {}, "Map"),
       element("label", { className: "line" }, "Map ", this.mapChoice), element("label", { className: "line" }, "Longitudes ", longitudes),
       box("images", "images"), ...(page.features ? [] : [box("rings", "rings")]),
-      ...(page.run.comparison ? [box(`true craters that were missed (${count(page.run.comparison.missed)})`, "missed", MISSED_COLOUR)] : []), box("graticule", "graticule"), box("scenes", "scenes", LINE_COLOURS.scenes),
-      ...(page.outlines("left_out").length ? [box("scenes that were left out", "left_out", LINE_COLOURS.left_out)] : []),
+      ...(page.run.comparison ? [box(`${page.run.comparison.missed_title} (${count(page.run.comparison.missed)})`, "missed", MISSED_COLOUR)] : []), box("graticule", "graticule"), box("scenes", "scenes", LINE_COLOURS.scenes),
+      ...(page.outlines("left_out").length ? [box(`left out (${count(page.leftOut.length)})`, "left_out", LINE_COLOURS.left_out)] : []),
       ...(page.outlines("searched").length ? [box("searched ground", "searched", LINE_COLOURS.searched)] : []),
       ...page.run.layers.map((layer) => box(`${layer.kind} (${count(layer.rows)})`, layer.kind)));
   }
@@ -185,14 +190,15 @@ class Panel {
     const filtered = rows.isDirect && !rows.pending ? `${count(rows.passing())} of ${count(page.run.rows)} pass the filters. ` : "";
     const waiting = rows.pending ? "Loading ... " : "";
     const more = deeper ? ` At this zoom ${count(deeper)} smaller ones are shown as a density, which no filter changes.` : "";
-    this.counts.textContent = `${waiting}${filtered}${count(inView)} in view.${more}`;
+    const dense = page.drawing.dense ? ` ${count(page.drawing.dense)} of them are too small for rings: the shade of blue tells how many there are where.` : "";
+    this.counts.textContent = `${waiting}${filtered}${count(inView)} in view.${dense}${more}`;
     this.drawSizes(classes, complete);
     this.drawLegend();
   }
 
   drawLegend() {
     const { page } = this, { limits } = page.run.colours;
-    const names = page.state.colour === "class" ? page.run.classes : page.state.colour === "truth" ? COMPARED : limits.slice(1).map((limit, k) => `${limits[k]} to ${limit}`);
+    const names = page.state.colour === "class" ? page.run.classes : page.state.colour === "comparison" ? page.run.comparison.kinds : limits.slice(1).map((limit, k) => `${limits[k]} to ${limit}`);
     this.legend.replaceChildren(...(page.judging.isOn ? [element("span", {}, "Scores are hidden while you judge.")]
       : names.map((name, k) => element("span", { className: "entry" }, key(page.palette[k % page.palette.length]), String(name)))));
   }
@@ -223,7 +229,7 @@ class Panel {
     details.replaceChildren();
     if (!row) return;
     if (row.about) {
-      details.append(element("h2", {}, row.kind === "lines" ? "Line" : "Polygon"), described(featureEntries(row)),
+      details.append(element("h2", {}, row.title ?? (row.kind === "lines" ? "Line" : "Polygon")), described(featureEntries(row)),
         element("div", { className: "row" }, element("button", { onclick: () => this.page.select(null) }, "Close")));
       return;
     }

@@ -6,7 +6,6 @@ const BLOCK_PX = 256;
 const CELLS = 32;
 const UNKNOWN = 65535;
 const SHARES = 65534;
-const COMPARED = ["not judged", "right", "false"];
 const BASE_32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** A block's rows: arrays as row_blocks.py packs them. */
@@ -123,7 +122,7 @@ class Rows {
       score: block.score[i] / SHARES, probability: probability === UNKNOWN ? null : probability / SHARES,
       scene: this.run.scene_names[block.scene[i]], class: this.run.classes[block.class[i]],
       scale_m: this.run.scales_m[block.scale[i]], truncated: block.truncated[i] === 1,
-      comparison: this.run.comparison ? COMPARED[block.comparison[i]] : null,
+      comparison: this.run.comparison?.kinds[block.comparison[i]] ?? null,
     };
   }
 }
