@@ -14,6 +14,6 @@ if __name__ == "__main__":
         f"at IoU {metrics['iou']:g}.\n\n"
         f"Catalogue   {RESULTS}/catalogue/craters.gpkg (.parquet, .shp)\n"
         f"Picture     {RESULTS}/catalogue/craters.png\n"
-        f"Each scene  {RESULTS}/annotated/*.png (green: right, red: false, yellow: missed)\n"
+        f"Each scene  {RESULTS}/annotated/*.png (blue: right, orange: false, yellow: missed)\n"
         f"Figures     {RESULTS}/evaluation/metrics.json, metrics.png"
     )

@@ -73,8 +73,8 @@ def sources():
 
 
 def filled(target):
-    """A target with each wildcard that its {} may stand for."""
-    return {target.format("{group}"), target.format("{scene}")}
+    """A target with the wildcard that its {} stands for."""
+    return {target.format("{group}")}
 
 
 def test_every_rule_is_in_the_list_and_the_other_way_round(rules):
@@ -123,7 +123,7 @@ def test_a_target_is_an_output_and_the_others_lie_beside_it(rules, name):
 def test_log_benchmark_and_script_bear_the_name_of_the_rule(rules, name):
     rule = rules[name]
     (log,) = paths(rule.log)
-    assert re.fullmatch(rf"logs/{name}(/{{(group|scene)}})?\.log", log)
+    assert re.fullmatch(rf"logs/{name}(/{{group}})?\.log", log)
     if name != "failures":  # it only prints
         assert paths([rule.benchmark]) == {log.replace("logs/", "benchmarks/", 1).replace(".log", ".tsv")}
     assert rule.script == f"../scripts/{name}.py"

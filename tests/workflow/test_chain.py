@@ -76,6 +76,16 @@ def test_pictures_show_something(finished: Project):
         assert matplotlib.image.imread(finished.result(name)).std() > 0.05
 
 
+def test_a_picture_that_was_deleted_is_drawn_again(finished: Project):
+    path, other = finished.result("annotated/east.png"), finished.result("annotated/west.png")
+    before, drawn = path.read_bytes(), other.stat().st_mtime_ns
+    path.unlink()
+    assert finished.jobs("all") == set()
+    done = finished.run("annotated")
+    assert done.returncode == 0 and "east.png is gone" in done.stderr, done.stderr
+    assert path.read_bytes() == before and other.stat().st_mtime_ns == drawn
+
+
 def test_a_finished_run_has_nothing_to_do(finished: Project):
     assert finished.jobs("all", "annotated") == set()
 
@@ -208,7 +218,7 @@ def test_images_without_georeferencing_are_mapped_in_pixels(project: Project):
     truth = plain.folder / "truth.parquet"  # the run's own catalogue, whose column scene tells the images apart
     found.to_parquet(truth)
     judged = plain.change(evaluation=dict(truth=str(truth), min_diameter_px=0))
-    done = judged.run("all", "results/small/annotated/one.png")
+    done = judged.run("all", "annotated")
     assert done.returncode == 0, done.stderr
     figures = json.loads(judged.result("evaluation/metrics.json").read_text())
     assert (figures["f1"], figures["n_truth"], figures["n_found"]) == (1, len(found), len(found))

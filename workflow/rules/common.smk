@@ -1,6 +1,7 @@
 import math
 from itertools import chain
 
+from orbitile.base.manifests import withdraw_manifest
 from orbitile.base.versions import FileVersions
 
 USER_FILES = FileVersions()
@@ -37,6 +38,18 @@ def user_files(*paths):
     the parts of a shapefile, and a time in the future would be newer than all that is made.
     """
     return {str(path): USER_FILES(path) for path in paths if path}
+
+
+def checked_manifest(path):
+    """The path of a manifest, which is withdrawn where a file that it names is gone: its result is made again."""
+    if workflow.is_main_process and (missing := withdraw_manifest(Path(path))):
+        logger.warning(f"{missing} is gone; the result is made again")
+    return path
+
+
+def lists_of_pictures(wildcards):
+    """The lists of the pictures of all groups' scenes."""
+    return [checked_manifest(path) for path in expand(PICTURES, group=plan.groups)]
 
 
 def masks_to_learn():

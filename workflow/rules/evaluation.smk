@@ -76,23 +76,24 @@ rule calibrate:
 
 rule annotate:
     input:
-        rasters=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
+        rasters=f"{RESULTS}/scaled/{{group}}.parquet",
         catalogue=([] if settings.annotation.craters else MANIFEST),
         craters=(
             ancient(settings.annotation.craters) if settings.annotation.craters else []
         ),
         truth=ancient(settings.evaluation.truth) if settings.evaluation.truth else [],
     output:
-        report(f"{RESULTS}/annotated/{{scene}}.png", category="Scenes"),
+        # The list of the pictures, written last.
+        f"{RESULTS}/annotated/{{group}}.json",
     log:
-        f"{RESULTS}/logs/annotate/{{scene}}.log",
+        f"{RESULTS}/logs/annotate/{{group}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/annotate/{{scene}}.tsv"
+        f"{RESULTS}/benchmarks/annotate/{{group}}.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(30),
+        runtime=growing(30, 10),
     params:
         code_version=code_version("annotate"),
         user_files=lambda wildcards: user_files(
@@ -104,6 +105,6 @@ rule annotate:
         match_criteria=settings.match_criteria,
         body=settings.body,
     message:
-        "annotate {wildcards.scene}"
+        "annotate {wildcards.group}"
     script:
         "../scripts/annotate.py"

@@ -251,32 +251,32 @@ rule calibrate:
         "what the probabilities of pixels are worth"
 
 
-def classified_table(wildcards):
-    """The group's table of rasters of classes that a scene belongs to."""
-    return f"{RESULTS}/classified/{plan.group_of(wildcards.scene)}.parquet"
-
-
 rule annotate_map:
     input:
-        **({"classified": classified_table} if EXCLUSIVE else {}),
-        scaled=lambda wildcards: f"{RESULTS}/scaled/{plan.group_of(wildcards.scene)}.parquet",
-        stitched=lambda wildcards: f"{RESULTS}/stitched/{plan.group_of(wildcards.scene)}.parquet",
+        **(
+            {"classified": f"{RESULTS}/classified/{{group}}.parquet"}
+            if EXCLUSIVE
+            else {}
+        ),
+        scaled=f"{RESULTS}/scaled/{{group}}.parquet",
+        stitched=f"{RESULTS}/stitched/{{group}}.parquet",
         manifest=MANIFEST,
     output:
-        report(f"{RESULTS}/annotated/{{scene}}.png", category="Scenes"),
+        # The list of the pictures, written last.
+        f"{RESULTS}/annotated/{{group}}.json",
     log:
-        f"{RESULTS}/logs/annotate_map/{{scene}}.log",
+        f"{RESULTS}/logs/annotate_map/{{group}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/annotate_map/{{scene}}.tsv"
+        f"{RESULTS}/benchmarks/annotate_map/{{group}}.tsv"
     conda:
         "../../envs/rasters.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(30),
+        runtime=growing(30, 10),
     params:
         code_version=code_version("annotate_map"),
         body=settings.body,
     message:
-        "annotate {wildcards.scene} with the map"
+        "annotate {wildcards.group} with the map"
     script:
         "../scripts/annotate_map.py"

@@ -151,10 +151,18 @@ def test_names_of_groups_may_hold_dots(run_folder):
     assert stale_files(run_folder.path) == [run_folder.job("tile", "g").record, old]
 
 
-def test_jobs_of_scenes_and_of_the_whole_run_are_not_those_of_groups(run_folder, finished):
-    run_folder.attempts("annotate", "a", DONE)
+def test_lists_of_pictures_of_former_groups_are_stale(run_folder, finished):
+    """The pictures are named by their scenes."""
+    old = {"annotated/old.json", "logs/annotate/old.log"}
+    for name in (*old, "annotated/g.json", "annotated/old.png", "logs/annotate/g.log"):
+        (run_folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run_folder.path / name).touch()
+    assert set(stale_files(run_folder.path)) == {run_folder.path / name for name in old}
+
+
+def test_jobs_of_the_whole_run_are_not_those_of_groups(run_folder, finished):
     run_folder.attempts("catalogue", WHOLE_RUN, DONE)
-    for name in ("logs/catalogue.log", "logs/annotate/a.log", "catalogue/craters.json", "annotated/a.png"):
+    for name in ("logs/catalogue.log", "catalogue/craters.json"):
         (run_folder.path / name).parent.mkdir(parents=True, exist_ok=True)
         (run_folder.path / name).touch()
     assert stale_files(run_folder.path) == []

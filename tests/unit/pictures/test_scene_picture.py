@@ -9,9 +9,8 @@ import rasterio
 from PIL import Image
 from pyproj import CRS
 
-from orbitile.base.errors import OrbitileError
 from orbitile.pictures import scene_picture
-from orbitile.pictures.scene_picture import HEADING_PX, RunPicture, ScenePicture, rows_of_scene
+from orbitile.pictures.scene_picture import HEADING_PX, RunPicture, ScenePicture, picture_key
 from orbitile.tables.rasters import write_rasters
 
 SIDE = 60
@@ -80,10 +79,21 @@ def test_a_pixel_is_valid_where_all_bands_are(raster, tmp_path):
     assert image[800, 1400].tolist() == [255, 255, 255]
 
 
-def test_a_scene_that_failed_has_no_picture(raster, tmp_path):
-    write_rasters([raster(COLOURS)], tmp_path / "rasters.parquet")
-    with pytest.raises(OrbitileError, match="scene b was left out of the run because it failed"):
-        rows_of_scene(str(tmp_path / "rasters.parquet"), "b")
+def test_pixels_are_those_of_the_scene_and_the_picture_tells_its_key(raster, tmp_path):
+    """Neither resampled nor coloured by way of floating point."""
+    grey = np.random.default_rng(1).integers(1, 255, (60, 80), np.uint8)
+    picture = ScenePicture.of(raster(grey))
+    layer = np.zeros((60, 80, 4), np.uint8)
+    layer[:, :20] = 255, 0, 0, 255
+    picture.lay_over(layer)
+    picture.save(tmp_path / "scene.png", legend_columns=1, key="made up")
+    image = np.array(Image.open(tmp_path / "scene.png"))
+    assert image.shape == (60 + HEADING_PX, 80, 3)
+    assert (image[HEADING_PX:, 20:] == grey[:, 20:, None]).all()
+    assert (image[HEADING_PX:, :20] == (255, 0, 0)).all()
+    assert picture_key(tmp_path / "scene.png") == "made up"
+    (tmp_path / "cut.png").write_bytes((tmp_path / "scene.png").read_bytes()[:20])
+    assert picture_key(tmp_path / "cut.png") is picture_key(tmp_path / "none.png") is None
 
 
 @pytest.mark.parametrize("crs", ["IAU_2015:30110", "IAU_2015:30130", "IAU_2015:30120"])

@@ -101,7 +101,7 @@ def test_groups_are_units_of_neighbourhood(geotiff, planned, tmp_path):
     assert plan.groups == ["x", "y", "z"]
     assert [plan.group(group).neighbours for group in plan.groups] == [["y"], ["x", "z"], ["y"]]
     assert [scene.scene for scene in read_scenes(tmp_path / "plan.parquet", "x")] == ["s0", "s1"]
-    assert [plan.group_of(scene) for scene in plan.names] == ["x", "x", "y", "z"]
+    assert [plan.group_of_scene[scene] for scene in plan.names] == ["x", "x", "y", "z"]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def row_of_scenes(geotiff, tmp_path):
 
 def members(plan):
     """The scenes of each group, as sets."""
-    return {group: {scene for scene in plan.names if plan.group_of(scene) == group} for group in plan.groups}
+    return {group: {scene for scene in plan.names if plan.group_of_scene[scene] == group} for group in plan.groups}
 
 
 def partition(plan):
@@ -284,15 +284,15 @@ def test_a_group_of_the_table_is_not_cut(planned, row_of_scenes):
     rows = [f"{row},{group}" for row, group in zip(row_of_scenes("abcd"), ["strip", "strip", "strip", ""], strict=True)]
     plan = planned(*rows, columns="scene,path,group", scenes_per_group=2)
     assert partition(plan) == ["abc", "d"]
-    assert plan.group_of("a") == "strip"
+    assert plan.group_of_scene["a"] == "strip"
 
 
 def test_jobs_read_their_scenes(planned, row_of_scenes, tmp_path):
     plan = planned(*row_of_scenes("abcd"), scenes_per_group=2)
-    scenes = read_scenes(tmp_path / "plan.parquet", plan.group_of("c"))
+    scenes = read_scenes(tmp_path / "plan.parquet", plan.group_of_scene["c"])
     assert [scene.scene for scene in scenes] == ["c", "d"]
     assert [scene.scene for scene in scenes] == [
-        name for name in plan.names if plan.group_of(name) == plan.group_of("c")
+        name for name in plan.names if plan.group_of_scene[name] == plan.group_of_scene["c"]
     ]
 
 
@@ -306,8 +306,6 @@ def test_names_that_the_plan_does_not_have(planned, row_of_scenes):
     plan = planned(*row_of_scenes("abcdefg"))
     with pytest.raises(OrbitileError, match=r"^the plan has no group 'z'; its 7 groups are a, b, c, d, e \.\.\.$"):
         plan.group("z")
-    with pytest.raises(OrbitileError, match=r"^the plan has no scene 'z'; its 7 scenes are a, b, c, d, e \.\.\.$"):
-        plan.group_of("z")
 
 
 @pytest.mark.parametrize(
@@ -342,8 +340,8 @@ def test_a_scene_that_went_renames_its_group_alone(planned, row_of_scenes):
     before = planned(*row_of_scenes("abcd"), scenes_per_group=2)
     after = planned(*row_of_scenes("abd"), scenes_per_group=2)
     assert partition(after) == ["ab", "d"]
-    assert after.group_of("a") == before.group_of("a")
-    assert after.group_of("d") != before.group_of("d")
+    assert after.group_of_scene["a"] == before.group_of_scene["a"]
+    assert after.group_of_scene["d"] != before.group_of_scene["d"]
 
 
 def test_another_number_of_scenes_per_group_renames_all(planned, row_of_scenes):
@@ -390,7 +388,7 @@ def test_a_changed_image_changes_its_group_s_version_alone(geotiff, planned, row
     after = planned(*rows, scenes_per_group=2)
     assert after.groups == before.groups
     changed = [group for group in after.groups if after.group(group).version != before.group(group).version]
-    assert changed == [after.group_of("a")]
+    assert changed == [after.group_of_scene["a"]]
 
 
 def test_versions_do_not_depend_on_what_else_changed(planned, row_of_scenes, tmp_path):
@@ -486,7 +484,7 @@ def test_an_image_that_goes_for_a_while_leaves_the_groups_alone(planned, row_of_
     before = planned(*rows, scenes_per_group=2)
     (added,) = row_of_scenes("b")
     grown = planned(*rows, added, scenes_per_group=2)
-    image = Path(read_scenes(tmp_path / "plan.parquet", grown.group_of("a"))[0].path)
+    image = Path(read_scenes(tmp_path / "plan.parquet", grown.group_of_scene["a"])[0].path)
     image.rename(image.with_suffix(".away"))
     with pytest.raises(OrbitileError, match="there is no file"):
         planned(*rows, added, scenes_per_group=2)
@@ -574,7 +572,7 @@ def test_groups_beside(planned, row_of_scenes):
 def test_outlines_know_their_groups(planned, row_of_scenes, tmp_path):
     plan = planned(*row_of_scenes("abc"), scenes_per_group=2)
     outlines = read_outlines(tmp_path / "plan.parquet")
-    assert [group for group, _ in outlines] == [plan.group_of(scene) for scene in "abc"]
+    assert [group for group, _ in outlines] == [plan.group_of_scene[scene] for scene in "abc"]
     assert [round(lon.min() * DEGREE_M) for _, (lon, _) in outlines] == [0, WIDTH_M, 2 * WIDTH_M]
 
 

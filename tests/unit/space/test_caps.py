@@ -42,3 +42,13 @@ def test_joined():
     assert len(joined) == 2 and len(Caps.joined([])) == 0
     assert joined.gaps(Caps.joined([])).shape == (2, 0)
     assert joined.gaps(parts[1])[1] == 0
+
+
+def test_a_cap_around_caps():
+    """Two that touch on the equator, and one on each side of the body."""
+    caps = Caps.joined([Caps(unit_vectors(np.array([lon]), np.zeros(1)), np.radians([5.0])) for lon in (0.0, 10.0)])
+    around = caps.enclosing()
+    assert unit_vectors(np.array([5.0]), np.zeros(1)) == pytest.approx(around.centres)
+    assert np.degrees(around.radii) == pytest.approx([10], abs=1e-4)
+    opposite = Caps(np.array([[1.0, 0, 0], [-1.0, 0, 0]]), np.radians([5.0, 5.0]))
+    assert np.degrees(opposite.enclosing().radii) == pytest.approx([95], abs=1e-4)

@@ -1,3 +1,5 @@
+import json
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -8,6 +10,7 @@ from small_catalogues import write_small_catalogue
 
 from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
+from orbitile.jobs.pieces import JobWork
 from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX, ScenePicture
 from orbitile.stages import annotate
 from orbitile.stages.annotate import COLOURS, DrawnCraters, annotate_craters
@@ -20,9 +23,16 @@ CRITERIA = MatchCriteria(0.3, 1000, MOON_M)
 GREY = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
 
 
+def draw(folder, drawing, unmapped_scenes=0, name="a"):
+    """Draw what is in the folder's rasters; returns the pixels of a scene's picture."""
+    rasters, pictures = str(folder / "rasters.parquet"), str(folder / "g.json")
+    annotate_craters(rasters, drawing, CRITERIA, pictures, JobWork(), unmapped_scenes)
+    return np.array(Image.open(folder / f"{name}.png").convert("RGB"))
+
+
 @pytest.fixture
 def drawn(tmp_path):
-    """Draws craters (lon, lat, diameter in km) on rasters; returns the picture's pixels."""
+    """Draws craters (lon, lat, diameter in km) on rasters; returns the pixels of the picture of scene a."""
 
     def run(rasters, detected, truth=None):
         write_rasters(rasters, tmp_path / "rasters.parquet")
@@ -30,8 +40,7 @@ def drawn(tmp_path):
         lines = ["lon,lat,diam_km", *(",".join(map(str, row)) for row in truth or [])]
         (tmp_path / "truth.csv").write_text("\n".join(lines))
         drawing = DrawnCraters(manifest, None if truth is None else CraterTable(str(tmp_path / "truth.csv")))
-        annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"))
-        return np.array(Image.open(tmp_path / "a.png").convert("RGB"))
+        return draw(tmp_path, drawing)
 
     return run
 
@@ -58,7 +67,7 @@ def test_what_others_found_is_not_called_the_catalogues(raster, drawn, tmp_path)
     (tmp_path / "theirs.csv").write_text("lon,lat,diam_km\n0.3,-0.2,4\n")
     drawing = DrawnCraters(CraterTable(str(tmp_path / "theirs.csv")))
     with patch.object(ScenePicture, "outline", autospec=True) as outline:
-        annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"))
+        draw(tmp_path, drawing)
     assert [call.args[1] for call in outline.call_args_list] == [annotate.TABLED]
 
 
@@ -76,9 +85,39 @@ def test_without_craters_the_scene_is_there(raster, drawn):
     assert image[HEADING_PX:].std() > 10
 
 
-def test_only_the_scene_asked_for_is_drawn(raster, drawn):
-    image = drawn([raster(GREY[:50], "b"), raster(GREY, "a")], [])
-    assert image.shape[0] == 100 + HEADING_PX
+def test_each_scene_has_its_picture(raster, drawn, tmp_path):
+    """The second lies west of the first, the crater in the first alone; both stand in the list."""
+    image = drawn([raster(GREY), raster(GREY[:50], "b", left=-20_000.0)], [(10_000 / DEGREE_M, -5000 / DEGREE_M, 4)])
+    other = np.array(Image.open(tmp_path / "b.png").convert("RGB"))
+    assert (image.shape[0], other.shape[0]) == (100 + HEADING_PX, 50 + HEADING_PX)
+    assert [len(places(picture, "in the catalogue")[0]) > 0 for picture in (image, other)] == [True, False]
+    pictures = json.loads((tmp_path / "g.json").read_text())
+    assert pictures["files"] == [dict(path=name, bytes=(tmp_path / name).stat().st_size) for name in ("a.png", "b.png")]
+
+
+def test_a_scene_that_fails_is_named_and_the_others_are_drawn(raster, drawn, tmp_path):
+    rows = [raster(GREY, name, left=20_000.0 * number) for number, name in enumerate("abc")]
+    Path(rows[1].path).write_bytes(b"no image")
+    with pytest.raises(OrbitileError, match=r"1 of 3 pieces failed, the others are kept; first: scene b: .*b-100\.tif"):
+        drawn(rows, [])
+    assert [(tmp_path / f"{name}.png").is_file() for name in "abc"] == [True, False, True]
+    assert not (tmp_path / "g.json").exists()
+
+
+def test_only_pictures_that_would_change_are_drawn_again(raster, drawn, tmp_path):
+    rows = [raster(GREY), raster(GREY, "b", left=20_000.0)]
+    place = 30_000 / DEGREE_M, -5000 / DEGREE_M
+    drawn(rows, [(*place, 4)])
+    times = {name: (tmp_path / f"{name}.png").stat().st_mtime_ns for name in "ab"}
+    drawn(rows, [(*place, 5)])
+    assert [(tmp_path / f"{name}.png").stat().st_mtime_ns == times[name] for name in "ab"] == [True, False]
+
+
+def test_a_group_whose_scenes_have_all_failed_has_no_pictures(tmp_path):
+    write_rasters([], tmp_path / "rasters.parquet")
+    drawing = DrawnCraters(write_small_catalogue(tmp_path, [(0, 0, 4)]))
+    annotate_craters(str(tmp_path / "rasters.parquet"), drawing, CRITERIA, str(tmp_path / "g.json"), JobWork())
+    assert json.loads((tmp_path / "g.json").read_text()) == dict(files=[])
 
 
 @pytest.mark.parametrize("scales", [(100.0,), (100.0, 200.0)])
@@ -93,21 +132,24 @@ def test_without_a_map_only_the_craters_of_the_scene_are_drawn(raster, tmp_path)
     path, place = tmp_path / "craters.csv", -5000 / DEGREE_M
     path.write_text(f"scene,lon,lat,diam_km\na,{x[0]},{place},3\nb,{x[1]},{place},3\n")
     tables = DrawnCraters(CraterTable(str(path)))
-    annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
-    image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
+    image = draw(tmp_path, tables, 2)
     assert places(image, "in the catalogue")[1].mean() == pytest.approx(40, abs=3)
     path.write_text(f"lon,lat,diam_km\n{x[0]},{place},3\n")
     with pytest.raises(OrbitileError, match=r"craters\.csv: has no column scene"):
-        annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "a.png"), 2)
+        draw(tmp_path, tables, 2)
 
 
-def test_without_a_map_a_catalogue_is_read_by_scene(raster, tmp_path):
-    write_rasters([raster(GREY, crs="IAU_2015:30110")], tmp_path / "rasters.parquet")
+def test_without_a_map_craters_are_those_of_their_scene(raster, tmp_path):
+    """Both scenes lie at one place; the true crater there is that of scene b."""
+    write_rasters([raster(GREY, name, crs="IAU_2015:30110") for name in "ab"], tmp_path / "rasters.parquet")
     craters = [(k * 4000 / DEGREE_M, -5000 / DEGREE_M, 3) for k in (1, 4)]
-    drawing = DrawnCraters(write_small_catalogue(tmp_path, craters, ["a", "b"]))
-    annotate_craters(str(tmp_path / "rasters.parquet"), "a", drawing, CRITERIA, str(tmp_path / "a.png"), 2)
-    image = np.array(Image.open(tmp_path / "a.png").convert("RGB"))
-    assert places(image, "in the catalogue")[1].mean() == pytest.approx(40, abs=3)
+    (tmp_path / "truth.csv").write_text("scene,lon,lat,diam_km\nb,{},{},{}\n".format(*craters[0]))
+    manifest = write_small_catalogue(tmp_path, [*craters, craters[0]], ["a", "b", "b"])
+    first = draw(tmp_path, DrawnCraters(manifest, CraterTable(str(tmp_path / "truth.csv"))), 2)
+    second = np.array(Image.open(tmp_path / "b.png").convert("RGB"))
+    assert places(first, "false")[1].mean() == pytest.approx(40, abs=3)
+    assert places(second, "false")[1].mean() == pytest.approx(160, abs=3)
+    assert [len(places(image, "right")[0]) > 0 for image in (first, second)] == [False, True]
 
 
 @pytest.mark.parametrize("left_deg", [0, 179.7, -180.3])
@@ -121,9 +163,9 @@ def test_what_is_read_around_a_scene_decides_as_the_whole_world_does(raster, dra
     image = drawn([row], detected, truth)
     (tmp_path / "all.csv").write_text("\n".join(["lon,lat,diam_km", *(",".join(map(str, row)) for row in detected)]))
     tables = DrawnCraters(CraterTable(str(tmp_path / "all.csv")), CraterTable(str(tmp_path / "truth.csv")))
+    (tmp_path / "a.png").unlink()
     with patch.object(annotate, "LINKS", 1000):
-        annotate_craters(str(tmp_path / "rasters.parquet"), "a", tables, CRITERIA, str(tmp_path / "all.png"))
-    everything = np.array(Image.open(tmp_path / "all.png").convert("RGB"))
+        everything = draw(tmp_path, tables)
     assert np.abs(image.astype(int) - everything).max() <= 2
 
 

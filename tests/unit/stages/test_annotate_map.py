@@ -8,6 +8,7 @@ from mask_runs import MOON, Lattice, MaskRun, lying, pieces
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from orbitile.jobs.pieces import JobWork
 from orbitile.pictures import density as density_picture
 from orbitile.pictures import scene_picture as pictures
 from orbitile.pictures.scene_picture import HEADING_PX, RunPicture
@@ -38,8 +39,8 @@ def manifest(run):
 def picture(run, scene="a"):
     """The overlay of a scene, without its heading."""
     tables = run.table("scaled", scene), run.table("stitched", scene)
-    annotate_map(MapDrawing(*tables, manifest(run)), scene, MOON.radius_m, str(run.folder / "o.png"))
-    return np.array(Image.open(run.folder / "o.png").convert("RGB"))[HEADING_PX:]
+    annotate_map(MapDrawing(*tables, manifest(run)), MOON.radius_m, str(run.folder / "o.json"), JobWork())
+    return np.array(Image.open(run.folder / f"{scene}.png").convert("RGB"))[HEADING_PX:]
 
 
 def charted(run):

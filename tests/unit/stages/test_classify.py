@@ -259,7 +259,7 @@ def test_pictures_have_the_colours_of_the_classes(tmp_path):
     manifest = str(run.folder / "map" / "polygons.json")
     overview_map(manifest, run.tables("scaled"), MOON.radius_m, str(tmp_path / "map.png"))
     tables = MapDrawing(run.table("scaled", "a"), run.table("stitched", "a"), manifest, run.table("classified", "a"))
-    annotate_map(tables, "a", MOON.radius_m, str(tmp_path / "a.png"))
+    annotate_map(tables, MOON.radius_m, str(tmp_path / "g.json"), JobWork())
     for name in ("map.png", "a.png"):
         image = np.array(Image.open(tmp_path / name).convert("RGB")).astype(int)
         for number, colour in list(colour_table(3).items())[1:]:

@@ -15,8 +15,8 @@ BOTH_CHAINS = (DETECTION, SEGMENTATION)
 class Rule:
     """A rule of the workflow.
 
-    `target` is the file to request where one of its jobs must run again, below results/<run>/, with {} for the group
-    or the scene; empty: the whole run; None: the group's part of the run's result (see GROUP_RESULTS). `chains` are
+    `target` is the file to request where one of its jobs must run again, below results/<run>/, with {} for the group;
+    empty: the whole run; None: the group's part of the run's result (see GROUP_RESULTS). `chains` are
     those whose groups pass through it. `table_folder` holds its table of each group, `work_folder` its finished pieces
     in a folder per scene. `code_version` changes when the same input gives another result than before: it is part of
     the keys of pieces and of the rule's parameters.
@@ -57,12 +57,12 @@ _RULES = (
     Rule("density", "density/density.json"),
     Rule("secondaries", "secondaries/secondaries.json"),
     Rule("shapes", "shapes/shapes.json"),
-    Rule("annotate", "annotated/{}.png", code_version=4),
+    Rule("annotate", "annotated/{}.json", code_version=5),
     Rule("assemble_map", "map/polygons.json", code_version=5),
     Rule("overview_map", "map/map.png", code_version=3),
     Rule("evaluate_map", "evaluation/metrics.json", code_version=3),
     Rule("calibrate_map", "calibration/calibration.json", code_version=2),
-    Rule("annotate_map", "annotated/{}.png", code_version=2),
+    Rule("annotate_map", "annotated/{}.json", code_version=3),
     Rule("train_detector", "training/model.safetensors", code_version=7),
     Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=3),
     Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=4),

@@ -1,7 +1,7 @@
 """Manifests of results in many files: JSON, written last, that names the files and says what they hold.
 
 Without a manifest there is no result. Its `parts` are the files of a dataset, its `files` the same in formats that
-stand alone: both lists of objects with `path`, relative to the manifest, `rows` and `bytes`.
+stand alone: both lists of objects with `path`, relative to the manifest, `bytes`, and of tables `rows`.
 """
 
 import json

@@ -21,7 +21,7 @@ MOST_TARGETS = 20
 SCHEMA = pa.schema(
     [
         pa.field("rule", pa.string()),
-        pa.field("group", pa.string(), metadata={"about": "group or scene the job was for; _run: the whole run"}),
+        pa.field("group", pa.string(), metadata={"about": "group the job was for; _run: the whole run"}),
         pa.field("scene", pa.string(), metadata={"about": "the scene that failed; empty: the job as a whole"}),
         pa.field("detail", pa.string(), metadata={"about": "which part of the scene"}),
         pa.field("reason", pa.string()),
@@ -97,8 +97,8 @@ def _target(rule: str, group_result: str) -> str:
 
 
 def _current_jobs(results: Path, plan: Plan) -> set[JobPaths]:
-    """The jobs that left a record or failures, of groups and scenes that the plan still has."""
-    names = {WHOLE_RUN, *plan.groups, *plan.names}
+    """The jobs that left a record or failures, of groups that the plan still has."""
+    names = {WHOLE_RUN, *plan.groups}
     paths = (results / "failures").glob("*/[!.]*.parquet")
     jobs = {*recorded_jobs(results), *(JobPaths(results, path.parent.name, path.stem) for path in paths)}
     return {job for job in jobs if job.group in names}

@@ -12,7 +12,7 @@ WHOLE_RUN = "_run"
 
 @dataclass(frozen=True, order=True)
 class JobPaths:
-    """A job, as its rule and its group (or scene, or WHOLE_RUN) in a run's folder, and the paths of its files."""
+    """A job, as its rule and its group (or WHOLE_RUN) in a run's folder, and the paths of its files."""
 
     results: Path
     rule: str

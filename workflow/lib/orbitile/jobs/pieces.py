@@ -42,6 +42,10 @@ class Piece:
             log.warning("%s: %s; it counts as missing and is made again", self, damage)
         return damage is None
 
+    def seal(self) -> None:
+        """Seal its files: it counts as finished from now on."""
+        write_seal(self.path, [file for file in self.others if file.is_file()])
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -177,7 +181,7 @@ class JobWork:
         try:
             with self.inside_piece():
                 make(piece)
-                write_seal(piece.path, [file for file in piece.others if file.is_file()])
+                piece.seal()
         except StopError:
             raise
         except Exception as error:

@@ -8,7 +8,7 @@ from orbitile.base.seals import seal_path
 from orbitile.jobs.lock import holder_is_gone, lock_holder
 from orbitile.jobs.paths import JobPaths
 from orbitile.jobs.pieces import table_pieces
-from orbitile.pipeline import TABLE_FOLDERS, WORK_FOLDERS
+from orbitile.pipeline import RULES, TABLE_FOLDERS, WORK_FOLDERS
 from orbitile.tables.plan import Plan, read_plan
 
 RASTER_FILES = ("{}.tif", "{}.vrt", "{}.tif.aux.xml", "sources-{}.tif", "seams-{}.parquet")
@@ -74,11 +74,16 @@ def _temporary_files(results: Path) -> Iterator[Path]:
 
 
 def _files_of_former_groups(results: Path, plan: Plan) -> list[Path]:
-    """Tables, logs, records, failures and benchmarks of groups that the plan does not have any more."""
-    groups = set(plan.groups)
+    """Tables, lists, logs, records, failures and benchmarks of groups that the plan does not have any more."""
+    groups, targets = (
+        set(plan.groups),
+        {rule.name: rule.target for rule in RULES.values() if "{}" in (rule.target or "")},
+    )
+    kinds = ("logs", "jobs", "failures", "benchmarks")
     folders = [results / folder for folder in TABLE_FOLDERS.values()]
-    folders += [results / kind / rule for kind in ("logs", "jobs", "failures", "benchmarks") for rule in TABLE_FOLDERS]
+    folders += [results / kind / rule for kind in kinds for rule in (*TABLE_FOLDERS, *targets)]
     files = [path for folder in folders for path in folder.glob("*") if path.is_file()]
+    files += [path for target in targets.values() for path in results.glob(str(target).format("*"))]
     return [path for path in files if not _belongs_to(path.name, groups)]
 
 

@@ -55,6 +55,12 @@ class Caps:
     def __len__(self) -> int:
         return len(self.radii)
 
+    def enclosing(self) -> "Caps":
+        """A single cap that holds all of these, at least one."""
+        cap = Caps.around(self.centres)
+        reach = np.arccos(np.clip(self.centres @ cap.centres[0], -1, 1)) + self.radii + ROUNDING
+        return Caps(cap.centres, np.minimum(reach.max(keepdims=True), np.pi))
+
     def gaps(self, other: "Caps") -> np.ndarray:
         """How far (n, m; radians) points in each of these caps and in each of others are apart at least."""
         apart = angles_between(self.centres[:, None], other.centres[None])

@@ -1,22 +1,29 @@
-"""annotate: an image of a scene with the craters of any table drawn on it."""
+"""annotate: images of a group's scenes with the craters of any table drawn on them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from orbitile import catalogue
+from orbitile.base.files import cache_key
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.nms.find_overlaps import OverlapCriterion
+from orbitile.jobs.pieces import JobWork
+from orbitile.jobs.scene_pictures import draw_scenes
 from orbitile.pictures.rings import pixel_rings
-from orbitile.pictures.scene_picture import LARGEST_PX, LineStyle, ScenePicture, rows_of_scene
-from orbitile.space.caps import Caps, grid_cap
+from orbitile.pictures.scene_picture import LARGEST_PX, LineStyle, ScenePicture
+from orbitile.pipeline import code_version
+from orbitile.space.caps import ROUNDING, Caps, grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
-from orbitile.tables.rasters import RasterRow
+from orbitile.tables.rasters import RasterRow, read_rasters
 
 CATALOGUED, TABLED = "in the catalogue", "in the table"
 """What is drawn without a truth: the run's craters, or those of somebody's table."""
@@ -38,32 +45,85 @@ class DrawnCraters(NamedTuple):
 
 
 def annotate_craters(
-    rasters: str, scene: str, drawn: DrawnCraters, criteria: MatchCriteria, out: str, unmapped_scenes: int = 0
+    rasters: str, drawn: DrawnCraters, criteria: MatchCriteria, out: str, work: JobWork, unmapped_scenes: int = 0
 ) -> None:
-    """Draw a scene's craters as a PNG; with a truth, right, false and missed ones in their colours.
+    """Draw the craters of a group's scenes as PNGs; with a truth, right, false and missed ones in their colours.
 
-    `rasters` is the group's table of scenes. Of a run in pixel coordinates with so many `unmapped_scenes` only the
-    scene's craters are drawn. OrbitileError where the scene failed, or a table lacks a column.
+    `rasters` is the group's table of scenes, `out` the list of its pictures, which lie beside it. Of a run in pixel
+    coordinates with so many `unmapped_scenes` only a scene's craters are drawn on it. OrbitileError where a table
+    lacks a column, or a scene cannot be drawn.
     """
-    rows = rows_of_scene(rasters, scene)
-    raster = next((row for row in rows if max(row.width, row.height) <= LARGEST_PX), rows[-1])
-    around = Neighbourhood(grid_cap(raster.grid, criteria.radius_m), LINKS if drawn.truth else 0, criteria)
-    place = CratersOnScene(rows, around, unmapped_scenes)
-    craters = place.read(drawn.detected)
-    if drawn.truth is None:
-        kinds = {CATALOGUED if isinstance(drawn.detected, str) else TABLED: craters}
-    else:
-        kinds = _kinds(craters, place.read(drawn.truth), criteria)
-    picture = ScenePicture.of(raster)
-    picture.add_map_frame(criteria.radius_m, graticule=not unmapped_scenes)
-    for kind, members in kinds.items():
-        picture.outline(kind, _rings(members, raster, criteria.radius_m), COLOURS[kind], 1.6, STYLES.get(kind, "solid"))
-    picture.save(out, legend_columns=4)
+    rows = read_rasters(rasters)
+    displayed = _displayed_rasters(rows)
+    kinds = _read_kinds(rows, drawn, criteria, unmapped_scenes) if rows else {}
+    drawings = {
+        scene: CraterDrawing(raster, kinds[scene].on_raster(raster), not unmapped_scenes, criteria.radius_m)
+        for scene, raster in displayed.items()
+    }
+    draw_scenes(drawings, out, work)
+
+
+@dataclass(frozen=True)
+class CraterDrawing:
+    """A scene's raster and the craters to draw on it, by their kinds (COLOURS)."""
+
+    raster: RasterRow
+    kinds: dict[str, Craters]
+    has_map: bool
+    radius_m: float
+
+    @cached_property
+    def key(self) -> str:
+        """Changes with the picture."""
+        places = {
+            kind: [column.tolist() for column in (craters.lon, craters.lat, craters.diameter_m)]
+            for kind, craters in self.kinds.items()
+        }
+        return cache_key(
+            raster=self.raster.path, places=places, has_map=self.has_map, radius_m=self.radius_m,
+            version=code_version("annotate"),
+        )  # fmt: skip
+
+    def draw(self, out: Path) -> None:
+        """Write the picture."""
+        picture = ScenePicture.of(self.raster)
+        picture.add_map_frame(self.radius_m, graticule=self.has_map)
+        for kind, craters in self.kinds.items():
+            rings = _rings(craters, self.raster, self.radius_m)
+            picture.outline(kind, rings, COLOURS[kind], 1.6, STYLES.get(kind, "solid"))
+        picture.save(out, legend_columns=4, key=self.key)
+
+
+class CraterKinds:
+    """Craters by the kinds that are drawn in colours of their own (COLOURS), to be looked up by place."""
+
+    def __init__(self, kinds: Mapping[str, Craters], radius_m: float) -> None:
+        self._kinds = {kind: _sorted(craters) for kind, craters in kinds.items()}
+        self._points = {kind: unit_vectors(craters.lon, craters.lat) for kind, craters in self._kinds.items()}
+        self._radius_m = radius_m
+
+    def on_raster(self, raster: RasterRow) -> dict[str, Craters]:
+        """Those whose centre lies in a raster."""
+        cap = grid_cap(raster.grid, self._radius_m)
+        grid, ground = raster.grid, Ground(raster.crs_wkt, self._radius_m)
+        kinds = {}
+        for kind in self._kinds:
+            craters = self._near(kind, cap)
+            col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *grid.middle))
+            kinds[kind] = craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
+        return kinds
+
+    def _near(self, kind: str, cap: Caps) -> Craters:
+        """Those in a cap: of all in its latitudes, so that many scenes do not each look at all craters."""
+        craters, points = self._kinds[kind], self._points[kind]
+        lat, reach = np.degrees(np.arcsin(np.clip(cap.centres[0, 2], -1, 1))), np.degrees(cap.radii[0] + ROUNDING)
+        first, last = np.searchsorted(craters.lat, [lat - reach, lat + reach])
+        return craters.select(first + np.flatnonzero(cap.gaps_to(points[first:last]) == 0))
 
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """A scene's cap and what lies around it, as far as `links` times what overlapping craters can be apart."""
+    """A cap around scenes and what lies around it, as far as `links` times what overlapping craters can be apart."""
 
     cap: Caps
     links: int
@@ -80,7 +140,7 @@ class Neighbourhood:
             _read(craters.select(self._box(limit), diameter_km=(least, float(np.nextafter(limit, 0)))))
             for least, limit in pairwise(SIZES_KM if self.links else [0.0, SIZES_KM[-1]])
         ]
-        return self.select(_sorted(parts))
+        return self.select(Craters.joined(parts))
 
     def _box(self, diameter_km: float) -> LonLatBox:
         """A box around all of it that counts for craters up to a diameter; over 180 E its west is east of its east."""
@@ -89,50 +149,73 @@ class Neighbourhood:
         return boxes[0][0], boxes[0][1], boxes[-1][2], boxes[0][3]
 
     def _reach(self, diameter_m: np.ndarray) -> np.ndarray:
-        """How far outside of the scene, in radians, craters count."""
+        """How far outside of the scenes, in radians, craters count."""
         reach = OverlapCriterion(self.criteria.iou_threshold).reach(diameter_m / self.criteria.radius_m)
         return self.links * np.minimum(reach, np.pi)
 
 
 @dataclass(frozen=True)
-class CratersOnScene:
-    """A scene's rows of the table of rasters, and its neighbourhood; `unmapped_scenes` in pixel coordinates."""
+class CraterReader:
+    """Reads what counts of catalogues and tables for a group's scenes; `unmapped_scenes` in pixel coordinates."""
 
-    rows: list[RasterRow]
+    rows: Sequence[RasterRow]
     around: Neighbourhood
     unmapped_scenes: int
 
     def read(self, source: str | CraterTable) -> Craters:
-        """What counts of a catalogue, by its manifest, or of a table; in pixel coordinates that of the scene alone."""
-        if isinstance(source, str):
-            return self._of_catalogue(catalogue.open(source))
+        """The craters of a catalogue, by its manifest, in the order of their places, or of a table in its own."""
+        return (
+            _sorted(self._of_catalogue(catalogue.open(source))) if isinstance(source, str) else self._of_table(source)
+        )
+
+    def _of_table(self, table: CraterTable) -> Craters:
         pixels = PixelPlaces.of(self.rows, self.around.criteria.radius_m)
-        craters = read_craters_of_run(source, pixels, self.unmapped_scenes)
-        return craters.of_scene(self.rows[0].scene) if self.unmapped_scenes else self.around.select(craters)
+        craters = read_craters_of_run(table, pixels, self.unmapped_scenes)
+        return craters if self.unmapped_scenes else self.around.select(craters)
 
     def _of_catalogue(self, craters: catalogue.Catalogue) -> Craters:
         if not self.unmapped_scenes:
             return self.around.read(craters)
-        return _sorted([_read(craters.select(scenes=[self.rows[0].scene]))])
+        return _read(craters.select(scenes={row.scene for row in self.rows}), ["scene"])
 
 
-def _read(craters: catalogue.Catalogue) -> Craters:
-    return Craters.of_catalogue(craters.table(["lon", "lat", "diameter_km"]))
+def _displayed_rasters(rows: Sequence[RasterRow]) -> dict[str, RasterRow]:
+    """The raster to show of each scene: the finest that need not be shrunk, or the coarsest."""
+    displayed: dict[str, RasterRow] = {}
+    for row in sorted(rows, key=lambda row: (row.scene, -row.scale_m)):
+        if row.scene not in displayed or max(row.width, row.height) <= LARGEST_PX:
+            displayed[row.scene] = row
+    return displayed
 
 
-def _sorted(parts: list[Craters]) -> Craters:
-    """The craters of several parts, by latitude, longitude and diameter."""
-    craters = Craters.joined(parts)
-    return craters.select(np.lexsort([craters.diameter_m, craters.lon, craters.lat]))
+def _read_kinds(
+    rows: Sequence[RasterRow], drawn: DrawnCraters, criteria: MatchCriteria, unmapped_scenes: int
+) -> dict[str, CraterKinds]:
+    """The craters on and around scenes, by scene; matched once for all that lie on a map, else scene by scene."""
+    cap = Caps.joined([grid_cap(row.grid, criteria.radius_m) for row in rows]).enclosing()
+    reader = CraterReader(rows, Neighbourhood(cap, LINKS if drawn.truth else 0, criteria), unmapped_scenes)
+    craters = reader.read(drawn.detected)
+    truth = None if drawn.truth is None else reader.read(drawn.truth)
+    noun = CATALOGUED if isinstance(drawn.detected, str) else TABLED
+    scenes = sorted({row.scene for row in rows})
+    if not unmapped_scenes:
+        return dict.fromkeys(scenes, _kinds(craters, truth, criteria, noun))
+    return {
+        scene: _kinds(craters.of_scene(scene), None if truth is None else truth.of_scene(scene), criteria, noun)
+        for scene in scenes
+    }
 
 
-def _kinds(craters: Craters, truth: Craters, criteria: MatchCriteria) -> dict[str, Craters]:
-    """Craters by the kinds that are drawn in colours of their own (COLOURS)."""
+def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria, noun: str) -> CraterKinds:
+    """Craters by their kinds; of one kind, called `noun`, where there is no truth."""
+    if truth is None:
+        return CraterKinds({noun: craters}, criteria.radius_m)
     limits = criteria.iou_threshold, criteria.min_diameter_m, criteria.radius_m, criteria.least_agreement
     matches = match_craters(craters, truth, *limits)
     right, wrong = matches.detected[matches.detected["hit"]], matches.detected[~matches.detected["hit"]]
     missed = matches.truth[~matches.truth["hit"]]
-    return {name: _craters(table) for name, table in (("right", right), ("false", wrong), ("missed", missed))}
+    tables = dict(right=right, false=wrong, missed=missed)
+    return CraterKinds({kind: _craters(table) for kind, table in tables.items()}, criteria.radius_m)
 
 
 def _craters(table: pd.DataFrame) -> Craters:
@@ -140,11 +223,19 @@ def _craters(table: pd.DataFrame) -> Craters:
     return Craters(lon, lat, diameter_km * 1000)
 
 
+def _read(craters: catalogue.Catalogue, columns: Sequence[str] = ()) -> Craters:
+    return Craters.of_catalogue(craters.table(["lon", "lat", "diameter_km", *columns]))
+
+
+def _sorted(craters: Craters) -> Craters:
+    """Craters by latitude, longitude and diameter."""
+    return craters.select(np.lexsort([craters.diameter_m, craters.lon, craters.lat]))
+
+
 def _rings(craters: Craters, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
-    """Outlines in pixels of the craters whose centre lies in the scene."""
-    grid, ground = raster.grid, Ground(raster.crs_wkt, radius_m)
-    col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *grid.middle))
-    inside = _sorted([craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))])
-    if not len(inside):
+    """Outlines of craters in pixels."""
+    if not len(craters):
         return []
-    return list(pixel_rings((inside.lon, inside.lat), (inside.diameter_m, inside.diameter_m), grid, radius_m))
+    return list(
+        pixel_rings((craters.lon, craters.lat), (craters.diameter_m, craters.diameter_m), raster.grid, radius_m)
+    )

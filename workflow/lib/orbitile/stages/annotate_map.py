@@ -1,5 +1,6 @@
-"""annotate_map: an image of a scene with its probabilities, and the polygons and lines made of them."""
+"""annotate_map: images of a group's scenes with their probabilities, and the polygons and lines made of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +9,15 @@ import shapely
 from matplotlib.colors import LinearSegmentedColormap
 from rasterio.enums import Resampling
 
+from orbitile.base.files import cache_key, sha256
 from orbitile.base.manifests import read_manifest
 from orbitile.features.shapes.on_body import drawing_points
+from orbitile.jobs.pieces import JobWork
+from orbitile.jobs.scene_pictures import draw_scenes
 from orbitile.pictures.class_colours import colour_table, colours_of_names
-from orbitile.pictures.scene_picture import ScenePicture, rows_of_scene
+from orbitile.pictures.pixel_image import coloured
+from orbitile.pictures.scene_picture import ScenePicture
+from orbitile.pipeline import code_version
 from orbitile.rasters.read import explain_read_errors, opened_raster, read_window
 from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground
@@ -39,36 +45,73 @@ class MapDrawing(NamedTuple):
     classified: str | None = None
 
 
-def annotate_map(tables: MapDrawing, scene: str, radius_m: float, out: str) -> None:
-    """Draw a scene at its finest scale as a PNG, the largest probability of all classes as a translucent layer.
+def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork) -> None:
+    """Draw a group's scenes at their finest scale as PNGs, beside `out`, the list of these pictures.
 
-    Classes that exclude each other are drawn in their colours instead. OrbitileError where the scene failed.
+    The largest probability of all classes is a translucent layer; classes that exclude each other are drawn in their
+    colours instead. OrbitileError where a scene cannot be drawn.
     """
-    raster = rows_of_scene(tables.scaled, scene)[0]
-    glow = [row for row in read_rasters(tables.stitched) if (row.scene, row.scale_m) == (scene, raster.scale_m)]
-    picture = ScenePicture.of(raster)
-    picture.add_map_frame(radius_m)
-    if tables.classified:
-        return _draw_classes(picture, tables, tables.classified, radius_m, out)
-    for row in glow:
-        picture.lay_over(_probability(row, picture.shape), GLOW)
-    for kind, colour in COLOURS.items():
-        picture.outline(kind, rings_in_raster(tables.manifest, kind, raster, radius_m), colour, 0.8)
-    return picture.save(out, legend_columns=2)
+    finest: dict[str, RasterRow] = {}
+    for row in sorted(read_rasters(tables.scaled), key=lambda row: (row.scene, row.scale_m)):
+        finest.setdefault(row.scene, row)
+    probabilities = {(row.scene, row.scale_m): row for row in read_rasters(tables.stitched)}
+    class_rasters = read_class_rasters(tables.classified) if tables.classified else []
+    classes = {(row.scene, row.scale_m): row for row in class_rasters}
+    map_version = sha256(tables.manifest)
+    drawings = {
+        scene: SceneOnMap(
+            row, probabilities.get((scene, row.scale_m)), classes.get((scene, row.scale_m)), tables, map_version,
+            radius_m,
+        )
+        for scene, row in finest.items()
+    }  # fmt: skip
+    draw_scenes(drawings, out, work)
 
 
-def _draw_classes(picture: ScenePicture, tables: MapDrawing, classified: str, radius_m: float, out: str) -> None:
-    """Draw a scene's classes as a translucent layer, and the outlines of each class in its colour."""
-    raster, names = picture.raster, read_manifest(Path(tables.manifest)).get("classes", [])
-    for row in read_class_rasters(classified):
-        if (row.scene, row.scale_m) == (raster.scene, raster.scale_m):
-            picture.lay_over(_class_pixels(row, picture.shape), "gray")
-    for name, colour in list(colours_of_names(names).items())[1:]:
-        rings = rings_in_raster(tables.manifest, "polygons", raster, radius_m, name)
-        picture.outline(name, rings, colour, 0.8)
-    if lines := rings_in_raster(tables.manifest, "lines", raster, radius_m):
-        picture.outline("lines", lines, COLOURS["lines"], 0.8)
-    picture.save(out, legend_columns=len(names))
+@dataclass(frozen=True)
+class SceneOnMap:
+    """A scene's raster, its probabilities and classes, if any, and the map to draw on it, of a version."""
+
+    raster: RasterRow
+    probability: RasterRow | None
+    classes: ClassRaster | None
+    tables: MapDrawing
+    map_version: str
+    radius_m: float
+
+    @property
+    def key(self) -> str:
+        """Changes with the picture."""
+        layers = [layer and layer.path for layer in (self.raster, self.probability, self.classes)]
+        return cache_key(
+            layers=layers, map_version=self.map_version, radius_m=self.radius_m, version=code_version("annotate_map")
+        )
+
+    def draw(self, out: Path) -> None:
+        """Write the picture."""
+        picture = ScenePicture.of(self.raster)
+        picture.add_map_frame(self.radius_m)
+        if self.tables.classified:
+            return self._draw_classes(picture, out)
+        if self.probability:
+            picture.lay_over(coloured(_probability(self.probability, picture.shape), GLOW))
+        for kind, colour in COLOURS.items():
+            picture.outline(kind, self._rings(kind), colour, 0.8)
+        return picture.save(out, legend_columns=2, key=self.key)
+
+    def _draw_classes(self, picture: ScenePicture, out: Path) -> None:
+        """Draw the classes as a translucent layer, and the outlines of each class in its colour."""
+        names = read_manifest(Path(self.tables.manifest)).get("classes", [])
+        if self.classes:
+            picture.lay_over(_class_pixels(self.classes, picture.shape))
+        for name, colour in list(colours_of_names(names).items())[1:]:
+            picture.outline(name, self._rings("polygons", name), colour, 0.8)
+        if lines := self._rings("lines"):
+            picture.outline("lines", lines, COLOURS["lines"], 0.8)
+        picture.save(out, legend_columns=len(names), key=self.key)
+
+    def _rings(self, kind: str, class_name: str | None = None) -> list[np.ndarray]:
+        return rings_in_raster(self.tables.manifest, kind, self.raster, self.radius_m, class_name)
 
 
 def _class_pixels(row: ClassRaster, shape: tuple[int, int]) -> np.ndarray:

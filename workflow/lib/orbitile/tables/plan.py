@@ -282,14 +282,6 @@ class Plan:
     def _gigapixels(self) -> float:
         return sum(group.gigapixels for group in self.members.values())
 
-    def group_of(self, scene: str) -> str:
-        """The group a scene belongs to; OrbitileError where the plan has no such scene."""
-        if scene not in self.group_of_scene:
-            raise OrbitileError(
-                f"the plan has no scene {scene!r}; its {len(self.names)} scenes are {_shorten_list(self.names)}"
-            )
-        return self.group_of_scene[scene]
-
 
 @dataclass(frozen=True)
 class PlanOrigin:
