@@ -61,7 +61,8 @@ def write_page(folder: Path, count: int) -> dict[str, object]:
     run = dict(
         run="made up", body=MARS.name, radius_m=MARS.radius_m, rows=count, catalogue="made up", blocks=blocks,
         maps=levels, tile_suffix="webp", notes=[], layers=[], searched=[], failed=[], scenes={}, sample=[],
-        comparison=None, scene_names=rows.scenes, classes=rows.classes, scales_m=rows.scales_m, class_counts=[count],
+        comparison=None, chips=0, scene_names=rows.scenes, classes=rows.classes, scales_m=rows.scales_m,
+        class_counts=[count],
         row_counts=np.bincount(rows.scene).tolist(), sizes=dict(least_km=[], rows=[]), has_probability=True,
         diameters_km=[SMALLEST_KM, LARGEST_KM], scene_count=SCENES, bounds=[-180, -90, 180, 90], version="",
         colours=dict(limits=list(SCORES), sequence=list(SEQUENTIAL), classes=[]),

@@ -66,6 +66,7 @@ rule page:
         code_version=code_version("page"),
         choice=dict(
             most_tiles=settings.page.most_tiles,
+            most_chips=settings.page.most_chips,
             review_rows=settings.review.rows,
             review_seed=settings.review.seed,
         ),

@@ -686,6 +686,12 @@ class PageSettings(Section):
     most_tiles: int = Field(
         default=4000, ge=1, le=1_000_000, description="Image tiles of 512 px at most: with more, images are coarser."
     )
+    most_chips: int = Field(
+        default=2000,
+        ge=0,
+        le=1_000_000,
+        description="Craters at full resolution where image tiles are coarser, at most.",
+    )
     compared_with: ComparedCraterSettings = ComparedCraterSettings()
 
 

@@ -54,9 +54,9 @@ def page(
     rasters = [row for path in inputs.rasters for row in read_rasters(path)]
     catalogue = open_catalogue(manifest) if inputs.completeness else None
     with published_folder(Path(index).parent) as folder:
-        made = RunPage(folder, body, choice)
+        made = RunPage(folder, body, choice, rasters)
         made.copy_program()
-        content = made.write_images(rasters) | made.write_rows(catalogue, _compared(inputs, criteria))
+        content = made.write_images() | made.write_rows(catalogue, _compared(inputs, criteria))
         content["searched"] = searched_outlines(Path(inputs.completeness)) if inputs.completeness else []
         content["layers"] = made.write_features(None if catalogue else manifest)
         metadata = read_manifest(manifest)

@@ -18,7 +18,7 @@ from orbitile.space.footprints import grid_outline
 from orbitile.space.grids import Window
 from orbitile.space.ground import Ground, wrap_longitude
 from orbitile.tables.rasters import RasterRow
-from orbitile.web.tile_maps import TILE_PX, MapBox, TileMap
+from orbitile.web.tile_maps import TILE_PX, MapBox, MapSquare, TileMap
 
 SUFFIX = "webp"
 QUALITY = 82
@@ -34,15 +34,20 @@ TileNumber = tuple[int, int, int]
 
 
 class MapTile(NamedTuple):
-    """8-bit pixels (TILE_PX, TILE_PX, 3), and where they are valid (TILE_PX, TILE_PX)."""
+    """8-bit pixels (n, n, 3), and where they are valid (n, n)."""
 
     colours: np.ndarray
     valid: np.ndarray
 
     @classmethod
-    def empty(cls) -> "MapTile":
-        """Without any data."""
-        return cls(np.zeros((TILE_PX, TILE_PX, 3), np.uint8), np.zeros((TILE_PX, TILE_PX), bool))
+    def empty(cls, pixels: int = TILE_PX) -> "MapTile":
+        """So many pixels along a side, without any data."""
+        return cls(np.zeros((pixels, pixels, 3), np.uint8), np.zeros((pixels, pixels), bool))
+
+    def write(self, path: Path) -> None:
+        """Write it as an image, transparent where there is no data."""
+        opacity = np.where(self.valid, OPAQUE, 0).astype(np.uint8)
+        imsave(path, np.dstack([self.colours, opacity]), format=SUFFIX, pil_kwargs=dict(quality=QUALITY))
 
 
 @dataclass(frozen=True)
@@ -67,11 +72,11 @@ class SceneRasters:
         coarsest_m = self.rows[0].grid.gsd_m * FINE_ENOUGH
         return max(0, int(np.ceil(np.log2(tile_map.pixel_m(0, self.radius_m) / coarsest_m))))
 
-    def fill(self, tile: MapTile, tile_map: TileMap, number: TileNumber) -> None:
-        """Fill what is empty yet of a tile, from the coarsest scale that is fine enough."""
-        pixel_m = tile_map.pixel_m(number[0], self.radius_m)
+    def fill(self, tile: MapTile, tile_map: TileMap, square: MapSquare) -> None:
+        """Fill what is empty yet of a square of a map, from the coarsest scale that is fine enough."""
+        pixel_m = tile_map.square_pixel_m(square, self.radius_m)
         row = next((row for row in reversed(self.rows) if row.scale_m <= pixel_m * FINE_ENOUGH), self.rows[0])
-        places = _image_places(row, self.radius_m, tile_map, number)
+        places = _image_places(row, self.radius_m, tile_map, square)
         if places is not None:
             _fill(tile, row, places)
 
@@ -104,6 +109,16 @@ def choose_levels(scenes: Sequence[SceneRasters], maps: Iterable[TileMap], most_
             break
         finest |= {tile_map.name: level for tile_map in deeper}
     return PyramidLevels(finest, needed)
+
+
+def drawn_square(scenes: Iterable[SceneRasters], tile_map: TileMap, square: MapSquare) -> MapTile:
+    """The pixels of a square of a map, where scenes lie upon each other those of the first."""
+    tile = MapTile.empty(square.pixels)
+    for scene in scenes:
+        if tile.valid.all():
+            break
+        scene.fill(tile, tile_map, square)
+    return tile
 
 
 def tiles_of_scenes(scenes: Sequence[SceneRasters], tile_map: TileMap, level: int) -> dict[TileNumber, list[int]]:
@@ -148,19 +163,12 @@ class _Pyramid:
         if not tile.valid.any():
             return None
         level, column, row = number
-        opacity = np.where(tile.valid, OPAQUE, 0).astype(np.uint8)
-        path = self.folder / f"{level}-{column}-{row}.{SUFFIX}"
-        imsave(path, np.dstack([tile.colours, opacity]), format=SUFFIX, pil_kwargs=dict(quality=QUALITY))
+        tile.write(self.folder / f"{level}-{column}-{row}.{SUFFIX}")
         self.written.append(number)
         return tile
 
     def _draw(self, number: TileNumber) -> MapTile:
-        tile = MapTile.empty()
-        for index in self.members[number]:
-            if tile.valid.all():
-                break
-            self.scenes[index].fill(tile, self.tile_map, number)
-        return tile
+        return drawn_square([self.scenes[i] for i in self.members[number]], self.tile_map, MapSquare.of_tile(*number))
 
     def _merge(self, number: TileNumber) -> MapTile:
         """A tile of the four below it, each of its pixels the mean of the valid ones among four."""
@@ -195,16 +203,16 @@ def _touched(box: MapBox | None, tile_map: TileMap, level: int) -> Iterator[Tile
             yield level, column % across, row
 
 
-def _image_places(row: RasterRow, radius_m: float, tile_map: TileMap, number: TileNumber) -> np.ndarray | None:
-    """Columns and rows (2, TILE_PX, TILE_PX) of a raster at a tile's pixels; None where none is in it."""
-    centres = (np.arange(TILE_PX) + 0.5) / TILE_PX
+def _image_places(row: RasterRow, radius_m: float, tile_map: TileMap, square: MapSquare) -> np.ndarray | None:
+    """Columns and rows (2, n, n) of a raster at the n x n pixels of a square; None where none is in it."""
+    centres = square.centres
     nodes = np.linspace(centres[0], centres[-1], NODES)
-    places = _exact_places(row, radius_m, tile_map, number, nodes)
+    places = _exact_places(row, radius_m, tile_map, square, nodes)
     bend = max(float(np.abs(np.diff(places, 2, axis=axis)).max()) / 8 for axis in (1, 2))
     if not bend <= TOLERANCE_PX:
-        places = _exact_places(row, radius_m, tile_map, number, centres)
+        places = _exact_places(row, radius_m, tile_map, square, centres)
     else:
-        weights = _hats(np.linspace(0, NODES - 1, TILE_PX))
+        weights = _hats(np.linspace(0, NODES - 1, square.pixels))
         places = weights @ places @ weights.T
     columns, lines = places
     is_inside = (columns >= 0) & (columns < row.width) & (lines >= 0) & (lines < row.height)
@@ -212,17 +220,17 @@ def _image_places(row: RasterRow, radius_m: float, tile_map: TileMap, number: Ti
 
 
 def _exact_places(
-    row: RasterRow, radius_m: float, tile_map: TileMap, number: TileNumber, along: np.ndarray
+    row: RasterRow, radius_m: float, tile_map: TileMap, square: MapSquare, along: np.ndarray
 ) -> np.ndarray:
-    """Columns and rows (2, n, n) of a raster at places (n, 0..1) along the sides of a tile."""
-    level, column, line = number
-    u, v = np.meshgrid((column + along) / 2**level, (line + along) / 2**level)
+    """Columns and rows (2, n, n) of a raster at places (n, 0..1) along the sides of a square."""
+    u, v = np.meshgrid(square.left + along * square.side, square.top + along * square.side)
     lon, lat = tile_map.lonlat(u, v)
     ground, grid = Ground(row.crs_wkt, radius_m), row.grid
-    middle_lon, middle_lat = tile_map.lonlat(np.array((column + 0.5) / 2**level), np.array((line + 0.5) / 2**level))
+    middle = square.left + square.side / 2, square.top + square.side / 2
+    middle_lon, middle_lat = tile_map.lonlat(*map(np.array, middle))
     around = middle_lon + wrap_longitude(lon - middle_lon)
-    # As a ring that begins in the middle of the tile: it is unwrapped as a whole, from there.
-    rings = [np.append(middle, part)[None] for middle, part in ((middle_lon, around), (middle_lat, lat))]
+    # As a ring that begins in the middle of the square: it is unwrapped as a whole, from there.
+    rings = [np.append(first, part)[None] for first, part in ((middle_lon, around), (middle_lat, lat))]
     x, y = ground.xy(rings[0], rings[1], *grid.middle)
     return np.stack([part[0, 1:].reshape(u.shape) for part in grid.to_pixel(x, y)])
 

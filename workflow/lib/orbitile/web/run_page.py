@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,16 @@ from orbitile.tables.rasters import RasterRow
 from orbitile.tables.standalone_files import best_standalone_file
 from orbitile.web.data_scripts import packed, write_data_script
 from orbitile.web.feature_blocks import write_feature_blocks
-from orbitile.web.image_tiles import SUFFIX, TileNumber, choose_levels, scenes_of_rasters, write_pyramid
+from orbitile.web.image_tiles import (
+    SUFFIX,
+    PyramidLevels,
+    SceneRasters,
+    TileNumber,
+    choose_levels,
+    scenes_of_rasters,
+    write_pyramid,
+)
+from orbitile.web.page_chips import PageChips
 from orbitile.web.row_blocks import PageRows, degree_steps, write_blocks
 from orbitile.web.tile_maps import MAPS
 from orbitile.web.truth_comparison import ComparedTable, TruthComparison
@@ -43,30 +53,40 @@ SHAPES = (".parquet", ".gpkg", ".shp")
 
 @dataclass(frozen=True)
 class PageChoice:
-    """At most how many image tiles there are, and how many rows are drawn to be judged, with which seed."""
+    """At most how many image tiles and chips there are; how many rows are drawn to be judged, with which seed."""
 
     most_tiles: int
     review_rows: int
     review_seed: int
+    most_chips: int = 0
 
 
 @dataclass(frozen=True)
 class RunPage:
-    """A page in a folder, on a body."""
+    """A page in a folder, on a body, of scenes with rasters."""
 
     folder: Path
     body: Body
     choice: PageChoice
+    rasters: Sequence[RasterRow] = ()
+
+    @cached_property
+    def scenes(self) -> list[SceneRasters]:
+        """The scenes, the finest first."""
+        return scenes_of_rasters(self.rasters, self.body.radius_m)
+
+    @cached_property
+    def levels(self) -> PyramidLevels:
+        """The levels of image tiles."""
+        return choose_levels(self.scenes, MAPS, self.choice.most_tiles)
 
     def copy_program(self) -> None:
         """Copy what every page has."""
         shutil.copytree(ASSETS, self.folder, dirs_exist_ok=True)
 
-    def write_images(self, rasters: Sequence[RasterRow]) -> dict[str, Any]:
+    def write_images(self) -> dict[str, Any]:
         """Write the image tiles of all maps that scenes reach; returns what the page knows of them."""
-        scenes = scenes_of_rasters(rasters, self.body.radius_m)
-        levels = choose_levels(scenes, MAPS, self.choice.most_tiles)
-        maps = {}
+        scenes, levels, maps = self.scenes, self.levels, {}
         for tile_map in MAPS:
             if tile_map.name in levels.finest:
                 finest = levels.finest[tile_map.name]
@@ -87,7 +107,8 @@ class RunPage:
         if catalogue is None:
             return dict(
                 rows=0, catalogue=None, blocks={}, classes=[], scene_names=[], scales_m=[],
-                sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[], comparison=None,
+                sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[],
+                comparison=None, chips=0,
             )  # fmt: skip
         rows = PageRows.read(catalogue)
         comparison = None
@@ -95,15 +116,15 @@ class RunPage:
             compared = TruthComparison.of(Craters(rows.lon, rows.lat, rows.diameter_km * 1000), table.craters)
             rows = replace(rows, comparison=compared.kinds)
             comparison = table.words() | self._write_missed(compared)
-        sizes_km = rows.diameter_km
+        sizes_km, sample = rows.diameter_km, self._sample(catalogue, rows)
         return dict(
             rows=len(rows), catalogue=catalogue.metadata.get("sha256"),
             blocks=write_blocks(rows, self.folder / "data"), classes=rows.classes, scene_names=rows.scenes,
             scales_m=rows.scales_m, class_counts=np.bincount(rows.class_number, minlength=len(rows.classes)).tolist(),
             row_counts=np.bincount(rows.scene, minlength=len(rows.scenes)).tolist(), sizes=_sizes(sizes_km),
             diameters_km=[float(sizes_km.min()), float(sizes_km.max())] if len(rows) else [0, 0],
-            has_probability=bool(np.isfinite(rows.probability).any()), sample=self._sample(catalogue, rows),
-            comparison=comparison,
+            has_probability=bool(np.isfinite(rows.probability).any()), 
+            sample=[rows.described(i) for i in sample], comparison=comparison, chips=self._write_chips(rows, sample),
         )  # fmt: skip
 
     def _write_missed(self, compared: TruthComparison) -> dict[str, Any]:
@@ -142,12 +163,19 @@ class RunPage:
         )  # fmt: skip
         write_data_script(self.folder / "data", "run", value)
 
-    def _sample(self, catalogue: Catalogue, rows: PageRows) -> list[dict[str, Any]]:
-        """The random sample to be judged, in the order of its numbers."""
+    def _write_chips(self, rows: PageRows, sample: Sequence[int]) -> int:
+        """Write chips, those of the sample first, and the data script chips, which names them; returns how many."""
+        chips = PageChips.of(self.scenes, self.levels, self.body.radius_m)
+        pixels_m = chips.write(rows, chips.choose(rows, sample, self.choice.most_chips), self.folder / "chips")
+        write_data_script(self.folder / "data", "chips", pixels_m)
+        return len(pixels_m)
+
+    def _sample(self, catalogue: Catalogue, rows: PageRows) -> list[int]:
+        """The indices of the random sample to be judged, in the order of its numbers."""
         if not len(rows):
             return []
         _, drawn = draw_rows(catalogue, self.choice.review_rows, self.choice.review_seed)
-        return [rows.described(i) for i in rows.indices_of(drawn["id"].tolist())]
+        return rows.indices_of(drawn["id"].tolist())
 
 
 def searched_outlines(manifest: Path) -> list[list[list[float]]]:

@@ -6,7 +6,7 @@ the tiles are half as wide. As OGC Two Dimensional Tile Matrix Sets (17-083r4) h
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,26 @@ POLAR_LIMIT_DEG = 60.0
 
 MapBox = tuple[float, float, float, float]
 """Least u and v, largest u and v."""
+
+
+class MapSquare(NamedTuple):
+    """A square of a map: its least u and v, its side, and how many pixels there are along it."""
+
+    left: float
+    top: float
+    side: float
+    pixels: int = TILE_PX
+
+    @classmethod
+    def of_tile(cls, level: int, column: int, row: int) -> "MapSquare":
+        """That of a tile."""
+        side = 2.0**-level
+        return cls(column * side, row * side, side)
+
+    @property
+    def centres(self) -> np.ndarray:
+        """Where the pixels (n) are along a side, 0..1."""
+        return (np.arange(self.pixels) + 0.5) / self.pixels
 
 
 class TileMap(ABC):
@@ -47,7 +67,11 @@ class TileMap(ABC):
 
     def pixel_m(self, level: int, radius_m: float) -> float:
         """The side of a pixel of a level in the middle of the map."""
-        return self.side_radii() * radius_m / TILE_PX / 2**level
+        return self.square_pixel_m(MapSquare.of_tile(level, 0, 0), radius_m)
+
+    def square_pixel_m(self, square: MapSquare, radius_m: float) -> float:
+        """The side of a pixel of a square in metres on the map."""
+        return self.side_radii() * radius_m * square.side / square.pixels
 
 
 @dataclass(frozen=True)

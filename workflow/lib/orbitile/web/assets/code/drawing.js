@@ -83,6 +83,8 @@ class Drawing {
     const context = canvas.getContext("2d");
     context.scale(pixelRatio, pixelRatio);
     const frame = new Frame(extent[0], extent[3], resolution), visible = new Visible(page.map, extent, resolution);
+    const { chip } = page.judging;
+    if (chip && chip.map === page.map && page.state.images) for (const turn of page.map.copies(chip.row.lon, extent, 0)) paintChip(context, frame, chip.map, chip.row, chip.image, turn);
     this.paintDensity(context, frame, this.blocks(visible), visible);
     this.paintOutlines(context, frame, extent);
     const labels = page.state.graticule ? this.paintGraticule(context, frame, visible) : [];

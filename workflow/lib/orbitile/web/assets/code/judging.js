@@ -69,6 +69,7 @@ class Judging {
   }
   stop() {
     this.isOn = false;
+    this.chip = null;
     byId("view").classList.remove("judging");
     this.edited = null;
     this.setup.hidden = false;
@@ -175,9 +176,20 @@ class Judging {
   }
 
   show() {
-    if (this.isOn && this.row) this.page.goTo(this.row, 0.3);
+    if (this.isOn && this.row) {
+      this.page.goTo(this.row, 0.3);
+      this.showChip(this.row).catch(showAlarm);
+    }
     this.page.redraw();
     this.refresh();
+  }
+  /** Where image tiles are too coarse to judge by, the chip of a row lies over them. */
+  async showChip(row) {
+    this.chip = null;
+    const chip = await loadChip(this.page, row);
+    if (!chip || !this.isOn || this.row !== row) return;
+    this.chip = { ...chip, row, map: chipMap(this.page, row) };
+    this.page.redraw();
   }
   refresh() {
     if (!this.status) return;

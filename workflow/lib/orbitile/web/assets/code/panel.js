@@ -252,16 +252,29 @@ function key(colour) {
   return mark;
 }
 
-/** Draw the surroundings of a crater from the finest tiles that there are; resolves to a line about them. */
+/** The map that the chip of a row is on. */
+function chipMap(page, row) {
+  return page.maps.find((map) => map.sign && map.sign * row.lat > 70) ?? page.maps[0];
+}
+
+/** The chip of a row in the pixels of its image, and metres per pixel; null where it has none. */
+async function loadChip(page, row) {
+  const pixel = page.run.chips ? (await load("chips"))[row.id] : undefined;
+  return pixel ? { pixel, image: await loadImage(`chips/${row.id}.${page.run.tile_suffix}`) } : null;
+}
+
+/** Draw the surroundings of a crater from its chip or the finest tiles that there are; resolves to a line about them. */
 async function drawChip(page, row, canvas) {
-  const polar = page.maps.find((map) => map.sign && map.sign * row.lat > 70), map = polar ?? page.maps[0];
+  const map = chipMap(page, row);
   const reach = (row.diameter_km * 1000 * CHIP_DIAMETERS) / 2, stretch = map.groundScale(row.lon, row.lat), size = canvas.width;
   const levels = page.run.maps[map.name], across = (2 * reach) / (map.turn ? stretch : stretch) / size, down = map.turn ? (2 * reach) / size : across;
   const [x, y] = map.toMap(row.lon, row.lat), frame = new Frame(x - (across * size) / 2, y + (down * size) / 2, across, down);
   const finest = map.side / TILE_PX / 2 ** levels.finest;
   const level = Math.max(0, Math.min(levels.finest, Math.ceil(Math.log2(map.side / TILE_PX / (2 * Math.min(across, down))))));
   const context = canvas.getContext("2d");
+  const chip = await loadChip(page, row);
   await drawTiles(context, page, map, level, frame, size);
+  if (chip) paintChip(context, frame, map, row, chip.image);
   context.beginPath();
   map.addRing(context, frame, row.lon, row.lat, (row.diameter_km * 500) / page.run.radius_m);
   context.strokeStyle = "#000a";
@@ -272,8 +285,15 @@ async function drawChip(page, row, canvas) {
   context.lineWidth = 2.5;
   context.stroke();
   context.setLineDash([]);
-  const limited = levels.finest < levels.needed ? ", not those of the images: page.most_tiles limits them" : "";
+  if (chip) return `${CHIP_DIAMETERS} diameters wide, from the images, in pixels of ${lengthText(chip.pixel)}`;
+  const limited = levels.finest < levels.needed ? ", not those of the images: page.most_tiles and most_chips limit them" : "";
   return `${CHIP_DIAMETERS} diameters wide, from pixels of ${lengthText(map.side / TILE_PX / 2 ** level)} (the finest here: ${lengthText(finest)}${limited})`;
+}
+
+/** Draw the chip of a row where it lies: a square on its map. */
+function paintChip(context, frame, map, row, image, turn = 0) {
+  const side = (CHIP_DIAMETERS * row.diameter_km * 1000) / map.groundScale(row.lon, row.lat), [x, y] = map.toMap(row.lon + turn, row.lat);
+  context.drawImage(image, ...frame.pixel([x - side / 2, y + side / 2]), side / frame.across, side / frame.down);
 }
 
 /** Draw the tiles of a level that lie in a frame of a size. */
