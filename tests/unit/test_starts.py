@@ -12,16 +12,17 @@ SLOW = {"torch", "numba", "matplotlib", "geopandas", "pydantic", "spiceypy", "pv
         "scipy.stats", "scipy.spatial", "scipy.interpolate"}  # fmt: skip
 COMPILER = {"torch._dynamo", "torch._inductor", "sympy", "triton"}
 NOT_IMPORTED = {
-    **dict.fromkeys(["georeference", "downsample", "tile", "untile", "suppress"], SLOW),
+    **dict.fromkeys(["georeference", "downsample", "tile"], SLOW | {"pandas"}),
+    **dict.fromkeys(["untile", "suppress"], SLOW),
     "catalogue": SLOW - {"geopandas"},
     "completeness": SLOW - {"geopandas", "scipy.ndimage"},
-    "infer": (SLOW | COMPILER) - {"torch", "scipy.ndimage"},
+    "infer": (SLOW | COMPILER | {"pandas"}) - {"torch", "scipy.ndimage"},
 }
 IMPORT = """
 import ast, json, os, sys
 from pathlib import Path
 
-import pandas, pyarrow
+import numpy, pyarrow
 
 def modules_of(script):
     nodes = ast.walk(ast.parse(script.read_text()))

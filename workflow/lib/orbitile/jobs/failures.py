@@ -2,8 +2,8 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from orbitile.jobs.call import has_call, read_call
@@ -12,8 +12,11 @@ from orbitile.jobs.pieces import Failure
 from orbitile.jobs.records import FAILED, INTERRUPTED, LOST, RUNNING, STOPPED, Attempt, format_utc, read_attempts
 from orbitile.jobs.running import running_jobs
 from orbitile.pipeline import GROUP_RESULTS, RULES
-from orbitile.tables.parquet import concat_tables, read_table, write_table
+from orbitile.tables.parquet import concat_tables, read_table, write_arrow
 from orbitile.tables.plan import Plan, UnplannedScene, read_plan, read_unplanned, refused_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLAN = "plan"
 MOST_TARGETS = 20
@@ -39,14 +42,16 @@ def write_failures(job: JobPaths, failures: list[Failure], excluded: bool) -> No
         job.failures.unlink(missing_ok=True)
         return
     columns = dict(rule=job.rule, group=job.group, excluded=excluded, time=format_utc(time.time()), log=str(job.log))
-    write_table(pd.DataFrame([vars(failure) | columns for failure in failures]), SCHEMA, job.failures)
+    write_arrow(pa.Table.from_pylist([vars(failure) | columns for failure in failures], SCHEMA), job.failures)
 
 
-def read_failures(results: Path) -> pd.DataFrame:
+def read_failures(results: Path) -> "pd.DataFrame":
     """All failures of a run that were not mended since (see SCHEMA).
 
     Scenes that could not be planned, failures that jobs wrote down, and jobs that were killed before they could.
     """
+    import pandas as pd
+
     plan_path = results / "plan.parquet"
     refused = refused_plan(plan_path)
     plan = read_plan(plan_path if plan_path.is_file() else refused)
@@ -62,7 +67,7 @@ def read_failures(results: Path) -> pd.DataFrame:
     return tables.sort_values(["rule", "group", "scene", "detail"], ignore_index=True)
 
 
-def rerun_command(rows: pd.DataFrame, results: Path) -> str:
+def rerun_command(rows: "pd.DataFrame", results: Path) -> str:
     """What to type to run the failed jobs again, and only what they need: the run's own call with other targets.
 
     `rows` are those of read_failures. Jobs that finished with exclusions must be forced to run again. Where many jobs

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from orbitile.base.files import cache_key
 from orbitile.detections.tiling import Tile, TileSize, scene_tiles, spans_of_map, spans_of_scene
@@ -22,7 +23,7 @@ from orbitile.rasters.mosaic import Mosaic, opened_mosaic
 from orbitile.rasters.read import channel_numbers
 from orbitile.space.grids import Window, bounding_window
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, SearchedRaster, searched_rasters
-from orbitile.tables.parquet import read_pieces, write_table
+from orbitile.tables.parquet import read_arrow, write_arrow
 from orbitile.tables.rasters import read_sealed_rasters
 from orbitile.tables.tiles import CORE, SCHEMA
 
@@ -49,13 +50,13 @@ def tile_scenes(
     ]
 
     def make(piece: Piece) -> None:
-        table = by_path[piece.path].table()
-        with_data = table[table["valid_share"] > 0]
-        log.info("%s: %d tiles, %d without data dropped", piece, len(with_data), len(table) - len(with_data))
-        write_table(with_data, SCHEMA, piece.path)
+        rows = by_path[piece.path].rows()
+        with_data = [row for row in rows if row["valid_share"] > 0]
+        log.info("%s: %d tiles, %d without data dropped", piece, len(with_data), len(rows) - len(with_data))
+        write_arrow(pa.Table.from_pylist(with_data, SCHEMA), piece.path)
 
-    complete_pieces = work.make_pieces(pieces, make, unit="rasters")
-    write_table(read_pieces([piece.path for piece in complete_pieces], SCHEMA), SCHEMA, out, work.table_metadata)
+    tables = [read_arrow(piece.path) for piece in work.make_pieces(pieces, make, unit="rasters")]
+    write_arrow(pa.concat_tables([SCHEMA.empty_table(), *tables]), out, work.table_metadata)
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,18 @@ class TiledScene:
         )  # fmt: skip
         return folder / stored.scene / f"{self.raster.scale_m:g}m-{key}.parquet"
 
-    def table(self) -> pd.DataFrame:
-        """The table of tiles (see orbitile.tables.tiles.SCHEMA), including those without data."""
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the table of tiles (see orbitile.tables.tiles.SCHEMA), with those without data."""
         scene_columns = dict(scene=self.raster.stored.scene, scale_m=self.raster.scale_m)
         with opened_mosaic([self.raster.stored.raster_part]) as mosaic:
             shares = self._valid_shares(mosaic)
         appearances = self._appearances(shares)
-        rows = [
+        return [
             scene_columns
             | dict(tile=tile.number, valid_share=share, appearance=appearances.get(tile.number))
             | dict(**vars(tile.window), **dict(zip(CORE, tile.core, strict=True)))
             for tile, share in zip(self.tiles, shares, strict=True)
         ]
-        return pd.DataFrame(rows, columns=SCHEMA.names)
 
     def _valid_shares(self, mosaic: Mosaic) -> list[float]:
         """The share of each window's pixels that hold data of the scene itself, in all bands.

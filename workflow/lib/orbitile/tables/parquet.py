@@ -3,17 +3,20 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbitile.base.errors import OrbitileError, first_line
 from orbitile.base.files import atomic
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def write_table(
-    frame: pd.DataFrame, schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None
+    frame: "pd.DataFrame", schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None
 ) -> None:
     """Write a data frame in a schema, with metadata of the table; other columns are left out."""
     write_arrow(pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False), path, metadata)
@@ -25,7 +28,7 @@ def write_arrow(table: pa.Table, path: str | Path, metadata: dict[str, str] | No
         pq.write_table(table.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path) -> "pd.DataFrame":
     """Read a table as a data frame; OrbitileError for a file that is no readable table."""
     return read_arrow(path).to_pandas()
 
@@ -63,12 +66,14 @@ def explained_damage(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def read_pieces(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
+def read_pieces(paths: Sequence[str | Path], schema: pa.Schema) -> "pd.DataFrame":
     """Read tables of one schema into one, in their order; without tables, an empty one."""
     return concat_tables([read_table(path) for path in paths], schema)
 
 
-def concat_tables(frames: Sequence[pd.DataFrame], schema: pa.Schema) -> pd.DataFrame:
+def concat_tables(frames: "Sequence[pd.DataFrame]", schema: pa.Schema) -> "pd.DataFrame":
     """One frame of several of one schema, in their order; an empty one where they have no rows."""
+    import pandas as pd
+
     non_empty = [frame for frame in frames if len(frame)]
     return pd.concat(non_empty, ignore_index=True) if non_empty else schema.empty_table().to_pandas()

@@ -4,10 +4,9 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
@@ -17,6 +16,9 @@ from orbitile.tables.column_names import plain_name
 from orbitile.tables.georef_methods import GEOREF_METHODS
 from orbitile.tables.image_folders import images_of_folder
 from orbitile.tables.user_tables import UserTable, is_empty_cell, read_text_table, read_user_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ COLUMNS = list(SceneEntry._fields)
 MAX_INCIDENCE_DEG = 180
 
 
-def read_scene_table(path: Path) -> pd.DataFrame:
+def read_scene_table(path: Path) -> "pd.DataFrame":
     """Read and check a scene table (CSV or Parquet): columns scene and path, and others of COLUMNS.
 
     A folder stands for a table of the images in it (see orbitile.tables.image_folders).
@@ -102,8 +104,10 @@ def read_scene_origins(path: Path) -> dict[str, SceneOrigin]:
     return origins
 
 
-def _frame(columns: dict[str, Sequence]) -> pd.DataFrame:
+def _frame(columns: dict[str, Sequence]) -> "pd.DataFrame":
     """The rows of a table by its columns, sorted by scene; None in those that it lacks."""
+    import pandas as pd
+
     frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in columns.items()})
     frame = frame.astype(dict(scene=str, path=str)).sort_values("scene", ignore_index=True)
     missing = {name: pd.Series([None] * len(frame), dtype=object) for name in COLUMNS if name not in columns}
@@ -144,7 +148,9 @@ def _check_names(table: UserTable, cells: dict[str, list[str | None]]) -> None:
     for column in ("scene", "group", "mosaic"):
         _refuse_first(table, cells[column], is_plain_name, column, f"is not a plain name; {allowed}")
         _check_cases(table, cells[column], column)
-    repeated = _marked_cells(pd.Series(cells["scene"]).duplicated(), cells["scene"])
+    repeated = [
+        scene if is_repeat else None for scene, is_repeat in zip(cells["scene"], _repeats(cells["scene"]), strict=True)
+    ]
     _refuse_first(
         table, repeated, lambda _: False, "scene", "is listed more than once; give every row an id of its own"
     )
@@ -169,10 +175,11 @@ def _check_paths(table: UserTable, cells: dict[str, list[str | None]]) -> None:
                 f"{table.place(index)}: scene {scene}: path {shortened(str(image))!r} contains braces or line breaks; "
                 "rename the file"
             )
-    repeated = np.flatnonzero(pd.Series(cells["path"]).duplicated())
-    if len(repeated):
-        log.warning("%s: scene %s has the same image as an earlier one (%s)", table.place(int(repeated[0])),
-                    cells["scene"][repeated[0]], shortened(str(cells["path"][repeated[0]])))  # fmt: skip
+    repeats = _repeats(cells["path"])
+    if any(repeats):
+        first = repeats.index(True)
+        log.warning("%s: scene %s has the same image as an earlier one (%s)", table.place(first), cells["scene"][first],
+                    shortened(str(cells["path"][first])))  # fmt: skip
 
 
 def _check_georef_methods(table: UserTable, cells: dict[str, list[str | None]]) -> None:
@@ -220,8 +227,10 @@ def _complete_paths(cells: Sequence[str | None], table: Path, is_path: Callable[
     return [str(table.parent / cell) if cell and is_path(cell) else cell for cell in cells]
 
 
-def _marked_cells(marks: pd.Series, cells: Sequence[str | None]) -> list[str | None]:
-    return [cell if mark else None for mark, cell in zip(marks, cells, strict=True)]
+def _repeats(cells: Sequence[str | None]) -> list[bool]:
+    """Which cells stand in an earlier row, too."""
+    first_of = {cell: index for index, cell in reversed(list(enumerate(cells)))}
+    return [first_of[cell] != index for index, cell in enumerate(cells)]
 
 
 def _refuse_first(

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orbitile.rasters.appearance import STATISTICS
 from orbitile.space.grids import Window
 from orbitile.tables.parquet import read_arrow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = pa.schema(
     [
@@ -36,13 +38,15 @@ SCHEMA = pa.schema(
 CORE = ["core_left", "core_top", "core_right", "core_bottom"]
 
 
-def windows_of(tiles: pd.DataFrame) -> list[Window]:
+def windows_of(tiles: "pd.DataFrame") -> list[Window]:
     """The windows of a table of tiles."""
     return [Window(*map(int, place)) for place in tiles[["col", "row", "width", "height"]].to_numpy()]
 
 
 def read_appearances(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
     """The appearances (m, k) of each scene's tiles at the finest scale, from tables of tiles; m is 0 for none."""
+    import pyarrow.compute as pc
+
     appearances: dict[str, np.ndarray] = {}
     for path in paths:
         table = read_arrow(path, ["scene", "scale_m", "appearance"])

@@ -1,9 +1,12 @@
 """Boxes on a plane and on a body."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class GroundBoxes:
     height: np.ndarray
 
     @classmethod
-    def of(cls, table: pd.DataFrame, radius_m: float) -> "GroundBoxes":
+    def of(cls, table: "pd.DataFrame", radius_m: float) -> "GroundBoxes":
         """The boxes of a table with lon, lat (degrees), width_m, height_m on a sphere."""
         lon, lat, width, height = (table[name].to_numpy(float) for name in ("lon", "lat", "width_m", "height_m"))
         return cls(lon, lat, width / radius_m, height / radius_m)
