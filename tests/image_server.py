@@ -113,3 +113,13 @@ def without_parts(path: Path) -> Fault:
 def changing(change: Callable[[], object], at: int) -> Fault:
     """The file changes before a request."""
     return lambda handler, number: bool(number == at and change() and False)
+
+
+def in_turn(*faults: Fault | None) -> Fault:
+    """What goes wrong with each request, one after another; None: nothing. Nothing with the requests after them."""
+
+    def answer(handler: Handler, number: int) -> bool:
+        fault = faults[number - 1] if number <= len(faults) else None
+        return fault is not None and fault(handler, number)
+
+    return answer

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ import pyogrio
 import pytest
 import rasterio
 from affine import Affine
+from image_server import busy, changing, image_server, in_turn, stalling, truncating
 from judgements import judgement, write_judgements
-from projects import SIDE, Project, cut, refused, write_scenes
+from projects import SIDE, Project, cut, refused, write_image, write_scenes
 
 import orbitile.catalogue
 from orbitile.base.provenance import provenance
@@ -195,14 +197,39 @@ def test_a_group_is_a_target_by_name(finished: Project):
     assert finished.result("suppressed/east.parquet").is_file()
 
 
-def test_grouping_does_not_change_the_catalogue(finished: Project, project: Project):
-    rows = [dict(scene=name, path=f"images/{name}.tif", group="pair") for name in ("west", "east")]
-    write_scenes(project.folder, rows)
-    done = project.run("all")
-    assert done.returncode == 0, done.stderr
+def test_neither_groups_nor_a_failing_server_change_the_catalogue(finished: Project, project: Project):
+    """Scenes in one group, and on a server of which all goes wrong that can, beside a group each, and files."""
+    west, east = (project.folder / "images" / f"{name}.tif" for name in ("west", "east"))
+    image = east.read_bytes()
+    with rasterio.open(east) as source:
+        mirrored, profile = source.read(1)[::-1], source.profile
+    write_image(east, mirrored, profile)  # until it changes in the middle of the run
+    with image_server(west.parent) as server:
+        remote = project.change(access=dict(servers=[server.address]))
+        rows = [dict(scene=path.stem, path=f"{server.address}/{path.name}", group="pair") for path in (west, east)]
+        write_scenes(remote.folder, rows)
+        assert remote.jobs("all") >= {"georeference", "infer"}
+        server.requests.clear()
+        # The first request of a call asks for the version; of four attempts the last is good.
+        server.faults["west.tif"] = in_turn(None, busy(99), stalling(11, 99), truncating(west, 99))
+        server.faults["east.tif"] = changing(lambda: east.write_bytes(image), at=2)
+        failed = remote.run("all")
+        assert failed.returncode == 1
+        assert f"{server.address}/east.tif: changed since it was planned; run again" in failed.stderr
+        for reason in ("HTTP status 503", "timed out", "bytes came of"):
+            assert re.search(rf"{server.address}/west\.tif: .*{reason}.*; asking again", failed.stderr)
+        assert f"scene east: {server.address}/east.tif: changed" in remote.ask("failures").stdout
+        assert not remote.result("catalogue").exists()
+        server.requests.clear()
+        server.faults.clear()
+        done = remote.run("all")
+        assert done.returncode == 0, done.stderr
+        assert "1 of 2 pieces already done" in done.stderr
+        assert server.requests["west.tif"] == 2  # for its version, by this plan and the next
     both = [json.loads(one.result("catalogue/craters.json").read_text()) for one in (finished, project)]
     assert [len(manifest.pop("parts")) for manifest in both] == [2, 1]
     assert both[0] == both[1]
+    assert remote.jobs("all") == set()  # without a server
 
 
 def test_images_without_georeferencing_are_mapped_in_pixels(project: Project):

@@ -252,10 +252,19 @@ def test_the_record_tells_what_a_job_used(attempt, paths):
     attempt("a")
     (recorded,) = read_attempts(paths.record)
     process_usage, children = (resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    assert recorded.memory_mb == pytest.approx(process_usage.ru_maxrss * 1024 / 1e6, rel=0.05)
+    assert 0 < recorded.memory_mb <= process_usage.ru_maxrss * 1024 / 1e6 * 1.05
     cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (process_usage, children))
     assert 0 < recorded.cpu_s <= cpu_s + 0.01
     assert (recorded.gpu_memory_mb, recorded.gpu_percent) == (None, None)
+
+
+def test_a_job_is_not_charged_with_the_memory_of_the_process_that_started_it(tmp_path):
+    ballast = b"1" * 400_000_000
+    record = tmp_path / "record.json"
+    code = f"from pathlib import Path; from orbitile.jobs.records import Recorder; Recorder(Path({str(record)!r}), 1)"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(LIBRARY)})
+    (recorded,) = read_attempts(record)
+    assert 10 < recorded.memory_mb < len(ballast) / 1e6
 
 
 def test_attempts_follow_one_another(attempt, paths):

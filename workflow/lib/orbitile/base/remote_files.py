@@ -6,6 +6,7 @@ version of the file it is of, so that a file that changes in the middle is notic
 
 import http.client
 import io
+import logging
 import re
 import threading
 import time
@@ -19,6 +20,8 @@ from typing import NamedTuple
 
 from orbitile.base.errors import OrbitileError, first_line
 from orbitile.base.files import cache_key
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 """Seconds without a byte after which an attempt is given up."""
@@ -68,6 +71,8 @@ def fetch_part(url: str, start: int, count: int, attempts: int | None = None) ->
             return _ask(url, start, count)
         except TransientError as error:
             reason = str(error)
+            if attempt + 1 < attempts:
+                log.warning("%s: its server does not answer as it should (%s); asking again", url, reason)
     raise OrbitileError(f"{url}: its server does not answer as it should ({reason}), {attempts} times; run again later")
 
 

@@ -103,7 +103,18 @@ def _process_usage() -> tuple[float, float]:
     """CPU seconds, those of ended child processes too, and the largest resident memory, in 10^6 bytes."""
     process, children = (resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (process, children))
-    return round(cpu_s, 2), round(process.ru_maxrss * 1024 / 1e6, 1)
+    return round(cpu_s, 2), round((_peak_memory_kib() or process.ru_maxrss) * 1024 / 1e6, 1)
+
+
+def _peak_memory_kib() -> int | None:
+    """The largest resident memory, where the system tells it of this program alone.
+
+    What getrusage tells begins with that of the process which started this one: Snakemake's, larger than many a job's.
+    """
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return None
 
 
 class _Cuda(Protocol):
