@@ -11,6 +11,7 @@ export VARIANT ?= cpu
 .PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-laptop bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density bench-page
+.PHONY: bench-peaks
 
 demo: setup
 	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
@@ -152,6 +153,10 @@ bench-reading: setup
 # Bytes that stages read and write, with images used where they lie and copied.
 bench-bytes: setup
 	@python benchmarks/bytes.py $(BENCH)
+
+# Disk and memory that runs take, beside what their plans foretold.
+bench-peaks: setup
+	@python benchmarks/peaks.py $(BENCH)
 
 # Polygons and centre lines of masks, beside GDAL's polygonizer; BENCH=--quick to see whether it works.
 bench-vectorise: setup

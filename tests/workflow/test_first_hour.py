@@ -28,6 +28,8 @@ def test_a_dry_run_ends_with_how_many_jobs_there_are(project: Project):
     lines = outputs(done).splitlines()
     assert not [line for line in lines if line.startswith("Reason:")]
     assert any(re.fullmatch(r"total +\d+", line) for line in lines[-LAST_LINES:])
+    peaks = r"an estimate: \d+ tiles; up to \d+ MB of disk \(.* are free\), and .* of memory in a job of infer"
+    assert any(re.fullmatch(peaks, line) for line in lines)
 
 
 def test_a_dry_run_reads_the_craters_to_draw(project: Project):

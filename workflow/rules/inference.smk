@@ -38,7 +38,7 @@ rule infer:
         f"{RESULTS}/benchmarks/infer/{{group}}.tsv"
     conda:
         "../../envs/networks.yaml"
-    threads: 8
+    threads: INFER_THREADS
     resources:
         mem_mb=growing(5000, 200),
         runtime=growing(15, 30),

@@ -11,7 +11,8 @@ from small_catalogues import write_small_catalogue
 from orbitile.base.errors import OrbitileError
 from orbitile.detections.matching import MatchCriteria
 from orbitile.jobs.pieces import JobWork
-from orbitile.pictures.scene_picture import HEADING_PX, LARGEST_PX, ScenePicture
+from orbitile.pictures.picture_size import LARGEST_PX
+from orbitile.pictures.scene_picture import HEADING_PX, ScenePicture
 from orbitile.stages import annotate
 from orbitile.stages.annotate import COLOURS, DrawnCraters, annotate_craters
 from orbitile.tables.craters import CraterTable

@@ -9,6 +9,8 @@ from typing import NamedTuple
 DETECTION, SEGMENTATION = "detection", "segmentation"
 """The two chains: for networks that detect objects, and for networks that map pixels."""
 BOTH_CHAINS = (DETECTION, SEGMENTATION)
+INFER_THREADS = 8
+"""Cores that a job of `infer` uses at most."""
 
 
 @dataclass(frozen=True)

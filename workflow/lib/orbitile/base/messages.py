@@ -9,6 +9,11 @@ def shortened(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length // 2]}...{text[-length // 4 :]}"
 
 
+def format_size(size: float) -> str:
+    """Bytes as a text: 12 MB, 1.2 GB."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):,.0f} MB"
+
+
 def shorten_names(names: Iterable[str], most: int = 5) -> str:
     """The first names of a list, and how many more there are."""
     names = list(names)

@@ -24,6 +24,7 @@ from orbitile.base.files import atomic
 from orbitile.base.messages import shorten_names
 from orbitile.pictures.class_colours import class_patches
 from orbitile.pictures.map_frame import MapFrame, draw_map_frame
+from orbitile.pictures.picture_size import LARGEST_PX
 from orbitile.pictures.pixel_image import PixelImage, opaque
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
@@ -33,8 +34,6 @@ from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
 LONGER_SIDE_PX = 1600
 """Longer side of a picture of all scenes."""
-LARGEST_PX = 4096
-"""Longer sides of a scene's picture are shrunk to this."""
 COMPRESSION = 2
 """Of PNGs: as small as zlib's usual 6 makes them without opacity, in a quarter of the time."""
 KEY = "Key"

@@ -89,7 +89,7 @@ def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path =
         plan = current_plan(checked, plan_path)
         rows = read_rows(plan_path)
     speed = measure_speed(checked) if is_timed else None
-    costs = estimate_costs(rows, len(plan.groups), checked, speed)
+    costs = estimate_costs(plan.size, len(plan.groups), checked, speed)
     if table is not None:
         write_text(table_path, table)
     write_text(settings_path, text)
@@ -234,19 +234,14 @@ def _warning_lines(new: NewRun) -> Iterator[str]:
 
 def _cost_lines(costs: RunCosts) -> Iterator[str]:
     free = shutil.disk_usage(Path.cwd()).free
-    disk = f"up to {_size(costs.disk_bytes)} of disk ({_size(free)} are free)"
     time = (
         f"about {_duration(costs.seconds)} on this machine, by a network timed on it"
         if costs.seconds
         else "time not measured"
     )
-    yield f"  an estimate: {costs.tiles:,} tiles; {disk}; {time}"
+    yield f"  an estimate: {costs.peaks_text(free)}; {time}"
     if costs.disk_bytes > free:
         yield "  WARNING: that may be more than the disk has; make room, or run in another folder (--directory)"
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):,.0f} MB"
 
 
 def _duration(seconds: float) -> str:

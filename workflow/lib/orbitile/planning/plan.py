@@ -57,6 +57,7 @@ def _make_plan(settings: Settings, origin: PlanOrigin, path: Path, submitted_job
     """
     from orbitile.planning.group_size import Workforce, choose_grouping
     from orbitile.planning.headers import group_scenes, read_headers
+    from orbitile.planning.run_size import measure_run
 
     refused = refused_plan(path)
     rows, unplanned = read_headers(settings, _earlier_rows([path, refused], origin))
@@ -66,7 +67,7 @@ def _make_plan(settings: Settings, origin: PlanOrigin, path: Path, submitted_job
     earlier = _earlier_partition(path, origin)
     grouping = earlier.grouping if earlier else choose_grouping(rows, settings, Workforce.of_call(submitted_jobs))
     rows, groups = group_scenes(rows, settings, grouping.scenes_per_group, _frozen_groups(earlier))
-    write_plan(rows, groups, unplanned, origin, path, grouping)
+    write_plan(rows, groups, unplanned, origin, path, grouping, measure_run(rows, settings))
 
 
 def _earlier_rows(plans: list[Path], origin: PlanOrigin) -> dict[str, PlanRow]:

@@ -1,34 +1,39 @@
-"""What a run is going to cost: tiles, disk, and time on this machine, before it starts."""
+"""What a run is going to cost: tiles, disk, memory, and time on this machine, before it starts."""
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from subprocess import DEVNULL, run
 from typing import NamedTuple
 
-import numpy as np
-
 from orbitile.base.cores import core_count
-from orbitile.base.remote_files import is_remote
-from orbitile.detections.tiling import TileSize, spans_of_scene
-from orbitile.georeferencing.project_image import TargetGrid
-from orbitile.pipeline import DETECTION, SEGMENTATION
+from orbitile.base.messages import format_size
+from orbitile.pipeline import DETECTION, INFER_THREADS, SEGMENTATION
 from orbitile.settings import Settings
-from orbitile.space.bodies import find_body
-from orbitile.tables.georef_methods import PROJECTED
-from orbitile.tables.plan import PlanRow
+from orbitile.tables.plan import RunSize
 
 GROUP_STAGES, RUN_STAGES = 6, 4
 """Jobs for each group, and for the whole run, each of which starts Python once."""
-WITH_OVERVIEWS = 4 / 3
-"""Bytes of a raster for each of its pixels' at full resolution."""
-BYTES_PER_TILE = {DETECTION: 240_000, SEGMENTATION: 340_000}
-"""Of all that is not georeferenced pixels: detections or probabilities, tables, and the files of the result.
+RUN_BYTES = 3e6
+"""Of disk for what every run has: pictures of all, figures, records, a reserve."""
+BYTES_PER_TILE = {DETECTION: 240_000, SEGMENTATION: 300_000}
+"""Of disk for all that hangs on what is found: detections or probabilities, tables, and the files of the result.
 
-As in the demos, which are rich in craters (23 in a tile, of 9 kB in three formats) and fractures: of most scenes less.
+As in the demos, which are rich in craters (23 in a tile, of 10 kB in all tables and three formats) and fractures: of
+most scenes less.
 """
+BYTES_PER_PICTURED_PX = 1.1
+"""Of disk for the picture of a scene, with what was found in it."""
+INFER_BASE_BYTES = {DETECTION: 1145e6, SEGMENTATION: 1390e6}
+"""Of memory that `infer` takes beside its passes: Python, its libraries, a network of usual size."""
+PASS_BYTES_PER_PX = {DETECTION: 75, SEGMENTATION: 290}
+"""Of memory for a pixel of a tile in a pass: a YOLO11n, a U-Net with an encoder such as resnet34."""
+TILES_IN_A_PASS = 8
+READ_AHEAD_BYTES = 256 * 2**20
+"""Kept free for pixels that wait for the network (orbitile.inference.engine.tile_reader.AHEAD_BYTES)."""
+WAITING_BYTES_PER_PX = 2
+"""Of those that are kept free: a grey value, and whether it is valid."""
 READING_FACTOR = 1.5
 """Time per tile, over that of the network alone: reading, and work that waits for one core."""
 TIMED_PASSES, TIMED_TILES = 3, 4
@@ -43,60 +48,46 @@ class Speed(NamedTuple):
 
 @dataclass(frozen=True)
 class RunCosts:
-    """Tiles to search, the most bytes on disk, and seconds where the machine's speed was measured."""
+    """Tiles to search, the most bytes on disk, and of memory in `infer`; seconds where the speed was measured."""
 
     tiles: int
     disk_bytes: float
-    seconds: float | None
+    memory_bytes: float
+    seconds: float | None = None
+
+    def peaks_text(self, free_bytes: float) -> str:
+        """The tiles, and the most disk and memory that are expected, in a line."""
+        return (
+            f"{self.tiles:,} tiles; up to {format_size(self.disk_bytes)} of disk ({format_size(free_bytes)} are free), "
+            f"and {format_size(self.memory_bytes)} of memory in a job of infer"
+        )
 
 
-def estimate_costs(rows: Sequence[PlanRow], groups: int, settings: Settings, speed: Speed | None) -> RunCosts:
-    """An estimate from the rows of a plan; nodata, which is not searched, counts as data."""
-    tiles = count_tiles(rows, settings)
-    disk = sum(raster_bytes(row, settings) for row in rows) + tiles * BYTES_PER_TILE[settings.chain]
-    return RunCosts(tiles, disk, speed and _seconds(tiles, groups, len(rows), speed))
+def estimate_costs(
+    size: RunSize, groups: int, settings: Settings, speed: Speed | None = None, cores: int | None = None
+) -> RunCosts:
+    """An estimate from the size of a run; of memory, where the network computes on so many cores (None: all here)."""
+    seconds = speed and _seconds(size.tiles, groups, speed)
+    memory = memory_bytes(size, settings, min(INFER_THREADS, cores or core_count()))
+    return RunCosts(size.tiles, disk_bytes(size, settings), memory, seconds)
 
 
-def raster_bytes(row: PlanRow, settings: Settings) -> float:
-    """Of disk for a scene at all scales; at the finest none, if its image is probably used where it lies.
-
-    Pixels are compressed as well as those of the image.
-    """
-    grid, finest_m = row.grid, settings.finest_m
-    pixels = row.width * row.height * min(1.0, row.gsd_m / finest_m) ** 2
-    values = pixels * len(row.bands) * np.dtype(row.dtype).itemsize
-    scales = [1 / factor**2 for factor in settings.factors]
-    target = TargetGrid(find_body(settings.body), settings.crs, finest_m)
-    is_linked = (
-        settings.georeferencing.in_place
-        and row.georef_method == PROJECTED
-        and Path(row.path).suffix.lower() in (".tif", ".tiff")
-        and not (row.strips or is_remote(row.path))
-        and target.fits(grid)
-    )
-    return values * _packing(row) * WITH_OVERVIEWS * sum(scales[1:] if is_linked else scales)
+def disk_bytes(size: RunSize, settings: Settings) -> float:
+    """What a run and the pictures of its scenes take at the end, when it is most: nothing is deleted on the way."""
+    of_tiles, of_pictures = size.tiles * BYTES_PER_TILE[settings.chain], size.pictured_px * BYTES_PER_PICTURED_PX
+    return RUN_BYTES + size.raster_bytes + of_tiles + of_pictures
 
 
-def _packing(row: PlanRow) -> float:
-    """The share of its pixels' bytes that a map-projected image takes on disk; 1 where that is not known."""
-    size = row.width * row.height * len(row.bands) * np.dtype(row.dtype).itemsize
-    path = Path(row.path)
-    return min(1.0, path.stat().st_size / size) if row.georef_method == PROJECTED and path.is_file() else 1.0
+def memory_bytes(size: RunSize, settings: Settings, cores: int) -> float:
+    """The memory of a job of `infer`, with a pass of the network on each of so many cores."""
+    chain, batch = settings.chain, settings.model.batch if settings.model else None
+    tile_px = max(scale.tile_px for scale in settings.scales) ** 2
+    passes = cores * (batch or TILES_IN_A_PASS) * tile_px * PASS_BYTES_PER_PX[chain]
+    pixels_ahead = min(size.searched_px, READ_AHEAD_BYTES / (6 * size.bands + 1))
+    return INFER_BASE_BYTES[chain] + passes + pixels_ahead * WAITING_BYTES_PER_PX
 
 
-def count_tiles(rows: Sequence[PlanRow], settings: Settings) -> int:
-    """Tiles of all scenes at all scales, as of scenes that stand alone."""
-    count = 0
-    for row in rows:
-        for scale in settings.scales:
-            size, factor = TileSize(scale.tile_px, scale.overlap_px), row.gsd_m / scale.gsd_m
-            sides = (max(1, round(side * factor)) for side in (row.width, row.height))
-            columns, lines = (len(spans_of_scene(side, size)) for side in sides)
-            count += columns * lines
-    return count
-
-
-def _seconds(tiles: int, groups: int, scenes: int, speed: Speed) -> float:
+def _seconds(tiles: int, groups: int, speed: Speed) -> float:
     jobs = GROUP_STAGES * groups + RUN_STAGES
     parallel = min(core_count(), max(groups, 1))
     return jobs * speed.start_s / parallel + tiles * speed.tile_s * READING_FACTOR

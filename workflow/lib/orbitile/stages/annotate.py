@@ -16,8 +16,9 @@ from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.nms.find_overlaps import OverlapCriterion
 from orbitile.jobs.pieces import JobWork
 from orbitile.jobs.scene_pictures import draw_scenes
+from orbitile.pictures.picture_size import LARGEST_PX
 from orbitile.pictures.rings import pixel_rings
-from orbitile.pictures.scene_picture import LARGEST_PX, LineStyle, ScenePicture
+from orbitile.pictures.scene_picture import LineStyle, ScenePicture
 from orbitile.pipeline import code_version
 from orbitile.space.caps import ROUNDING, Caps, grid_cap
 from orbitile.space.ground import Ground, unit_vectors

@@ -69,8 +69,8 @@ SCHEMA = pa.schema(
     ]
 )
 
-FORMAT = 9
-"""Changes with SCHEMA, PlanGroup, Grouping, UnplannedScene or PlanOrigin; plans of another format are made anew."""
+FORMAT = 10
+"""Changes with SCHEMA, PlanGroup, Grouping, RunSize, UnplannedScene or PlanOrigin; others' plans are made anew."""
 
 OF_IMAGE = [field.name for field in IMAGE]
 OF_MOSAIC = ["in_mosaic", "lenders", "longitude_wraps"]
@@ -209,6 +209,21 @@ class Grouping:
 
 
 @dataclass(frozen=True)
+class RunSize:
+    """What the disk and the memory that a run takes follow from.
+
+    `tiles` and `searched_px` are counted at all scales, of the ground that holds data as far as images tell;
+    `raster_bytes` is what georeferenced scenes take on disk, `pictured_px` counts the pixels of a picture of each.
+    """
+
+    tiles: int = 0
+    searched_px: float = 0.0
+    raster_bytes: float = 0.0
+    pictured_px: float = 0.0
+    bands: int = 1
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the graph of a run is made of; everything else stays in the file until a job reads it.
 
@@ -221,6 +236,7 @@ class Plan:
     chain: str = DETECTION
     georef_methods: dict[str, int] = field(default_factory=dict)
     grouping: Grouping = Grouping()
+    size: RunSize = RunSize()
 
     @cached_property
     def groups(self) -> list[str]:
@@ -304,6 +320,7 @@ def write_plan(
     origin: PlanOrigin,
     path: Path,
     grouping: Grouping = Grouping(),
+    size: RunSize = RunSize(),
 ) -> None:
     """Write the rows of a plan (see SCHEMA); what the graph needs of groups goes into the metadata."""
     metadata = dict(
@@ -311,6 +328,7 @@ def write_plan(
         provenance=provenance(),
         groups=[vars(group) for group in groups],
         grouping=vars(grouping),
+        size=vars(size),
         unplanned=[vars(scene) for scene in unplanned],
         georef_methods=Counter(image.georef_method for image in scene_images(rows)),
         **vars(origin),
@@ -336,7 +354,8 @@ def read_plan(path: Path) -> Plan:
     columns = read_columns(path, ["scene", "group"])
     by_scene = dict(zip(columns["scene"], columns["group"], strict=True))
     grouping = Grouping(**metadata["grouping"])
-    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"], metadata["georef_methods"], grouping)
+    size = RunSize(**metadata["size"])
+    return Plan(members, by_scene, _unplanned(metadata), metadata["chain"], metadata["georef_methods"], grouping, size)
 
 
 def refused_plan(path: Path) -> Path:
