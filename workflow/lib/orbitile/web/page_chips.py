@@ -107,14 +107,14 @@ class PageChips:
         """Write the chips of rows by their indices, id.webp; returns metres per pixel of those with data, by id."""
         make_folder(folder)
         pixels_m = {}
-        for name, members in self._members(rows.lat[chosen]):
-            chip_map = self.coarse.get(name)
-            for i in chosen[members].tolist() if chip_map else []:
-                square, scenes = chip_map.square(float(rows.lon[i]), float(rows.lat[i]), float(rows.diameter_km[i]))
-                tile, row_id = drawn_square(scenes, chip_map.tile_map, square), rows.described(i)["id"]
-                if tile.valid.any():
-                    tile.write(folder / f"{row_id}.{SUFFIX}")
-                    pixels_m[row_id] = float(f"{chip_map.tile_map.square_pixel_m(square, chip_map.radius_m):.4g}")
+        chips = [(self.coarse[name], i) for name, members in self._members(rows.lat[chosen]) if name in self.coarse
+                 for i in chosen[members].tolist()]  # fmt: skip
+        for chip_map, i in chips:
+            square, scenes = chip_map.square(float(rows.lon[i]), float(rows.lat[i]), float(rows.diameter_km[i]))
+            tile, row_id = drawn_square(scenes, chip_map.tile_map, square), rows.described(i)["id"]
+            if tile.valid.any():
+                tile.write(folder / f"{row_id}.{SUFFIX}")
+                pixels_m[row_id] = float(f"{chip_map.tile_map.square_pixel_m(square, chip_map.radius_m):.4g}")
         return pixels_m
 
     def _members(self, lat: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
