@@ -166,6 +166,7 @@ def test_judging_by_keys(visit):
         "reviewer",
         "judged_at",
         "catalogue",
+        "list",
     ]
     verdicts = ["right", "right", "false", "unsure", "right", "moved", "right", "unsure", "added", "added"]
     assert [row["verdict"] for row in rows] == verdicts
