@@ -88,9 +88,7 @@ def judge(visit, saved):
             page.keyboard.press(pressed)
     seconds = time.monotonic() - began
     visit.picture("judging")
-    with page.expect_download() as download:
-        page.keyboard.press("s")
-    download.value.save_as(saved)
+    visit.save(saved)
     page.reload()
     visit.wait(READY)
     page.click("#start")

@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 READY = (
     "globalThis.page && page.rows.pending === 0 && document.querySelector('#counts').textContent.includes('in view')"
 )
+SETTLED = "page.timer === null && !page.view.getAnimating() && page.rows.pending === 0"
 QUIET = """
 () => new Promise((done) => { page.olMap.once('rendercomplete', () => setTimeout(done, 200)); page.olMap.render(); })
 """
@@ -75,8 +76,17 @@ class Visit:
         return dict(messages=self.messages, foreign=foreign)
 
     def counts(self):
+        """What the page counts, when it has drawn and counted again after the last change."""
         self.page.wait_for_timeout(250)
+        self.wait(SETTLED)
         return self.text("#counts")
+
+    def save(self, path):
+        """Save the judgements by their key; returns the name that the page gives the file."""
+        with self.page.expect_download() as download:
+            self.page.keyboard.press("s")
+        download.value.save_as(path)
+        return download.value.suggested_filename
 
 
 def places(visit, views):
@@ -180,9 +190,7 @@ def judge(visit, saved):
     drawn_km = draw_crater(visit)
     visit.picture("judging")
     status = visit.text("#judged")
-    with page.expect_download() as download:
-        page.keyboard.press("s")
-    download.value.save_as(saved)
+    name = visit.save(saved)
     hidden = visit.text("#panel")
     page.reload()
     visit.wait(READY)
@@ -196,7 +204,7 @@ def judge(visit, saved):
         seconds=seconds,
         panel=hidden,
         drawn_km=drawn_km,
-        name=download.value.suggested_filename,
+        name=name,
     )
 
 

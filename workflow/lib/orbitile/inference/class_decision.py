@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from orbitile.features.class_regions import join_small_regions
 from orbitile.inference.mask_threshold import FULL_LEVEL
-from orbitile.inference.models.weights_header import BACKGROUND, read_description
+from orbitile.inference.models.weights_header import has_background, read_description
 
 THRESHOLD, ARGMAX = "threshold", "argmax"
 """The decisions: each class by itself, from a probability on; or the likeliest of all classes."""
@@ -85,4 +85,4 @@ def knows_background(model: Mapping | None, classes: Sequence[str] | None = None
     """
     stated = read_description(Path(model["weights"])).get("names") if model else None
     names = list(stated.values()) if isinstance(stated, dict) else list(classes or [])
-    return len(names) <= 1 or BACKGROUND in names
+    return has_background(names)

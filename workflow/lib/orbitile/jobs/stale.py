@@ -75,15 +75,13 @@ def _temporary_files(results: Path) -> Iterator[Path]:
 
 def _files_of_former_groups(results: Path, plan: Plan) -> list[Path]:
     """Tables, lists, logs, records, failures and benchmarks of groups that the plan does not have any more."""
-    groups, targets = (
-        set(plan.groups),
-        {rule.name: rule.target for rule in RULES.values() if "{}" in (rule.target or "")},
-    )
+    groups = set(plan.groups)
+    targets = {rule.name: rule.target for rule in RULES.values() if rule.target and "{}" in rule.target}
     kinds = ("logs", "jobs", "failures", "benchmarks")
     folders = [results / folder for folder in TABLE_FOLDERS.values()]
     folders += [results / kind / rule for kind in kinds for rule in (*TABLE_FOLDERS, *targets)]
     files = [path for folder in folders for path in folder.glob("*") if path.is_file()]
-    files += [path for target in targets.values() for path in results.glob(str(target).format("*"))]
+    files += [path for target in targets.values() for path in results.glob(target.format("*"))]
     return [path for path in files if not _belongs_to(path.name, groups)]
 
 

@@ -123,7 +123,7 @@ class RunPage:
             scales_m=rows.scales_m, class_counts=np.bincount(rows.class_number, minlength=len(rows.classes)).tolist(),
             row_counts=np.bincount(rows.scene, minlength=len(rows.scenes)).tolist(), sizes=_sizes(sizes_km),
             diameters_km=[float(sizes_km.min()), float(sizes_km.max())] if len(rows) else [0, 0],
-            has_probability=bool(np.isfinite(rows.probability).any()), 
+            has_probability=bool(np.isfinite(rows.probability).any()),
             sample=[rows.described(i) for i in sample], comparison=comparison, chips=self._write_chips(rows, sample),
         )  # fmt: skip
 

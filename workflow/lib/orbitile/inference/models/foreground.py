@@ -1,14 +1,13 @@
 """Two networks in one: of several classes, and of what is background and what is not."""
 
-from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import torch
 
 from orbitile.base.errors import OrbitileError
+from orbitile.inference.models.load import load_network
 from orbitile.inference.models.network import MaskOutput, ModelChoice
 from orbitile.inference.models.segmentation import Segmenter
-from orbitile.inference.models.weights import check_hash
 
 
 class ForegroundBlend:
@@ -30,8 +29,7 @@ class ForegroundBlend:
     def load(cls, choice: ModelChoice) -> Self:
         """Load both networks (see Segmenter.load); OrbitileError where they do not go together."""
         second, share = choice.of_foreground
-        check_hash(Path(second.weights), second.sha256)
-        classes, foreground = Segmenter.load(choice), Segmenter.load(second)
+        classes, foreground = Segmenter.load(choice), cast(Segmenter, load_network(second))
         if not classes.knows_background:
             raise OrbitileError(
                 "mapping.foreground: the network of model.weights has no background among its classes "

@@ -32,6 +32,7 @@ from orbitile.inference.models.weights_header import (
     check_names,
     checked_numbers,
     checked_threshold,
+    has_background,
 )
 
 REQUIRED = ("network", "names", "mean", "std")
@@ -120,7 +121,7 @@ class Segmenter:
         self.names = tuple(description.names[number] for number in description.mapped)
         self.threshold = description.threshold
         self._mapped, self._is_binary = list(description.mapped), len(description.names) == 1
-        self.knows_background = self._is_binary or BACKGROUND in description.names
+        self.knows_background = has_background(description.names)
         self._stride = input_stride(description.network)
         self._dtype = select_dtype(choice.precision, self.device, torch.bfloat16)
         scaling = torch.tensor([description.mean, description.std], dtype=torch.float32)

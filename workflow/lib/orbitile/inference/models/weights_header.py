@@ -91,6 +91,11 @@ def checked_threshold(threshold: object) -> float | None:
     return float(threshold)
 
 
+def has_background(names: Collection[str]) -> bool:
+    """Whether pixels may be of none of the classes that a network maps: `names` has the background, or a single name."""
+    return len(names) <= 1 or BACKGROUND in names
+
+
 def check_names(names: Collection[str]) -> None:
     """OrbitileError for names of classes that are too many, too long, or hold characters that tables cannot."""
     if len(names) > MOST_CLASSES:

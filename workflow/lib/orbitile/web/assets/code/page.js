@@ -169,6 +169,7 @@ class Page {
       this.judging.refresh();
       this.showScale();
       this.writeAddress();
+      this.timer = null;
     }, 120);
   }
   select(row) {
