@@ -92,7 +92,7 @@ def checked_threshold(threshold: object) -> float | None:
 
 
 def has_background(names: Collection[str]) -> bool:
-    """Whether pixels may be of none of the classes that a network maps: `names` has the background, or a single name."""
+    """Whether pixels may be of none of a network's classes: `names` has the background, or is a single name."""
     return len(names) <= 1 or BACKGROUND in names
 
 
