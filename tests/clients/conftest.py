@@ -28,10 +28,10 @@ def pictures(tmp_path_factory) -> Path:
 def crater_run(tmp_path_factory) -> Project:
     """Two scenes cut from the lunar demo, with their report and their page; the sample to be judged has ten rows."""
     project = make_project(tmp_path_factory.mktemp("craters")).change(review=dict(rows=10))
-    return made(project, "annotated", "report", "page")
+    return made(made(project, "annotated", "page"), "report")  # after the page: else it says that this is at work
 
 
 @pytest.fixture(scope="session")
 def fracture_run(tmp_path_factory) -> Project:
     """Two scenes cut from the fracture demo, with their report and their page."""
-    return made(make_fracture_project(tmp_path_factory.mktemp("fractures")), "report", "page")
+    return made(made(make_fracture_project(tmp_path_factory.mktemp("fractures")), "page"), "report")
