@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from orbitile.pictures.picture_size import LARGEST_PX
 from orbitile.planning.plan import current_plan
-from orbitile.planning.run_size import count_tiles, data_share, measure_run, pictured_px, raster_bytes
+from orbitile.planning.run_size import count_tiles, data_share, look_into, measure_run, pictured_px, raster_bytes
 from orbitile.settings import GeoreferencingSettings, Settings
 
 FINE, COARSE = dict(gsd_m=100.0, tile_px=512, overlap_px=128), dict(gsd_m=200.0, tile_px=512, overlap_px=128)
@@ -32,6 +32,18 @@ def row(**change):
 
 def plain_count(length, tile, step):
     return 1 + ceil(max(0, length - tile) / step)
+
+
+def plain_tiles(side, step, block, factor):
+    """Tiles of 512 px of a square image, that many pixels coarser, which its blocks on the diagonal lie in."""
+    last = max(0, side // factor - 512)
+    spans = [(first * factor, (first + 512) * factor) for first in [*range(0, last, step), last]]
+    diagonal = [(begin, begin + block) for begin in range(0, side, block)]
+    return sum(
+        any(top < end and begin < bottom and left < end and begin < right for begin, end in diagonal)
+        for top, bottom in spans
+        for left, right in spans
+    )
 
 
 @pytest.mark.parametrize("width, height", [(1, 1), (512, 512), (513, 512), (1280, 900), (5000, 333)])
@@ -74,16 +86,18 @@ def test_tiles_without_data_are_not_counted(tmp_path, way):
     with rasterio.open(path, "w", **profile) as sink:
         for number in range(10):
             sink.write(block, 1, window=Window(256 * number, 256 * number, 256, 256))
-    assert data_share([row(path=str(path))]) == pytest.approx(0.1)
+    assert data_share(look_into([row(path=str(path))])) == pytest.approx(0.1)
     sparse = row(path=str(path), width=2560, height=2560, dtype="uint8")
-    assert measure_run([sparse], settings()).tiles == round(0.1 * count_tiles([sparse], settings()))
+    assert measure_run([sparse], settings(FINE, COARSE)).tiles == plain_tiles(2560, 384, 256, 1) + plain_tiles(
+        2560, 384, 256, 2
+    )
 
 
 def test_images_that_tell_nothing_of_their_blocks_count_as_full(geotiff):
     pixels = np.random.default_rng(0).integers(1, 255, (512, 1280)).astype(np.uint16)
-    assert data_share([row(path=geotiff(pixels))]) == 1
-    assert data_share([row(path="missing.tif"), row(path="a.cub"), row(path="https://a.org/a.tif")]) == 1
-    assert data_share([]) == 1
+    assert data_share(look_into([row(path=geotiff(pixels))])) == 1
+    assert data_share(look_into([row(path=path) for path in ("missing.tif", "a.cub", "https://a.org/a.tif")])) == 1
+    assert data_share(look_into([])) == 1
 
 
 def test_pictures_are_of_the_finest_scale_that_is_small_enough():

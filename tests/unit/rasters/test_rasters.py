@@ -1,6 +1,7 @@
 import os
 import re
 import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -364,3 +365,26 @@ def test_histogram_counts_valid_pixels_only():
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_percentile_of_nothing(dtype):
     assert np.isnan(count_values(np.zeros(0, dtype), (50,)).percentile(50))
+
+
+READS_A_LARGE_RASTER = """
+import resource, sys
+from orbitile.rasters.read import opened_raster, read_window
+from orbitile.space.grids import Window
+with opened_raster(sys.argv[1]) as source:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for row in range(0, source.height - 512, 512):
+        read_window(source, Window(0, row, source.width, 512))
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def test_memory_of_blocks_that_were_read_does_not_grow_with_the_machine(tmp_path):
+    path, side = tmp_path / "sparse.tif", 32_000  # 1 GB, all of which GDAL would keep on a machine of 20 GB
+    profile = dict(driver="GTiff", width=side, height=side, count=1, dtype="uint8", tiled=True, sparse_ok=True,
+                   crs="IAU_2015:49910", transform=Affine(6, 0, 0, 0, -6, 0))  # fmt: skip
+    rasterio.open(path, "w", **profile).close()
+    variables = {name: value for name, value in os.environ.items() if name != "GDAL_CACHEMAX"}
+    words = [sys.executable, "-c", READS_A_LARGE_RASTER, str(path)]
+    grown_mb = float(subprocess.run(words, capture_output=True, text=True, check=True, env=variables).stdout)
+    assert grown_mb < 450

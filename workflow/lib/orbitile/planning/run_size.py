@@ -1,6 +1,8 @@
 """How large a run is: tiles with data, rasters on disk, pictures; by the rows of a plan and a look into images."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +13,52 @@ from orbitile.detections.tiling import TileSize, spans_of_scene
 from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.pictures.picture_size import LARGEST_PX
 from orbitile.rasters.read import opened_raster
-from orbitile.settings import Settings
+from orbitile.settings import ScaleSettings, Settings
 from orbitile.space.bodies import find_body
 from orbitile.tables.georef_methods import PROJECTED
 from orbitile.tables.plan import PlanRow, RunSize
 
 WITH_OVERVIEWS = 4 / 3
 """Bytes of a raster for each of its pixels' at full resolution."""
-IMAGES_LOOKED_INTO, BLOCKS_LOOKED_AT = 64, 4096
-"""The most images, evenly taken, and the most blocks of each, of which is asked whether they hold anything."""
+IMAGES_LOOKED_INTO, BLOCKS_LOOKED_AT = 64, 65_536
+"""The most images, evenly taken, and the most blocks of them all, of which is asked whether they hold anything."""
 EMPTY_RATIO = 200
 """A block that is compressed more than this holds a single value; images do not reach a tenth of it."""
 GEOTIFF = (".tif", ".tiff")
 
 
+@dataclass(frozen=True)
+class DataBlocks:
+    """Which blocks of an image hold data (lines, columns), of all or of every few; the sides that each stands for."""
+
+    hold_data: np.ndarray
+    height_px: int
+    width_px: int
+
+    def has_data(self, lines: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Whether windows (lines, columns) hold data: all pairs of spans (n, 2) of lines and of columns, in pixels."""
+        counts = np.zeros(np.add(self.hold_data.shape, 1), np.int64)
+        counts[1:, 1:] = self.hold_data.cumsum(0).cumsum(1)
+        top, bottom = self._covered(lines, 0, self.height_px)
+        left, right = self._covered(columns, 1, self.width_px)
+        within = counts[bottom][:, right] - counts[bottom][:, left] - counts[top][:, right] + counts[top][:, left]
+        return within > 0
+
+    def _covered(self, spans: np.ndarray, axis: int, side_px: int) -> np.ndarray:
+        """The first of the blocks that spans lie in, and the one after the last (2, n)."""
+        return np.clip([spans[:, 0] // side_px, -(-spans[:, 1] // side_px)], 0, self.hold_data.shape[axis]).astype(int)
+
+
 def measure_run(rows: Sequence[PlanRow], settings: Settings) -> RunSize:
     """The size of a run of the scenes of a plan."""
-    share = data_share(rows)
+    looked_into = look_into(rows)
+    share = data_share(looked_into)
     pixels = sum(row.width * row.height * (row.gsd_m / scale.gsd_m) ** 2 for row in rows for scale in settings.scales)
     return RunSize(
-        tiles=round(count_tiles(rows, settings) * share),
+        tiles=round(count_tiles(rows, settings) * tile_share(looked_into, settings)),
         searched_px=pixels * share,
         raster_bytes=sum(raster_bytes(row, settings) for row in rows),
-        pictured_px=sum(pictured_px(row, settings) for row in rows),
+        pictured_px=sum(pictured_px(row, settings) for row in rows) * share,
         bands=max((len(row.bands) for row in rows), default=1),
     )
 
@@ -77,39 +102,58 @@ def _packing(row: PlanRow) -> float:
 
 def count_tiles(rows: Sequence[PlanRow], settings: Settings) -> int:
     """Tiles of all scenes at all scales, as of scenes that stand alone; those without data count."""
-    count = 0
-    for row in rows:
+    spans = (_tile_spans(row, scale) for row in rows for scale in settings.scales)
+    return sum(len(lines) * len(columns) for lines, columns in spans)
+
+
+def tile_share(looked_into: Sequence[tuple[PlanRow, DataBlocks | None]], settings: Settings) -> float:
+    """The share of the tiles of scenes that hold data, as far as the blocks of their images tell."""
+    total = with_data = 0
+    for row, blocks in looked_into:
         for scale in settings.scales:
-            size, factor = TileSize(scale.tile_px, scale.overlap_px), row.gsd_m / scale.gsd_m
-            sides = (max(1, round(side * factor)) for side in (row.width, row.height))
-            columns, lines = (len(spans_of_scene(side, size)) for side in sides)
-            count += columns * lines
-    return count
+            lines, columns = _tile_spans(row, scale)
+            total += len(lines) * len(columns)
+            with_data += blocks.has_data(lines, columns).sum() if blocks else len(lines) * len(columns)
+    return with_data / total if total else 1.0
 
 
-def data_share(rows: Sequence[PlanRow]) -> float:
-    """The share of the scenes' ground that holds data, as the blocks of some of their GeoTIFFs tell; 1 for others."""
-    step = max(1, len(rows) // IMAGES_LOOKED_INTO)
-    shares = [(row.width * row.height, _block_share(row.path)) for row in rows[::step]]
+def _tile_spans(row: PlanRow, scale: ScaleSettings) -> tuple[np.ndarray, np.ndarray]:
+    """First and last line, first and last column (n, 2) of the tiles of a scene at a scale, in pixels of its image."""
+    size, factor = TileSize(scale.tile_px, scale.overlap_px), scale.gsd_m / row.gsd_m
+    sides = (max(1, round(side / factor)) for side in (row.height, row.width))
+    spans = (spans_of_scene(side, size) for side in sides)
+    lines, columns = (np.array([(span.begin, span.end) for span in along]) * factor for along in spans)
+    return lines, columns
+
+
+def look_into(rows: Sequence[PlanRow]) -> list[tuple[PlanRow, DataBlocks | None]]:
+    """Some scenes, evenly taken, and which blocks of their images hold data; None where an image does not tell."""
+    chosen = rows[:: max(1, -(-len(rows) // IMAGES_LOOKED_INTO))]
+    return [(row, _data_blocks(row.path, BLOCKS_LOOKED_AT // len(chosen))) for row in chosen]
+
+
+def data_share(looked_into: Sequence[tuple[PlanRow, DataBlocks | None]]) -> float:
+    """The share of the ground of scenes that holds data, as far as the blocks of their images tell."""
+    shares = [(row.width * row.height, blocks.hold_data.mean() if blocks else 1.0) for row, blocks in looked_into]
     total = sum(pixels for pixels, _ in shares)
-    return sum(pixels * share for pixels, share in shares) / total if total else 1.0
+    return float(sum(pixels * share for pixels, share in shares) / total) if total else 1.0
 
 
-def _block_share(path: str) -> float:
-    """The share of a GeoTIFF's blocks that are there, and hold more than a single value."""
+def _data_blocks(path: str, most: int) -> DataBlocks | None:
+    """Of a GeoTIFF, at most about `most` blocks: those that are there, and hold more than a single value."""
     if Path(path).suffix.lower() not in GEOTIFF or is_remote(path):
-        return 1.0
+        return None
     try:
         with opened_raster(path) as source:
             height, width = source.block_shapes[0]
             raw_bytes = height * width * np.dtype(source.dtypes[0]).itemsize
             lines, columns = -(-source.height // height), -(-source.width // width)
-            step = max(1, round((lines * columns / BLOCKS_LOOKED_AT) ** 0.5))
+            step = math.ceil(math.sqrt(lines * columns / most))
             sizes = [
-                int(source.get_tag_item(f"BLOCK_SIZE_{column}_{line}", "TIFF", bidx=1) or 0)
-                for line in range(step // 2, lines, step)
-                for column in range(step // 2, columns, step)
-            ]
+                [int(source.get_tag_item(f"BLOCK_SIZE_{column}_{line}", "TIFF", bidx=1) or 0)
+                 for column in range(min(step // 2, columns - 1), columns, step)]
+                for line in range(min(step // 2, lines - 1), lines, step)
+            ]  # fmt: skip
     except OrbitileError:
-        return 1.0
-    return sum(size * EMPTY_RATIO > raw_bytes for size in sizes) / len(sizes)
+        return None
+    return DataBlocks(np.array(sizes) * EMPTY_RATIO > raw_bytes, height * step, width * step)

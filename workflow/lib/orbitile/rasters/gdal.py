@@ -28,6 +28,8 @@ DRIVERS = (
 VIRTUAL = ("VRT",)
 VRT_MARK = b"<VRTDataset"
 HEAD_BYTES = 4096
+CACHE_MB = 256
+"""GDAL's cache of blocks. Its default, 5 % of the machine's memory, is more than a job asks for on a large node."""
 _BESIDE = re.compile(r":::BASE:::[^/\\]+")
 """How GDAL names a file with overviews beside the image."""
 
@@ -140,4 +142,5 @@ def raster_window(window: Window) -> RasterioWindow:
 
 
 restrict_gdal()
+os.environ.setdefault("GDAL_CACHEMAX", str(CACHE_MB))
 _register_drivers()

@@ -26,7 +26,7 @@ CELL_PX = 4 * 2**20
 CELL_ROWS = 512
 """Least rows of a cell of a tiled raster."""
 CACHE_BYTES = 64 * 2**20
-"""GDAL's own cache of blocks, which are read once: its default, 5 % of the machine's memory, would fill up."""
+"""GDAL's cache of blocks, which are read once here: less than elsewhere (orbitile.rasters.gdal.CACHE_MB)."""
 AHEAD_BYTES = 256 * 2**20
 """Memory for cells that are being read or wait for their tiles."""
 MAX_CELLS_AHEAD = 8
