@@ -11,7 +11,7 @@ export VARIANT ?= cpu
 .PHONY: evaluate-models recipe craterstats
 .PHONY: container container-archive bench-suppression bench-engine bench-reading bench-bytes bench-laptop bench-map bench-tiles
 .PHONY: bench-cuts bench-projections bench-opposite-sun bench-vectorise bench-projection bench-world bench-density bench-page
-.PHONY: bench-peaks
+.PHONY: bench-peaks bench-files
 
 demo: setup
 	snakemake --profile profiles/local --configfile demo/demo.yaml --quiet host reason -- all annotated
@@ -141,6 +141,10 @@ bench-suppression: setup benchmarks/.peers/current
 # BENCH="--cache FOLDER" rasters are kept for the next time.
 bench-engine: setup benchmarks/.peers/current
 	@python benchmarks/engine.py $(BENCH)
+
+# From images to a vector file, beside other programs; BENCH="--side 0" for the demo alone.
+bench-files: setup benchmarks/.peers/current
+	@python benchmarks/files_to_vector.py $(BENCH)
 
 # Where the time of a small run goes; BENCH="--side 0" for the demo alone.
 bench-laptop: setup

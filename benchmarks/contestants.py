@@ -202,15 +202,61 @@ def ultralytics_files(weights: Path) -> Contestant:
     return run
 
 
+def ultralytics_joined(weights: Path) -> Contestant:
+    """The same, and torchvision's nms over all tiles of a raster."""
+    of_tiles = ultralytics_arrays(weights)
+
+    def run(rasters: Sequence[Path]) -> Found:
+        found, start = of_tiles(rasters), time.perf_counter()
+        joined = _suppressed(found.boxes, places_of(rasters), torchvision_nms, start)
+        return Found(found.boxes, joined.left, found.parts | dict(suppression=joined.parts["suppression"]))
+
+    return run
+
+
+def deepforest(weights: Path) -> Contestant:
+    """DeepForest's prediction on windows of an image, with the same network in place of its RetinaNet."""
+    from deepforest import main
+
+    config = dict(batch_size=BATCH, accelerator="cpu", num_classes=1, workers=0, log_root=str(weights.parent))
+    program = main.deepforest(model=_WindowNetwork(_yolo(weights)), config_args=config)
+    program.set_labels({"crater": 0})
+
+    def run(rasters: Sequence[Path]) -> Found:
+        start, left = time.perf_counter(), [_empty(6)]
+        for number, raster in enumerate(rasters):
+            with rasterio.open(raster) as source:
+                image = np.repeat(source.read(1)[..., None], 3, axis=2)
+            table = program.predict_tile(
+                image=image, patch_size=TILE.tile_px, patch_overlap=TILE.overlap_px / TILE.tile_px,
+                iou_threshold=OVER_ALL_IOU,
+            )  # fmt: skip
+            if table is not None:
+                boxes = table[["xmin", "ymin", "xmax", "ymax", "score"]].to_numpy(float)
+                left.append(np.column_stack([np.full(len(boxes), number, float), boxes]))
+        return Found(None, np.concatenate(left), dict(tiles=time.perf_counter() - start))
+
+    return run
+
+
+class _WindowNetwork(torch.nn.Module):
+    """A YOLO of ultralytics that answers as DeepForest's networks do."""
+
+    def __init__(self, yolo: object) -> None:
+        super().__init__()
+        self.predictor = (yolo,)  # in a tuple, so that it is no part whose mode Lightning changes
+
+    def forward(self, images: torch.Tensor | Sequence[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        """Boxes, scores and labels of each image (3, height, width), whose values are from 0 to 1."""
+        results = self.predictor[0].predict(torch.stack(list(images)), **_wanted())
+        return [dict(boxes=r.boxes.xyxy, scores=r.boxes.conf, labels=r.boxes.cls.int()) for r in results]
+
+
 def direct_loop(weights: Path) -> Contestant:
     """What one would write oneself: windows of rasterio, batches of torch, torchvision's nms per tile and over all."""
     from torchvision.ops import nms
 
     network = _yolo(weights).model.fuse(verbose=False).eval()
-
-    def suppress(boxes: np.ndarray) -> np.ndarray:
-        # float64, as no float32 holds a place in a large raster to the digits that decide.
-        return nms(torch.from_numpy(boxes[:, 1:5]), torch.from_numpy(boxes[:, 5]), OVER_ALL_IOU).numpy()
 
     @torch.inference_mode()
     def run(rasters: Sequence[Path]) -> Found:
@@ -224,9 +270,16 @@ def direct_loop(weights: Path) -> Contestant:
                 corners = torch.cat([centre - size / 2, centre + size / 2]).T
                 kept = nms(corners, score[0], IN_TILE_IOU)
                 found.append(_rows(number, corners[kept].numpy(), score[0, kept].numpy()))
-        return _suppressed(_placed(found, places), places, suppress, start)
+        return _suppressed(_placed(found, places), places, torchvision_nms, start)
 
     return run
+
+
+def torchvision_nms(boxes: np.ndarray) -> np.ndarray:
+    """The survivors among boxes as Found has them, by number; float64, as no float32 holds places in large rasters."""
+    from torchvision.ops import nms
+
+    return nms(torch.from_numpy(boxes[:, 1:5]), torch.from_numpy(boxes[:, 5]), OVER_ALL_IOU).numpy()
 
 
 def pixels_of(rasters: Sequence[Path]) -> Iterator[list[np.ndarray]]:
@@ -242,6 +295,8 @@ CONTESTANTS = {
     "ultralytics, PNG files": ultralytics_files,
     "direct loop": direct_loop,
 }
+JOINED = {"SAHI": sahi_with(BATCH), "ultralytics, nms of torchvision": ultralytics_joined, "DeepForest": deepforest}
+"""Those that other people use, with boxes of a complete raster as their result."""
 
 
 def answer_with(objects: int) -> None:
