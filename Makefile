@@ -27,8 +27,9 @@ demo-raw: setup
 	snakemake --profile profiles/local --configfile demo/raw/raw.yaml --quiet host reason -- all annotated
 	@$(BIN)/python demo/raw/summary.py
 
-# Writes checked settings for scenes of your own, config/RUN.yaml: SCENES is a folder of images or a scene table, BODY may be
-# left out where the images' maps name it; NEW holds further options, such as NEW="--truth craters.csv".
+# Writes checked settings for scenes of your own, config/RUN.yaml: SCENES is a folder of images, a scene table or STAC items
+# (docs/scenes.md), BODY may be left out where the images' maps name it; NEW holds further options, such as
+# NEW="--truth craters.csv".
 new: setup
 	@test "$(origin RUN)" != file || { echo "make new: name the run, such as make new RUN=mars SCENES=images"; exit 1; }
 	@test -n "$(SCENES)" || { echo "make new: name the scenes, such as make new RUN=$(RUN) SCENES=images"; exit 1; }

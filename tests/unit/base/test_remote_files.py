@@ -99,6 +99,8 @@ def test_versions_that_are_not_told_are_left_out(place):
     ("url", "lies"),
     [
         ("https://a.org/x/y.tif", True), ("https://a.org/y.tif", False), ("https://a.org/x/../y.tif", False),
+        ("https://a.org/x/%2e%2E/y.tif", False), ("https://a.org/x/%2F../y", False), ("https://a.org/x/%2F..", False),
+        ("https://a.org/x/..\\y.tif", False), ("https://a.org/x/a%2eb.tif", True), ("https://a.org/x/\\..\\y", False),
         ("https://a.org/xy.tif", False), ("https://a.org@b.org/x/y.tif", False), ("http://a.org/x/y.tif", False),
     ],
 )  # fmt: skip

@@ -1,17 +1,22 @@
 """`orbitile new`: what it writes is what a run reads, and it writes nothing that a run would refuse."""
 
+import json
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from image_server import image_server
 from made_zoo import made_zoo
 
 from orbitile.__main__ import main
 from orbitile.base.errors import OrbitileError
+from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO
 from orbitile.planning.new_run import SCHEMA, RunRequest, make_new_run, new_run_lines
+from orbitile.planning.plan import current_plan
+from orbitile.settings import check_settings
 from orbitile.tables.scenes import read_scene_table
 
 ROBBINS = ["CRATER_ID", "LAT_CIRC_IMG", "LON_CIRC_IMG", "LAT_ELLI_IMG", "LON_ELLI_IMG", "DIAM_CIRC_IMG"]
@@ -162,3 +167,123 @@ def test_the_command(folder, images, monkeypatch, capsys):
 
 def test_the_zoo_that_is_proposed_from_exists():
     assert ZOO.is_dir()
+
+
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+@pytest.fixture
+def items(folder, images):
+    """Writes items.json: the two scenes as STAC items, whose images lie somewhere."""
+
+    def write(*hrefs, **properties):
+        features = [
+            dict(type="Feature", stac_version="1.0.0", id=href.rsplit("/", 1)[-1].split(".")[0], geometry=None,
+                 properties={"datetime": "2021-01-01T00:00:00Z", "ssys:targets": ["Moon"]} | properties, links=[],
+                 assets=dict(image=dict(href=href, type=COG, roles=["data"])))
+            for href in hrefs
+        ]  # fmt: skip
+        (folder / "items.json").write_text(json.dumps(dict(type="FeatureCollection", features=features)))
+        return folder / "items.json"
+
+    return write
+
+
+def test_stac_items_beside_their_images(folder, items):
+    new = make(RunRequest("mine", items("images/west.tif", "images/east.tif", **{"view:sun_elevation": 20})))
+    assert (folder / "config/mine-scenes.csv").read_text() == (
+        "scene,path,body,incidence\neast,../images/east.tif,Moon,70.0\nwest,../images/west.tif,Moon,70.0\n"
+    )
+    assert "access" not in (folder / "config/mine.yaml").read_text()
+    assert len(new.rows) == 2 and [row.incidence_deg for row in new.rows] == [70, 70]
+
+
+def test_stac_items_on_a_server_make_the_plan_of_their_files(folder, images, items):
+    local = make(RunRequest("local", images))
+    with image_server(images) as server:
+        stac = items(f"{server.address}/west.tif", f"{server.address}/east.tif")
+        new = make(RunRequest("mine", stac, servers=(server.address,)))
+        assert set(server.requests) == {"west.tif", "east.tif"}
+        written = yaml.safe_load((folder / "config/mine.yaml").read_text())
+        assert written["access"] == dict(servers=[server.address])
+        assert (
+            new.settings_path.read_text()
+            .replace(f"access:\n  servers: ['{server.address}']\n", "")
+            .replace("mine", "local")
+            == (folder / "config/local.yaml").read_text()
+        )
+        table = read_scene_table(folder / "config/mine-scenes.csv")
+        assert [*table["path"]] == [f"{server.address}/{name}.tif" for name in ("east", "west")]
+        again = check_settings(read_settings_file(folder / "config/mine.yaml"), [new.settings_path], ZOO)
+        assert len(current_plan(again, folder / "plan.parquet").groups) == len(new.plan.groups)
+    for mine, theirs in zip(new.rows, local.rows, strict=True):
+        assert (mine.grid, mine.scene, mine.dtype) == (theirs.grid, theirs.scene, theirs.dtype)
+
+
+@pytest.mark.parametrize("servers", [(), ("http://127.0.0.1:1",), ("elsewhere",)])
+def test_servers_that_are_not_named_are_not_asked(folder, images, items, servers):
+    with image_server(images) as server:
+        servers = tuple(f"{server.address}/{name}" if name == "elsewhere" else name for name in servers)
+        message = rf"^scenes: 2 of the images, such as {server.address}/.*: {server.address}; --server ADDRESS permits"
+        with pytest.raises(OrbitileError, match=message):
+            make(RunRequest("mine", items(f"{server.address}/west.tif", f"{server.address}/east.tif"), servers=servers))
+        assert not server.requests
+    assert not (folder / "config").exists()
+
+
+def test_an_image_that_its_server_does_not_have(folder, images, items):
+    with image_server(images) as server:
+        with pytest.raises(OrbitileError, match=r"no\.tif: its server answers with HTTP status 404; is it right\?$"):
+            make(RunRequest("mine", items(f"{server.address}/no.tif"), servers=(server.address,)))
+        server.faults["no.tif"] = lambda handler, _: not handler.send_error(403)
+        with pytest.raises(OrbitileError, match=r"HTTP status 403; is it right and public\? credentials are not supp"):
+            make(RunRequest("mine", items(f"{server.address}/no.tif"), servers=(server.address,)))
+    assert not (folder / "config").exists()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(asset="dem"), r"items\.json: item 1 of 2 \(west\): has no asset dem; --asset NAME takes one of 'image'"),
+        (
+            dict(body="Mars", model="moon-relief-474m"),
+            r"^.*items\.json: scene east lies on Moon, but the run's body is",
+        ),
+        (dict(servers=("127.0.0.1",)), r"access\.servers"),
+    ],
+)
+def test_stac_items_that_are_refused_leave_nothing(folder, items, change, message):
+    with pytest.raises(OrbitileError, match=message) as refusal:
+        make(RunRequest("mine", items("images/west.tif", "images/east.tif"))._replace(**change))
+    assert "\n" not in str(refusal.value) and "/scenes.csv" not in str(refusal.value)
+    assert not (folder / "config").exists()
+
+
+def test_an_asset_of_what_holds_no_items(folder, images):
+    with pytest.raises(OrbitileError, match=r"^--asset: .*images holds no STAC items"):
+        make(RunRequest("mine", images, asset="image"))
+
+
+def test_stac_items_name_the_body_that_a_map_does_not(folder, geotiff, items):
+    (folder / "plain").mkdir()
+    geotiff(np.ones((50, 50), np.uint8), "plain/a.tif", gsd=474.0, crs="+proj=eqc +R=1737400")
+    with pytest.raises(OrbitileError, match=r"^--body: no image says which body it shows"):
+        make(RunRequest("mine", folder / "plain"))
+    assert make(RunRequest("mine", items("plain/a.tif"))).settings.body == "Moon"
+
+
+def test_a_page_of_a_search_is_said_loudly(folder, items):
+    stac = items("images/west.tif", "images/east.tif")
+    stac.write_text(json.dumps(json.loads(stac.read_text()) | dict(numberMatched=900)))
+    text = "\n".join(new_run_lines(make(RunRequest("mine", stac))))
+    assert "WARNING: " in text and "items.json: holds 2 of 900 items, one page of an answer" in text
+
+
+def test_the_command_for_stac_items(folder, images, items, monkeypatch, capsys):
+    with image_server(images) as server:
+        items(f"{server.address}/west.tif", f"{server.address}/east.tif")
+        command = ["orbitile", "new", "mine", "--scenes", "items.json", "--asset", "image", "--no-timing"]
+        monkeypatch.setattr(sys, "argv", [*command, "--server", server.address, "--server", "https://a.org/x"])
+        assert main() == 0
+    assert yaml.safe_load((folder / "config/mine.yaml").read_text())["access"]["servers"][1] == "https://a.org/x"
+    assert "scene table config/mine-scenes.csv" in capsys.readouterr().out

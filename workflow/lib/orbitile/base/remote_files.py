@@ -11,6 +11,7 @@ import re
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ ANSWER_LIMIT_S = 60.0
 WAITS_S = (0.5, 1.0, 2.0)
 """Seconds before each further attempt."""
 RETRIED_CODES = {408, 425, 429, 500, 502, 503, 504}
+CLOSED_CODES = {401, 403}
 HEADER_PART_BYTES = 2**18
 DOWNLOAD_PART_BYTES = 2**23
 MOST_PARTS = 64
@@ -46,7 +48,8 @@ def is_remote(path: str | Path) -> bool:
 
 def is_served_by(url: str, servers: Sequence[str]) -> bool:
     """Whether an address begins with one of those of servers, or of folders on them, and stays there."""
-    return "/.." not in url and any(url.startswith(server.rstrip("/") + "/") for server in servers)
+    leaves = "/.." in urllib.parse.unquote(url).replace("\\", "/")
+    return not leaves and any(url.startswith(server.rstrip("/") + "/") for server in servers)
 
 
 class RemotePart(NamedTuple):
@@ -86,7 +89,10 @@ def _ask(url: str, start: int, count: int) -> RemotePart:
         if error.code in RETRIED_CODES:
             raise TransientError(f"HTTP status {error.code}") from error
         place = f" to {error.headers['Location']}" if 300 <= error.code < 400 else ""
-        raise OrbitileError(f"{url}: its server answers with HTTP status {error.code}{place}; is it right?") from error
+        hint = " and public? credentials are not supported" if error.code in CLOSED_CODES else "?"
+        raise OrbitileError(
+            f"{url}: its server answers with HTTP status {error.code}{place}; is it right{hint}"
+        ) from error
     except (ValueError, http.client.InvalidURL) as error:
         raise OrbitileError(f"{url}: is no address that can be asked for ({first_line(error)}); correct it") from error
     except (OSError, http.client.HTTPException) as error:

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +13,10 @@ import numpy as np
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
 from orbitile.base.file_access import FileAccess
+from orbitile.base.messages import shorten_names, shortened
 from orbitile.base.processes import worker_pool
-from orbitile.georeferencing.image_header import read_image_header
+from orbitile.base.remote_files import is_remote, is_served_by
+from orbitile.georeferencing.image_header import read_image_header, read_remote_header
 from orbitile.inference.models.zoo import ZooNetwork
 from orbitile.planning.headers import HEADER_LIMIT_S, READERS
 from orbitile.rasters.references import image_files
@@ -78,18 +82,37 @@ class ImageSurvey:
         raise OrbitileError(f"--body: {fault}; name the run's body, such as --body Mars")
 
 
-def survey_images(entries: Sequence[SceneEntry]) -> ImageSurvey:
-    """Read the headers of a scene table's images; OrbitileError for the first that cannot be read."""
+def survey_images(entries: Sequence[SceneEntry], servers: Sequence[str] = ()) -> ImageSurvey:
+    """Read the headers of a scene table's images, those on `servers` among them.
+
+    OrbitileError for the first that cannot be read, and for images on other servers, which are not asked.
+    """
+    _check_servers(entries, servers)
     for entry in entries:
-        if not Path(entry.path).is_file():
+        if not (is_remote(entry.path) or Path(entry.path).is_file()):
             raise OrbitileError(f"scenes: scene {entry.scene}: there is no file {entry.path}")
-    with worker_pool(min(READERS, core_count(), len(entries)), HEADER_LIMIT_S) as pool:
-        return ImageSurvey([pool.call(_survey_image, entry.path) for entry in entries])
+    workers = worker_pool(min(READERS, core_count(), len(entries)), HEADER_LIMIT_S)
+    with workers as pool, ThreadPoolExecutor(READERS) as threads:
+        return ImageSurvey([*threads.map(partial(pool.call, _survey_image), [entry.path for entry in entries])])
+
+
+def _check_servers(entries: Sequence[SceneEntry], servers: Sequence[str]) -> None:
+    """OrbitileError, which lists the servers, for images on those that may not be asked."""
+    refused = [entry.path for entry in entries if is_remote(entry.path) and not is_served_by(entry.path, servers)]
+    if refused:
+        hosts = dict.fromkeys("/".join(path.split("/")[:3]) for path in refused)
+        raise OrbitileError(
+            f"scenes: {len(refused):,} of the images, such as {shortened(refused[0], 200)}, lie on servers that may "
+            f"not be asked: {shorten_names(hosts)}; --server ADDRESS permits a server (docs/scenes.md)"
+        )
 
 
 def _survey_image(path: str) -> SurveyedImage:
-    image_files(path, FileAccess())
-    header = read_image_header(path)
+    if is_remote(path):
+        header = read_remote_header(path)
+    else:
+        image_files(path, FileAccess())
+        header = read_image_header(path)
     grid, dtypes = header.grid, tuple(dict.fromkeys(band.dtype for band in header.bands))
     body = crs_body(grid.crs) if grid else None
     name = body.name if body else header.product.body if header.product else None

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_text
 from orbitile.base.messages import shorten_names
 from orbitile.base.names import is_plain_name
+from orbitile.base.remote_files import is_remote
 from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
 from orbitile.planning.image_survey import (
@@ -33,6 +35,7 @@ from orbitile.space.bodies import Body, find_body
 from orbitile.tables.image_folders import images_of_folder
 from orbitile.tables.plan import Plan, PlanRow, read_rows
 from orbitile.tables.scenes import SceneEntry, read_scene_table
+from orbitile.tables.stac_items import StacScene, holds_stac_items, read_stac_scenes
 
 WARNINGS_SHOWN = 3
 SCHEMA = Path("workflow/schemas/config.schema.json")
@@ -42,8 +45,9 @@ SCHEMA = Path("workflow/schemas/config.schema.json")
 class RunRequest(NamedTuple):
     """What a user says of a new run; None: found in the images, or none.
 
-    `scenes` is a folder of images or a scene table, `model` a name of the zoo, `truth` a crater table. `gsd_m` is for
-    images without a map: metres per pixel.
+    `scenes` is a folder of images, a scene table, or STAC items, of which `asset` names the image; `model` a name of
+    the zoo, `truth` a crater table. `gsd_m` is for images without a map: metres per pixel. `servers` may be asked for
+    images.
     """
 
     run: str
@@ -52,11 +56,30 @@ class RunRequest(NamedTuple):
     model: str | None = None
     truth: Path | None = None
     gsd_m: float | None = None
+    asset: str | None = None
+    servers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DraftTable:
+    """A scene table to be written; its columns are those of StacScene, and its warnings in a line each."""
+
+    scenes: Sequence[StacScene]
+    warnings: Sequence[str] = ()
+
+    def text(self, folder: Path) -> str:
+        """The table as it may stand in a folder; paths in the working folder count from that folder."""
+        filled = [name for name in StacScene._fields if any(getattr(scene, name) is not None for scene in self.scenes)]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, filled, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(scene._replace(path=_image_path(scene.path, folder))._asdict() for scene in self.scenes)
+        return text.getvalue()
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """What was written, what the headers say, and what it is going to cost."""
+    """What was written, what the headers say, and what it is going to cost; `warnings` are of the scenes' source."""
 
     settings_path: Path
     table_path: Path
@@ -66,34 +89,63 @@ class NewRun:
     plan: Plan
     fit: NetworkFit
     costs: RunCosts
+    warnings: Sequence[str] = ()
 
 
 def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path = ZOO, is_timed: bool = True) -> NewRun:
-    """Write folder/<run>.yaml, and folder/<run>-scenes.csv where the scenes are a folder of images.
+    """Write folder/<run>.yaml, and folder/<run>-scenes.csv where the scenes are a folder of images, or STAC items.
 
     The settings are checked, and the run is planned, before anything is there. OrbitileError in a line for what a run
     would be refused for, and where either file or results of a run with this name exist.
     """
     settings_path, table_path = _free_paths(request, folder)
-    entries = [SceneEntry(*row) for row in read_scene_table(request.scenes).itertuples(index=False, name=None)]
-    survey = survey_images(entries)
-    body = find_body(request.body or survey.body_name())
-    fit = _choose_network(request, survey, body, zoo)
-    table = _table_text(request.scenes, folder) if request.scenes.is_dir() else None
-    text = _editor_line(folder) + _settings_text(request, table_path, survey, body, fit)
-    with TemporaryDirectory(prefix="orbitile-") as scratch:
+    table = _draft_table(request)
+    with TemporaryDirectory(prefix="orbitile-") as scratch, _scenes_of(request, table, Path(scratch)) as scenes:
+        entries = [SceneEntry(*row) for row in read_scene_table(scenes).itertuples(index=False, name=None)]
+        survey = survey_images(entries, request.servers)
+        body = find_body(request.body or _stated_body(entries) or survey.body_name())
+        fit = _choose_network(request, survey, body, zoo)
+        text = _editor_line(folder) + _settings_text(request, table_path, survey, body, fit)
         draft = Path(scratch) / settings_path.name
         draft.write_text(text)
-        checked = _checked(draft, settings_path, request.scenes, zoo)
+        checked = _checked(draft, settings_path, scenes, zoo)
         plan_path = Path(scratch) / "plan.parquet"
         plan = current_plan(checked, plan_path)
         rows = read_rows(plan_path)
     speed = measure_speed(checked) if is_timed else None
     costs = estimate_costs(plan.size, len(plan.groups), checked, speed)
     if table is not None:
-        write_text(table_path, table)
+        write_text(table_path, table.text(folder))
     write_text(settings_path, text)
-    return NewRun(settings_path, table_path, checked, survey, rows, plan, fit, costs)
+    warnings = table.warnings if table is not None else ()
+    return NewRun(settings_path, table_path, checked, survey, rows, plan, fit, costs, warnings)
+
+
+def _draft_table(request: RunRequest) -> DraftTable | None:
+    """The scene table of a folder of images, or of STAC items; None where the scenes are a scene table."""
+    if holds_stac_items(request.scenes, request.asset):
+        items = read_stac_scenes(request.scenes, request.asset)
+        return DraftTable(items.scenes, items.warnings)
+    if request.asset is not None:
+        raise OrbitileError(f"--asset: {request.scenes} holds no STAC items (.json); leave it out")
+    if request.scenes.is_dir():
+        images = images_of_folder(request.scenes)
+        return DraftTable([StacScene(name, str(path), None, None) for name, path in images.items()])
+    return None
+
+
+@contextmanager
+def _scenes_of(request: RunRequest, table: DraftTable | None, scratch: Path) -> Iterator[Path]:
+    """The scenes as a run reads them: of STAC items their table, for which errors name the items."""
+    if table is None or not holds_stac_items(request.scenes, request.asset):
+        yield request.scenes
+        return
+    path = scratch / "scenes.csv"
+    path.write_text(table.text(scratch))
+    try:
+        yield path
+    except OrbitileError as error:
+        raise OrbitileError(str(error).replace(str(path), str(request.scenes))) from error
 
 
 def _free_paths(request: RunRequest, folder: Path) -> tuple[Path, Path]:
@@ -103,18 +155,24 @@ def _free_paths(request: RunRequest, folder: Path) -> tuple[Path, Path]:
             f"run: {request.run!r} given; allowed are letters, digits, '_', '-' and '.', not at the start"
         )
     settings_path, made_table = folder / f"{request.run}.yaml", folder / f"{request.run}-scenes.csv"
-    is_folder = request.scenes.is_dir()
-    for path in (settings_path, *([made_table] if is_folder else []), Path("results") / request.run):
+    is_drafted = request.scenes.is_dir() or holds_stac_items(request.scenes)
+    for path in (settings_path, *([made_table] if is_drafted else []), Path("results") / request.run):
         if path.exists():
             raise OrbitileError(f"{path}: is there already, and is not overwritten; choose another name for the run, "
                                 "or remove it first")  # fmt: skip
-    return settings_path, made_table if is_folder else request.scenes
+    return settings_path, made_table if is_drafted else request.scenes
 
 
 def _checked(draft: Path, settings_path: Path, scenes: Path, zoo: Path) -> Settings:
     """The settings as a run reads them, with the user's scenes in place of a table that is not written yet."""
     config = read_settings_file(draft) | dict(scenes=str(scenes))
     return check_settings(config, [settings_path], zoo)
+
+
+def _stated_body(entries: Sequence[SceneEntry]) -> str | None:
+    """The body that a scene table, or STAC items, name for all scenes; maps need not name theirs."""
+    names = {entry.body for entry in entries}
+    return names.pop() if len(names) == 1 else None
 
 
 def _choose_network(request: RunRequest, survey: ImageSurvey, body: Body, zoo: Path) -> NetworkFit:
@@ -139,13 +197,8 @@ def _coarsest_m(request: RunRequest, survey: ImageSurvey) -> float:
     return max(request.gsd_m, *(survey.gsd_range_m or ()), 0.0)
 
 
-def _table_text(images: Path, folder: Path) -> str:
-    """A scene table of a folder's images; paths in the working folder count from that of the table."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["scene", "path"])
-    writer.writerows([name, _relative(path, folder)] for name, path in images_of_folder(images).items())
-    return text.getvalue()
+def _image_path(path: str, folder: Path) -> str:
+    return path if is_remote(path) else _relative(Path(path), folder)
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -167,6 +220,7 @@ def _settings_text(request: RunRequest, table: Path, survey: ImageSurvey, body: 
         f"{_entry(model=fit.network.name)}  # for {about.images}, {about.body}, {low:g} to {high:g} m/px",
         f"{_entry(gsd_m=fit.finest_m)}  # m/px of the finest scale{_coarsened_note(fit, survey)}",
         f"# Searched are {_scales_note(fit)}.",
+        *(["access:", f"  servers: {_list(request.servers)}"] if request.servers else []),
         *([_entry(pixel_coordinates=True)] if is_unmapped else []),
         *([f"{_entry(crs=f'IAU_2015:{body.code + 10}')}  # maps in degrees become one in metres"]
           if survey.has_degrees else []),
@@ -182,6 +236,10 @@ def _editor_line(folder: Path) -> str:
 
 def _entry(**value: object) -> str:
     return yaml.safe_dump(dict(value), width=float("inf"), allow_unicode=True).strip()
+
+
+def _list(values: Sequence[str]) -> str:
+    return yaml.safe_dump([*values], width=float("inf"), allow_unicode=True, default_flow_style=True).strip()
 
 
 def _survey_note(survey: ImageSurvey) -> str:
@@ -226,7 +284,7 @@ def new_run_lines(new: NewRun) -> Iterator[str]:
 
 
 def _warning_lines(new: NewRun) -> Iterator[str]:
-    warnings = [f"{row.scene}: {text}" for row in new.rows for text in row.warnings]
+    warnings = [*new.warnings, *(f"{row.scene}: {text}" for row in new.rows for text in row.warnings)]
     yield from (f"  WARNING: {text}" for text in warnings[:WARNINGS_SHOWN])
     if len(warnings) > WARNINGS_SHOWN:
         yield f"  and {len(warnings) - WARNINGS_SHOWN:,} warnings more, which the dry run shows"

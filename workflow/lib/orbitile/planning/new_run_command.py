@@ -13,7 +13,15 @@ def add_new(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments to those of a parser."""
     new = commands.add_parser("new", help="write checked settings and a scene table for scenes of your own")
     new.add_argument("run", help="the name of the run: config/RUN.yaml is written, results go to results/RUN/")
-    new.add_argument("--scenes", type=Path, required=True, help="a folder of images, or a scene table")
+    new.add_argument(
+        "--scenes",
+        type=Path,
+        required=True,
+        help="a folder of images, a scene table, a file of STAC items (.json), or a folder of such files",
+    )
+    new.add_argument("--asset", metavar="NAME", help="of STAC items: the asset that is the image")
+    new.add_argument("--server", action="append", default=[], metavar="ADDRESS", dest="servers",
+                     help="a server, or a folder on it, that is asked for images: https://HOST[/FOLDER]")  # fmt: skip
     new.add_argument("--body", help="Moon, Mars ...; without it, the one that the images' maps name")
     new.add_argument("--model", help="of the networks that `models` lists; without it, the one for body and scale")
     new.add_argument("--truth", type=Path, help="a table of true craters to compare with")
@@ -28,8 +36,9 @@ def new(arguments: argparse.Namespace) -> None:
     if arguments.gsd_m is not None and not 0 < arguments.gsd_m < float("inf"):
         raise OrbitileError(f"--gsd-m: {arguments.gsd_m:g} given; allowed are metres per pixel, above 0")
     request = RunRequest(
-        arguments.run, arguments.scenes, arguments.body, arguments.model, arguments.truth, arguments.gsd_m
-    )
+        arguments.run, arguments.scenes, arguments.body, arguments.model, arguments.truth, arguments.gsd_m,
+        arguments.asset, tuple(arguments.servers),
+    )  # fmt: skip
     with _warnings_unsaid():  # they stand among the lines below
         run = make_new_run(request, is_timed=not arguments.no_timing)
     print("\n".join(new_run_lines(run)))
