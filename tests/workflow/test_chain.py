@@ -17,7 +17,7 @@ import rasterio
 from affine import Affine
 from image_server import busy, changing, image_server, in_turn, stalling, truncating
 from judgements import judgement, write_judgements
-from projects import SIDE, Project, cut, refused, write_image, write_scenes
+from projects import SCALES, SIDE, Project, cut, refused, write_image, write_scenes
 
 import orbitile.catalogue
 from orbitile.base.provenance import provenance
@@ -230,6 +230,29 @@ def test_neither_groups_nor_a_failing_server_change_the_catalogue(finished: Proj
     assert [len(manifest.pop("parts")) for manifest in both] == [2, 1]
     assert both[0] == both[1]
     assert remote.jobs("all") == set()  # without a server
+
+
+def test_images_of_servers_are_kept_for_other_runs_and_settings(project: Project):
+    """Georeferenced again on another scale and in another run, an image is asked for its header alone."""
+    cache = project.folder / "cache"
+    with image_server(project.folder / "images") as server:
+        write_scenes(project.folder, [dict(scene="west", path=f"{server.address}/west.tif", group="west")])
+        kept = project.change(access=dict(servers=[server.address], cache=str(cache), cache_gb=0.1))
+        taken = f"{server.address}/west.tif: taken from {cache}"
+        for run, change, is_taken in (
+            ("small", {}, False),
+            ("small", dict(scales=[SCALES[1]]), True),
+            ("other", {}, True),
+        ):
+            done = kept.change(run=run, **change).run(f"results/{run}/georeferenced/west.parquet")
+            assert done.returncode == 0, done.stderr
+            assert (taken in done.stderr) == is_taken
+        target = "results/other/georeferenced/west.parquet"
+        without = project.change(run="other", access=dict(servers=[server.address]))
+        assert without.jobs(target) == set()  # what does not change the result makes nothing again
+        assert [path.stat().st_size for path in cache.iterdir()] == [
+            (project.folder / "images/west.tif").stat().st_size
+        ]
 
 
 def test_images_without_georeferencing_are_mapped_in_pixels(project: Project):

@@ -6,6 +6,7 @@ if __name__ == "__main__":
     params = snakemake.params
     with job(snakemake.log[0], snakemake.threads, snakemake.config["allow_failures"]) as work:
         # Imported here, so that a job that is killed on the way is on record.
+        from orbitile.base.image_cache import ImageCache
         from orbitile.georeferencing.mosaicking.merge import MergeOptions
         from orbitile.georeferencing.project_image import TargetGrid
         from orbitile.space.bodies import find_body
@@ -18,4 +19,5 @@ if __name__ == "__main__":
         merging = MergeOptions(**params.merge_options)
         target = GeoreferenceTarget(target_grid, **params.stretch, merge_options=merging, in_place=params.in_place)
         scenes = read_scenes(params.plan, snakemake.wildcards.group)
-        georeference(scenes, target, params.folder, snakemake.output[0], work)
+        cache = ImageCache.of(snakemake.config["access"])
+        georeference(scenes, target, params.folder, snakemake.output[0], work, cache)

@@ -1,5 +1,6 @@
 """Scenes on a server on this machine, from the plan to their rasters, beside the same scenes as files. All made up."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from image_server import busy, changing, image_server, stalling, truncating
 
 from orbitile.base import remote_files
 from orbitile.base.errors import OrbitileError
+from orbitile.base.image_cache import ImageCache
 from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.jobs.pieces import JobWork
 from orbitile.planning.plan import current_plan
@@ -41,7 +43,7 @@ def place(tmp_path, geotiff, monkeypatch):
 def run(tmp_path, settings_of_rows, in_this_process):
     """Plans scenes whose images lie somewhere, and georeferences them as far as that can be done: rows and failures."""
 
-    def run(somewhere, servers=(), between=lambda: None):
+    def run(somewhere, servers=(), between=lambda: None, cache=None):
         folder = tmp_path / ("remote" if servers else "local")
         (folder / "results").mkdir(parents=True, exist_ok=True)
         rows = [f"{name},{somewhere}/{name}.tif,g" for name in NAMES]
@@ -53,7 +55,7 @@ def run(tmp_path, settings_of_rows, in_this_process):
         work = JobWork(allow_failures=True)
         target = GeoreferenceTarget(TargetGrid(find_body("Moon"), None, 100), (0.5, 99.5), in_place=True)
         scenes = read_scenes(folder / "plan.parquet", "g")
-        georeference(scenes, target, str(folder / "rasters"), str(folder / "out.parquet"), work)
+        georeference(scenes, target, str(folder / "rasters"), str(folder / "out.parquet"), work, cache)
         return {row.scene: row for row in read_rasters(folder / "out.parquet")}, work.failures
 
     return run
@@ -73,6 +75,21 @@ def test_scenes_on_a_server_are_what_they_are_as_files(place, run, tmp_path):
         assert replace(remote[name], path=local[name].path) == local[name]
         assert pixels_of(remote[name]) == pixels_of(local[name])
     assert not [path for path in (tmp_path / "remote").rglob("*") if "download" in path.name]
+
+
+def test_scenes_of_which_copies_are_kept_are_what_they_are_without(place, run, tmp_path):
+    cache = ImageCache(tmp_path / "cache", 10**6)
+    first, _ = run(place.address, [place.address], cache=cache)
+    shutil.rmtree(tmp_path / "remote")
+    place.requests.clear()
+    again, failures = run(place.address, [place.address], cache=cache)
+    assert failures == [] and again == first and len(first) == len(NAMES)
+    asked = place.requests.copy()
+    shutil.rmtree(tmp_path / "remote")
+    place.requests.clear()
+    without, _ = run(place.address, [place.address])
+    assert without == first
+    assert all(asked[f"{name}.tif"] < place.requests[f"{name}.tif"] for name in NAMES)
 
 
 FAULTS = {

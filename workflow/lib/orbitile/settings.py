@@ -696,7 +696,7 @@ class PageSettings(Section):
 
 
 class AccessSettings(Section):
-    """Which files on this machine images may refer to, and which servers may be asked for images."""
+    """Which files images may refer to, which servers may be asked for images, and where these are kept."""
 
     folders: tuple[FilePath, ...] = Field(
         default=(),
@@ -708,6 +708,12 @@ class AccessSettings(Section):
         default=(),
         max_length=1000,
         description="Servers, or folders on them (https://HOST/FOLDER), that are asked for images of the scene table.",
+    )
+    cache: FilePath | None = Field(
+        default=None, description="A folder that keeps images of servers for further runs; null keeps none."
+    )
+    cache_gb: float = Field(
+        default=100.0, ge=0.001, le=1e6, description="The most that `cache` holds, in GB; least recently used go first."
     )
 
 

@@ -99,11 +99,14 @@ def _explain(unplanned: list[UnplannedScene]) -> str:
 def _origin(settings: Settings) -> PlanOrigin:
     """What a plan with these settings is made from."""
     table = scenes_version(settings.scenes)
-    reading = settings.model_dump(include={"body", "pixel_coordinates", "access"})
+    access = {"access": {"folders", "servers"}}
+    reading = settings.model_dump(include=access | dict.fromkeys(["body", "pixel_coordinates"], True))
     if settings.pixel_coordinates:
         reading["finest_m"] = settings.finest_m
-    names = {"body", "crs", "pixel_coordinates", "bands", "margin", "scales", "georeferencing", "access"}
-    relevant = settings.model_dump(include=names) | dict(isis=isis_enabled(settings.georeferencing.isis))
+    names = ["body", "crs", "pixel_coordinates", "bands", "margin", "scales", "georeferencing"]
+    relevant = settings.model_dump(include=access | dict.fromkeys(names, True)) | dict(
+        isis=isis_enabled(settings.georeferencing.isis)
+    )
     relevant["stretch_pairs"] = len(settings.stretch_values or [None])
     if settings.model is not None:  # how many bands it takes
         relevant["network"] = settings.model.model_dump(include={"sha256", "network", "mean"})

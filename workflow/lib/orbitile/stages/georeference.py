@@ -13,6 +13,7 @@ import numpy as np
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, scratch, write_json
+from orbitile.base.image_cache import ImageCache
 from orbitile.base.remote_files import download, is_remote
 from orbitile.base.versions import files_version, unchanged_files
 from orbitile.georeferencing.mosaicking.merge import MergeOptions, merge_strips, mosaic_files
@@ -74,13 +75,20 @@ class GeoreferenceTarget:
         return [f"{name}{text}" for name, band in zip(names, bands, strict=True) for text in band.warnings]
 
 
-def georeference(scenes: list[SceneRow], target: GeoreferenceTarget, folder: str, out: str, work: JobWork) -> None:
+def georeference(
+    scenes: list[SceneRow],
+    target: GeoreferenceTarget,
+    folder: str,
+    out: str,
+    work: JobWork,
+    cache: ImageCache | None = None,
+) -> None:
     """Georeference a group's scenes (rows of the plan) into `folder`; write their table to `out`.
 
     Finished scenes, and the strips of mosaics, stay in `folder` under a key of their input and target, and are not made
-    again.
+    again. `cache` keeps images of servers for other runs.
     """
-    georeferenced = [GeoreferencedScene(scene, target, Path(folder)) for scene in scenes]
+    georeferenced = [GeoreferencedScene(scene, target, Path(folder), cache) for scene in scenes]
     steps = {piece: make for scene in georeferenced for piece, make in scene.steps()}
     complete_pieces = set(work.make_pieces(list(steps), lambda piece: steps[piece](piece.path)))
     write_rasters([scene.row() for scene in georeferenced if scene.piece in complete_pieces], out, work.table_metadata)
@@ -95,11 +103,12 @@ class CountedRaster(NamedTuple):
 
 @dataclass(frozen=True)
 class GeoreferencedScene:
-    """A scene of the plan, its target, and the folder of its files."""
+    """A scene of the plan, its target, the folder of its files, and what keeps images of servers."""
 
     scene: SceneRow
     target: GeoreferenceTarget
     folder: Path
+    cache: ImageCache | None = None
 
     @property
     def piece(self) -> Piece:
@@ -209,7 +218,7 @@ class GeoreferencedScene:
     def _write_raster(self, image: ImageRow, path: Path) -> BandCounts:
         """Write an image's raster; the counts of its values after a first pass."""
         with (
-            _on_this_machine(image, path) as local,
+            _on_this_machine(image, path, self.cache) as local,
             unchanged_files(local.inputs, local.fingerprint, path),
             project_image(local, self._target_grid) as projected,
         ):
@@ -258,13 +267,13 @@ class GeoreferencedScene:
 
 
 @contextmanager
-def _on_this_machine(image: ImageRow, raster: Path) -> Iterator[ImageRow]:
+def _on_this_machine(image: ImageRow, raster: Path, cache: ImageCache | None) -> Iterator[ImageRow]:
     """The image itself or, of one on a server, a copy beside its raster for as long as it is needed."""
     if not is_remote(image.path):
         yield image
         return
     with scratch(raster.with_name(f"{raster.stem}-download.tif")) as path:
-        download(image.path, image.fingerprint, path)
+        (cache.fetch if cache else download)(image.path, image.fingerprint, path)
         try:
             yield replace(image, path=str(path), inputs=[str(path)], fingerprint=files_version([path]))
         except OrbitileError as error:
