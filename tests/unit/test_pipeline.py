@@ -1,5 +1,6 @@
 """The list of rules beside the rules of the workflow itself, as Snakemake parses them, for both chains."""
 
+import gc
 import logging
 import os
 import re
@@ -37,7 +38,8 @@ def workflow(tmp_path_factory):
         (folder / "demo").symlink_to(ROOT / "demo")
         settings = yaml.safe_load(CONFIGS[chain].read_text()) | TRAINING[chain] | dict(run="r")
         (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
-        before, handlers = Path.cwd(), logging.getLogger().handlers[:]
+        before, handlers, threshold = Path.cwd(), logging.getLogger().handlers[:], gc.get_threshold()
+        frozen = gc.get_freeze_count()
         try:
             with SnakemakeApi(OutputSettings(quiet=None)) as api:
                 parsed = api.workflow(
@@ -47,8 +49,12 @@ def workflow(tmp_path_factory):
                     workdir=folder,
                 )._get_workflow()
                 parsed.include(str(ROOT / "Snakefile"), overwrite_default_target=True)
+                assert gc.get_freeze_count() > frozen, "all that is imported is searched for garbage"
+                assert gc.get_threshold()[0] > threshold[0], "the graph is searched for garbage while it grows"
                 return {rule.name: rule for rule in parsed.rules}
         finally:
+            gc.unfreeze()
+            gc.set_threshold(*threshold)
             os.chdir(before)
             logging.getLogger().handlers = handlers
 
