@@ -1,8 +1,8 @@
 rule catalogue:
     input:
-        suppressed=expand(f"{RESULTS}/suppressed/{{group}}.parquet", group=plan.groups),
-        detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
-        tiles=expand(f"{RESULTS}/tiles/{{group}}.parquet", group=plan.groups),
+        suppressed=all_tables("suppressed"),
+        detections=all_tables("detections"),
+        tiles=all_tables("tiles"),
     output:
         # Written last. It names all other files: where one is gone, the Snakefile withdraws it.
         MANIFEST,
@@ -38,7 +38,7 @@ rule catalogue:
 rule overview:
     input:
         catalogue=MANIFEST,
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
     output:
         report(f"{RESULTS}/catalogue/craters.png", category="What was found"),
     log:
@@ -62,8 +62,8 @@ rule overview:
 rule completeness:
     input:
         catalogue=MANIFEST,
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
-        tiles=expand(f"{RESULTS}/tiles/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
+        tiles=all_tables("tiles"),
     output:
         # Written last, as that of the catalogue.
         COMPLETENESS,

@@ -1,7 +1,7 @@
 rule count:
     input:
         catalogue=MANIFEST,
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
         areas=ancient(
             lambda wildcards: required_setting(
                 "counting.areas", settings.counting.areas

@@ -31,9 +31,8 @@ rule untile:
 rule suppress:
     input:
         group=f"{RESULTS}/detections/{{group}}.parquet",
-        rings=lambda wildcards: expand(
-            f"{RESULTS}/detections/{{group}}.parquet",
-            group=chain(*plan.rings(wildcards.group, settings.rings)),
+        rings=lambda wildcards: tables_of(
+            "detections", chain(*plan.rings(wildcards.group, settings.rings))
         ),
         calibration=ancient(settings.suppression.calibration or []),
         weights=ancient(settings.model.weights) if settings.model else [],

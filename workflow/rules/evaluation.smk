@@ -6,7 +6,7 @@ rule evaluate:
                 "evaluation.truth", settings.evaluation.truth
             )
         ),
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
     output:
         metrics=f"{RESULTS}/evaluation/metrics.json",
         plot=report(
@@ -37,14 +37,14 @@ rule evaluate:
 
 rule calibrate:
     input:
-        detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
-        tiles=expand(f"{RESULTS}/tiles/{{group}}.parquet", group=plan.groups),
+        detections=all_tables("detections"),
+        tiles=all_tables("tiles"),
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth
             )
         ),
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",
         picture=report(

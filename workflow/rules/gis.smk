@@ -1,16 +1,12 @@
 rule qgis_project:
     input:
         **(
-            dict(
-                stitched=expand(
-                    f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups
-                )
-            )
+            dict(stitched=all_tables("stitched"))
             if settings.chain == SEGMENTATION
             else dict(completeness=COMPLETENESS, judging=rules.judging.output.manifest)
         ),
         manifest=MANIFEST,
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
     output:
         project=f"{RESULTS}/{settings.run}.qgz",
         scenes=f"{RESULTS}/scenes.gpkg",
@@ -49,7 +45,7 @@ rule page:
             )
         ),
         manifest=MANIFEST,
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
     output:
         # All that it needs lies beside it, in the folder that is written as a whole.
         index=f"{RESULTS}/page/index.html",

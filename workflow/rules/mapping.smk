@@ -107,8 +107,8 @@ CLASSIFIED = [
 
 rule assemble_map:
     input:
-        outlines=expand(f"{RESULTS}/outlines/{{group}}.parquet", group=plan.groups),
-        stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
+        outlines=all_tables("outlines"),
+        stitched=all_tables("stitched"),
         classified=CLASSIFIED,
         areas=[ancient(path) for path in AREAS],
         calibration=ancient(settings.mapping.calibration or []),
@@ -149,7 +149,7 @@ rule assemble_map:
 rule overview_map:
     input:
         manifest=MANIFEST,
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
     output:
         report(f"{RESULTS}/map/map.png", category="What was found"),
     log:
@@ -178,8 +178,8 @@ rule evaluate_map:
                 "evaluation.truth", settings.evaluation.truth
             )
         ),
-        scaled=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
-        stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
+        scaled=all_tables("scaled"),
+        stitched=all_tables("stitched"),
         classified=CLASSIFIED,
         weights=ancient(settings.model.weights) if settings.model else [],
     output:
@@ -210,7 +210,7 @@ rule evaluate_map:
 
 rule calibrate_map:
     input:
-        stitched=expand(f"{RESULTS}/stitched/{{group}}.parquet", group=plan.groups),
+        stitched=all_tables("stitched"),
         truth=ancient(
             lambda wildcards: required_setting(
                 "evaluation.truth", settings.evaluation.truth

@@ -1,8 +1,8 @@
 rule contact_sheets:
     input:
         catalogue=MANIFEST,
-        detections=expand(f"{RESULTS}/detections/{{group}}.parquet", group=plan.groups),
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        detections=all_tables("detections"),
+        rasters=all_tables("scaled"),
     output:
         # It names the pages, of which there are as many as have any craters.
         manifest=f"{RESULTS}/contact_sheets/contact_sheets.json",

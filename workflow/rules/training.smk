@@ -1,6 +1,6 @@
 rule train_detector:
     input:
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
         craters=ancient(
             lambda wildcards: required_setting("training", settings.training).craters
         ),
@@ -42,7 +42,7 @@ rule train_detector:
 
 rule rasterise_labels:
     input:
-        rasters=expand(f"{RESULTS}/scaled/{{group}}.parquet", group=plan.groups),
+        rasters=all_tables("scaled"),
         labels=ancient(
             lambda wildcards: required_setting(
                 "segmentation_training", settings.segmentation_training
