@@ -4,7 +4,14 @@ import time
 import pytest
 
 from orbitile.base.errors import OrbitileError
-from orbitile.base.versions import SMALL_BYTES, FileVersions, file_version, files_version, unchanged_files
+from orbitile.base.versions import (
+    SMALL_BYTES,
+    FileVersions,
+    companion_names,
+    file_version,
+    files_version,
+    unchanged_files,
+)
 
 LARGE = b"x" * (SMALL_BYTES + 1)
 A_DAY_NS = 24 * 3600 * 10**9
@@ -194,3 +201,20 @@ def test_labels_make_the_version_of_a_folder_without_kernels(tmp_path, name):
     (tmp_path / "a.png").touch()
     assert len(set(versions)) == 3
     assert file_version(tmp_path) == versions[-1]
+
+
+def test_companions_are_the_entries_with_names_of_companions_whatever_lies_beside(tmp_path):
+    names = [
+        "a.tif", "A.tif", "a.tif.msk", "A.MSK", "a.TFW", "ab.tif", "ab.tif.aux.xml", "a_rpc.txt", "a-wal", "a",
+        "a.b.tif", "a.b.tfw", "b.img", "b.lbl", "c.tif", "d.tif.msk", "\u0130.tif", "\u0130.tfw", ".hidden",
+        "e.\U0010ffff",
+    ]  # fmt: skip
+    for name in names:
+        (tmp_path / name).touch()
+    versions = FileVersions()
+    for name in [*names, "d.tif", "gone.tif", "e"]:
+        expected = [file for file in names if file.lower() in companion_names(name) and file != name]
+        assert versions.companions(str(tmp_path / name)) == sorted(str(tmp_path / file) for file in expected)
+    assert versions.companions(str(tmp_path / "c.tif")) == []
+    beside = [str(tmp_path / name) for name in ("a.TFW", "a.tif.msk", "a_rpc.txt")]
+    assert versions.companions(str(tmp_path / "a.tif")) == beside
