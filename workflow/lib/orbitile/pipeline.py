@@ -36,7 +36,7 @@ _RULES = (
     Rule("plan", "", code_version=7),
     Rule("isis", table_folder="isis", work_folder="work/isis"),
     Rule("georeference", None, BOTH_CHAINS, "georeferenced", "rasters", code_version=6),
-    Rule("downsample", None, BOTH_CHAINS, "scaled", "rasters", code_version=2),
+    Rule("downsample", None, BOTH_CHAINS, "scaled", "rasters", code_version=3),
     Rule("tile", None, BOTH_CHAINS, "tiles", "work/tile", code_version=4),
     Rule("infer", None, BOTH_CHAINS, "predictions", "work/infer", code_version=3),
     Rule("untile", None, (DETECTION,), "detections", code_version=2),

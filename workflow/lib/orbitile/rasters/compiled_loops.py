@@ -1,4 +1,4 @@
-"""What is done to every pixel read: whether it holds data, how often its value occurs, and its grey value."""
+"""What is done to every pixel read: whether it holds data, how often its value occurs, its grey value, block sums."""
 
 from collections.abc import Sequence
 
@@ -32,6 +32,14 @@ def count_digits(pixels: np.ndarray, valid: np.ndarray, shift: int, prefixes: np
     sign = np.uint64(0 if kind == "u" else 1 << (8 * itemsize - 1))
     mask = np.uint64((1 << (8 * itemsize)) - 1)
     _count(patterns, _flat(valid), kind == "f", sign, mask, np.uint64(shift), prefixes, counts)
+
+
+def block_sums(pixels: np.ndarray, valid: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the valid pixels (rows, columns) of blocks of factor x factor, float64; how many each has, int64."""
+    shape = valid.shape[0] // factor, valid.shape[1] // factor
+    sums, counts = np.zeros(shape), np.zeros(shape, np.int64)
+    _add_up(np.ascontiguousarray(pixels), np.ascontiguousarray(valid), factor, sums, counts)
+    return sums, counts
 
 
 def grey_values(
@@ -74,6 +82,17 @@ def _compare(pixels, nodata, tolerance, differs):
         for i in range(pixels.size):
             same = pixels[i] == nodata or abs(pixels[i] - nodata) < tolerance * abs(pixels[i] + nodata)
             differs[i] = not same
+
+
+@compiled
+def _add_up(pixels, valid, factor, sums, counts):
+    for row in range(sums.shape[0] * factor):
+        line = row // factor
+        for column in range(sums.shape[1]):
+            for place in range(column * factor, (column + 1) * factor):
+                if valid[row, place]:
+                    sums[line, column] += pixels[row, place]
+                    counts[line, column] += 1
 
 
 @compiled

@@ -12,6 +12,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from orbitile.rasters.band_selection import select_bands
+from orbitile.rasters.compiled_loops import block_sums
 from orbitile.rasters.encodings import band_encoding
 from orbitile.rasters.mosaic import Mosaic
 from orbitile.rasters.read import (
@@ -141,11 +142,11 @@ def _rows_of_blocks(fine_grid: Grid, factors: Sequence[int]) -> Iterator[Window]
 
 def _average(pixels: np.ndarray, valid: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
     """Means of blocks of pixels ([channels,] rows, columns), and which blocks are valid (rows, columns)."""
-    height, width = valid.shape
-    shape = height // factor, factor, width // factor, factor
-    count = valid.reshape(shape).sum(axis=(1, 3))
-    total = np.where(valid, pixels, 0).reshape(*pixels.shape[:-2], *shape).sum(axis=(-3, -1), dtype=np.float64)
-    return _cast(total / np.maximum(count, 1), pixels.dtype), count * 2 >= factor**2
+    bands = pixels.reshape(-1, *valid.shape)
+    sums, counts = zip(*(block_sums(band, valid, factor) for band in bands), strict=True)
+    count = counts[0]
+    means = (np.stack(sums) / np.maximum(count, 1)).reshape(*pixels.shape[:-2], *count.shape)
+    return _cast(means, pixels.dtype), count * 2 >= factor**2
 
 
 def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -34,6 +34,8 @@ STYLES: dict[str, LineStyle] = {"right": "solid", "false": "dashed", "missed": (
 """Lines, so that nothing depends on colour alone."""
 LINKS = 3
 """The match of a crater depends on its rivals, on theirs, and on theirs again; what lies farther off has no say."""
+OUTLINED_AT_ONCE = 4096
+"""Craters whose outlines are computed together: on the way to pixels an outline takes 20 times its own memory."""
 SIZES_KM = [0.0, *2.0 ** np.arange(-7, 14)]
 """Limits of diameters: smaller craters are looked for in smaller surroundings."""
 
@@ -235,8 +237,8 @@ def _sorted(craters: Craters) -> Craters:
 
 def _rings(craters: Craters, raster: RasterRow, radius_m: float) -> list[np.ndarray]:
     """Outlines of craters in pixels."""
-    if not len(craters):
-        return []
-    return list(
-        pixel_rings((craters.lon, craters.lat), (craters.diameter_m, craters.diameter_m), raster.grid, radius_m)
-    )
+    rings: list[np.ndarray] = []
+    for start in range(0, len(craters), OUTLINED_AT_ONCE):
+        part = craters.select(np.arange(start, min(start + OUTLINED_AT_ONCE, len(craters))))
+        rings.extend(pixel_rings((part.lon, part.lat), (part.diameter_m, part.diameter_m), raster.grid, radius_m))
+    return rings
