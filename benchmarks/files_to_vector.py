@@ -6,7 +6,7 @@ The demo's nine scenes, and a made-up one with the scale of CTX (laptop.py). All
 score and IoU of suppression, at one scale, and write boxes on the map into a GeoPackage. What counts is a process as a
 whole, from its start to its file; Orbitile's is Snakemake with all its jobs, after which all its other files are there,
 too. The network is a pass of it over eight tiles, on one core, times the tiles. Prints a table in Markdown and writes
-benchmarks/results/files_to_vector.json.
+benchmarks/results/files-to-vector.json.
 """
 
 import argparse
@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 OURS = "Orbitile"
 NAMES = (OURS, *contestants.JOINED)
-PACKAGES = ["torch", "ultralytics-opencv-headless", "snakemake", "geopandas"]
+PACKAGES = ["torch", "ultralytics-opencv-headless", "sahi", "deepforest", "snakemake", "geopandas"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=20_000, help="of the made-up scene in pixels; 0: leave it out")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--names", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "files_to_vector.json")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "files-to-vector.json")
     parser.add_argument("--contestant", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.contestant:
