@@ -9,6 +9,7 @@ writes benchmarks/results/bytes.json.
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,8 @@ def plan(folder: Path) -> None:
     (folder / "scenes.csv").write_text("scene,path\nscene,scene.tif\n")
     scales = [dict(gsd_m=scale_m, tile_px=512, overlap_px=128) for scale_m in SCALES]
     model = dict(weights=str(WEIGHTS), sha256=sha256(WEIGHTS))
-    settings = dict(run="bytes", body="Moon", scenes=str(folder / "scenes.csv"), scales=scales, model=model)
+    scenes = dict(scenes=str(folder / "scenes.csv"), scenes_per_group=1)  # a group that bears the scene's name
+    settings = dict(run="bytes", body="Moon", scales=scales, model=model) | scenes
     path = folder / "results" / "bytes" / "plan.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     current_plan(Settings.model_validate(settings), path)
@@ -105,7 +107,11 @@ def counted_bytes() -> tuple[int, int]:
 
 
 def run(stage: str, folder: Path, way: str) -> machine.Record:
-    """Run a stage and count; a first call on nothing has imported what it needs."""
+    """Run a stage and count; what it imports, on the way too, is there before."""
+    import numba  # noqa: F401
+    import pandas as pd  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
     import orbitile.inference.engine.tile_reader
     import orbitile.stages.downsample
     import orbitile.stages.georeference
@@ -138,6 +144,8 @@ def bench(side: int, out: Path) -> None:
     about = dict(hardware=machine.hardware(), side=side, image_bytes=image_bytes, factors=FACTORS)
     write_json(out, dict(about=about, records=records))
     print(table(records, image_bytes))
+    if machine.has_failed(records):
+        sys.exit("a stage failed; see above")
 
 
 def table(records: list[machine.Record], image_bytes: int) -> str:
