@@ -24,7 +24,6 @@ import machine
 import pandas as pd
 import rasterio
 import shapely
-import yaml
 
 from orbitile.base.files import sha256, write_json
 from orbitile.settings import check_settings
@@ -96,11 +95,8 @@ def command(name: str, imagery: Imagery, folder: Path) -> tuple[list[str], Path]
     if name != OURS:
         weights, out = Path(shutil.copy(imagery.weights, folder)), folder / "craters.gpkg"
         return [sys.executable, __file__, "--contestant", name, str(weights), str(out), *imagery.rasters], out
-    settings = folder / "settings.yaml"
-    settings.write_text(yaml.safe_dump(imagery.settings(folder)))
-    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, "--profile",
-             ROOT / "profiles" / "local", "--configfile", settings, "--", "all"]  # fmt: skip
-    return list(map(str, words)), folder / "results" / "files" / "catalogue" / "craters.gpkg"
+    words = machine.workflow_command(folder, imagery.settings(folder), ["all"])
+    return words, folder / "results" / "files" / "catalogue" / "craters.gpkg"
 
 
 def bench(imagery: Imagery, names: Sequence[str], repeats: int) -> Iterator[dict]:

@@ -70,12 +70,7 @@ def timed(words: list[str]) -> tuple[float, float]:
 
 def run(folder: Path, settings: dict) -> RunTimes:
     """Run the workflow in a folder, with a picture of every scene."""
-    (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
-    wall_s, cpu_s = timed([
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
-        "--profile", str(ROOT / "profiles" / "local"), "--configfile", str(folder / "settings.yaml"),
-        "--", "all", "annotated",
-    ])  # fmt: skip
+    wall_s, cpu_s = timed(machine.workflow_command(folder, settings, ["all", "annotated"]))
     rule_cpu_s, jobs, tiles = Counter(), Counter(), 0
     for job in recorded_jobs(folder / "results" / settings["run"]):
         attempt = read_attempts(job.record)[-1]

@@ -10,7 +10,6 @@ held, as its record says. Prints a table and writes benchmarks/results/large-map
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -55,13 +54,7 @@ def run(folder: Path) -> None:
     settings["model"]["weights"] = str(ROOT / settings["model"]["weights"])
     del settings["evaluation"]
     settings |= dict(run="large", scenes=str(folder / "scenes.csv"))
-    (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
-    command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
-        "--profile", str(ROOT / "profiles" / "local"), "--configfile", str(folder / "settings.yaml"),
-        "--quiet", "host", "reason", "--", "all", "report",
-    ]  # fmt: skip
-    subprocess.run(command, check=True)
+    subprocess.run(machine.workflow_command(folder, settings, ["all", "report"]), check=True)
 
 
 def main() -> None:

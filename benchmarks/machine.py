@@ -14,6 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
+import yaml
+
+ROOT = Path(__file__).parents[1]
 Result = TypeVar("Result")
 Record = dict[str, object]
 
@@ -112,6 +115,17 @@ def in_own_process(words: Sequence[object], variables: dict[str, str], limit: fl
     print(done.stderr, file=sys.stderr)
     reason = f"ended by signal {-done.returncode}" if done.returncode < 0 else (done.stderr.splitlines() or [""])[-1]
     return dict(seconds=None, reason=f"failed: {reason}")
+
+
+def workflow_command(folder: Path, settings: dict, targets: Sequence[str]) -> list[str]:
+    """Write settings into a folder; the command that runs the workflow there, as `make demo` does."""
+    path = folder / "settings.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
+        "--profile", str(ROOT / "profiles" / "local"), "--configfile", str(path), "--quiet", "host", "reason", "--",
+        *targets,
+    ]  # fmt: skip
 
 
 def has_failed(records: Iterable[Record]) -> bool:
