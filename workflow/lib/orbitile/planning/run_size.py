@@ -9,7 +9,7 @@ import numpy as np
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.remote_files import is_remote
-from orbitile.detections.tiling import TileSize, spans_of_scene
+from orbitile.detections.tiling import TileSize, TileSpan, spans_of_scene
 from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.pictures.picture_size import LARGEST_PX
 from orbitile.rasters.read import opened_raster
@@ -113,16 +113,24 @@ def tile_share(looked_into: Sequence[tuple[PlanRow, DataBlocks | None]], setting
         for scale in settings.scales:
             lines, columns = _tile_spans(row, scale)
             total += len(lines) * len(columns)
-            with_data += blocks.has_data(lines, columns).sum() if blocks else len(lines) * len(columns)
+            with_data += _count_with_data(blocks, lines, columns, scale.gsd_m / row.gsd_m)
     return with_data / total if total else 1.0
 
 
-def _tile_spans(row: PlanRow, scale: ScaleSettings) -> tuple[np.ndarray, np.ndarray]:
-    """First and last line, first and last column (n, 2) of the tiles of a scene at a scale, in pixels of its image."""
-    size, factor = TileSize(scale.tile_px, scale.overlap_px), scale.gsd_m / row.gsd_m
-    sides = (max(1, round(side / factor)) for side in (row.height, row.width))
-    spans = (spans_of_scene(side, size) for side in sides)
-    lines, columns = (np.array([(span.begin, span.end) for span in along]) * factor for along in spans)
+def _count_with_data(
+    blocks: DataBlocks | None, lines: Sequence[TileSpan], columns: Sequence[TileSpan], factor: float
+) -> int:
+    """How many tiles hold data, whose pixels are `factor` times those of their image."""
+    if blocks is None:
+        return len(lines) * len(columns)
+    spans = (np.array([(span.begin, span.end) for span in along]) * factor for along in (lines, columns))
+    return int(blocks.has_data(*spans).sum())
+
+
+def _tile_spans(row: PlanRow, scale: ScaleSettings) -> tuple[list[TileSpan], list[TileSpan]]:
+    """Lines and columns of the tiles of a scene at a scale."""
+    size, factor = TileSize(scale.tile_px, scale.overlap_px), row.gsd_m / scale.gsd_m
+    lines, columns = (spans_of_scene(max(1, round(side * factor)), size) for side in (row.height, row.width))
     return lines, columns
 
 
