@@ -54,3 +54,10 @@ def imported():
 def test_stages_start_without_what_they_may_not_need(imported, stage):
     assert f"orbitile.stages.{stage}" in imported[stage]
     assert NOT_IMPORTED[stage] & set(imported[stage]) == set()
+
+
+def test_a_plan_of_maps_is_made_without_cameras():
+    code = "import json, sys, orbitile.planning.headers; print(json.dumps(sorted(sys.modules)))"
+    library = str(SCRIPTS.parent / "lib")
+    done = subprocess.run([sys.executable, "-c", code], cwd=library, capture_output=True, text=True, check=True)
+    assert {"scipy.signal", "scipy.interpolate", "scipy.spatial"} & set(json.loads(done.stdout)) == set()

@@ -12,7 +12,8 @@ from orbitile.georeferencing.image_header import read_image_header
 from orbitile.georeferencing.project_image import TargetGrid, project_image
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.georeferencing.source_pixels import opened_source
-from orbitile.planning.scene_rows import TargetMap, place_by_geometry, row_of_placement
+from orbitile.planning.camera_placement import place_by_geometry
+from orbitile.planning.scene_rows import TargetMap, row_of_placement
 from orbitile.rasters.write import write_cog
 from orbitile.space.bodies import find_body
 from orbitile.space.grids import Window

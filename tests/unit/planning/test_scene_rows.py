@@ -14,11 +14,11 @@ from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.image_header import read_image_header
 from orbitile.georeferencing.instruments.hirise import HIRISE as HIRISE_INSTRUMENT
 from orbitile.georeferencing.request import GeorefRequest
+from orbitile.planning.camera_placement import place_by_geometry
 from orbitile.planning.scene_rows import (
     PlannedImage,
     TargetMap,
     merge_mosaics,
-    place_by_geometry,
     place_projected,
     row_of_placement,
 )

@@ -8,7 +8,6 @@ import rasterio
 from rasterio.control import GroundControlPoint
 
 from orbitile.base.errors import OrbitileError
-from orbitile.georeferencing.instruments.registry import product_of_label
 from orbitile.georeferencing.raw.against_label import check_against_label
 from orbitile.georeferencing.raw.checks import check_file
 from orbitile.georeferencing.raw.counts import NODATA
@@ -51,7 +50,7 @@ class ImageHeader:
 def read_image_header(path: str) -> ImageHeader:
     """Read the header of an image, raw or not; OrbitileError if it cannot be read or contradicts its label."""
     label = PvlLabel.find(path)
-    product = None if label is None else product_of_label(label)
+    product = None if label is None else _product_of(label)
     if product is None:
         return _dataset_header(path, label)
     return ImageHeader(path, product.width, product.height, RAW_BANDS, label, product)
@@ -76,6 +75,13 @@ def check_product(product: RawProduct, path: str, body: Body) -> None:
             f"{path}: its label names {product.body} as TARGET_NAME, but the run's body is {body.name}; leave the "
             f"scene out, or make a run for {product.body}"
         )
+
+
+def _product_of(label: PvlLabel) -> RawProduct | None:
+    # Imported here: cameras and instruments take longer than a run of images without labels needs for its plan.
+    from orbitile.georeferencing.instruments.registry import product_of_label
+
+    return product_of_label(label)
 
 
 def _dataset_header(path: str, label: PvlLabel | None) -> ImageHeader:

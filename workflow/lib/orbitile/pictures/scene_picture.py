@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from rasterio import DatasetReader
@@ -41,14 +41,14 @@ KEY = "Key"
 HEADING_PX = 40
 LEGEND_GREY = "#444444"
 """Behind the legend: light lines show on it as they do on a scene."""
-RIM_PT = 0.9
+RIM_PT, RIM_COLOUR = 0.9, "#000000aa"
 """By how much the dark rim of a line is wider than the line."""
 COLOUR_BANDS = ("red", "green", "blue")
 """Names that bands shown in colour may have, in this order."""
 
 
-LineStyle = str | tuple[float, tuple[float, ...]]
-"""A line style of Matplotlib: its name, or an offset and the lengths of dashes and gaps."""
+LineStyle = Literal["solid"] | tuple[float, tuple[float, ...]]
+"""A line style of Matplotlib: solid, or an offset and the lengths of dashes and gaps in units of the line's width."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,15 @@ class ScenePicture:
     ) -> None:
         """Draw rings or lines, each (n, 2: column, row of the scene), of a kind, which the legend names and counts.
 
-        `style` is a line style of Matplotlib. Lines have a dark rim, so that they show on bright ground.
+        Lines have a dark rim, so that they show on bright ground.
         """
-        label, rim = f"{kind} ({len(rings)})", [withStroke(linewidth=width_pt + RIM_PT, foreground="#000000aa")]
-        self.axes.add_collection(
-            LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style, label=label, path_effects=rim)
-        )
+        rim_pt = width_pt + RIM_PT
+        rim_style = _scaled(style, width_pt / rim_pt)
+        rim = LineCollection(rings, colors=RIM_COLOUR, linewidths=rim_pt, linestyles=rim_style)
+        line = LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style)
+        line.set_label(f"{kind} ({len(rings)})")
+        for lines in (rim, line):  # not as an effect of the line, which would draw ring after ring in Python
+            self.axes.add_collection(lines, autolim=False)
 
     def save(self, out: str | Path, legend_columns: int, key: str = "") -> None:
         """Write it as a PNG, the scene's name and a legend above; `picture_key` reads its key."""
@@ -190,6 +193,11 @@ class ScenePicture:
         heading = f"{self.raster.scene}, {self.raster.scale_m:g} m/px"
         self.figure.text(0.01, 0.995, heading, va="top", fontsize=14)
         _save(self.figure, out, key)
+
+
+def _scaled(style: LineStyle, factor: float) -> LineStyle:
+    """A line style with longer or shorter dashes."""
+    return style if isinstance(style, str) else (style[0] * factor, tuple(length * factor for length in style[1]))
 
 
 def _unchanged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

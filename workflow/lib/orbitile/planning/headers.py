@@ -43,7 +43,6 @@ from orbitile.planning.scene_rows import (
     PlannedImage,
     TargetMap,
     merge_mosaics,
-    place_by_geometry,
     place_projected,
     row_of_placement,
 )
@@ -381,6 +380,9 @@ def _place_by_header(scene: str, request: GeorefRequest, run: PlanningContext) -
         return _place_on_own_map(scene, header, run.limits)
     if method == CORNERS and not request.corners:
         check_control_points(header, run.limits)
+    # Imported here: cameras and instruments take longer than the headers of a small run.
+    from orbitile.planning.camera_placement import place_by_geometry
+
     files = geometry_files(request, header, run.access)
     return replace(place_by_geometry(request, method, header, run.maps), inputs=tuple(files))
 

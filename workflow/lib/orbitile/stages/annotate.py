@@ -30,7 +30,7 @@ CATALOGUED, TABLED = "in the catalogue", "in the table"
 """What is drawn without a truth: the run's craters, or those of somebody's table."""
 COLOURS = {CATALOGUED: "#56b4e9", TABLED: "#56b4e9", "right": "#56b4e9", "false": "#d55e00", "missed": "#f0e442"}
 """Okabe and Ito's colours, which colour-blind people tell apart."""
-STYLES: dict[str, LineStyle] = {"right": "solid", "false": "dashed", "missed": (0, (1.2, 1))}
+STYLES: dict[str, LineStyle] = {"right": "solid", "false": (0, (3.7, 1.6)), "missed": (0, (1.2, 1))}
 """Lines, so that nothing depends on colour alone."""
 LINKS = 3
 """The match of a crater depends on its rivals, on theirs, and on theirs again; what lies farther off has no say."""

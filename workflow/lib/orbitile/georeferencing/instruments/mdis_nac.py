@@ -16,7 +16,7 @@ from orbitile.georeferencing.instruments.spice_camera import (
     focal_plane,
 )
 from orbitile.georeferencing.isis.sequences import IsisPrograms
-from orbitile.georeferencing.raw.corrections import CorrectionMeasurement
+from orbitile.georeferencing.raw.correction import CorrectionMeasurement
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.raw.products import Columns, RawFormat, RawProduct, check_line_samples
 

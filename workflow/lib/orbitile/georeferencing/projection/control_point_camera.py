@@ -4,13 +4,13 @@ Pixels are fitted to a plane, the azimuthal equidistant map around the points' m
 four or five points, by thin-plate splines through more. The fit ignores terrain and trusts the points.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.linalg import LinAlgError
-from scipy.interpolate import RBFInterpolator
 
 from orbitile.base.errors import OrbitileError
 from orbitile.space.footprints import azimuthal, from_azimuthal, outline_centre
@@ -118,13 +118,15 @@ class Projective:
 class Splines:
     """Thin-plate splines through all points in both directions; between points they need not be mutually inverse."""
 
-    pixels_to_plane: RBFInterpolator
-    plane_to_pixels: RBFInterpolator
+    pixels_to_plane: Callable[[np.ndarray], np.ndarray]
+    plane_to_pixels: Callable[[np.ndarray], np.ndarray]
     pixel_size: float
 
     @classmethod
     def through(cls, pixels: np.ndarray, plane: np.ndarray) -> Self:
         """Through six points or more."""
+        from scipy.interpolate import RBFInterpolator  # here: every plan comes by, and few have points
+
         neighbours = NEIGHBOURS if len(pixels) > 4 * NEIGHBOURS else None
         scale = float(np.linalg.norm(np.ptp(plane, axis=0)) / np.linalg.norm(np.ptp(pixels, axis=0)))
         options = dict(kernel="thin_plate_spline", neighbors=neighbours)

@@ -4,9 +4,7 @@ They are measured on lines of the image itself and act on whole lines, so that a
 window. What only one instrument needs stands with it, in `orbitile.georeferencing.instruments`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
@@ -30,17 +28,6 @@ STRETCHES = 8
 
 MIN_STRETCH_LINES = 16
 """Lines with which a stretch can be measured."""
-
-
-class Correction(Protocol):
-    """A correction of whole lines."""
-
-    def apply(self, counts: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Corrected counts (lines, width) of counts and of where they are valid (bool), both (lines, width)."""
-
-
-CorrectionMeasurement = Callable[[np.ndarray, np.ndarray], Correction]
-"""Measures a correction on counts (n, width) and on where they are valid (n, width)."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orbitile.base.errors import OrbitileError
-from orbitile.georeferencing.raw.corrections import CorrectionMeasurement
+from orbitile.georeferencing.raw.correction import CorrectionMeasurement
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.space.bodies import find_body
 

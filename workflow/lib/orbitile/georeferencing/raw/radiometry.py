@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from orbitile.georeferencing.raw.corrections import Correction
+from orbitile.georeferencing.raw.correction import Correction
 from orbitile.georeferencing.raw.counts import CountSteps
 from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.space.grids import Window
