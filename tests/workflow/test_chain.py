@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,21 @@ def test_a_picture_that_was_deleted_is_drawn_again(finished: Project):
     done = finished.run("annotated")
     assert done.returncode == 0 and "east.png is gone" in done.stderr, done.stderr
     assert path.read_bytes() == before and other.stat().st_mtime_ns == drawn
+
+
+def test_pixels_that_were_deleted_for_room_are_made_again_without_the_network(finished: Project):
+    table = finished.result("catalogue/craters.parquet")
+    picture, before = finished.result("annotated/east.png"), places(geopandas.read_parquet(table))
+    for name in ("rasters", "georeferenced", "scaled"):
+        shutil.rmtree(finished.result(name))
+    done = finished.run("all", "annotated")
+    assert done.returncode == 0, done.stderr
+    assert picture.is_file() and places(geopandas.read_parquet(table)) == before
+    for group in ("east", "west"):
+        done_before = re.findall(
+            r"(\d+) of (\d+) pieces already done", finished.result(f"logs/infer/{group}.log").read_text()
+        )
+        assert len(done_before) == 1 and len(set(done_before[0])) == 1
 
 
 def test_a_finished_run_has_nothing_to_do(finished: Project):
