@@ -8,6 +8,7 @@ the machine lengthens least, and peak memory; then the same with a job per scene
 without groups have it. Prints a table in Markdown.
 """
 
+import argparse
 import math
 import os
 import subprocess
@@ -127,7 +128,11 @@ def measure(folder: Path, scenes_per_group: int) -> dict[str, Cost]:
 
 def main() -> None:
     """Measure both groupings and print them side by side."""
-    folder, count = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 15_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where scenes and results are made")
+    parser.add_argument("scenes", type=int, nargs="?", default=15_000)
+    arguments = parser.parse_args()
+    folder, count = arguments.folder.resolve(), arguments.scenes
     write_scenes(folder, count)
     grouped, single = measure(folder, 49), measure(folder, 1)
     print(f"{count} scenes, {len(SCALES)} scales\n")

@@ -52,6 +52,15 @@ def test_tiles_are_as_many_as_steps_fit(width, height):
     assert count_tiles([row(width=width, height=height)], settings()) == expected
 
 
+@pytest.mark.parametrize("offset_px", [0, 1, 383, -64])
+def test_pieces_of_a_mosaic_have_the_tiles_of_the_map_that_their_pixels_lie_in(offset_px):
+    transform = [100.0, 0.0, 100.0 * offset_px, 0.0, -100.0, 0.0]
+    columns = {(offset_px + pixel) // 384 for pixel in range(1280)}
+    piece = row(width=1280, height=512, in_mosaic=True, transform=transform)
+    quoted = dict(FINE, gsd_m=100.04)  # the image's own pixels are used
+    assert count_tiles([piece], settings()) == count_tiles([piece], settings(quoted)) == len(columns) * 2
+
+
 def test_coarser_scales_have_fewer_tiles():
     assert count_tiles([row(width=1280, height=1280)], settings(FINE, COARSE)) == 9 + 4
 

@@ -17,7 +17,7 @@ GROUP_STAGES, RUN_STAGES = 6, 4
 """Jobs for each group, and for the whole run, each of which starts Python once."""
 RUN_BYTES = 3e6
 """Of disk for what every run has: pictures of all, figures, records, a reserve."""
-BYTES_PER_TILE = {DETECTION: 240_000, SEGMENTATION: 300_000}
+BYTES_PER_TILE = {DETECTION: 240_000, SEGMENTATION: 215_000}
 """Of disk for all that hangs on what is found: detections or probabilities, tables, and the files of the result.
 
 As in the demos, which are rich in craters (23 in a tile, of 10 kB in all tables and three formats) and fractures: of

@@ -9,12 +9,13 @@ import numpy as np
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.remote_files import is_remote
-from orbitile.detections.tiling import TileSize, TileSpan, spans_of_scene
+from orbitile.detections.tiling import TileSize, TileSpan, spans_of_map, spans_of_scene
 from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.pictures.picture_size import LARGEST_PX
 from orbitile.rasters.read import opened_raster
-from orbitile.settings import ScaleSettings, Settings
+from orbitile.settings import Settings
 from orbitile.space.bodies import find_body
+from orbitile.space.scales import whole_factor
 from orbitile.tables.georef_methods import PROJECTED
 from orbitile.tables.plan import PlanRow, RunSize
 
@@ -101,8 +102,9 @@ def _packing(row: PlanRow) -> float:
 
 
 def count_tiles(rows: Sequence[PlanRow], settings: Settings) -> int:
-    """Tiles of all scenes at all scales, as of scenes that stand alone; those without data count."""
-    spans = (_tile_spans(row, scale) for row in rows for scale in settings.scales)
+    """Tiles of all scenes at all scales; those without data count."""
+    sizes = _tile_sizes(settings)
+    spans = (_tile_spans(row, gsd_m, size) for row in rows for gsd_m, size in sizes.items())
     return sum(len(lines) * len(columns) for lines, columns in spans)
 
 
@@ -110,10 +112,10 @@ def tile_share(looked_into: Sequence[tuple[PlanRow, DataBlocks | None]], setting
     """The share of the tiles of scenes that hold data, as far as the blocks of their images tell."""
     total = with_data = 0
     for row, blocks in looked_into:
-        for scale in settings.scales:
-            lines, columns = _tile_spans(row, scale)
+        for gsd_m, size in _tile_sizes(settings).items():
+            lines, columns = _tile_spans(row, gsd_m, size)
             total += len(lines) * len(columns)
-            with_data += _count_with_data(blocks, lines, columns, scale.gsd_m / row.gsd_m)
+            with_data += _count_with_data(blocks, lines, columns, gsd_m / row.gsd_m)
     return with_data / total if total else 1.0
 
 
@@ -127,11 +129,18 @@ def _count_with_data(
     return int(blocks.has_data(*spans).sum())
 
 
-def _tile_spans(row: PlanRow, scale: ScaleSettings) -> tuple[list[TileSpan], list[TileSpan]]:
+def _tile_sizes(settings: Settings) -> dict[float, TileSize]:
+    return {gsd_m: TileSize(**size) for gsd_m, size in settings.tile_sizes.items()}
+
+
+def _tile_spans(row: PlanRow, gsd_m: float, size: TileSize) -> tuple[list[TileSpan], list[TileSpan]]:
     """Lines and columns of the tiles of a scene at a scale."""
-    size, factor = TileSize(scale.tile_px, scale.overlap_px), row.gsd_m / scale.gsd_m
-    lines, columns = (spans_of_scene(max(1, round(side * factor)), size) for side in (row.height, row.width))
-    return lines, columns
+    factor = whole_factor(row.gsd_m, gsd_m) or gsd_m / row.gsd_m
+    height, width = (max(1, round(side / factor)) for side in (row.height, row.width))
+    if not row.in_mosaic:
+        return spans_of_scene(height, size), spans_of_scene(width, size)
+    col, line = (round(index / factor) for index in row.grid.index)
+    return spans_of_map(height, size, line), spans_of_map(width, size, col)
 
 
 def look_into(rows: Sequence[PlanRow]) -> list[tuple[PlanRow, DataBlocks | None]]:
