@@ -109,5 +109,7 @@ def test_weights_of_another_hash(tmp_path: Path):
     first, other = weights(tmp_path, CLASSES, 0), weights(tmp_path, ["features"], 1)
     named = second(other) | dict(sha256="0" * 64)
     choice = on_the_cpu(first, family="segmentation", score_threshold=0.05, foreground=named)
-    with pytest.raises(OrbitileError, match=f"{other}: SHA-256 is"):
+    with pytest.raises(
+        OrbitileError, match=rf"{other}: SHA-256 is \w+, but mapping\.foreground\.sha256 is 0+; use the right"
+    ):
         load_network(choice)

@@ -29,7 +29,7 @@ class ForegroundBlend:
     def load(cls, choice: ModelChoice) -> Self:
         """Load both networks (see Segmenter.load); OrbitileError where they do not go together."""
         second, share = choice.of_foreground
-        classes, foreground = Segmenter.load(choice), cast(Segmenter, load_network(second))
+        classes, foreground = Segmenter.load(choice), cast(Segmenter, load_network(second, "mapping.foreground"))
         if not classes.knows_background:
             raise OrbitileError(
                 "mapping.foreground: the network of model.weights has no background among its classes "

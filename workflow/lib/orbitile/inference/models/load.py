@@ -13,15 +13,15 @@ BLENDED = "orbitile.inference.models.foreground:ForegroundBlend"
 """What loads two networks as a single one."""
 
 
-def load_network(choice: ModelChoice) -> Network:
+def load_network(choice: ModelChoice, section: str = "model") -> Network:
     """Load a network; OrbitileError where its weights do not have the hash of the settings, or are no such weights.
 
-    Where the choice names a second network, both as a single one. The file must be the same before its hash is taken
-    and after it is loaded.
+    `section` is that of the settings which names the weights. Where the choice names a second network, both are loaded
+    as a single one. The file must be the same before its hash is taken and after it is loaded.
     """
     path = Path(choice.weights)
     version = file_version(path)
-    check_hash(path, choice.sha256)
+    check_hash(path, choice.sha256, section)
     network = _adapter(choice).load(choice)
     if file_version(path) != version:
         raise OrbitileError(f"{path}: changed while it was loaded, so that its hash says nothing; run again")

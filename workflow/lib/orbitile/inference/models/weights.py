@@ -23,15 +23,15 @@ MOST_ENTRIES = 100_000
 """Files in the archive that a .pt is."""
 
 
-def check_hash(path: Path, expected: str) -> None:
-    """OrbitileError where a weights file is missing, or its SHA-256 is not the one in the settings."""
+def check_hash(path: Path, expected: str, section: str = "model") -> None:
+    """OrbitileError where a weights file is missing, or its SHA-256 is not the one in that section of the settings."""
     if not path.is_file():
-        raise OrbitileError(f"model.weights: no file at {path}")
+        raise OrbitileError(f"{section}.weights: no file at {path}")
     actual = sha256(path)
     if actual != expected:
         raise OrbitileError(
-            f"{path}: SHA-256 is {actual}, but model.sha256 is {expected}; "
-            "use the right weights, or change model.sha256 if you trust these"
+            f"{path}: SHA-256 is {actual}, but {section}.sha256 is {expected}; "
+            f"use the right weights, or change {section}.sha256 if you trust these"
         )
 
 
