@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.versions import file_version
+from orbitile.inference.models.devices import select_device
 from orbitile.inference.models.families import FAMILIES
 from orbitile.inference.models.network import ModelChoice, Network
 from orbitile.inference.models.weights import check_hash
@@ -19,6 +20,7 @@ def load_network(choice: ModelChoice, section: str = "model") -> Network:
     `section` is that of the settings which names the weights. Where the choice names a second network, both are loaded
     as a single one. The file must be the same before its hash is taken and after it is loaded.
     """
+    select_device(choice.device)  # first: on the CPU, to look at weights on all cores takes longer than on a single one
     path = Path(choice.weights)
     version = file_version(path)
     check_hash(path, choice.sha256, section)
