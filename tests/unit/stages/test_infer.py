@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio.env
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -340,9 +341,12 @@ def test_a_network_that_always_fails_ends_the_job_at_once(tables, network, detec
     predict = network.predict_batch
     network.predict_batch = lambda images: predict(images)._replace(non_finite=torch.ones(len(images), dtype=bool))
     work = JobWork(allow_failures=True)
-    with pytest.raises(NetworkError, match=r"every tile, even an empty one \(the network's output is not finite\)"):
+    with pytest.raises(
+        NetworkError, match=r"every tile, even an empty one \(the network's output is not finite\)"
+    ) as error:
         detect(tables(), work=work)
     assert len(network.passes) < 10
+    assert error and not rasterio.env.hasenv()  # GDAL's settings end with the search, not when its frames are collected
 
 
 def test_a_file_that_ends_in_the_middle(tables, network, detect, tmp_path):
@@ -390,8 +394,9 @@ def test_a_job_told_to_stop_keeps_what_is_whole(tables, network, detect, tmp_pat
         return predict(images)
 
     network.predict_batch = stop_at_the_twelfth
-    with pytest.raises(StopError, match=r"^\d of 6 pieces finished and kept$"):
+    with pytest.raises(StopError, match=r"^\d of 6 pieces finished and kept$") as stop:
         detect(paths, work=work)
+    assert stop and not rasterio.env.hasenv()
     network.predict_batch = predict
     network.seen.clear()
     assert detect(paths).equals(complete)

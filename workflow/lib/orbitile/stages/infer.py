@@ -1,14 +1,18 @@
 """infer: the network's predictions for every tile of a group."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+
+import rasterio
 
 from orbitile.base.errors import OrbitileError
 from orbitile.inference.collector import Collector
 from orbitile.inference.engine.batch_size import fitting_batch_size
 from orbitile.inference.engine.engine import Engine
 from orbitile.inference.engine.meter import Meter
+from orbitile.inference.engine.tile_reader import CACHE_BYTES
 from orbitile.inference.engine.views import ViewFusion
 from orbitile.inference.fragments import Fragments
 from orbitile.inference.models.load import load_network
@@ -63,11 +67,13 @@ def _search(
     try:
         tile_rows = [replace(row.row, number=number) for number, row in enumerate(rows)]
         fusion = ViewFusion.of(choice.test_time, choice.score_threshold)
-        for prediction in Engine(network, size, workers, meter, fusion).search(tile_rows):
-            with meter.waiting("writing"):
-                collector.add(prediction)
-            progress.log_if_due()
-            work.check_stop()
+        engine = Engine(network, size, workers, meter, fusion)
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), closing(engine.search(tile_rows)) as predictions:
+            for prediction in predictions:
+                with meter.waiting("writing"):
+                    collector.add(prediction)
+                progress.log_if_due()
+                work.check_stop()
     finally:
         collector.write_fragment()
     progress.log_summary()

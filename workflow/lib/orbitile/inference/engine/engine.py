@@ -1,6 +1,6 @@
 """The engine: reading, batches, the network and the caller's work on its predictions, all at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -28,7 +28,7 @@ class Engine:
         self._network, self._workers, self._meter = network, workers, meter
         self._passes = ForwardPasses(network, size, meter, fusion)
 
-    def search(self, rows: Sequence[TileRow]) -> Iterator[Prediction]:
+    def search(self, rows: Sequence[TileRow]) -> Generator[Prediction, None, None]:
         """Predictions for all tiles, in order; the images of one are used again as soon as the next is requested.
 
         Tiles of another side wait for those before them: networks keep what depends on it.

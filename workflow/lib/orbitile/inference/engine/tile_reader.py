@@ -10,7 +10,6 @@ from itertools import groupby
 from queue import SimpleQueue
 
 import numpy as np
-import rasterio
 
 from orbitile.base.bounded_map import BoundedMap
 from orbitile.base.errors import OrbitileError
@@ -193,10 +192,6 @@ class TileReader:
 
     def tiles(self) -> Iterator[TilePixels]:
         """All tiles, in order."""
-        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-            yield from self._tiles()
-
-    def _tiles(self) -> Iterator[TilePixels]:
         cells = self.cells.map(self._read, self._cells(), self._weight)
         try:
             current: list[CellPixels] = []
