@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 EXIT_CODES = {number: 128 + number for number in (signal.SIGTERM, signal.SIGINT)}
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""New objects after which Python looks for unreachable ones; by default after 700, which slows imports by a tenth."""
+COLLECTIONS = 50_000, 2, 2
+"""When Python looks for unreachable objects (gc.set_threshold): among new ones after so many of them; by default after
+700, which slows imports by a tenth. Among all of them about as often as by default, for the sake of memory."""
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def job(log_path: str, threads: int = 1, allow_failures: bool = False) -> Iterat
     an error, with 143 after SIGTERM or SIGHUP, and with 130 after Ctrl-C.
     """
     paths = JobPaths.of_log(log_path)
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(*COLLECTIONS)
     atexit.register(gc.freeze)  # or Python looks through all modules as it ends, for a quarter of a second and more
     with _errors_as_exit_codes(log_path), _beginning(paths), _logging_to(log_path), hold_lock(paths.lock):
         recorder = Recorder(paths.record, threads)
