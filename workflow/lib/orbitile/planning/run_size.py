@@ -111,11 +111,12 @@ def count_tiles(rows: Sequence[PlanRow], settings: Settings) -> int:
 def tile_share(looked_into: Sequence[tuple[PlanRow, DataBlocks | None]], settings: Settings) -> float:
     """The share of the tiles of scenes that hold data, as far as the blocks of their images tell."""
     total = with_data = 0
+    sizes = _tile_sizes(settings)
     for row, blocks in looked_into:
-        for gsd_m, size in _tile_sizes(settings).items():
+        for gsd_m, size in sizes.items():
             lines, columns = _tile_spans(row, gsd_m, size)
             total += len(lines) * len(columns)
-            with_data += _count_with_data(blocks, lines, columns, gsd_m / row.gsd_m)
+            with_data += _count_with_data(blocks, lines, columns, _factor(row, gsd_m))
     return with_data / total if total else 1.0
 
 
@@ -133,9 +134,14 @@ def _tile_sizes(settings: Settings) -> dict[float, TileSize]:
     return {gsd_m: TileSize(**size) for gsd_m, size in settings.tile_sizes.items()}
 
 
+def _factor(row: PlanRow, gsd_m: float) -> float:
+    """How many pixels of an image make the side of a scale's; a whole number where `downsample` takes it as such."""
+    return whole_factor(row.gsd_m, gsd_m) or gsd_m / row.gsd_m
+
+
 def _tile_spans(row: PlanRow, gsd_m: float, size: TileSize) -> tuple[list[TileSpan], list[TileSpan]]:
     """Lines and columns of the tiles of a scene at a scale."""
-    factor = whole_factor(row.gsd_m, gsd_m) or gsd_m / row.gsd_m
+    factor = _factor(row, gsd_m)
     height, width = (max(1, round(side / factor)) for side in (row.height, row.width))
     if not row.in_mosaic:
         return spans_of_scene(height, size), spans_of_scene(width, size)

@@ -12,7 +12,6 @@ from orbitile.inference.collector import Collector
 from orbitile.inference.engine.batch_size import fitting_batch_size
 from orbitile.inference.engine.engine import Engine
 from orbitile.inference.engine.meter import Meter
-from orbitile.inference.engine.tile_reader import CACHE_BYTES
 from orbitile.inference.engine.views import ViewFusion
 from orbitile.inference.fragments import Fragments
 from orbitile.inference.models.load import load_network
@@ -25,6 +24,8 @@ from orbitile.tables.rasters import RasterTables, Surroundings
 
 STREAMS = 2
 """Passes at once on a GPU."""
+CACHE_BYTES = 64 * 2**20
+"""GDAL's cache of blocks, which are read once here: less than elsewhere (orbitile.rasters.gdal.CACHE_MB)."""
 
 
 def infer(tiles: str, tables: RasterTables, settings: InferenceSettings, folder: str, out: str, work: JobWork) -> None:

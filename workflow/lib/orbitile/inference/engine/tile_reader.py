@@ -24,8 +24,6 @@ CELL_PX = 4 * 2**20
 """Pixels aimed at for one cell: more would be too coarse a unit of work, a block too fine."""
 CELL_ROWS = 512
 """Least rows of a cell of a tiled raster."""
-CACHE_BYTES = 64 * 2**20
-"""GDAL's cache of blocks, which are read once here: less than elsewhere (orbitile.rasters.gdal.CACHE_MB)."""
 AHEAD_BYTES = 256 * 2**20
 """Memory for cells that are being read or wait for their tiles."""
 MAX_CELLS_AHEAD = 8
