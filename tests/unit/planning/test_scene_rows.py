@@ -1,18 +1,13 @@
-"""What plans hold of images without a map, and of strips that become one scene. Images are made up."""
+"""What plans hold of strips that become one scene. Images are made up."""
 
 import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from camera_files import HIRISE
 from pyproj import CRS
-from raw_archive import HIRISE as HIRISE_EDR
-from raw_archive import Archive
 
-from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.image_header import read_image_header
-from orbitile.georeferencing.instruments.hirise import HIRISE as HIRISE_INSTRUMENT
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.planning.camera_placement import place_by_geometry
 from orbitile.planning.scene_rows import (
@@ -32,8 +27,6 @@ MARS = find_body("Mars")
 NATIVE = TargetMap(None, 100.0, MARS)
 WKT = CRS("IAU_2015:49910").to_wkt()
 OTHER = "IAU_2015:49915"
-EDR = str(HIRISE_EDR)
-AROUND_180 = "179.9 -4.0; -179.9 -4.0; -179.9 -4.2; 179.9 -4.2"
 FINE = "{0:.4f} -4.0000; {1:.4f} -4.0000; {1:.4f} -4.1000; {0:.4f} -4.1000"
 
 
@@ -52,11 +45,6 @@ def columns(scene, path):
                 request_key=scene, kernels=None, corners=None, elevation=None)  # fmt: skip
 
 
-def place(path, method, maps=NATIVE, **known):
-    """The placement of an image that is not map-projected."""
-    return place_by_geometry(GeorefRequest(str(path), **known), method, read_image_header(str(path)), maps)
-
-
 def unplanned(scene):
     return UnplannedScene(scene, f"{scene}.tif", "1-1", f"{scene}.tif: made up", [f"{scene}.tif"])
 
@@ -67,7 +55,8 @@ def cornered(geotiff):
 
     def row(scene, west, east, maps=NATIVE):
         path = geotiff(np.ones((40, 60), np.uint8), f"{scene}.tif", crs=None)
-        placement = place(path, CORNERS, maps, corners=FINE.format(west, east))
+        request = GeorefRequest(path, corners=FINE.format(west, east))
+        placement = place_by_geometry(request, CORNERS, read_image_header(path), maps)
         return PlannedImage(row_of_placement(placement, placement.bands, **columns(scene, path)), placement.border)
 
     return row
@@ -102,8 +91,8 @@ def test_strips_become_one_scene_around_all_of_them():
 def test_the_order_of_strips_does_not_matter(cornered):
     strips = [mapped("a", col=81_000), cornered("b", 137.0, 137.1), cornered("c", 137.05, 137.15)]
     names = dict.fromkeys("abc", "m")
-    found = [merge_mosaics(list(some), [], names, NATIVE) for some in itertools.permutations(strips)]
-    assert all(one == found[0] for one in found)
+    mosaics = [merge_mosaics(list(order), [], names, NATIVE) for order in itertools.permutations(strips)]
+    assert all(mosaic == mosaics[0] for mosaic in mosaics)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +120,7 @@ def test_a_mosaic_that_lacks_a_strip_cannot_be_planned():
         [mapped("a"), mapped("d")], [unplanned("b"), unplanned("c")], dict(a="m", b="m", c="m", d=None), NATIVE
     )
     assert [row.scene for row in rows] == ["d"]
-    assert [(one.scene, one.path, one.reason) for one in lost] == [("m", "b.tif", "strip b: b.tif: made up")]
+    assert [(scene.scene, scene.path, scene.reason) for scene in lost] == [("m", "b.tif", "strip b: b.tif: made up")]
 
 
 def test_mapped_strips_keep_their_map_and_others_come_to_it(cornered):
@@ -164,77 +153,3 @@ def test_mosaics_stand_side_by_side(cornered):
     assert [(row.scene, [strip.scene for strip in row.strips]) for row in rows] == [
         ("east", ["a", "c"]), ("far", ["b"]),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("crs", "corners", "polar_deg", "name"),
-    [
-        (None, FINE.format(137.0, 137.1), 65, "Equirectangular, lat_ts = -5, clon = 0"),
-        (None, AROUND_180, 65, "clon = 180"),
-        (None, FINE.format(137.0, 137.1), 3, "South Polar"),
-        (OTHER, FINE.format(137.0, 137.1), 3, CRS(OTHER).name),
-    ],
-)
-def test_the_map_of_an_image_that_has_none(geotiff, crs, corners, polar_deg, name):
-    path = geotiff(np.ones((40, 60), np.uint8), crs=None)
-    grid = place(path, CORNERS, TargetMap(crs, 100.0, MARS, polar_deg), corners=corners).grid
-    assert name in grid.crs.name
-    assert grid.is_upright
-    assert grid.transform.c % 100 == grid.transform.f % 100 == 0
-
-
-@pytest.mark.parametrize(
-    ("kernels", "error_m"),
-    [(str(HIRISE), None), (None, HIRISE_INSTRUMENT.camera.error_m)],
-)
-def test_the_expected_error_of_isis(kernels, error_m):
-    """That of its kernels without terrain, unless the plan itself goes by kernels: then as these say."""
-    corners = "-156.80 -1.05; -156.70 -1.05; -156.70 -1.15; -156.80 -1.15"
-    placement = place(EDR, ISIS, kernels=kernels, corners=corners)
-    by_camera = place(EDR, SPICE, kernels=str(HIRISE)).error_m
-    assert (placement.georef_method, placement.error_m) == (ISIS, error_m or by_camera)
-    assert placement.instrument == "HIRISE"
-    assert placement.bands == (DataBand(1, "float32", None),)
-
-
-def test_isis_needs_a_rough_place_for_the_plan():
-    with pytest.raises(OrbitileError, match=r"12_0\.IMG: has no corners .*before ISIS processes it"):
-        place(EDR, ISIS)
-
-
-def test_an_elevation_model_leaves_out_what_relief_may_do(geotiff):
-    flat = geotiff(np.zeros((60, 60), np.float32), crs="IAU_2015:49910", left=-9_298_000, top=-50_000, gsd=500)
-    plain, on_model = (place(EDR, SPICE, kernels=str(HIRISE), elevation=elevation) for elevation in (None, flat))
-    assert on_model.error_m == HIRISE_INSTRUMENT.camera.error_m < plain.error_m
-
-
-@pytest.mark.parametrize(
-    ("profile", "message"),
-    [
-        (dict(crs="IAU_2015:30110"), r"dem\.tif: the elevation model lies on .*Moon.*, but the run's body is Mars"),
-        (dict(crs=None), r"dem\.tif: the elevation model has no georeferencing; give one on a map of Mars"),
-        (dict(crs="IAU_2015:49910"), r"dem\.tif: the elevation model does not cover longitude -156\..* leave"),
-    ],
-)  # fmt: skip
-def test_elevation_models_that_do_not_fit(geotiff, profile, message):
-    path = geotiff(np.zeros((6, 6), np.float32), "dem.tif", **profile)
-    with pytest.raises(OrbitileError, match=message):
-        place(EDR, SPICE, kernels=str(HIRISE), elevation=path)
-
-
-@pytest.mark.parametrize(
-    ("label_says", "message"),
-    [
-        (dict(PRODUCT_ID='"P99"'), "is the label of P99, but the image .* is P01_000000_0000_XN_00N000W; give"),
-        (dict(IMAGE=dict(LINES=90)), "truncated: its label describes 90 lines up to byte .*; fetch it again"),
-    ],
-)
-def test_a_label_that_is_not_the_image_s(tmp_path, label_says, message):
-    """It says another product, or more lines than there are."""
-    pixels = np.ones((8, 5056), np.uint8)
-    image = Archive(tmp_path).ctx(pixels)
-    (tmp_path / "other").mkdir()
-    other = Archive(tmp_path / "other").ctx(pixels, detached=True, **label_says)
-    label = other.with_suffix(".lbl").rename(image.with_suffix(".lbl"))
-    with pytest.raises(OrbitileError, match=message):
-        place(label, CORNERS, corners=AROUND_180)

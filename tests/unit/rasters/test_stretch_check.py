@@ -136,3 +136,11 @@ def test_what_percentiles_make_white_is_not_saturated():
     band = histogram(GROUND)
     ends = tuple(band.percentile(percent) for percent in (5, 85))
     assert CheckedBand(band, band, ends, (5, 85)).warnings == []
+
+
+@pytest.mark.parametrize("counts", [{0: 700, 255: 300}, {0: 44, 127: 9900, 159: 30, 255: 26}])
+def test_masks_and_spots_that_the_settings_stretch_need_no_word(counts):
+    """Bands beside an image: no stretch gives them more greys."""
+    band = histogram(np.repeat(list(counts), list(counts.values())))
+    assert checked(band, (0, 255)).warnings == []
+    assert "one or two greys" in checked(band).warnings[0]

@@ -38,6 +38,8 @@ MOST_CLIPPED = 0.1
 
 Black ones may be in shadow.
 """
+MOST_FREQUENT = 0.5
+"""Largest share of the pixels that two greys of 256 may have without a warning."""
 LEAST_GREYS = 16
 """Greys of 256 that the middle nine tenths of the pixels extend over; of a normal distribution, over 160."""
 
@@ -152,19 +154,21 @@ class CheckedBand:
 
     @property
     def _contrast_warning(self) -> str:
-        """What is wrong with the greys that the pixels become."""
+        """What is wrong with the greys that the pixels become, if another stretch would make it better."""
         name = f"stretch_values {_range(self.stretch)}" if self.is_set else f"the stretch to {_range(self.stretch)}"
         return f"{name} {self._fault}; {self._way_out}" if self._fault else ""
 
     @property
     def _fault(self) -> str:
+        if self.is_set and np.sort(self.brightness.counts)[-2:].sum() > MOST_FREQUENT * self.brightness.count:
+            return ""  # a mask, or spots: no stretch gives it more greys
         shares = self.grey_shares
         sums = np.cumsum(shares)
         greys = int(np.searchsorted(sums, 0.95) - np.searchsorted(sums, 0.05)) + 1
         most_frequent, saturated = np.sort(shares)[-2:].sum(), shares[0] + shares[-1]
         if self.is_set and saturated > MOST_SATURATED:
             return f"turns {_percent(saturated)} of its pixels black or white"
-        if most_frequent > 0.5:
+        if most_frequent > MOST_FREQUENT:
             return f"turns {_percent(most_frequent)} of its pixels into one or two greys"
         if not self.is_set and shares[-1] > 1 - self.percents[1] / 100 + MOST_CLIPPED:
             return f"leaves {_percent(shares[-1])} of its pixels white: the image is saturated, and shows nothing there"
