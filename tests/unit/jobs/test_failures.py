@@ -83,8 +83,8 @@ def test_no_failures_remove_those_before(run_folder, fail):
 @pytest.mark.parametrize(
     ("states", "recorded", "reason"),
     [
-        ([RUNNING], {}, "killed on node7: out of memory, out of time, or the machine or its disk failed"),
-        ([LOST], {}, "killed on node7: out of memory, out of time, or the machine or its disk failed"),
+        ([RUNNING], {}, "killed on node7: out of memory or time, with the workflow, or machine or disk failed"),
+        ([LOST], {}, "killed on node7: out of memory or time, with the workflow, or machine or disk failed"),
         ([RUNNING], dict(slurm_job="99"), "killed on node7 (Slurm job 99): out of memory"),
         (
             [STOPPED],

@@ -134,7 +134,7 @@ def _reason(attempt: Attempt) -> str | None:
     """Why an attempt did not finish, in one line; None where it did."""
     job = f" (Slurm job {attempt.slurm_job})" if attempt.slurm_job else ""
     if attempt.state in (RUNNING, LOST):
-        return f"killed on {attempt.host}{job}: out of memory, out of time, or the machine or its disk failed"
+        return f"killed on {attempt.host}{job}: out of memory or time, with the workflow, or machine or disk failed"
     if attempt.state == STOPPED and attempt.reason == INTERRUPTED:
         return f"interrupted by Ctrl-C on {attempt.host}{job}"
     if attempt.state == STOPPED:
