@@ -7,7 +7,7 @@ from planted_craters import MOON, box_km2
 
 from orbitile.base.errors import OrbitileError
 from orbitile.counting.areas import folder_names, read_areas, read_polygons_as_one
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2
 
 BOX = shapely.box(10, 0, 12, 2)
 BOWTIE = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])

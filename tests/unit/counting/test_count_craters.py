@@ -5,7 +5,7 @@ from planted_craters import MOON, area, box_km2, craters, searched_box
 
 from orbitile.counting.cap_lattice import CapLattice, angles_to_shape, largest_covering
 from orbitile.counting.count_craters import CountingMethod, count_in_area
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2, polygons_in_degrees
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2, polygons_in_degrees
 from orbitile.space.ground import Ground, ground_ellipses, unit_vectors
 
 KM_PER_DEGREE = np.radians(1) * MOON.radius_m / 1000

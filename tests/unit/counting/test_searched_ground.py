@@ -3,8 +3,8 @@ import pytest
 import shapely
 from planted_craters import MOON, box_km2, searched_box
 
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2
 from orbitile.counting.searched_ground import DiameterRange, SearchedGround
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2
 
 FINE, COARSE = 100.0, 200.0
 RANGES = {FINE: DiameterRange(1, 10), COARSE: DiameterRange(2, 20)}

@@ -72,3 +72,33 @@ def test_borders_of_large_scenes_have_few_vertices(scene):
     exact = cell_km2 * (valid * np.cos(np.radians(45 - (rows + 0.5) / 10))).sum()
     assert footprints["area_km2"].iloc[0] == pytest.approx(exact, rel=5e-3)
     assert shapely.get_num_coordinates(footprints.geometry.iloc[0]) < 500
+
+
+@pytest.mark.parametrize("lat", [60, 90])
+@pytest.mark.parametrize("columns", [1, 2, 8])
+def test_scenes_around_the_body(raster, lat, columns):
+    """Belts of all longitudes, and all of the body, in one scene and in several."""
+    width = 720 // columns
+    scenes = [
+        raster(np.full((4 * lat, width), 7, np.uint8), f"s{number}", scale_m=DEGREE_M / 2,
+               left=(number * width / 2 - 180) * DEGREE_M, top=lat * DEGREE_M, nodata=0)
+        for number in range(columns)
+    ]  # fmt: skip
+    footprints = searched_footprints(scenes, MOON)
+    expected = sphere_km2(-180, -lat, 180, lat)
+    assert footprints["area_km2"].to_numpy() == pytest.approx(np.full(columns, expected / columns), rel=1e-4)
+    assert united_area_km2(footprints, MOON) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("centre", [(0, 0), (7, 2), (-20, 13)])
+def test_a_scene_around_a_pole(raster, centre):
+    """A disc of data with a hole on a polar map, around the pole or beside it."""
+    rows, columns = np.mgrid[:100, :100] + 0.5 - 50
+    distance = np.hypot(columns - centre[0], rows - centre[1])
+    valid = (distance < 25) & (distance > 6)
+    scene = raster(np.where(valid, 7, 0).astype(np.uint8), scale_m=1000, left=-50_000, top=50_000, nodata=0,
+                   crs="IAU_2015:30130")  # fmt: skip
+    footprints = searched_footprints([scene], MOON)
+    assert footprints.geometry.is_valid.all()
+    assert footprints["area_km2"].iloc[0] == pytest.approx(valid.sum(), rel=0.01)
+    assert united_area_km2(footprints, MOON) == pytest.approx(valid.sum(), rel=0.01)

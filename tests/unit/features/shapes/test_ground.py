@@ -181,6 +181,17 @@ def test_area_between_parallels(wkt, expected):
     assert found == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("west", "south", "east", "north"),
+    [(-180, -10, 180, 10), (-180, -10, 179, 10), (-180, -60, 180, 60), (-150, -60, 150, 60), (-180, -90, 180, 90),
+     (-180, 0, 180, 90), (0, -90, 180, 90), (100, -80, 350, 30)],
+)  # fmt: skip
+def test_areas_of_belts_and_of_all_of_the_body(west, south, east, north):
+    box = shapely.box(west * 4, south * 4, east * 4, north * 4)
+    expected = np.radians(east - west) * np.diff(np.sin(np.radians([south, north])))[0] * MOON_M**2
+    assert areas_m2(degrees_lattice(4).to_lonlat(np.array([box])), MOON_M) == pytest.approx(expected, rel=1e-5)
+
+
 def test_area_around_the_pole():
     lattice = Lattice(Ground(CRS(MAPS["polar stereographic"]).to_wkt(), MOON_M), Affine(1000, 0, 0, 0, -1000, 0))
     angle = np.radians(5)

@@ -74,6 +74,17 @@ def test_a_ring_around_a_pole_is_closed_along_it(pole, turn):
     assert cap.bounds == pytest.approx((-180, min(80, pole) if pole > 0 else -90, 180, 90 if pole > 0 else -80))
 
 
+@pytest.mark.parametrize("start", range(12))
+@pytest.mark.parametrize("pole", [1, -1])
+def test_a_ring_around_a_pole_may_wind_back_on_itself(start, pole):
+    """An arm from a cap beyond 80 degrees runs back around it, at 75 to 77 degrees."""
+    lon = np.array([10, 100, 190, 280, 350, 350, 250, 150, 150, 250, 360, 360])
+    lat = np.array([80, 80, 80, 80, 80, 77, 77, 77, 75, 75, 75, 80])
+    shape = ring_polygon(wrap_longitude(np.roll(lon, start)), pole * np.roll(lat, start))
+    assert shape.is_valid
+    assert shape.area == pytest.approx(3600 + 10 * 5 + 200 * 2)
+
+
 def test_a_belt_around_a_pole_has_the_cap_as_its_hole():
     lon = wrap_longitude(np.arange(0, 360, 10))
     shell, hole = (np.column_stack([lon, np.full(36, lat)]) for lat in (70.0, 80.0))

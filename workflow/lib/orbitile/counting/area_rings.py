@@ -15,6 +15,7 @@ import shapely
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.shapes.ground import areas_m2
+from orbitile.features.shapes.lonlat_shapes import solid_angle
 from orbitile.space.ground import angles_between, lonlat_of_points, unit_vectors
 
 LONGEST_EDGE_DEG = 0.5
@@ -60,7 +61,7 @@ class AreaRings:
             raise OrbitileError("an area without extent has no outline; choose a larger one")
         dense = _divided(shape)
         joined = _joined(dense)
-        if joined is not None and max(map(_planar_solid_angle, joined)) < MOST_SOLID_ANGLE:
+        if joined is not None and max(map(solid_angle, joined)) < MOST_SOLID_ANGLE:
             parts = [_part(polygon) for polygon in joined]
             return cls(parts, float(sum(_arc_lengths(ring).sum() for part in parts for ring in part.rings)))
         poles = _poles(shape)
@@ -83,15 +84,6 @@ def part_solid_angle(part: RingPart) -> float:
     """The area of a part, less its holes, in units of the sphere's radius squared."""
     outline, *holes = (areas_m2(np.array([shapely.Polygon(ring)], object), 1.0)[0] for ring in part.rings)
     return float(outline - sum(holes))
-
-
-def _planar_solid_angle(polygon: shapely.Polygon) -> float:
-    """That of a polygon of any size in degrees, on Lambert's cylindrical equal-area plane."""
-    return float(shapely.transform(polygon, _on_cylinder).area)
-
-
-def _on_cylinder(points: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.radians(points[:, 0]), np.sin(np.radians(points[:, 1]))])
 
 
 def _divided(shape: shapely.Geometry) -> shapely.Geometry:

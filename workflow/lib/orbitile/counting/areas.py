@@ -14,7 +14,7 @@ import shapely
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.names import LONGEST_NAME
-from orbitile.counting.lonlat_shapes import polygons_in_degrees, united
+from orbitile.features.shapes.lonlat_shapes import polygons_in_degrees, united
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
 from orbitile.tables.column_names import listed_names, plain_name

@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
-from orbitile.counting.lonlat_shapes import contains_places
+from orbitile.features.shapes.lonlat_shapes import contains_places
 from orbitile.space.ground import angles_between, angles_of_chords, lonlat_of_points, unit_vectors
 
 POINTS = 200_000

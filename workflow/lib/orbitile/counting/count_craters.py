@@ -11,8 +11,8 @@ import shapely
 from orbitile.counting.area_count import AreaCount
 from orbitile.counting.areas import NamedArea
 from orbitile.counting.cap_lattice import CapLattice, angles_to_shape, largest_covering
-from orbitile.counting.lonlat_shapes import contains_places
 from orbitile.counting.searched_ground import AreaGround, SearchedGround
+from orbitile.features.shapes.lonlat_shapes import contains_places
 from orbitile.features.shapes.on_body import ring_polygon
 from orbitile.space.ground import ground_ellipses, lonlat_of_points, unit_vectors
 

@@ -9,8 +9,13 @@ from typing import NamedTuple, Self
 import numpy as np
 import shapely
 
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2, contains_places, only_polygons, polygons_in_degrees
 from orbitile.features.footprints import map_footprint
+from orbitile.features.shapes.lonlat_shapes import (
+    area_on_sphere_km2,
+    contains_places,
+    only_polygons,
+    polygons_in_degrees,
+)
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
 from orbitile.tables.rasters import RasterRow

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import geopandas
 import numpy as np
 import pyarrow as pa
 import shapely
 
-from orbitile.features.shapes.ground import LONGEST_EDGE_PX, areas_m2
-from orbitile.features.shapes.on_body import polygons_on_body
+from orbitile.features.shapes.ground import LONGEST_EDGE_PX
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2, polygons_in_degrees, polygons_of_map
 from orbitile.features.shapes.polygons import PieceLayers, mask_polygons
 from orbitile.rasters.read import opened_raster
 from orbitile.space.bodies import Body
@@ -45,54 +46,57 @@ def searched_footprints(scenes: Sequence[RasterRow], body: Body) -> geopandas.Ge
     Only pixels that are valid in all bands are in it; borders are those of cells of at least a pixel, of which the
     longer side of a scene has MOST_CELLS at most.
     """
-    footprints = [_Footprint(scene, body.radius_m) for scene in sorted(scenes, key=lambda scene: scene.scene)]
-    shapes = {footprint.scene.scene: footprint.shape() for footprint in footprints}
-    shapes = {scene: shape for scene, shape in shapes.items() if not shapely.is_empty(shape)}
-    on_ground = np.array(list(shapes.values()), object)
+    footprints = [_Footprint(scene) for scene in sorted(scenes, key=lambda scene: scene.scene)]
+    footprints = [footprint for footprint in footprints if not shapely.is_empty(footprint.cells)]
+    areas_km2 = [footprint.area_km2(body.radius_m) for footprint in footprints]
     return geopandas.GeoDataFrame(
-        dict(scene=list(shapes), area_km2=areas_m2(on_ground, body.radius_m) / 1e6),
-        geometry=polygons_on_body(on_ground), crs=body.crs,
+        dict(scene=[footprint.scene.scene for footprint in footprints], area_km2=np.array(areas_km2, float)),
+        geometry=[footprint.in_degrees(body.radius_m) for footprint in footprints], crs=body.crs,
     )  # fmt: skip
 
 
 def map_footprint(scene: RasterRow) -> shapely.Geometry:
     """Where a scene holds data, in the coordinates of its map, as `searched_footprints` has it in degrees."""
-    footprint = _Footprint(scene, 1.0)
-    return shapely.transform(footprint.pixels(), lambda points: np.column_stack(scene.grid.to_map(*points.T)))
+    footprint = _Footprint(scene)
+    return footprint.on_map(footprint.cells)
 
 
 def united_area_km2(footprints: geopandas.GeoDataFrame, body: Body) -> float:
     """The area on the sphere that footprints cover together, where several overlap only once."""
     if not len(footprints):
         return 0.0
-    parts = shapely.get_parts(shapely.union_all(footprints.geometry.to_numpy()))
-    return float(areas_m2(parts, body.radius_m).sum() / 1e6)
+    return area_on_sphere_km2(shapely.union_all(footprints.geometry.to_numpy()), body.radius_m)
 
 
 @dataclass(frozen=True)
 class _Footprint:
     scene: RasterRow
-    radius_m: float
 
-    def shape(self) -> shapely.Geometry:
-        """In longitude and latitude; it jumps by 360 degrees where it crosses the antimeridian."""
-        cells, size = self._cells()
-        return shapely.transform(shapely.segmentize(cells, LONGEST_EDGE_PX), lambda points: self._lonlat(points * size))
+    def in_degrees(self, radius_m: float) -> shapely.Geometry:
+        """In longitude and latitude, with few vertices."""
+        on_map = self.on_map(shapely.segmentize(self.cells, LONGEST_EDGE_PX))
+        return polygons_of_map(np.array([on_map], object), Ground(self.scene.crs_wkt, radius_m))[0]
 
-    def pixels(self) -> shapely.Geometry:
-        """In columns and rows of the scene."""
-        cells, size = self._cells()
-        return shapely.transform(cells, lambda points: points * size)
+    def area_km2(self, radius_m: float) -> float:
+        """The area on the sphere."""
+        on_map = np.array([self.on_map(self.cells)], object)
+        return area_on_sphere_km2(polygons_in_degrees(on_map, Ground(self.scene.crs_wkt, radius_m))[0], radius_m)
 
-    def _cells(self) -> tuple[shapely.Geometry, np.ndarray]:
-        """In cells, and the pixels (2: columns, rows) of a cell."""
-        valid = self._valid_cells()
-        polygons = mask_polygons(PieceLayers(valid), 0, 0).polygons
+    def on_map(self, cells: shapely.Geometry) -> shapely.Geometry:
+        """Shapes of cells in the coordinates of the scene's map."""
+        scene = self.scene
+        size = np.array([scene.width, scene.height]) / self._valid_cells.shape[::-1]
+        return shapely.transform(cells, lambda points: np.column_stack(scene.grid.to_map(*(points * size).T)))
+
+    @cached_property
+    def cells(self) -> shapely.Geometry:
+        """In cells."""
+        polygons = mask_polygons(PieceLayers(self._valid_cells), 0, 0).polygons
         merged = shapely.simplify(shapely.union_all(polygons), SIMPLIFIED_CELLS)
         parts = shapely.get_parts(merged)
-        cells = shapely.MultiPolygon(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON].tolist())
-        return cells, np.array([self.scene.width, self.scene.height]) / valid.shape[::-1]
+        return shapely.MultiPolygon(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON].tolist())
 
+    @cached_property
     def _valid_cells(self) -> np.ndarray:
         """Which cells (rows, columns; bool) hold data, by the pixel in the middle of each."""
         scene = self.scene
@@ -101,7 +105,3 @@ class _Footprint:
         with opened_raster(scene.path) as source:
             masks = source.read_masks(list(range(1, scene.bands + 1)), out_shape=(scene.bands, *shape))
         return (masks > 0).all(axis=0)
-
-    def _lonlat(self, points: np.ndarray) -> np.ndarray:
-        ground = Ground(self.scene.crs_wkt, self.radius_m)
-        return np.column_stack(ground.lonlat(*self.scene.grid.to_map(*points.T)))

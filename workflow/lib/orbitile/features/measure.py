@@ -7,7 +7,8 @@ import shapely
 
 from orbitile.features.join import FeatureLayer
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX, Lattice, areas_m2, azimuths_deg, lengths_m, widths_m
-from orbitile.features.shapes.on_body import lines_on_body, polygons_on_body
+from orbitile.features.shapes.lonlat_shapes import polygons_of_map
+from orbitile.features.shapes.on_body import lines_on_body
 from orbitile.features.shapes.polygons import topmost_corners
 from orbitile.space.bodies import Body
 from orbitile.tables.features import LINES, POLYGONS, TIES
@@ -22,7 +23,7 @@ def measure_features(
     """
     lattice = Lattice.of(layer.grid, body.radius_m)
     lines = _lines(layer, lattice, body)
-    return _polygons(layer, lattice.to_lonlat(layer.polygons, longest_edge_px), lines, body), lines
+    return _polygons(layer, lattice.to_map(layer.polygons, longest_edge_px), lines, body), lines
 
 
 def _lines(layer: FeatureLayer, lattice: Lattice, body: Body) -> geopandas.GeoDataFrame:
@@ -43,8 +44,9 @@ def _lines(layer: FeatureLayer, lattice: Lattice, body: Body) -> geopandas.GeoDa
     return geopandas.GeoDataFrame(table[[*LINES, *TIES]], geometry=lines_on_body(on_ground), crs=body.crs)
 
 
-def _polygons(layer: FeatureLayer, on_ground: np.ndarray, lines: pd.DataFrame, body: Body) -> geopandas.GeoDataFrame:
+def _polygons(layer: FeatureLayer, on_map: np.ndarray, lines: pd.DataFrame, body: Body) -> geopandas.GeoDataFrame:
     lattice = Lattice.of(layer.grid, body.radius_m)
+    on_ground = shapely.transform(on_map, lambda points: np.column_stack(lattice.ground.lonlat(*points.T)))
     lon, lat = lattice.lonlat(*shapely.get_coordinates(shapely.point_on_surface(layer.polygons)).T)
     pixels, summed = (layer.attributes[name].to_numpy(float) for name in ("pixels", "probability"))
     line_measures = _line_measures(lines, len(layer.polygons))
@@ -59,7 +61,8 @@ def _polygons(layer: FeatureLayer, on_ground: np.ndarray, lines: pd.DataFrame, b
         | line_measures
     )
     table[TIES] = topmost_corners(layer.polygons)
-    return geopandas.GeoDataFrame(table[[*POLYGONS, *TIES]], geometry=polygons_on_body(on_ground), crs=body.crs)
+    geometry = polygons_of_map(on_map, lattice.ground)
+    return geopandas.GeoDataFrame(table[[*POLYGONS, *TIES]], geometry=geometry, crs=body.crs)
 
 
 def _line_measures(lines: pd.DataFrame, count: int) -> dict[str, np.ndarray]:

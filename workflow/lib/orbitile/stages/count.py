@@ -20,11 +20,11 @@ from orbitile.counting.areas import NamedArea, folder_names, read_areas, read_po
 from orbitile.counting.completeness_correction import CompletenessChoice, CompletenessCorrection
 from orbitile.counting.count_craters import CountingMethod, Detected, count_in_area, detected_in_table
 from orbitile.counting.count_files import CRATERS, DRAWS, REFERENCE, write_count, write_draws
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2
 from orbitile.counting.methods_text import methods_text
 from orbitile.counting.resampled_counts import resampled_counts
 from orbitile.counting.searched_ground import AreaGround, DiameterRange, SearchedGround
 from orbitile.counting.size_frequency import SizeFrequency
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2
 from orbitile.pictures.size_frequency_picture import MOST_SERIES, FrequencySeries, draw_size_frequency
 from orbitile.space.bodies import Body
 from orbitile.tables.craters import read_craters

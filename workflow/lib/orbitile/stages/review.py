@@ -19,8 +19,8 @@ from orbitile.base.provenance import provenance
 from orbitile.catalogue import Catalogue
 from orbitile.catalogue import open as open_catalogue
 from orbitile.counting.areas import read_polygons_as_one
-from orbitile.counting.lonlat_shapes import area_on_sphere_km2, contains_places
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2, contains_places
 from orbitile.gis.layer_styles import crater_styles
 from orbitile.review.additions import FramePairing, merge_additions
 from orbitile.review.corrected import added_rows, additions_on_rows, corrected_rows, count_verdicts, labels_of

@@ -12,12 +12,16 @@ import numpy as np
 import shapely
 from affine import Affine
 
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2
+from orbitile.features.shapes.on_body import polygons_on_body
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, unit_vectors
 
 LONGEST_EDGE_PX = 16.0
 PIXEL_EDGE_PX = 1.0
 """With a vertex at every corner of a pixel, polygons that meet on the lattice meet exactly on the ground, too."""
+WIDE_DEG = 60.0
+"""Angle from the middle of a shape beyond which its mean direction may be another place than its middle."""
 TINY = np.finfo(float).tiny
 
 
@@ -39,8 +43,15 @@ class Lattice:
 
     def lonlat(self, col: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east, -180..180) and planetocentric latitude in degrees of lattice coordinates."""
+        return self.ground.lonlat(*self._xy(col, row))
+
+    def _xy(self, col: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         t = self.transform
-        return self.ground.lonlat(t.c + t.a * col + t.b * row, t.f + t.d * col + t.e * row)
+        return t.c + t.a * col + t.b * row, t.f + t.d * col + t.e * row
+
+    def to_map(self, shapes: np.ndarray, longest_px: float = LONGEST_EDGE_PX) -> np.ndarray:
+        """Shapes of the lattice in map units, after edges longer than these were divided."""
+        return shapely.transform(densify(shapes, longest_px), lambda points: np.column_stack(self._xy(*points.T)))
 
     def to_lonlat(self, shapes: np.ndarray, longest_px: float = LONGEST_EDGE_PX) -> np.ndarray:
         """Shapes of the lattice in longitude and latitude (degrees), after edges longer than these were divided.
@@ -75,17 +86,23 @@ def areas_m2(polygons: np.ndarray, radius_m: float) -> np.ndarray:
 
     Each is drawn in Lambert's azimuthal equal-area projection around its middle, rho = 2 R sin(c / 2) at an angle c
     from there (Snyder 1987, p. 182), which has no difficulty at poles or the antimeridian; only its edges, straight
-    there, differ from great circles, by a share of about the square of the edge's angle. Valid for shapes smaller than
-    a hemisphere.
+    there, differ from great circles, by a share of about the square of the edge's angle. Those that reach beyond
+    WIDE_DEG from their middle, as belts around the body do, have the areas of what they are in degrees.
     """
     if not len(polygons):
         return np.zeros(0)
     points, (ring_ends, polygon_ends, shape_ends) = _rings(polygons)
     points_per_shape = np.diff(ring_ends[polygon_ends[shape_ends]])
-    plane = _equal_area(unit_vectors(*points.T), np.repeat(np.arange(len(polygons)), points_per_shape))
-    ring_areas = -np.abs(_ring_areas(plane, ring_ends))
+    vectors, shape = unit_vectors(*points.T), np.repeat(np.arange(len(polygons)), points_per_shape)
+    middle = _middles(vectors, shape)
+    ring_areas = -np.abs(_ring_areas(_equal_area(vectors, middle, shape), ring_ends))
     ring_areas[polygon_ends[:-1]] *= -1  # outlines; holes come after them
-    return np.add.reduceat(ring_areas, polygon_ends[shape_ends[:-1]]) * radius_m**2
+    areas = np.add.reduceat(ring_areas, polygon_ends[shape_ends[:-1]]) * radius_m**2
+    is_beyond = _dot(vectors, middle[shape]) < np.cos(np.radians(WIDE_DEG))
+    wide = np.flatnonzero(np.bincount(shape[is_beyond], minlength=len(polygons)))
+    on_body = polygons_on_body(np.asarray(polygons, object)[wide])
+    areas[wide] = [area_on_sphere_km2(polygon, radius_m) * 1e6 for polygon in on_body]
+    return areas
 
 
 def _rings(polygons: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
@@ -95,10 +112,14 @@ def _rings(polygons: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     return shapely.to_ragged_array(multipolygons, include_z=False)[1:]
 
 
-def _equal_area(vectors: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Unit vectors (n, 3) on the plane (n, 2) of an equal-area projection around the middle of each shape."""
+def _middles(vectors: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """The mean direction (m, 3) of the unit vectors (n, 3) of each shape."""
     middle = np.column_stack([np.bincount(shape, column).astype(float) for column in vectors.T])
-    middle = middle / np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), TINY)
+    return middle / np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), TINY)
+
+
+def _equal_area(vectors: np.ndarray, middle: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Unit vectors (n, 3) on the plane (n, 2) of an equal-area projection around the middle (m, 3) of each shape."""
     right, up = _tangents(middle)
     middle, right, up = middle[shape], right[shape], up[shape]
     # 2 sin(c/2) along the direction is the tangential part times sqrt(2 / (1 + cos c)).

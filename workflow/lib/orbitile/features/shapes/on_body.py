@@ -35,12 +35,22 @@ def ring_polygon(lon: np.ndarray, lat: np.ndarray) -> shapely.Geometry:
 
     It is cut in two where it crosses 180 E. A ring around a pole is closed along the pole.
     """
-    lon = np.unwrap(lon, period=360)
-    wrap = wrap_longitude(lon[0] - lon[-1]) + lon[-1] - lon[0]
-    if abs(wrap) > 180:
-        pole = np.copysign(90, lat.mean())
-        lon, lat = np.append(lon, [lon[0] + wrap, lon[0] + wrap, lon[0]]), np.append(lat, [lat[0], pole, pole])
-    return _inside(shapely.Polygon(np.column_stack([lon, lat])), "Polygon")
+    turn = wrap_longitude(np.diff(lon, append=lon[:1])).sum()
+    pole = np.copysign(90, lat.mean())
+    if abs(turn) > 180:
+        nearest = np.argmax(lat * pole)  # the ring does not pass between this vertex and the pole
+        lon, lat = np.roll(lon, -nearest), np.roll(lat, -nearest)
+    lon = _unwrapped(lon)
+    if abs(turn) > 180:
+        lon, lat = np.append(lon, [lon[0] + turn, lon[0] + turn, lon[0]]), np.append(lat, [lat[0], pole, pole])
+    return _inside(valid_polygon(shapely.Polygon(np.column_stack([lon, lat]))), "Polygon")
+
+
+def valid_polygon(polygon: shapely.Geometry) -> shapely.Geometry:
+    """A polygon, repaired where its ring goes along a pole more than once or touches itself."""
+    if polygon.is_valid:
+        return polygon
+    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
 def drawing_points(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +78,12 @@ def _polygon(polygon: shapely.Geometry) -> shapely.Geometry:
         holes = [ring_polygon(*_without_end(ring)) for ring in part.interiors]
         parts.append(shapely.difference(shell, shapely.union_all(holes)))
     return shapely.union_all(parts)
+
+
+def _unwrapped(lon: np.ndarray) -> np.ndarray:
+    """Longitudes (n) without jumps; steps of half a turn, as over a pole, are westward as in `wrap_longitude`."""
+    step = np.diff(lon)
+    return lon - 360 * np.append(0, np.cumsum(np.round((step - wrap_longitude(step)) / 360)))
 
 
 def _line(line: shapely.LineString) -> shapely.Geometry:

@@ -1,17 +1,22 @@
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Geod
+from scipy import ndimage
 
-from orbitile.counting.lonlat_shapes import (
+from orbitile.features.shapes.ground import PIXEL_EDGE_PX, Lattice
+from orbitile.features.shapes.lonlat_shapes import (
     area_on_sphere_km2,
     contains_places,
     only_polygons,
     polygons_in_degrees,
+    polygons_of_map,
     united,
-)  # fmt: skip
+)
+from orbitile.features.shapes.polygons import PieceLayers, mask_polygons
 from orbitile.space.bodies import find_body
 from orbitile.space.ground import Ground, ground_ellipses
 
@@ -117,6 +122,26 @@ def test_a_map_across_180_degrees_gives_the_same_as_degrees():
         in_degrees(on_180, MERIDIAN_180), in_degrees(shapely.box(178, -1, 183, 1))
     )
     assert area_on_sphere_km2(only_polygons(difference), R) < 1e-3
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:30130", "IAU_2015:30135"])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("origin", [0.0, 0.3])
+def test_polygons_of_a_mask_around_a_pole_keep_their_areas_and_stay_neighbours(crs, seed, origin):
+    """Made-up classes of a hundred by a hundred pixels of 100 m, with the pole at a corner of pixels or inside one."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((100, 100)), [1, 3, 6][seed % 3])
+    lattice = Lattice(Ground(CRS(crs).to_wkt(), R), Affine(100, 0, 100 * origin, 0, -100, 100 * origin))
+    shapes = []
+    for mask in (noise > np.median(noise), noise <= np.median(noise)):
+        polygons = mask_polygons(PieceLayers(mask), -50, -50).polygons
+        on_body = polygons_of_map(lattice.to_map(polygons, PIXEL_EDGE_PX), lattice.ground)
+        areas_km2 = np.array([area_on_sphere_km2(shape, R) for shape in on_body])
+        assert shapely.is_valid(on_body).all()
+        assert areas_km2 == pytest.approx(shapely.area(polygons) / 100, rel=0.01)
+        shapes.append(united(on_body))
+    shared, both = shapely.intersection(*shapes), shapely.union(*shapes)
+    assert area_on_sphere_km2(only_polygons(shared), R) < 1e-6
+    assert area_on_sphere_km2(both, R) == pytest.approx(100.0, rel=1e-3)
 
 
 def test_only_polygons_stay():

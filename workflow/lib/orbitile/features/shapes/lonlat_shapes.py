@@ -4,30 +4,49 @@ import numpy as np
 import shapely
 from affine import Affine
 
-from orbitile.features.shapes.ground import areas_m2
-from orbitile.features.shapes.on_body import polygons_on_body
+from orbitile.features.shapes.on_body import polygons_on_body, valid_polygon
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, wrap_longitude, wrap_width
 
 STEP_DEG, LEAST_EDGES = 0.1, 200
 """Longest edge, and least number of edges of a shape: what is straight in degrees is then straight on the sphere."""
-CELL_DEG = 30
-"""Side of the cells that areas are added up in: the areas of shapes beyond a hemisphere are not computed at once."""
 POLAR_LAT, NEAR_POLE_LAT = 70.0, 85.0
 """Beyond the first, edges on maps are divided FINE times as often; beyond the second, those that turn by more than 90
 degrees of longitude go over the pole."""
 FINE = 8
+TURN_DEG, MOST_HALVINGS = 2.0, 8
+"""Edges that turn by more degrees of longitude are halved, so many times at most: they are not straight in degrees."""
 
 
 def polygons_in_degrees(shapes: np.ndarray, ground: Ground) -> np.ndarray:
     """Polygons and multipolygons (n) of a map in planetocentric degrees, inside -180..180, closed around poles."""
     parts, owner = shapely.get_parts(_dense_on_map(shapes, ground), return_index=True)
-    if wrap_width(ground.crs_wkt):  # cylindrical: a pole is a line
-        in_degrees = shapely.transform(parts, lambda points: np.column_stack(ground.lonlat(*points.T)))
-    else:
-        in_degrees = np.array([_polygon_over_poles(part, ground) for part in parts], object)
-    on_body = polygons_on_body(in_degrees) if len(parts) else in_degrees
+    on_body = polygons_of_map(parts, ground)
     return np.array([united(on_body[owner == number]) for number in range(len(shapes))], object)
+
+
+def polygons_of_map(polygons: np.ndarray, ground: Ground) -> np.ndarray:
+    """Polygons (n) of a map, whose edges are short, in planetocentric degrees, inside -180..180, closed around poles.
+
+    Only edges near a pole that is a point of the map are divided further; polygons that share one stay neighbours.
+    """
+    in_degrees = shapely.transform(polygons, lambda points: np.column_stack(ground.lonlat(*points.T)))
+    if wrap_width(ground.crs_wkt):  # on a cylindrical map a pole is a line
+        return polygons_on_body(in_degrees)
+    polar = np.flatnonzero(_turns(in_degrees)).tolist()
+    for number in polar:
+        in_degrees[number] = _polygon_over_poles(polygons[number], ground)
+    on_body = polygons_on_body(in_degrees)
+    for number in polar:
+        on_body[number] = valid_polygon(on_body[number])
+    return on_body
+
+
+def _turns(polygons: np.ndarray) -> np.ndarray:
+    """Which polygons (n, degrees) have an edge that turns far."""
+    points, owner = shapely.get_coordinates(polygons, return_index=True)
+    is_far = (np.abs(wrap_longitude(np.diff(points[:, 0]))) > TURN_DEG) & (owner[1:] == owner[:-1])
+    return np.bincount(owner[1:][is_far], minlength=len(polygons)) > 0
 
 
 def united(shapes: np.ndarray) -> shapely.Geometry:
@@ -53,19 +72,20 @@ def contains_places(shape: shapely.Geometry, lon: np.ndarray, lat: np.ndarray) -
 
 def area_on_sphere_km2(shape: shapely.Geometry, radius_m: float) -> float:
     """The area of a polygon or multipolygon in degrees inside -180..180, however large it is."""
-    if shapely.is_empty(shape):
-        return 0.0
-    pieces = np.array([only_polygons(shapely.intersection(shape, cell)) for cell in _cells(shape)], object)
-    pieces = pieces[~shapely.is_empty(pieces)]
-    dense = shapely.segmentize(pieces, np.minimum(STEP_DEG, shapely.length(pieces) / LEAST_EDGES))
-    return float(areas_m2(dense, radius_m).sum() / 1e6)
+    dense = shapely.segmentize(shape, min(STEP_DEG, shapely.length(shape) / LEAST_EDGES or STEP_DEG))
+    return solid_angle(dense) * (radius_m / 1000) ** 2
 
 
-def _cells(shape: shapely.Geometry) -> list[shapely.Geometry]:
-    west, south, east, north = shapely.bounds(shape)
-    columns = np.arange(np.floor(west / CELL_DEG), np.ceil(east / CELL_DEG)) * CELL_DEG
-    rows = np.arange(np.floor(south / CELL_DEG), np.ceil(north / CELL_DEG)) * CELL_DEG
-    return [shapely.box(x, y, x + CELL_DEG, y + CELL_DEG) for y in rows for x in columns]
+def solid_angle(shape: shapely.Geometry) -> float:
+    """The area of a shape in degrees with short edges, in units of the sphere's radius squared.
+
+    Lambert's cylindrical equal-area projection (Snyder 1987, p. 76) has x = lon and y = sin lat.
+    """
+    return float(shapely.transform(shape, _on_cylinder).area)
+
+
+def _on_cylinder(points: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.radians(points[:, 0]), np.sin(np.radians(points[:, 1]))])
 
 
 def _dense_on_map(shapes: np.ndarray, ground: Ground) -> np.ndarray:
@@ -76,14 +96,19 @@ def _dense_on_map(shapes: np.ndarray, ground: Ground) -> np.ndarray:
     return shapely.segmentize(shapes, np.minimum(step, shapely.length(shapes) / LEAST_EDGES))
 
 
-def _polygon_over_poles(polygon: shapely.Polygon, ground: Ground) -> shapely.Polygon:
-    rings = [_over_poles(shapely.get_coordinates(ring), ground) for ring in (polygon.exterior, *polygon.interiors)]
-    return shapely.Polygon(rings[0], rings[1:])
+def _polygon_over_poles(polygon: shapely.Geometry, ground: Ground) -> shapely.Geometry:
+    parts = []
+    for part in shapely.get_parts(polygon):
+        shell, *holes = (
+            _over_poles(shapely.get_coordinates(ring), ground) for ring in (part.exterior, *part.interiors)
+        )
+        parts.append(shapely.Polygon(shell, holes))
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def _over_poles(points: np.ndarray, ground: Ground) -> np.ndarray:
     """A ring of a map (n, 2) in degrees (m, 2); where it goes over a pole, along the meridians up to it."""
-    lon, lat = ground.lonlat(*points[:-1].T)
+    lon, lat = ground.lonlat(*_halved_turns(points, ground)[:-1].T)
     is_off = np.abs(lat) < 90 - 1e-9
     place, lon, lat = np.flatnonzero(is_off), lon[is_off], lat[is_off]
     after = np.roll(lon, -1)
@@ -93,3 +118,12 @@ def _over_poles(points: np.ndarray, ground: Ground) -> np.ndarray:
     corners = np.stack([np.stack([lon, lat]), np.stack([lon, pole]), np.stack([after, pole])], axis=-1)  # 2, n, 3
     chosen = np.column_stack([np.ones(len(lon), bool), is_over, is_over])
     return np.column_stack([corners[0][chosen], corners[1][chosen]])
+
+
+def _halved_turns(points: np.ndarray, ground: Ground) -> np.ndarray:
+    """A ring of a map (n, 2) with more points (m, 2) on edges that turn far; the same for either direction."""
+    for _ in range(MOST_HALVINGS):
+        lon, _ = ground.lonlat(*points.T)
+        edges = np.flatnonzero(np.abs(wrap_longitude(np.diff(lon))) > TURN_DEG)
+        points = np.insert(points, edges + 1, (points[edges] + points[edges + 1]) / 2, axis=0)
+    return points
