@@ -239,6 +239,24 @@ def test_a_line_and_a_ring_across_the_pole(write, moon):
     assert (found == (in_pixels(shapes[0], 2, grid) | in_pixels(shapes[1], 0, grid))).mean() > 0.995
 
 
+@pytest.mark.parametrize("centre", [(0, 0), (60_000, 20_000), (30_000, 0), (250_000, 0)])
+@pytest.mark.parametrize("lon", [0, 137])
+@pytest.mark.parametrize("width_deg", [360, 60])
+def test_polygons_of_a_polar_map_around_and_beside_the_pole(centre, lon, width_deg, write, moon):
+    """Discs of 100 km with a hole, burnt on cylindrical scenes of 0.1 degrees."""
+    disc = shapely.Point(centre).buffer(1e5, quad_segs=200) - shapely.Point(centre).buffer(2e4, quad_segs=200)
+    labels = read_labels(write([disc], crs=POLAR), moon)
+    degree = np.radians(1) * MOON_M
+    grid = grid_of(f"+proj=eqc +lon_0={lon} +R={MOON_M}", left=-width_deg / 2 * degree, top=90 * degree,
+                   gsd=degree / 10, width=10 * width_deg, height=120)  # fmt: skip
+    burnt = burn_labels(labels, grid, np.ones((120, 10 * width_deg), bool)) == 1
+    places = np.meshgrid(np.arange(10 * width_deg) + 0.5, np.arange(120) + 0.5)
+    way = Transformer.from_crs(CRS.from_wkt(grid.crs_wkt), CRS(POLAR), always_xy=True)
+    x, y = way.transform(*grid.to_map(*places))
+    distance = np.hypot(x - centre[0], y - centre[1])
+    assert ((burnt != ((distance <= 1e5) & (distance >= 2e4))).sum()) <= 2e-3 * burnt.sum()
+
+
 def test_a_straight_line_of_one_map_is_bent_on_another(write, moon):
     grid = grid_of(f"+proj=sinu +lon_0=0 +R={MOON_M}", left=0, top=1_600_000, gsd=10_000, width=200, height=60)
     path = write([line((-10, 50), (80, 50)), line((60, 10), (60, 52))], DEGREES, width=["1", "1"])

@@ -10,11 +10,13 @@ from affine import Affine
 from rasterio.features import rasterize
 
 from orbitile.features.labels.read import WIDTH_CLASSES, LabelLayer, VectorLabels
+from orbitile.features.shapes.lonlat_shapes import may_reach_pole, polygons_in_degrees
 from orbitile.rasters.read import opened_raster, read_window, row_windows
 from orbitile.rasters.write import Block, PixelType, write_cog
 from orbitile.space.footprints import LARGE_CAP, grid_outline, outline_centre
 from orbitile.space.grids import Grid, Window
-from orbitile.space.ground import Ground, angles_between, unit_vectors, wrap_longitude
+from orbitile.space.ground import Ground, angles_between, unit_vectors, wrap_longitude, wrap_width
+from orbitile.tables.layer_geometry import POLYGONS
 from orbitile.tables.rasters import RasterRow
 
 BUFFERS_PX = {"tiny": 2.5, "small": 4.0, "medium": 7.5, "large": 12.5, "huge": 17.5}
@@ -32,6 +34,8 @@ STEP_PX = 8
 """Lines get a vertex every so many pixels before projection: what is straight in one map is curved in another."""
 MAX_STEPS = 256
 """A label is divided into about this many steps at most, however long it is."""
+POLE_STEP_DEG = 1.0
+"""Polygons get a vertex every so many degrees along a pole."""
 REACH_FACTOR = 1.25
 """A segment may bulge out of the circle around its ends: labels within this many radii may reach a scene."""
 
@@ -173,11 +177,11 @@ def shapes_on_grid(geometry: np.ndarray, crs_wkt: str, grid: Grid, radius_m: flo
     """Shapes (n) of a map in a grid's pixels, and the index in `geometry` of each.
 
     Longitudes are counted from the grid's middle. Shapes that cross the meridian opposite to it appear twice, to the
-    left and to the right of the grid's middle. On a cylindrical map a ring around the pole does not stay closed.
+    left and to the right of the grid's middle.
     """
-    dense = shapely.segmentize(geometry, _vertex_spacing(geometry, crs_wkt, grid))
+    dense = _in_degrees(geometry, crs_wkt, grid, radius_m)
     points, owner = shapely.get_coordinates(dense, return_index=True)
-    lon, lat = Ground(crs_wkt, radius_m).lonlat(*points.T)
+    lon, lat = points.T
     lat = np.clip(lat, -90, 90)  # a drawing may end a rounding beyond a pole, where PROJ knows no place
     frame = _GridFrame(grid, radius_m)
     offset_deg = wrap_longitude(lon - frame.lon)
@@ -189,6 +193,21 @@ def shapes_on_grid(geometry: np.ndarray, crs_wkt: str, grid: Grid, radius_m: flo
     left, right = (frame.shapes(dense, shifted, lat)[wrapped] for shifted in (westward, eastward))
     unwrapped = np.setdiff1d(np.arange(len(geometry)), wrapped)
     return np.concatenate([shapes[unwrapped], left, right]), np.concatenate([unwrapped, wrapped, wrapped])
+
+
+def _in_degrees(geometry: np.ndarray, crs_wkt: str, grid: Grid, radius_m: float) -> np.ndarray:
+    """Shapes (n) of a map in degrees, with a vertex wherever the grid may need it.
+
+    A pole is a line on a cylindrical grid: polygons of another map that reach or enclose a pole go along that line.
+    """
+    ground = Ground(crs_wkt, radius_m)
+    dense = shapely.segmentize(geometry, _vertex_spacing(geometry, crs_wkt, grid))
+    in_degrees = shapely.transform(dense, lambda points: np.column_stack(ground.lonlat(*points.T)))
+    if wrap_width(grid.crs_wkt) and not wrap_width(crs_wkt):
+        over_pole = np.isin([shape.geom_type for shape in geometry], POLYGONS) & may_reach_pole(in_degrees)
+        closed = polygons_in_degrees(geometry[over_pole], ground)
+        in_degrees[over_pole] = shapely.segmentize(closed, POLE_STEP_DEG)
+    return in_degrees
 
 
 def _vertex_spacing(geometry: np.ndarray, crs_wkt: str, grid: Grid) -> np.ndarray:

@@ -42,11 +42,17 @@ def polygons_of_map(polygons: np.ndarray, ground: Ground) -> np.ndarray:
     return on_body
 
 
-def _turns(polygons: np.ndarray) -> np.ndarray:
-    """Which polygons (n, degrees) have an edge that turns far."""
-    points, owner = shapely.get_coordinates(polygons, return_index=True)
+def may_reach_pole(shapes: np.ndarray) -> np.ndarray:
+    """Which shapes (n, degrees), whose vertices were wrapped into -180..180 one by one, may enclose or touch a pole."""
+    west, _, east, _ = shapely.bounds(shapes).reshape(-1, 4).T
+    return _turns(shapes) | (east - west > 180)
+
+
+def _turns(shapes: np.ndarray) -> np.ndarray:
+    """Which shapes (n, degrees) have an edge that turns far."""
+    points, owner = shapely.get_coordinates(shapes, return_index=True)
     is_far = (np.abs(wrap_longitude(np.diff(points[:, 0]))) > TURN_DEG) & (owner[1:] == owner[:-1])
-    return np.bincount(owner[1:][is_far], minlength=len(polygons)) > 0
+    return np.bincount(owner[1:][is_far], minlength=len(shapes)) > 0
 
 
 def united(shapes: np.ndarray) -> shapely.Geometry:
