@@ -12,6 +12,9 @@ from PIL import Image
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
+from orbitile.features.labels.read import LabelFields, read_labels
+from orbitile.features.metrics import LinePoints, line_metrics
+from orbitile.space.grids import Window
 from orbitile.stages import evaluate_map as comparing
 from orbitile.stages.evaluate_map import MapComparison, MapResults, evaluate_map
 from orbitile.tables.rasters import write_rasters
@@ -86,6 +89,29 @@ def test_lines_by_their_length(mapped, judged, row, expected):
     assert lines["recall"] == pytest.approx(0.77 * expected, abs=0.02)
     assert lines["precision"] == pytest.approx(0.5 * expected, abs=0.02)
     assert lines["tolerance_m"] == 150
+
+
+@pytest.mark.parametrize("seam", [0, 8, 40])
+def test_ground_that_two_scenes_of_a_mosaic_show_counts_once(tmp_path, judged, seam):
+    cut = dict(a=Window(0, 0, 100 + seam // 2, 120), b=Window(100 - seam // 2, 0, 100 + seam // 2, 120))
+    run = MaskRun(tmp_path / "run", margin="always").stitched(lying(SHAPE, BOX), cut)
+    run.united()
+    (scale,) = judged(run, shapely.box(20, 40, 100, 48), shapely.box(10, 80, 60, 100))
+    assert scale["pixels"]["fracture"]["pooled"] == pytest.approx(
+        dict(precision=0.5, recall=640 / 1640, f1=1280 / 2920, iou=640 / 2280), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("dlon", [2, 20])
+def test_true_lines_follow_their_map_between_vertices(tmp_path, dlon):
+    """Along the parallel of 60 degrees, which is no great circle."""
+    line = shapely.LineString([(0, 60), (dlon, 60)])
+    frame = geopandas.GeoDataFrame(dict(width=["tiny"]), geometry=[line], crs=MOON.crs)
+    pyogrio.write_dataframe(frame, tmp_path / "lines.gpkg")
+    labels = read_labels(tmp_path / "lines.gpkg", MOON, LabelFields())
+    true = LinePoints.of(comparing._true_lines(labels), 10, MOON.radius_m)
+    mapped = LinePoints.of(np.array([shapely.segmentize(line, 0.01)]), 10, MOON.radius_m)
+    assert line_metrics([mapped], true, 20, MOON.radius_m)["f1"] == pytest.approx(1, abs=1e-6)
 
 
 def test_lines_in_several_parts_of_the_map_count_as_in_one(mapped, judged):

@@ -106,3 +106,13 @@ def opened_mosaic(parts: Sequence[RasterPart]) -> Iterator[Mosaic]:
     """Open the parts of a mosaic."""
     with ExitStack() as stack:
         yield Mosaic(parts, [stack.enter_context(open_raster(part.path)) for part in parts])
+
+
+@contextmanager
+def opened_validity(parts: Sequence[RasterPart]) -> Iterator[Callable[[Window], np.ndarray]]:
+    """Open parts of a mosaic, perhaps none: gives which pixels (rows, columns) of a window any has."""
+    if not parts:
+        yield lambda window: np.zeros((window.height, window.width), bool)
+        return
+    with opened_mosaic(parts) as mosaic:
+        yield mosaic.read_validity

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, write_json
 from orbitile.features.class_areas import ClassTally, PixelAreas
@@ -18,7 +16,7 @@ from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pictures.class_colours import colour_table
 from orbitile.pipeline import code_version
 from orbitile.rasters.categories import write_categories
-from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
+from orbitile.rasters.mosaic import RasterPart, opened_mosaic, opened_validity
 from orbitile.rasters.read import opened_raster, read_window, row_windows
 from orbitile.rasters.write import Block, PixelType, write_cog
 from orbitile.space.bodies import Body
@@ -134,21 +132,14 @@ class ClassifiedScene:
         with (
             opened_raster(self.raster.path) as source,
             opened_mosaic([part for _, part in self._parts]) as mosaic,
-            opened_mosaic(earlier or [self.raster.raster_part]) as before,
+            opened_validity(earlier) as is_earlier,
         ):
             for window in row_windows(self.raster.grid):
                 _, valid = read_window(source, window)
                 around = window.grown(self._decision.halo_px)
                 numbers = self._decision.numbers(*mosaic.read(around, channels))[window.slices_within(around)]
-                tally.add(
-                    numbers, areas.of_window(window, valid), valid, _single(valid, before if earlier else None, window)
-                )
+                tally.add(numbers, areas.of_window(window, valid), valid, valid & ~is_earlier(window))
                 yield window, numbers, valid
-
-
-def _single(valid: np.ndarray, before: Mosaic | None, window: Window) -> np.ndarray:
-    """Which valid pixels of a window no earlier scene has."""
-    return valid if before is None else valid & ~before.read(window)[1]
 
 
 def _shares_text(names: list[str], tally: ClassTally) -> str:

@@ -1,7 +1,7 @@
 """evaluate_map: a map compared with true lines and polygons, pixel by pixel and line by line."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -17,20 +17,22 @@ from orbitile.features.labels.judged import JudgedWindow, mapped_classes, read_m
 from orbitile.features.labels.masks import MaskFolder, SceneMask
 from orbitile.features.labels.read import LabelLayer, VectorLabels
 from orbitile.features.metrics import MEASURES, LinePoints, PixelCounts, line_metrics, pooled_metrics, tile_mean_metrics
+from orbitile.features.shapes.lonlat_shapes import lines_in_degrees
 from orbitile.inference.class_decision import ARGMAX, THRESHOLD
 from orbitile.inference.mask_threshold import Threshold, class_threshold, is_positive, mask_threshold
 from orbitile.inference.models.weights_header import BACKGROUND
 from orbitile.pictures.confusion_picture import draw_confusion
 from orbitile.pictures.measure_styles import MEASURE_STYLES
+from orbitile.rasters.mosaic import RasterPart
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Grid
+from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.class_rasters import class_raster_paths
 from orbitile.tables.coverage import Coverage
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, mosaic_parts, read_rasters
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +133,12 @@ class MapScale:
     classes: Mapping[tuple[str, float], str]
     manifest: str
 
+    def earlier(self, row: RasterRow) -> list[RasterPart]:
+        """The rasters of scenes that lend a scene pixels and come before it by name: these have what both show."""
+        rows = {(row.scene, row.scale_m): row for row in self.rasters}
+        parts = mosaic_parts(row, Window(0, 0, row.width, row.height), rows)
+        return [part for scene, part in parts if scene < row.scene]
+
     def lines(self) -> Iterator[np.ndarray]:
         """The map's lines in degrees, in parts of near ones."""
         for table in read_features(self.manifest, "lines", ["scale_m", "geometry"]):
@@ -143,7 +151,7 @@ def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, met
     Of classes that exclude each other also the confusion of all classes, background included. `truth` is a vector file,
     or a folder with a mask of each scene. Pixels count all at once and as means over squares of 512 px; lines, where
     the truth has some, by their length. Only what lies on valid pixels is judged. OrbitileError where the truth cannot
-    be read.
+    be read. What several scenes of a mosaic show counts once.
     """
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     true = comparison.read_truth(truth, mapped_classes(rasters))
@@ -178,10 +186,11 @@ def _figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dic
     pixels = PixelSums(truth.classes)
     for row in scale.rasters if truth.classes else ():
         gridded = _gridded(row, scale, truth, comparison)
+        windows = windows_beside(row, gridded, _tile_heights(row), scale.earlier(row))
         if comparison.classes_exclude_each_other:
-            pixels.add_classes(row, gridded, scale.classes[row.scene, row.scale_m])
+            pixels.add_classes(windows, scale.classes[row.scene, row.scale_m])
         else:
-            pixels.add(row, gridded, comparison)
+            pixels.add(windows, comparison)
     confused = dict(confusion=pixels.confusion.figures((BACKGROUND, *truth.classes), BACKGROUND))
     return dict(
         scale_m=scale.scale_m, pixels=pixels.figures(), lines=_line_figures(scale, truth, comparison),
@@ -219,15 +228,15 @@ class PixelSums:
         self._tiles: dict[str, list[PixelCounts]] = {name: [] for name in classes}
         self.confusion = ConfusionMatrix.empty(len(classes) + 1)
 
-    def add(self, row: RasterRow, gridded: GriddedLabels | SceneMask, comparison: MapComparison) -> None:
+    def add(self, windows: Iterable[JudgedWindow], comparison: MapComparison) -> None:
         """Add a raster of probabilities, beside the true classes on its grid."""
-        for part in windows_beside(row, gridded, _tile_heights(row)):
+        for part in windows:
             self._add_tiles(part, comparison.positive(part.probability, tuple(self._tiles)))
 
-    def add_classes(self, row: RasterRow, gridded: GriddedLabels | SceneMask, path: str) -> None:
+    def add_classes(self, windows: Iterable[JudgedWindow], path: str) -> None:
         """As `add`, where the raster of a path has the classes of the pixels."""
         with opened_raster(path) as source:
-            for part in windows_beside(row, gridded, _tile_heights(row)):
+            for part in windows:
                 numbers, _ = read_window(source, part.window)
                 self._add_tiles(part, [numbers == number for number in range(1, len(self._tiles) + 1)])
                 self.confusion += ConfusionMatrix.of(part.true, numbers, part.valid, len(self._tiles) + 1)
@@ -256,9 +265,8 @@ def _true_lines(labels: VectorLabels) -> np.ndarray:
 
 
 def _lines_in_degrees(layer: LabelLayer, labels: VectorLabels) -> np.ndarray:
-    ground = Ground(layer.crs_wkt, labels.radius_m)
     lines = layer.geometry[np.isin([shape.geom_type for shape in layer.geometry], LINES)]
-    return shapely.transform(lines, lambda xy: np.column_stack(ground.lonlat(*xy.T)))
+    return lines_in_degrees(lines, Ground(layer.crs_wkt, labels.radius_m))
 
 
 def _on_data(points: LinePoints, coverage: Coverage) -> LinePoints:

@@ -10,6 +10,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.features.labels.burn import LABEL_NODATA, GriddedLabels, grid_labels
 from orbitile.features.labels.masks import SceneMask
 from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels
+from orbitile.rasters.mosaic import RasterPart, opened_validity
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
 from orbitile.space.grids import Window
@@ -59,14 +60,18 @@ def judged_windows(
 
 
 def windows_beside(
-    row: RasterRow, gridded: GriddedLabels | SceneMask, heights: Iterable[int]
+    row: RasterRow, gridded: GriddedLabels | SceneMask, heights: Iterable[int], earlier: Sequence[RasterPart] = ()
 ) -> Iterator[JudgedWindow]:
-    """As `judged_windows`, beside labels on the raster's grid; pixels whose class is unknown are not valid."""
-    with opened_raster(row.path) as source:
+    """As `judged_windows`, beside labels on the raster's grid.
+
+    Pixels whose class is unknown are not valid, nor are those that `earlier` rasters of its mosaic have, too.
+    """
+    with opened_raster(row.path) as source, opened_validity(earlier) as is_earlier:
         top = 0
         for height in heights:
             window = Window(0, top, row.width, height)
             probability, valid = read_window(source, window, range(1, source.count + 1))
+            valid = valid & ~is_earlier(window)
             true = gridded.burn(window, valid)
             yield JudgedWindow(window, probability, true, valid & (true != LABEL_NODATA))
             top += height

@@ -25,6 +25,14 @@ def polygons_in_degrees(shapes: np.ndarray, ground: Ground) -> np.ndarray:
     return np.array([united(on_body[owner == number]) for number in range(len(shapes))], object)
 
 
+def lines_in_degrees(lines: np.ndarray, ground: Ground) -> np.ndarray:
+    """Lines (n) of a map in planetocentric degrees, divided so that what is straight on the map stays so.
+
+    Vertices are wrapped into -180..180 one by one.
+    """
+    return shapely.transform(_dense_on_map(lines, ground), lambda points: np.column_stack(ground.lonlat(*points.T)))
+
+
 def polygons_of_map(polygons: np.ndarray, ground: Ground) -> np.ndarray:
     """Polygons (n) of a map, whose edges are short, in planetocentric degrees, inside -180..180, closed around poles.
 
