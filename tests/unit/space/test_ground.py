@@ -1,11 +1,16 @@
 from functools import cache
 
+import geopandas
 import numpy as np
 import pytest
+import rasterio
+import shapely
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
+from orbitile.space.grids import Grid, has_degrees
 from orbitile.space.ground import (
     Ground,
     destination,
@@ -115,6 +120,31 @@ def test_measure_undoes_the_projection(lat, stretch):
     lon, found_lat, width, height = ground("IAU_2015:30110").measure(box)
     assert (lon[0], found_lat[0]) == pytest.approx((0, lat))
     assert (width[0], height[0]) == pytest.approx((1000, 600), rel=1e-6)
+
+
+@pytest.mark.parametrize("code", [49900, 49902, 49910, 49912])
+@pytest.mark.parametrize("name", ["m.gpkg", "m.shp", "m.geojson", "m.fgb", "m.tif"])
+def test_latitudes_are_those_of_a_system_whatever_a_file_keeps_of_it(code, name, tmp_path):
+    crs = CRS.from_authority("IAU_2015", code)
+    if name.endswith("tif"):
+        profile = dict(driver="GTiff", width=2, height=2, count=1, dtype="uint8", transform=Affine(1, 0, 20, 0, -1, 45))
+        rasterio.open(tmp_path / name, "w", crs=crs.to_wkt(), **profile).close()
+        with rasterio.open(tmp_path / name) as raster:
+            wkt = raster.crs.to_wkt()
+    else:
+        frame = geopandas.GeoDataFrame(dict(n=[1]), geometry=[shapely.Point(20, 45)], crs=crs)
+        frame.to_file(tmp_path / name)
+        wkt = geopandas.read_file(tmp_path / name).crs.to_wkt()
+    unit = 1 if has_degrees(crs) else MARS_M * np.pi / 180
+    place = np.array([20.0 * unit]), np.array([45.0 * unit])
+    expected = np.stack(Ground(crs.to_wkt(), MARS_M).lonlat(*place))
+    assert np.stack(Ground(wkt, MARS_M).lonlat(*place)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("code", "metres"), [(49900, None), (49901, None), (49902, None), (49910, 1), (49912, 1)])
+def test_a_degree_of_any_kind_is_measured_on_the_equator(code, metres):
+    grid = Grid(CRS.from_authority("IAU_2015", code).to_wkt(), Affine.identity(), 1, 1)
+    assert grid.metres_per_unit == pytest.approx(metres or MARS_M * np.pi / 180)
 
 
 def test_measure_across_the_antimeridian():

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from orbitile.base.errors import OrbitileError
@@ -36,6 +37,18 @@ def test_named_columns_go_before_the_usual_ones():
     assert find_diameter(header, columns, PATH) == ScaledColumn("d", 1)
     assert find_scene(header, columns, PATH) == "image"
     assert columns.wanted >= {"x", "d", "image", "lon"}
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "factors"),
+    [
+        ("Longitude (W)", "Latitude", (-1, 1)), ("lon_rad", "lat_rad", (180 / np.pi, 180 / np.pi)),
+        ("Longitude", "Lat", (1, 1)), ("x", "y", (1, 1)),
+    ],
+)  # fmt: skip
+def test_named_columns_keep_the_unit_and_direction_of_their_usual_name(lon, lat, factors):
+    columns = find_position([lon, lat], CraterColumns(lon=lon, lat=lat), PATH)
+    assert tuple(column.factor for column in columns) == pytest.approx(factors)
 
 
 @pytest.mark.parametrize(

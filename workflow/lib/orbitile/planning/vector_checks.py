@@ -15,7 +15,7 @@ from orbitile.features.labels.read import LabelFields, VectorLabels, read_labels
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, find_body
 from orbitile.space.footprints import outline_centre
-from orbitile.space.grids import crs_from_wkt
+from orbitile.space.grids import crs_from_wkt, has_degrees
 from orbitile.space.ground import Ground, angles_between, unit_vectors
 from orbitile.tables.plan import read_columns
 from orbitile.tables.wide_shapes import bounding_circles
@@ -123,7 +123,7 @@ def _refuse_degrees(geometry: np.ndarray, crs_wkt: str, path: str, is_near: bool
     Maps of a landing site have such coordinates, too, but then shapes lie on its scenes and are larger than pixels.
     """
     crs = crs_from_wkt(crs_wkt)
-    if crs.is_geographic or not len(geometry):
+    if has_degrees(crs) or not len(geometry):
         return
     left, low, right, high = shapely.total_bounds(geometry)
     sides = np.diff(shapely.bounds(geometry).reshape(-1, 2, 2), axis=1)

@@ -187,6 +187,11 @@ def crs_from_wkt(wkt: str) -> CRS:
     return CRS.from_wkt(wkt)
 
 
+def has_degrees(crs: CRS) -> bool:
+    """Whether a CRS counts longitude and latitude in degrees; pyproj calls planetocentric ones not geographic."""
+    return crs.is_geographic or (not crs.is_projected and crs.axis_info[0].unit_name == "degree")
+
+
 def ellipsoid_of(crs: CRS) -> Ellipsoid:
     """The ellipsoid of a CRS; OrbitileError where it has none, as a local system."""
     if crs.ellipsoid is None:
@@ -202,4 +207,4 @@ def _cover(start: int, length: int, size: int) -> tuple[int, int]:
 def _metres_per_unit(crs: CRS) -> float:
     """Length of one map unit in metres; a degree is measured on the equator."""
     factor = crs.axis_info[0].unit_conversion_factor
-    return factor * ellipsoid_of(crs).semi_major_metre if crs.is_geographic else factor
+    return factor * ellipsoid_of(crs).semi_major_metre if has_degrees(crs) else factor

@@ -15,6 +15,9 @@ from orbitile.base.errors import OrbitileError
 from orbitile.space.grids import crs_from_wkt, ellipsoid_of
 
 CIRCLE_VERTICES = 128
+OCENTRIC = "Ocentric"
+"""End of the names of IAU_2015's planetocentric degrees on ellipsoids: GDAL's GeoTIFF, GeoPackage, Shapefile and
+GeoJSON keep it, but not that latitudes are planetocentric. On projected maps PROJ counts them as it reads them."""
 TINY = np.finfo(float).tiny
 SAME_POINT = 1e-12
 """Chord, in units of the radius, below which two points are the same and have no direction between them."""
@@ -52,7 +55,8 @@ class Ground:
         """(b/a)^2 of the map's ellipsoid: tan(planetocentric) over tan(its latitude); 1 if that is planetocentric."""
         inverse_flattening = ellipsoid_of(self._crs).inverse_flattening
         names = " ".join(axis.name.lower() for axis in self._geodetic_crs.axis_info)
-        return 1.0 if not inverse_flattening or "planetocentric" in names else (1 - 1 / inverse_flattening) ** 2
+        is_planetocentric = "planetocentric" in names or (self._crs.is_geographic and self._crs.name.endswith(OCENTRIC))
+        return 1.0 if not inverse_flattening or is_planetocentric else (1 - 1 / inverse_flattening) ** 2
 
     def _to_degrees(self, x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east, not wrapped) and the map's own latitude in degrees."""

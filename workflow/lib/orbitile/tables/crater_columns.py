@@ -86,8 +86,8 @@ class ScaledColumn:
 def find_position(header: Sequence[str], columns: CraterColumns, path: Path) -> tuple[ScaledColumn, ScaledColumn]:
     """The columns of longitude and latitude; OrbitileError where the table has none."""
     names = {plain_name(name) for name in header}
-    lon = _find_named(columns.lon, 1.0, names, header, path) or _find_usual(LON, names)
-    lat = _find_named(columns.lat, 1.0, names, header, path) or _find_usual(LAT, names)
+    lon = _find_named(columns.lon, _factor(LON, columns.lon), names, header, path) or _find_usual(LON, names)
+    lat = _find_named(columns.lat, _factor(LAT, columns.lat), names, header, path) or _find_usual(LAT, names)
     for column, usual in ((lon, LON), (lat, LAT)):
         if column is None:
             raise _missing(path, [*usual][:3], header)
@@ -142,6 +142,11 @@ def _find_named(
     if plain_name(name) not in names:
         raise OrbitileError(f"{path}: no column {name!r}, which the settings name; it has {listed_names(header)}")
     return ScaledColumn(plain_name(name), factor)
+
+
+def _factor(usual: Mapping[str, float], name: str | None) -> float:
+    """That of a named column: of its own where its name is a usual one, as of longitudes to the west."""
+    return usual.get(plain_name(name), 1.0) if name is not None else 1.0
 
 
 def _find_usual(usual: Mapping[str, float], names: Collection[str]) -> ScaledColumn | None:
