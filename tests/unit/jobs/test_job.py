@@ -267,6 +267,16 @@ def test_a_job_is_not_charged_with_the_memory_of_the_process_that_started_it(tmp
     assert 10 < recorded.memory_mb < len(ballast) / 1e6
 
 
+@pytest.mark.parametrize("module_name", ["numpy", "triton._C.libtriton"])
+def test_a_job_ends_without_a_word(paths, module_name):
+    """Triton, where PyTorch brings it along, counts what is left of its objects."""
+    pytest.importorskip(module_name)
+    code = f"from orbitile.jobs.job import job\nwith job({str(paths.log)!r}):\n    import {module_name}"
+    environment = os.environ | {"PYTHONPATH": str(LIBRARY)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_attempts_follow_one_another(attempt, paths):
     with pytest.raises(SystemExit):
         attempt("ax", failing="x")

@@ -12,6 +12,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 from pyproj import CRS
 from rasterio.enums import Resampling
 
@@ -137,6 +138,29 @@ def test_truncated_images_are_named(geotiff, tmp_path):
         opened_raster(str(tmp_path / "half.tif")) as source,
     ):
         read_window(source, Window(0, 0, 200, 200))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "pgm", "jp2", "gif", "tif"])
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.95])
+def test_truncated_images_of_every_format_are_named(tmp_path, suffix, share):
+    """What is read of them before is right."""
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (600, 600), np.uint8)).save(path)
+    with opened_raster(path) as image:
+        pixels, _ = read_window(image, Window(0, 0, 600, 600))
+    os.truncate(path, int(path.stat().st_size * share))
+    with (
+        pytest.raises(OrbitileError, match=rf"a\.{suffix}: .*is it truncated or still being copied"),
+        opened_raster(path) as image,
+    ):
+        for top in range(0, 600, 40):
+            part, _ = read_window(image, Window(0, top, 600, 40))
+            assert (part == pixels[top : top + 40]).all()
+    with (
+        pytest.raises(OrbitileError, match=rf"a\.{suffix}: .*is it truncated or still being copied"),
+        opened_raster(path) as image,
+    ):
+        read_window(image, Window(0, 0, 600, 600))
 
 
 @given(st.integers(1, 200_000), st.integers(1, 5000), st.sampled_from([64, 512]))

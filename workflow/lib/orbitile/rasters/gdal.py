@@ -142,5 +142,6 @@ def raster_window(window: Window) -> RasterioWindow:
 
 
 restrict_gdal()
+os.environ["GDAL_PNG_WHOLE_IMAGE_OPTIM"] = "NO"  # it gives random pixels for what a truncated file lacks
 os.environ.setdefault("GDAL_CACHEMAX", str(CACHE_MB))
 _register_drivers()
