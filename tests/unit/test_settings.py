@@ -3,17 +3,20 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from documented_examples import examples_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.files import sha256
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.settings import NmsSettings
 from orbitile.detections.tiling import SizeLimits, TileSize
 from orbitile.features.labels.masks import MaskFolder
 from orbitile.features.shapes import skeleton
+from orbitile.inference.models.weights import save_tensors
 from orbitile.settings import HALO_PX, SLACK_PX, Settings, check_settings, required_setting
 from orbitile.training.detection.recipe import CropAugmentation, DetectorRecipe
 from orbitile.training.scene_deal import SceneDeal
@@ -335,6 +338,22 @@ def test_weights_of_a_training_are_for_images_like_its_own():
     scales = [dict(gsd_m=100), dict(gsd_m=300)]
     settings = checked(scales=scales, training=TRAINING | dict(images="CTX"))
     assert settings.detector_recipe["purpose"] == dict(body="Moon", images="CTX", gsd_range_m=[100, 300])
+
+
+@pytest.mark.parametrize(
+    "stretch", [dict(stretch_values=[0, 255]), dict(stretch_percentiles=[1, 99]),
+                dict(bands=["a", "b"], stretch_values=[[0, 255], [-10, 20]])],
+)  # fmt: skip
+def test_weights_of_a_training_are_for_images_stretched_like_its_own(stretch, tmp_path):
+    """Where a run that uses them says nothing else."""
+    purpose = checked(training=TRAINING, **stretch).detector_recipe["purpose"]
+    save_tensors(tmp_path / "w.safetensors", dict(weight=torch.zeros(1)), dict(family="yolo") | purpose)
+    model = dict(weights=str(tmp_path / "w.safetensors"), sha256=sha256(tmp_path / "w.safetensors"))
+    bands = dict(bands=stretch["bands"]) if "bands" in stretch else {}
+    assert checked(model=model, **bands).stretch == checked(**stretch).stretch
+    assert checked(model=model, **bands, stretch_percentiles=[2, 98]).stretch == dict(
+        stretch_percentiles=(2, 98), stretch_values=None
+    )
 
 
 PIXEL_TRAINING = dict(model=None, pixel_coordinates=True)

@@ -1806,9 +1806,10 @@ class Settings(Section):
         )
 
     def _purpose(self, training: DetectorTrainingSettings | SegmenterTrainingSettings) -> dict[str, object]:
-        """What weights of this training state that they are for (see weights_header.PURPOSE)."""
+        """What weights of this training state that they are for (see weights_header.PURPOSE and STRETCHES)."""
         kind = dict(images=training.images) if training.images else {}
-        return dict(body=self.body, **kind, gsd_range_m=[self.finest_m, self.scales[-1].gsd_m])
+        stretch = {key: value for key, value in self.stretch.items() if key in self.model_fields_set}
+        return dict(body=self.body, **kind, gsd_range_m=[self.finest_m, self.scales[-1].gsd_m], **stretch)
 
 
 def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO) -> Settings:

@@ -1,6 +1,7 @@
 """Bands of the rasters from which networks learn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from orbitile.base.errors import OrbitileError
 from orbitile.rasters.read import Channels, band_names, opened_raster
@@ -30,8 +31,14 @@ def read_band_labels(path: str) -> tuple[str, ...]:
         return tuple(name or str(number) for number, name in enumerate(band_names(source), 1))
 
 
-def pixels_text(names: Sequence[str]) -> str:
-    """The pixels of tiles in words, for model cards, from the names of their bands."""
+def pixels_text(names: Sequence[str], purpose: Mapping[str, Any]) -> str:
+    """The pixels of tiles in words, for model cards, from the names of their bands and how they were stretched."""
+    values = purpose.get("stretch_values")
     if len(names) == 1:
-        return "8-bit grey by the stretch of each scene"
-    return f"{len(names)} bands ({', '.join(names)}) of 8 bit, each by its stretch in each scene"
+        return f"8-bit grey by the {'stretch of each scene' if values is None else f'stretch_values {_listed(values)}'}"
+    how = "each by its stretch in each scene" if values is None else f"by the stretch_values {_listed(values)}"
+    return f"{len(names)} bands ({', '.join(names)}) of 8 bit, {how}"
+
+
+def _listed(values: Sequence) -> str:
+    return "[" + ", ".join(_listed(v) if isinstance(v, list | tuple) else f"{v:g}" for v in values) + "]"

@@ -19,6 +19,8 @@ BACKGROUND = "background"
 PURPOSE = ("body", "images", "gsd_range_m")
 """What weights may say of the images that they are for, by keys of the settings' section `model`: a body, the kind of
 images, and the least and the largest metres per pixel."""
+STRETCHES = ("stretch_values", "stretch_percentiles")
+"""What weights may say of how pixels became grey values where they were trained, by keys of the settings."""
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -72,6 +74,12 @@ def stated_purpose(path: str | Path) -> dict[str, object]:
             raise OrbitileError(f"{path}: its {key} is {shortened(repr(value))}; allowed is {allowed}; copy the file "
                                 "again, or train it anew")  # fmt: skip
     return purpose
+
+
+def stated_stretch(path: str | Path) -> dict[str, object]:
+    """The stretch of the images that weights were trained on (STRETCHES); empty where they state none."""
+    description = read_description(path) if Path(path).is_file() else {}
+    return {key: description[key] for key in STRETCHES if description.get(key) is not None}
 
 
 def _is_range(value: object) -> bool:

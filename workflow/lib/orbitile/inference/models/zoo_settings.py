@@ -7,7 +7,7 @@ from typing import Any
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import shortened
-from orbitile.inference.models.weights_header import stated_purpose
+from orbitile.inference.models.weights_header import STRETCHES, stated_purpose, stated_stretch
 from orbitile.inference.models.zoo import ZOO, ZooNetwork, read_network, zoo_names
 
 ERRORS = ("max_fdr", "min_recall")
@@ -30,19 +30,23 @@ def network_of_settings(config: Mapping[str, Any], zoo: Path = ZOO) -> ZooNetwor
 def with_stated_purpose(config: Mapping[str, Any], zoo: Path = ZOO) -> Mapping[str, Any]:
     """Settings that name weights by their file, with what the zoo, or else the file itself, says that they are for.
 
-    What the settings state themselves stays. OrbitileError as of stated_purpose.
+    Images are stretched as those were that the weights were trained on, if the file says so. What the settings state
+    themselves stays. OrbitileError as of stated_purpose.
     """
     model = config.get("model")
     if not isinstance(model, Mapping) or model.get("name") is not None:
         return config
     network = next((each for each in map(partial(read_network, zoo=zoo), zoo_names(zoo))
                     if each.facts.sha256 == model.get("sha256")), None)  # fmt: skip
-    purpose = _purpose(network) if network else _purpose_in_file(model.get("weights"))
-    return {**config, "model": purpose | dict(model)} if purpose else config
+    weights = model.get("weights")
+    is_file = not network and isinstance(weights, str | Path) and "\0" not in str(weights)
+    purpose = stated_purpose(weights) if is_file else _purpose(network) if network else {}
+    stretch = stated_stretch(weights) if is_file and not _states_stretch(config) else {}
+    return {**stretch, **config, "model": purpose | dict(model)} if purpose or stretch else config
 
 
-def _purpose_in_file(weights: object) -> dict[str, Any]:
-    return stated_purpose(weights) if isinstance(weights, str | Path) and "\0" not in str(weights) else {}
+def _states_stretch(config: Mapping[str, Any]) -> bool:
+    return any(config.get(name) is not None for name in STRETCHES)
 
 
 def with_network_defaults(config: Mapping[str, Any], network: ZooNetwork) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def with_network_defaults(config: Mapping[str, Any], network: ZooNetwork) -> dic
     if isinstance(stated, Mapping) and any(stated.get(name) is not None for name in ERRORS):
         suppression = {name: value for name, value in suppression.items() if name != "score_threshold"}
     filled = {name: value for name, value in sections.items() if name.startswith("stretch_")}
-    if any(config.get(name) is not None for name in ("stretch_percentiles", "stretch_values")):
+    if _states_stretch(config):
         filled = {}  # percentiles of the user are not to lose against values of the network
     filled |= config
     filled["model"] = sections.get("model", {}) | _model(config["model"], network)

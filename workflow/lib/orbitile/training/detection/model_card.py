@@ -36,7 +36,7 @@ class TrainingFacts:
     ) -> Self:
         """Those of labelled scenes and the figures of a training (see progress.EpochProgress)."""
         bands = read_band_labels(scenes[0].row.path) if scenes[0].bands > 1 else ("",)
-        return cls(recipe, _count_scenes(scenes), pixels_text(bands), figures, parameters)
+        return cls(recipe, _count_scenes(scenes), pixels_text(bands, recipe.purpose), figures, parameters)
 
 
 def _count_scenes(scenes: Sequence[LabelledScene]) -> pd.DataFrame:

@@ -39,7 +39,8 @@ def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weig
             f"# {weights.name}", "",
             f"Maps {', '.join(recipe.classes)} pixel by pixel. Network {recipe.network}, "
             f"{figures['parameters'] / 1e6:.1f} million parameters, tiles of {recipe.tile_px} px, "
-            f"{pixels_text(read_band_labels(table['path'].iloc[0]))}.{purpose_text(recipe.purpose)} SHA-256:", "",
+            f"{pixels_text(read_band_labels(table['path'].iloc[0]), recipe.purpose)}.{purpose_text(recipe.purpose)} "
+            "SHA-256:", "",
             f"    {sha256(weights)}", "",
             *_tiles_table(table), "", training_course(figures, recipe.max_hours), "", *_measures_table(figures), "",
             _best_epoch(figures, recipe), "",
