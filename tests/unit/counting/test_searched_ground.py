@@ -42,6 +42,15 @@ def test_what_failed_was_not_searched(rasters):
     assert areas(scene="b") == [searched] * 3
 
 
+def test_a_scale_that_is_searched_in_enlarged_pixels_has_the_ground_of_its_rasters(rasters):
+    ranges, enlarged = {FINE / 2: DiameterRange(0.5, 5), COARSE: RANGES[COARSE]}, {FINE / 2: 2}
+    ground = SearchedGround.of(rasters, ranges, MOON, enlarged=enlarged).within(EVERYWHERE)
+    assert [(size.from_km, size.to_km) for size in ground.sizes] == [(0.5, 2), (2, 5), (5, 20)]
+    assert [size.area_km2 for size in ground.sizes] == pytest.approx([0.75 * 25.6**2] * 3, rel=5e-3)
+    failed = [dict(scene="a", detail="50 m/px", reason="no memory")]
+    assert SearchedGround.of(rasters, ranges, MOON, failed, enlarged=enlarged).within(EVERYWHERE).limits == (2, 20)
+
+
 def test_nothing_is_searched_without_scenes():
     ground = SearchedGround.of([], RANGES, MOON).within(EVERYWHERE)
     assert ground.area_km2 == 0 and np.isnan(ground.limits.least_km)

@@ -54,7 +54,7 @@ _RULES = (
     Rule("page", "page/index.html", code_version=2),
     Rule("evaluate", "evaluation/metrics.json", code_version=4),
     Rule("calibrate", "calibration/calibration.json", code_version=4),
-    Rule("count", "counting/counts.json"),
+    Rule("count", "counting/counts.json", code_version=2),
     Rule("date", "dating/ages.json"),
     Rule("density", "density/density.json"),
     Rule("secondaries", "secondaries/secondaries.json"),

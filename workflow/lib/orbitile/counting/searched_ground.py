@@ -13,6 +13,7 @@ from orbitile.counting.lonlat_shapes import area_on_sphere_km2, contains_places,
 from orbitile.features.footprints import map_footprint
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, searched_rasters
 from orbitile.tables.rasters import RasterRow
 
 
@@ -94,16 +95,20 @@ class SearchedGround:
     def of(
         cls, rasters: Sequence[RasterRow], ranges: Mapping[float, DiameterRange], body: Body,
         failed: Sequence[Mapping[str, str]] = (), excluded: shapely.Geometry | None = None,
+        enlarged: Mapping[float, int] = NOT_ENLARGED,
     ) -> Self:  # fmt: skip
-        """The ground of scenes' rasters at all scales; `failed` are the exclusions of a catalogue's manifest."""
+        """The ground of scenes' rasters at all scales; `failed` are the exclusions of a catalogue's manifest.
+
+        `enlarged` holds the factors of scales that were searched in enlarged pixels.
+        """
         left_out = {(piece["scene"], piece["detail"]) for piece in failed}
         searched = [
-            row for row in rasters
-            if row.scale_m in ranges and not {(row.scene, ""), (row.scene, f"{row.scale_m:g} m/px")} & left_out
+            raster for raster in searched_rasters(rasters, ranges, enlarged)
+            if not {(raster.stored.scene, ""), (raster.stored.scene, f"{raster.scale_m:g} m/px")} & left_out
         ]  # fmt: skip
         footprints = {
-            scale_m: _footprints([row for row in searched if row.scale_m == scale_m], body.radius_m)
-            for scale_m in sorted({row.scale_m for row in searched})
+            scale_m: _footprints([raster.stored for raster in searched if raster.scale_m == scale_m], body.radius_m)
+            for scale_m in sorted({raster.scale_m for raster in searched})
         }
         return cls(footprints, ranges, excluded, body)
 
