@@ -15,8 +15,10 @@ from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.counting.count_files import read_counts, read_draws, read_reference_counts
 from orbitile.counting.searched_ground import DiameterRange
 from orbitile.settings import CountingSettings
+from orbitile.space.grids import Window
 from orbitile.stages.count import CountInputs, count
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tile_areas import tile_area_text
 
 SCALE_M = 1000.0
 RANGES = {SCALE_M: DiameterRange(5.0, 100.0)}
@@ -52,8 +54,8 @@ def run(raster, tmp_path, moon):
     tables = str(tmp_path / "rasters.parquet")
     write_rasters([raster(pixels, "a", SCALE_M)], tables)
 
-    def counted(areas, confidence=None, crs=moon.crs, ranges=RANGES, inputs=None, **settings):
-        catalogue = write_small_catalogue(tmp_path / "catalogue", CRATERS)
+    def counted(areas, confidence=None, crs=moon.crs, ranges=RANGES, inputs=None, exclusions=(), **settings):
+        catalogue = write_small_catalogue(tmp_path / "catalogue", CRATERS, exclusions=exclusions)
         path, manifest = tmp_path / "areas.gpkg", tmp_path / "counting" / "counts.json"
         geopandas.GeoDataFrame(dict(name=list(areas)), geometry=list(areas.values()), crs=crs).to_file(path)
         dumped = CountingSettings(areas=path, draws=4, **settings).model_dump(mode="json")
@@ -85,6 +87,17 @@ def test_areas_are_counted_each_in_a_folder(run):
     layer = geopandas.read_file(folder / "west" / "area.gpkg")
     assert layer[["from_km", "to_km"]].to_numpy().tolist() == [[5, 100]]
     assert "west: 2 craters" in (folder / "methods.txt").read_text()
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_craters_and_ground_of_tiles_that_failed_do_not_count(run):
+    """Columns 40 to 140 of pixels of 1 km: from 1.32 degrees on."""
+    detail = tile_area_text(SCALE_M, [1], Window(40, 0, 100, 256))
+    (searched,) = run(dict(west=WEST))["areas"]
+    (area,) = run(dict(west=WEST), exclusions=[dict(scene="a", detail=detail, reason="no memory")])["areas"]
+    assert (searched["craters"], area["craters"]) == (2, 1)
+    share = (np.degrees(40e3 / 1737400) - 0.5) / 1.5
+    assert area["searched_km2"] == pytest.approx(share * searched["searched_km2"], rel=1e-3)
 
 
 @pytest.mark.usefixtures("without_plots")
