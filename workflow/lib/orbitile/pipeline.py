@@ -45,7 +45,7 @@ _RULES = (
     Rule("classify", None, table_folder="classified", work_folder="classes"),
     Rule("outline", None, (SEGMENTATION,), "outlines", "work/outline", code_version=3),
     Rule("catalogue", "catalogue/craters.json", code_version=7),
-    Rule("completeness", "catalogue/completeness.json", code_version=2),
+    Rule("completeness", "catalogue/completeness.json", code_version=3),
     Rule("overview", "catalogue/craters.png", code_version=3),
     Rule("contact_sheets", "contact_sheets/contact_sheets.json"),
     Rule("judging", "judging/judging.json"),
