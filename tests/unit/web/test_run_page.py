@@ -113,16 +113,19 @@ def test_another_table_is_compared_by_its_name(tmp_path):
     assert (comparison["name"], comparison["missed_title"]) == ("by hand.csv", "craters only in by hand.csv")
 
 
-def test_what_was_left_out_is_there_with_its_place(tmp_path):
+@pytest.mark.parametrize("enlarge", [1, 2])
+def test_what_was_left_out_is_there_with_its_place(tmp_path, enlarge):
     """A scene as its outline, tiles where they lie: a quarter of the scene at 180 degrees, cut at its end."""
     folder, half = tmp_path / "results" / "left_out", SIDE // 2
     rows = write_scenes(folder)[:3]
-    detail = tile_area_text(GSD_M, [3], Window(half, half, SIDE, SIDE))
+    window = Window(*(enlarge * place for place in (half, half, SIDE, SIDE)))
+    detail = tile_area_text(GSD_M / enlarge, [3], window)
     exclusions = [
         dict(scene="border", detail=detail, reason="no memory"),
         dict(scene="north", detail="", reason="gone"),
     ]
-    index = write_page(folder, rows, write_small_catalogue(folder / "catalogue", []), CHOICE, exclusions=exclusions)
+    options = dict(exclusions=exclusions, enlarged={GSD_M / enlarge: enlarge})
+    index = write_page(folder, rows, write_small_catalogue(folder / "catalogue", []), CHOICE, **options)
     run = read_script(index.parent / "data" / "run.js")[1]
     reasons = {name: scene["left_out"] for name, scene in run["scenes"].items()}
     assert reasons == dict(sixty=None, border=None, north="gone")

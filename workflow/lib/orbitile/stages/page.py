@@ -1,8 +1,8 @@
 """page: a page to look at a run in a browser, and to judge its craters (docs/page.md)."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
@@ -27,6 +27,7 @@ class PageInputs:
 
     `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none. `compared` is a
     table of craters, if any, that the catalogue is compared with: the truth or, if it has a `name`, another one.
+    `enlarged` holds the factors of scales that were searched in enlarged pixels.
     """
 
     manifest: str
@@ -35,6 +36,7 @@ class PageInputs:
     completeness: str | None = None
     compared: CraterTable | None = None
     name: str | None = None
+    enlarged: Mapping[float, int] = field(default_factory=dict)
 
 
 def page(
@@ -60,7 +62,7 @@ def page(
         content["searched"] = searched_outlines(Path(inputs.completeness)) if inputs.completeness else []
         content["layers"] = made.write_features(None if catalogue else manifest)
         metadata = read_manifest(manifest)
-        ground = LeftOutGround.of(metadata["exclusions"], rasters, body)
+        ground = LeftOutGround.of(metadata["exclusions"], rasters, body, inputs.enlarged)
         made.write_run(Path(inputs.plan), metadata, ground, content)
     log.info("%d image tiles and %d rows", _tile_count(content), content["rows"])
 
