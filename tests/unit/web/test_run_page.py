@@ -138,6 +138,19 @@ def test_what_was_left_out_is_there_with_its_place(tmp_path, enlarge):
     assert "2 scenes were left out, in part or as a whole." in run["notes"]
 
 
+def test_rows_where_a_scene_failed_are_not_judged(tmp_path):
+    """The true crater that is missed lies there, too."""
+    folder = tmp_path / "results" / "failed"
+    rows, truth = write_scenes(folder)[:2], folder / "truth.csv"
+    manifest = write_small_catalogue(folder / "catalogue", [*CRATERS["sixty"], CRATERS["border"][0]])
+    truth.write_text("lon,lat,diameter_km\n" + "".join(f"{lon},{lat},{size}\n" for lon, lat, size in TRUE_CRATERS))
+    detail = tile_area_text(GSD_M, [3], Window(0, 0, SIDE, SIDE))
+    exclusions = [dict(scene="sixty", detail=detail, reason="no memory")]
+    index = write_page(folder, rows, manifest, CHOICE, CraterTable.of(truth, {}), exclusions=exclusions)
+    comparison = read_script(index.parent / "data" / "run.js")[1]["comparison"]
+    assert comparison["counts"] == [2, 1, 0] and comparison["missed"] == 0
+
+
 def test_all_its_files_are_there_and_no_others_are_named(index):
     run = read_script(index.parent / "data" / "run.js")[1]
     for name, shown in run["maps"].items():
