@@ -49,7 +49,7 @@ _RULES = (
     Rule("overview", "catalogue/craters.png", code_version=3),
     Rule("contact_sheets", "contact_sheets/contact_sheets.json"),
     Rule("judging", "judging/judging.json"),
-    Rule("review", "review/review.json", code_version=2),
+    Rule("review", "review/review.json", code_version=3),
     Rule("qgis_project", "", code_version=3),
     Rule("page", "page/index.html", code_version=3),
     Rule("evaluate", "evaluation/metrics.json", code_version=5),
