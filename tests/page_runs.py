@@ -1,6 +1,6 @@
 """A small run for the page: craters as bright discs at 60 N, across 180 degrees and around both poles of the Moon."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from orbitile.space.ground import Ground, distance
 from orbitile.stages.completeness import SearchedTables, completeness
 from orbitile.stages.page import PageInputs, page
 from orbitile.tables.craters import CraterTable
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.plan import PlanGroup, PlanOrigin, write_plan
 from orbitile.tables.rasters import RasterRow, write_rasters
 from orbitile.web.run_page import PageChoice
@@ -72,7 +73,7 @@ def write_world_run(folder: Path, choice: PageChoice = CHOICE, mark: str = "") -
 
 def write_page(
     folder: Path, rows: list[RasterRow], manifest: str, choice: PageChoice, truth: CraterTable | None = None,
-    name: str | None = None, exclusions: Sequence[dict] = (),
+    name: str | None = None, exclusions: Sequence[dict] = (), enlarged: Mapping[float, int] = NOT_ENLARGED,
 ) -> Path:  # fmt: skip
     """Write the tables that lie around a catalogue of rasters, and its page; a table of a `name` is no truth."""
     rasters, plan = str(folder / "rasters.parquet"), folder / "plan.parquet"
@@ -87,9 +88,10 @@ def write_page(
         Path(manifest), read_manifest(Path(manifest)) | dict(run=folder.name, exclusions=list(exclusions), errors=None)
     )
     searched = str(folder / "catalogue" / "completeness.json")
-    completeness(SearchedTables([rasters], []), manifest, MOON, ["parquet"], searched)
+    completeness(SearchedTables([rasters], [], enlarged), manifest, MOON, ["parquet"], searched)
     index = folder / "page" / "index.html"
-    page(PageInputs(manifest, str(plan), [rasters], searched, truth, name), CRITERIA, MOON, choice, str(index))
+    inputs = PageInputs(manifest, str(plan), [rasters], searched, truth, name, enlarged)
+    page(inputs, CRITERIA, MOON, choice, str(index))
     return index
 
 

@@ -35,8 +35,11 @@ DISCS = np.array([(60.0, 60.0, 30.0), (240.5, 80.25, 41.0), (300.0, 200.0, 60.0)
 """Columns, rows and diameters in pixels, in both scenes together; the third lies on 180 degrees."""
 
 
-def write_catalogue_run(folder: Path, exclusions: Sequence[dict] = ()) -> Path:
-    """Write a run with DISCS as its catalogue and the project of it; returns the project's path."""
+def write_catalogue_run(folder: Path, exclusions: Sequence[dict] = (), **options) -> Path:
+    """Write a run with DISCS as its catalogue and the project of it; returns the project's path.
+
+    `options` are further inputs of the project.
+    """
     rasters, plan = _write_scenes(folder)
     lon, lat = Ground(CRS_180.to_wkt(), MOON.radius_m).lonlat(*_places())
     craters = list(zip(lon.tolist(), lat.tolist(), (DISCS[:, 2] * GSD_M / 1000).tolist(), strict=True))
@@ -49,7 +52,7 @@ def write_catalogue_run(folder: Path, exclusions: Sequence[dict] = ()) -> Path:
     completeness(SearchedTables([rasters], []), str(manifest), MOON, ["gpkg", "shp"], searched)
     judging = str(folder / "judging" / "judging.json")
     write_judging_layer(str(manifest), 10, 0, VectorStyle("ellipse", 128), judging)
-    return _write_project(folder, ProjectInputs(str(manifest), plan, [rasters], searched, judging=judging))
+    return _write_project(folder, ProjectInputs(str(manifest), plan, [rasters], searched, judging=judging, **options))
 
 
 def write_map_run(folder: Path) -> Path:

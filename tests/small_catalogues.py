@@ -16,13 +16,18 @@ Crater = tuple[float, float, float]
 
 
 def write_small_catalogue(
-    folder: Path, craters: Sequence[Crater], scenes: Sequence[str] | None = None, part_of: Sequence[int] | None = None
-) -> str:
-    """Write a catalogue of the Moon and return its manifest; `part_of` (n) are the numbers of the craters' parts."""
+    folder: Path, craters: Sequence[Crater], scenes: Sequence[str] | None = None, part_of: Sequence[int] | None = None,
+    exclusions: Sequence[dict] = (),
+) -> str:  # fmt: skip
+    """Write a catalogue of the Moon and return its manifest; `part_of` (n) are the numbers of the craters' parts.
+
+    `exclusions` are what failed and was left out.
+    """
     rows = _rows(craters, scenes or ["a"] * len(craters))
     numbers = np.zeros(len(rows), int) if part_of is None else np.asarray(part_of, int)
     parts = [_write(rows[numbers == number], folder / "craters" / f"part{number}.parquet") for number in set(numbers)]
-    write_json(folder / "craters.json", dict(body="Moon", rows=len(rows), parts=parts, files=[], sha256="made up"))
+    about = dict(body="Moon", rows=len(rows), parts=parts, files=[], sha256="made up", exclusions=list(exclusions))
+    write_json(folder / "craters.json", about)
     return str(folder / "craters.json")
 
 

@@ -82,6 +82,7 @@ rule completeness:
         score_choice=settings.score_choice,
         user_files=lambda wildcards: user_files(settings.suppression.calibration),
         formats=settings.vectors.formats,
+        enlarged=settings.enlarged,
         unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:

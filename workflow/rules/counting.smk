@@ -29,6 +29,7 @@ rule count:
         ),
         counting=settings.counting.model_dump(mode="json"),
         counted_sizes=settings.counted_sizes,
+        enlarged=settings.enlarged,
         row_confidence=settings.row_confidence,
         score_choice=settings.score_choice,
         unmapped_scenes=unmapped_scenes(),

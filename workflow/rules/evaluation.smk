@@ -28,6 +28,7 @@ rule evaluate:
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
         score_threshold=settings.score_threshold,
+        enlarged=settings.enlarged,
         body=settings.body,
     message:
         "evaluate against {input.truth}"
@@ -67,7 +68,10 @@ rule calibrate:
         match_criteria=settings.match_criteria,
         nms_settings=lambda wildcards: settings.calibration_nms_settings,
         model=settings.model_weights,
+        enlarged=settings.enlarged,
         body=settings.body,
+        plan=PLAN,
+        allow_failures=settings.allow_failures,
     message:
         "calibrate scores by {input.truth}"
     script:

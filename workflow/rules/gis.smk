@@ -22,6 +22,7 @@ rule qgis_project:
     params:
         code_version=code_version("qgis_project"),
         plan=PLAN,
+        enlarged=settings.enlarged,
         body=settings.body,
     message:
         "project for QGIS"
@@ -67,6 +68,7 @@ rule page:
             review_seed=settings.review.seed,
         ),
         plan=PLAN,
+        enlarged=settings.enlarged,
         user_files=lambda wildcards: user_files(
             settings.page_comparison and settings.page_comparison["craters"]
         ),

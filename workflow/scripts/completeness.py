@@ -13,6 +13,6 @@ if __name__ == "__main__":
 
         statement = CatalogueStatement.read(params.row_confidence, ScoreChoice(**params.score_choice))
         completeness(
-            SearchedTables(files.rasters, files.tiles), files.catalogue, find_body(params.body), params.formats,
-            snakemake.output[0], statement, params.unmapped_scenes,
+            SearchedTables(files.rasters, files.tiles, params.enlarged), files.catalogue, find_body(params.body),
+            params.formats, snakemake.output[0], statement, params.unmapped_scenes,
         )  # fmt: skip

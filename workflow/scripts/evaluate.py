@@ -16,5 +16,5 @@ if __name__ == "__main__":
         truth, unmapped = CraterTable.of(files.truth, params.truth_columns), params.unmapped_scenes
         evaluate_catalogue(
             files.catalogue, truth, files.rasters, criteria, **snakemake.output, unmapped_scenes=unmapped,
-            score_threshold=params.score_threshold,
+            score_threshold=params.score_threshold, enlarged=params.enlarged,
         )  # fmt: skip

@@ -16,5 +16,6 @@ if __name__ == "__main__":
             files.get("completeness"),
             files.get("stitched", ()),
             files.get("judging"),
+            params.enlarged,
         )
         qgis_project(inputs, find_body(params.body), **snakemake.output)

@@ -11,8 +11,11 @@ from orbitile.space.bodies import find_body
 MOON_M = find_body("Moon").radius_m
 
 
-def ground(detected, added=None, missed=None):
-    """Rows with verdicts; `added` are the longitudes of what each reviewer added, 3 km large."""
+def ground(detected, added=None, missed=None, elsewhere=0):
+    """Rows with verdicts; `added` are the longitudes of what each reviewer added, 3 km large.
+
+    `missed` are `elsewhere` and what was added.
+    """
     added = added or {}
     rows = pd.DataFrame(dict(id=[f"r{number}" for number in range(len(detected))], is_detected=detected))
     judged = [
@@ -26,8 +29,8 @@ def ground(detected, added=None, missed=None):
         for lon in longitudes
     ]
     columns = ["id", "reviewer", "verdict", "lon", "lat", "diameter_km"]
-    count = len({lon for longitudes in added.values() for lon in longitudes}) if missed is None else missed
-    return SearchedCraters(rows, count, pd.DataFrame([*judged, *extra], columns=columns))
+    count = len({lon for longitudes in added.values() for lon in longitudes}) + elsewhere if missed is None else missed
+    return SearchedCraters(rows, count, elsewhere, pd.DataFrame([*judged, *extra], columns=columns))
 
 
 def figures(*args, **options):
@@ -72,6 +75,25 @@ def test_what_two_reviewers_both_overlook():
     assert pair["completeness"]["low"] < alone["low"]
 
 
+def test_what_was_detected_elsewhere_is_missing_to_both():
+    """Of 10 right rows, 10 that were moved away and 8 additions that both made: 10 of 28 craters are detected."""
+    both = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    result = figures(["right"] * 10 + ["false"] * 10, dict(anna=both, ben=both), elsewhere=10)
+    (pair,) = result["two_reviewers"]
+    assert (pair["matched"], pair["total"]["value"]) == (8, 8)
+    assert result["unsure_right"] == pair["completeness"]["unsure_right"] == round(10 / 28, 4)
+    assert pair["completeness"]["low"] < result["low"] and pair["completeness"]["high"] > result["high"]
+
+
+def test_rows_that_were_moved_away_say_nothing_of_what_is_overlooked():
+    """Both saw these rows: as many additions stay overlooked, 0.8 of 8.8 by hand, however many rows were moved."""
+    added = dict(anna=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], ben=[1.0, 2.0, 3.0, 4.0, 7.0, 8.0])
+    for elsewhere in (0, 1, 30):
+        (pair,) = figures(["right"] * 40 + ["false"] * elsewhere, added, elsewhere=elsewhere)["two_reviewers"]
+        assert pair["both_lack"]["value"] == 0.8
+        assert pair["completeness"]["unsure_right"] == round(40 / (48.8 + elsewhere), 4)
+
+
 def test_reviewers_without_a_common_crater_leave_it_open():
     (pair,) = figures(["right"] * 9, dict(anna=[1.0], ben=[2.0]))["two_reviewers"]
     assert pair["completeness"] is None and pair["total"]["high"] is None
@@ -88,3 +110,15 @@ def test_intervals_hold_as_often_as_they_say():
         hold[0] += result["low"] <= 0.8 <= result["high"]
         hold[1] += pair["completeness"] is None or pair["completeness"]["low"] <= 0.8 <= pair["completeness"]["high"]
     assert hold[0] >= 0.94 * 80 and hold[1] >= 0.95 * 80
+
+
+def test_intervals_hold_where_rows_were_moved_away():
+    """As above; half of what is not detected has a row elsewhere, which both see."""
+    random, hold = np.random.default_rng(0), 0
+    for _ in range(80):
+        right, elsewhere, without_row = random.multinomial(60, [0.8, 0.1, 0.1]).tolist()
+        seen = {name: 2.0 * np.flatnonzero(random.random(without_row) < 0.7) for name in ("anna", "ben")}
+        result = figures(["right"] * right + ["false"] * elsewhere, seen, elsewhere=elsewhere)
+        (pair,) = result["two_reviewers"]
+        hold += pair["completeness"] is None or pair["completeness"]["low"] <= 0.8 <= pair["completeness"]["high"]
+    assert hold >= 0.95 * 80

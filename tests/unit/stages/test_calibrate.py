@@ -9,11 +9,14 @@ from orbitile.base.errors import OrbitileError
 from orbitile.calibration.network_calibration import read_calibration
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.settings import NmsSettings
+from orbitile.space.grids import Window
 from orbitile.stages.calibrate import CalibrationInputs, CalibrationOutputs, calibrate
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.detections import GEOLOCATED
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.parquet import write_table
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tile_areas import tile_area_text
 from orbitile.tables.tiles import SCHEMA
 
 MOON_M = 1737400.0
@@ -26,7 +29,7 @@ NMS = NmsSettings(0.4, 0.05, True, "box", rings=2, scenes_apart=False, reach_m=2
 def calibrated(raster, detections, tmp_path):
     """Calibrates detections (lon, lat, diameter in m, score) of groups by true craters on a scene of 8 x 4 degrees."""
 
-    def run(groups, truth):
+    def run(groups, truth, failed=(), enlarged=NOT_ENLARGED):
         write_rasters(
             [raster(np.ones((40, 80), np.uint8), scale_m=DEGREE_M / 10, left=0, top=2 * DEGREE_M)],
             tmp_path / "rasters.parquet",
@@ -40,7 +43,8 @@ def calibrated(raster, detections, tmp_path):
         table = CraterTable(str(tmp_path / "truth.csv"))
         tiles = pd.DataFrame([dict.fromkeys(SCHEMA.names, 1) | dict(scene="a", appearance=[0.5] * 14)] * 3)
         write_table(tiles, SCHEMA, tmp_path / "tiles.parquet")
-        inputs = CalibrationInputs(paths, [str(tmp_path / "rasters.parquet")], [str(tmp_path / "tiles.parquet")])
+        tables = [str(tmp_path / "rasters.parquet")], [str(tmp_path / "tiles.parquet")]
+        inputs = CalibrationInputs(paths, *tables, failed, enlarged)
         calibrate(inputs, table, CRITERIA, NMS, outputs, "ab" * 32)
         return read_calibration(outputs.calibration)
 
@@ -65,6 +69,18 @@ def test_detections_of_all_groups_are_judged_after_one_suppression(calibrated):
     assert (calibration.basis, calibration.model_sha256) == ("3 craters of truth.csv", "ab" * 32)
     assert calibration.sample.least_score == 0.05
     assert calibration.appearances.tolist() == [[0.5] * 14] * 3
+
+
+@pytest.mark.parametrize("enlarge", [1, 2])
+def test_where_tiles_failed_nothing_is_judged(calibrated, enlarge):
+    """From 4 degrees on."""
+    window, scale_m = Window(40 * enlarge, 0, 40 * enlarge, 40 * enlarge), DEGREE_M / 10 / enlarge
+    failed = [dict(scene="a", detail=tile_area_text(scale_m, [1], window), reason="no memory")]
+    groups, truth = [[(1, 1, 9000, 0.9), (5, 1, 9000, 0.4)]], [(1, 1, 9000), (7, 1, 9000)]
+    sample = calibrated(groups, truth, failed, {scale_m: enlarge}).sample
+    assert (len(sample.detections.score), len(sample.truth.score)) == (1, 1)
+    sample = calibrated(groups, truth).sample
+    assert (len(sample.detections.score), len(sample.truth.score)) == (2, 2)
 
 
 def test_figures_and_their_picture_are_there_however_few_craters(calibrated, tmp_path):

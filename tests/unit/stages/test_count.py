@@ -15,8 +15,10 @@ from orbitile.calibration.row_confidence import RowConfidence
 from orbitile.counting.count_files import read_counts, read_draws, read_reference_counts
 from orbitile.counting.searched_ground import DiameterRange
 from orbitile.settings import CountingSettings
+from orbitile.space.grids import Window
 from orbitile.stages.count import CountInputs, count
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tile_areas import tile_area_text
 
 SCALE_M = 1000.0
 RANGES = {SCALE_M: DiameterRange(5.0, 100.0)}
@@ -51,13 +53,13 @@ def run(raster, tmp_path, moon):
     pixels = np.ones((256, 256), np.uint8)
     tables = str(tmp_path / "rasters.parquet")
     write_rasters([raster(pixels, "a", SCALE_M)], tables)
-    inputs = CountInputs(write_small_catalogue(tmp_path / "catalogue", CRATERS), [tables])
 
-    def counted(areas, confidence=None, unmapped_scenes=0, crs=moon.crs, **settings):
+    def counted(areas, confidence=None, crs=moon.crs, ranges=RANGES, inputs=None, exclusions=(), **settings):
+        catalogue = write_small_catalogue(tmp_path / "catalogue", CRATERS, exclusions=exclusions)
         path, manifest = tmp_path / "areas.gpkg", tmp_path / "counting" / "counts.json"
         geopandas.GeoDataFrame(dict(name=list(areas)), geometry=list(areas.values()), crs=crs).to_file(path)
         dumped = CountingSettings(areas=path, draws=4, **settings).model_dump(mode="json")
-        count(inputs._replace(unmapped_scenes=unmapped_scenes), dumped, RANGES, moon, confidence, 0.3, str(manifest))
+        count(CountInputs(catalogue, [tables], **inputs or {}), dumped, ranges, moon, confidence, 0.3, str(manifest))
         return json.loads(manifest.read_text())
 
     counted.manifest = tmp_path / "counting" / "counts.json"
@@ -88,6 +90,24 @@ def test_areas_are_counted_each_in_a_folder(run):
 
 
 @pytest.mark.usefixtures("without_plots")
+def test_craters_and_ground_of_tiles_that_failed_do_not_count(run):
+    """Columns 40 to 140 of pixels of 1 km: from 1.32 degrees on."""
+    detail = tile_area_text(SCALE_M, [1], Window(40, 0, 100, 256))
+    (searched,) = run(dict(west=WEST))["areas"]
+    (area,) = run(dict(west=WEST), exclusions=[dict(scene="a", detail=detail, reason="no memory")])["areas"]
+    assert (searched["craters"], area["craters"]) == (2, 1)
+    share = (np.degrees(40e3 / 1737400) - 0.5) / 1.5
+    assert area["searched_km2"] == pytest.approx(share * searched["searched_km2"], rel=1e-3)
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_a_scale_in_enlarged_pixels_is_counted(run):
+    (area,) = run(dict(west=WEST))["areas"]
+    (enlarged,) = run(dict(west=WEST), ranges={500.0: RANGES[SCALE_M]}, inputs=dict(enlarged={500.0: 2}))["areas"]
+    assert enlarged == area
+
+
+@pytest.mark.usefixtures("without_plots")
 def test_bad_areas_are_listed_with_a_line_each_and_the_others_counted(run, caplog):
     areas = dict(
         outside=shapely.box(50, 50, 51, 51), tiny=shapely.box(1, -1, 1.0001, -0.9999), empty=shapely.box(2, -4, 3, -3),
@@ -114,7 +134,7 @@ def test_bad_areas_are_listed_with_a_line_each_and_the_others_counted(run, caplo
     [
         (dict(a=shapely.box(50, 50, 51, 51)), {}, "no area can be counted: a: lies outside"),
         (dict(a=WEST), dict(crs="IAU_2015:49900"), "is not one of Moon"),
-        (dict(a=WEST), dict(unmapped_scenes=1), "images without a map"),
+        (dict(a=WEST), dict(inputs=dict(unmapped_scenes=1)), "images without a map"),
         (dict(a=WEST), dict(name_column="unit"), "no column 'unit'"),
     ],
 )

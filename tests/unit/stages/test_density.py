@@ -85,6 +85,19 @@ def test_densities_stand_in_named_bands(mapped):
     assert kernel[0].std() < bands[0].std() / 2
 
 
+def test_craters_beside_the_searched_ground_do_not_count(mapped):
+    """As many per area lie in the corner that was not searched, and in cells that were in part."""
+    craters = random_craters(8000, shape=shapely.box(10, 0, 30, 20))
+    on_ground = [crater for crater in craters if SEARCHED.contains(shapely.Point(crater[:2]))]
+    figures = mapped(craters, DensityChoice((1.0,), 100, 120))
+    with rasterio.open(mapped.outputs.kernel) as source:
+        kernel = source.read(1, masked=True)
+    assert figures["craters_outside"] == len(craters) - len(on_ground)
+    assert mapped(on_ground, DensityChoice((1.0,), 100, 120)) == figures | dict(craters_outside=0)
+    with rasterio.open(mapped.outputs.kernel) as source:
+        assert (source.read(1, masked=True) == kernel).all()
+
+
 def test_the_table_holds_the_cells_of_the_raster(mapped):
     mapped(random_craters(500), DensityChoice((1.0,), 150, 150))
     table = pd.read_parquet(mapped.outputs.table)

@@ -12,10 +12,13 @@ from orbitile.base.errors import OrbitileError
 from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, MatchTally, SizeClasses
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.truth_on_ground import JudgedGround, TruthOnGround
+from orbitile.space.grids import Window
 from orbitile.stages.evaluate import evaluate_catalogue
 from orbitile.tables.coverage import lies_on_data
 from orbitile.tables.craters import Craters, CraterTable
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tile_areas import tile_area_text
 
 MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180
@@ -27,16 +30,16 @@ HEADER = "lon,lat,diam_km"
 def judged(raster, tmp_path):
     """Judges found against true craters (lon, lat, diameter in km) of a made-up scene of 8 x 4 degrees."""
 
-    def run(detected, truth, part_of=None, **position):
+    def run(detected, truth, part_of=None, exclusions=(), enlarged=NOT_ENLARGED, **position):
         position = dict(left=0, top=2 * DEGREE_M) | position
         write_rasters(
             [raster(np.ones((40, 80), np.uint8), scale_m=DEGREE_M / 10, **position)], tmp_path / "rasters.parquet"
         )
         (tmp_path / "truth.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in truth)]))
-        manifest = write_small_catalogue(tmp_path, detected, part_of=part_of)
+        manifest = write_small_catalogue(tmp_path, detected, part_of=part_of, exclusions=exclusions)
         tables = [manifest, CraterTable(str(tmp_path / "truth.csv"))]
         outputs = str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")
-        evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
+        evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs, enlarged=enlarged)
         return json.loads((tmp_path / "metrics.json").read_text())
 
     return run
@@ -57,6 +60,19 @@ def judged(raster, tmp_path):
 def test_figures(judged, detected, truth, precision, recall, f1):
     metrics = judged(detected, truth)
     assert (metrics["precision"], metrics["recall"], metrics["f1"]) == pytest.approx((precision, recall, f1))
+
+
+@pytest.mark.parametrize("enlarge", [1, 2])
+def test_where_tiles_failed_nothing_is_judged(judged, enlarge):
+    """From 4 degrees on: a true crater that nobody could have detected, and detections of other tiles."""
+    window, scale_m = Window(40 * enlarge, 0, 40 * enlarge, 40 * enlarge), SCENE_PX_M / enlarge
+    exclusions = [dict(scene="a", detail=tile_area_text(scale_m, [1], window), reason="no memory")]
+    craters = [(1, 1, 5), (3, 1, 5)], [(1, 1, 5), (3, 1, 5), (5, 1, 5)]
+    assert judged(*craters)["recall"] == pytest.approx(2 / 3)
+    metrics = judged(*craters, exclusions=exclusions, enlarged={scale_m: enlarge})
+    assert (metrics["n_truth"], metrics["recall"]) == (2, 1)
+    metrics = judged([*craters[0], (5, -1, 5)], craters[1], exclusions=exclusions, enlarged={scale_m: enlarge})
+    assert (metrics["n_found"], metrics["precision"]) == (2, 1)
 
 
 def test_figures_by_size_and_place(judged):

@@ -12,12 +12,15 @@ from PIL import Image
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.files import write_json
+from orbitile.base.manifests import read_manifest
 from orbitile.features.labels.read import LabelFields, read_labels
 from orbitile.features.metrics import LinePoints, line_metrics
 from orbitile.space.grids import Window
 from orbitile.stages import evaluate_map as comparing
 from orbitile.stages.evaluate_map import MapComparison, MapResults, evaluate_map
 from orbitile.tables.rasters import write_rasters
+from orbitile.tables.tile_areas import tile_area_text
 
 SHAPE = (120, 200)
 WHOLE = pieces(200, 120)
@@ -112,6 +115,21 @@ def test_true_lines_follow_their_map_between_vertices(tmp_path, dlon):
     true = LinePoints.of(comparing._true_lines(labels), 10, MOON.radius_m)
     mapped = LinePoints.of(np.array([shapely.segmentize(line, 0.01)]), 10, MOON.radius_m)
     assert line_metrics([mapped], true, 20, MOON.radius_m)["f1"] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("detail", [tile_area_text(100, [1], Window(100, 0, 100, 120)), "100 m/px"])
+def test_lines_where_a_scene_failed_are_not_judged(mapped, judged, detail):
+    """A true line that is right up to where tiles failed, and not mapped on these; or the entire scene failed."""
+    run = mapped((20, 40, 100, 48))
+    line = shapely.LineString([(30, 44), (180, 44)])
+    assert judged(run, line)[0]["lines"]["recall"] < 0.5
+    manifest = run.folder / "map" / "polygons.json"
+    exclusions = [dict(scene="a", detail=detail, reason="no memory")]
+    write_json(manifest, read_manifest(manifest) | dict(exclusions=exclusions))
+    (figures,) = judged(run, line)
+    recall, true_km = (1, 7) if "tile" in detail else (0, 0)
+    assert figures["lines"]["recall"] == pytest.approx(recall, abs=0.06)
+    assert figures["lines"]["true_km"] == pytest.approx(true_km, rel=0.01)
 
 
 def test_lines_in_several_parts_of_the_map_count_as_in_one(mapped, judged):

@@ -24,8 +24,8 @@ def run(tmp_path):
     """Writes the project of a small run, with what it leaves out, in a folder; returns the root of its XML."""
     folder = tmp_path / "results" / "r"
 
-    def write(exclusions=()):
-        with zipfile.ZipFile(write_catalogue_run(folder, exclusions)) as archive:
+    def write(exclusions=(), **options):
+        with zipfile.ZipFile(write_catalogue_run(folder, exclusions, **options)) as archive:
             return ET.fromstring(archive.read("r.qgs"))
 
     write.folder = folder
@@ -78,10 +78,12 @@ def test_what_was_left_out_is_a_layer(run):
     assert scenes["group"].tolist() == ["group of a", "group of b"]
 
 
-def test_tiles_that_were_left_out_lie_where_they_are(run):
+@pytest.mark.parametrize("enlarge", [1, 2])
+def test_tiles_that_were_left_out_lie_where_they_are(run, enlarge):
     """Of the eastern scene, whose west side is 180 degrees: columns 8 to 24, and what lies beyond its end is cut."""
-    detail = tile_area_text(GSD_M, [1, 2], Window(8, SIDE - 16, 16, 64))
-    root = run([dict(scene="b", detail=detail, reason="no memory")])
+    window = Window(*(enlarge * place for place in (8, SIDE - 16, 16, 64)))
+    detail = tile_area_text(GSD_M / enlarge, [1, 2], window)
+    root = run([dict(scene="b", detail=detail, reason="no memory")], enlarged={GSD_M / enlarge: enlarge})
     assert titles(root)[:2] == ["left out", "groups"]
     scenes = geopandas.read_file(run.folder / "scenes.gpkg")
     assert scenes["scene"].tolist() == ["a", "b", "b"]

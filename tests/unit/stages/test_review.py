@@ -149,6 +149,25 @@ def test_completeness_on_searched_ground(catalogue, rows, review, tmp_path):
     assert "1 rows on the searched ground have no verdict" in about["completeness"]["unknown"]
 
 
+def test_two_reviewers_lack_what_they_moved_away_as_all_do(catalogue, review, tmp_path):
+    """Anna and Ben add the same three craters; anna moves two rows far away, ben one of these, and a little another."""
+    ground = geopandas.GeoDataFrame(geometry=[shapely.box(-5, -5, 5, 5)], crs=find_body("Moon").crs)
+    ground.to_file(tmp_path / "ground.gpkg")
+    every = rows_of(catalogue).to_dict("records")
+    inside = [row for row in every if abs(row["lon"]) < 5 and abs(row["lat"]) < 5]
+    judged = {name: [judgement(row, reviewer=name) for row in inside] for name in ("anna", "ben")}
+    for name, moved in (("anna", [0, 1]), ("ben", [0])):
+        for number in moved:
+            judged[name][number] |= dict(verdict="moved", lat=inside[number]["lat"] * 0.5 + 0.2)
+        judged[name] += [judgement(None, "added", name, lon=lon, lat=4.9) for lon in (-1.0, 0.0, 1.0)]
+    judged["ben"][2] |= dict(verdict="moved", diameter_km=1.1 * inside[2]["diameter_km"])
+    completeness = review(*judged.values(), searched=str(tmp_path / "ground.gpkg"))[1]["completeness"]
+    (pair,) = completeness["two_reviewers"]
+    right = len(inside) - 2
+    assert (completeness["right"], completeness["missed"], pair["matched"]) == (right, 5, 3)
+    assert completeness["unsure_right"] == pair["completeness"]["unsure_right"] == round(right / (right + 5), 4)
+
+
 def test_files_without_a_verdict_are_no_review(review):
     with pytest.raises(OrbitileError, match=r"0\.csv: no verdict stands there; judge first, and save"):
         review([])

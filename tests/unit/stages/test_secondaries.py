@@ -83,6 +83,15 @@ def test_a_planted_chain_is_flagged_grouped_and_radial(compared):
     assert len(rays) == 24 * 4 and sum(int(row["craters"]) for row in rays) == figures["rays"]["craters"]
 
 
+def test_craters_beside_the_searched_ground_are_left_out(compared):
+    """A dense field, of which the last crater of a chain lies on the ground."""
+    craters, chain = random_craters(100), [(10 + 0.1 * number, 0.0, 2.5) for number in range(12)]
+    figures = compared(craters + chain)
+    assert figures == compared(craters + chain[:1]) | dict(craters_outside=11)
+    with pytest.raises(OrbitileError, match="none of its 11 craters lies on the searched ground"):
+        compared(chain[1:])
+
+
 def test_a_planted_ray_is_found(compared):
     angle = np.radians(200)
     away = np.linspace(60e3, 270e3, 30)

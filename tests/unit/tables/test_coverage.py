@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +85,20 @@ def test_only_scenes_near_the_places_are_tried(raster):
     assert Coverage.of([near, far], RADIUS_M).holds(np.array([1.5]), np.array([-1.5])).tolist() == [True]
     with pytest.raises(Exception, match="gone"):
         Coverage.of([near, far], RADIUS_M).holds(np.array([91.5]), np.array([-1.5]))
+
+
+def test_where_a_scene_failed_it_holds_nothing_that_no_other_holds(raster):
+    """Scenes of 20 by 20 degrees that overlap by half; the first failed in its eastern three quarters."""
+    scenes = [
+        raster(np.ones((20, 20), np.uint8), name, DEGREE_M, left=left * DEGREE_M)
+        for name, left in (("a", 0), ("b", 10))
+    ]
+    failed = dict(a=shapely.box(5 * DEGREE_M, -20 * DEGREE_M, 20 * DEGREE_M, 0))
+    lon, lat = np.array([1.0, 7, 15, 25, 35]), np.full(5, -9.0)
+    assert Coverage.of(scenes, RADIUS_M, failed).holds(lon, lat).tolist() == [True, False, True, True, False]
+    unread = [replace(scene, path="missing.tif") for scene in scenes]
+    everywhere = dict.fromkeys("ab", shapely.box(-1, -21 * DEGREE_M, 31 * DEGREE_M, 1))
+    assert not Coverage.of(unread, RADIUS_M, everywhere).holds(lon, lat).any()
 
 
 @given(scenes())

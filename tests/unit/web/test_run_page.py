@@ -113,16 +113,19 @@ def test_another_table_is_compared_by_its_name(tmp_path):
     assert (comparison["name"], comparison["missed_title"]) == ("by hand.csv", "craters only in by hand.csv")
 
 
-def test_what_was_left_out_is_there_with_its_place(tmp_path):
+@pytest.mark.parametrize("enlarge", [1, 2])
+def test_what_was_left_out_is_there_with_its_place(tmp_path, enlarge):
     """A scene as its outline, tiles where they lie: a quarter of the scene at 180 degrees, cut at its end."""
     folder, half = tmp_path / "results" / "left_out", SIDE // 2
     rows = write_scenes(folder)[:3]
-    detail = tile_area_text(GSD_M, [3], Window(half, half, SIDE, SIDE))
+    window = Window(*(enlarge * place for place in (half, half, SIDE, SIDE)))
+    detail = tile_area_text(GSD_M / enlarge, [3], window)
     exclusions = [
         dict(scene="border", detail=detail, reason="no memory"),
         dict(scene="north", detail="", reason="gone"),
     ]
-    index = write_page(folder, rows, write_small_catalogue(folder / "catalogue", []), CHOICE, exclusions=exclusions)
+    options = dict(exclusions=exclusions, enlarged={GSD_M / enlarge: enlarge})
+    index = write_page(folder, rows, write_small_catalogue(folder / "catalogue", []), CHOICE, **options)
     run = read_script(index.parent / "data" / "run.js")[1]
     reasons = {name: scene["left_out"] for name, scene in run["scenes"].items()}
     assert reasons == dict(sixty=None, border=None, north="gone")
@@ -133,6 +136,19 @@ def test_what_was_left_out_is_there_with_its_place(tmp_path):
     assert np.ptp(outline, axis=0) == pytest.approx([degrees, degrees], abs=1e-4)
     assert np.abs(np.array(outline)[:, 0]).max() == pytest.approx(180) and np.max(outline, axis=0)[1] == 0
     assert "2 scenes were left out, in part or as a whole." in run["notes"]
+
+
+def test_rows_where_a_scene_failed_are_not_judged(tmp_path):
+    """The true crater that is missed lies there, too."""
+    folder = tmp_path / "results" / "failed"
+    rows, truth = write_scenes(folder)[:2], folder / "truth.csv"
+    manifest = write_small_catalogue(folder / "catalogue", [*CRATERS["sixty"], CRATERS["border"][0]])
+    truth.write_text("lon,lat,diameter_km\n" + "".join(f"{lon},{lat},{size}\n" for lon, lat, size in TRUE_CRATERS))
+    detail = tile_area_text(GSD_M, [3], Window(0, 0, SIDE, SIDE))
+    exclusions = [dict(scene="sixty", detail=detail, reason="no memory")]
+    index = write_page(folder, rows, manifest, CHOICE, CraterTable.of(truth, {}), exclusions=exclusions)
+    comparison = read_script(index.parent / "data" / "run.js")[1]["comparison"]
+    assert comparison["counts"] == [2, 1, 0] and comparison["missed"] == 0
 
 
 def test_all_its_files_are_there_and_no_others_are_named(index):

@@ -18,6 +18,8 @@ from orbitile.features.shapes.lonlat_shapes import (
 )
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, SearchedRaster, searched_rasters
+from orbitile.tables.failed_windows import failed_on_maps, raster_on_map
 from orbitile.tables.rasters import RasterRow
 
 
@@ -99,18 +101,19 @@ class SearchedGround:
     def of(
         cls, rasters: Sequence[RasterRow], ranges: Mapping[float, DiameterRange], body: Body,
         failed: Sequence[Mapping[str, str]] = (), excluded: shapely.Geometry | None = None,
+        enlarged: Mapping[float, int] = NOT_ENLARGED,
     ) -> Self:  # fmt: skip
-        """The ground of scenes' rasters at all scales; `failed` are the exclusions of a catalogue's manifest."""
-        left_out = {(piece["scene"], piece["detail"]) for piece in failed}
-        searched = [
-            row for row in rasters
-            if row.scale_m in ranges and not {(row.scene, ""), (row.scene, f"{row.scale_m:g} m/px")} & left_out
-        ]  # fmt: skip
+        """The ground of scenes' rasters at all scales; `failed` are the exclusions of a catalogue's manifest.
+
+        `enlarged` holds the factors of scales that were searched in enlarged pixels. What failed is left out up to the
+        edges of the tiles: rather too much than too little.
+        """
+        searched = searched_rasters(rasters, ranges, enlarged)
         footprints = {
-            scale_m: _footprints([row for row in searched if row.scale_m == scale_m], body.radius_m)
-            for scale_m in sorted({row.scale_m for row in searched})
+            scale_m: _footprints([raster for raster in searched if raster.scale_m == scale_m], failed, body.radius_m)
+            for scale_m in sorted({raster.scale_m for raster in searched})
         }
-        return cls(footprints, ranges, excluded, body)
+        return cls({scale_m: shapes for scale_m, shapes in footprints.items() if len(shapes)}, ranges, excluded, body)
 
     def within(self, area: shapely.Geometry) -> AreaGround:
         """The searched ground in a shape in degrees."""
@@ -132,11 +135,20 @@ class SearchedGround:
         return only_polygons(seen if self.excluded is None else shapely.difference(seen, self.excluded))
 
 
-def _footprints(scenes: Sequence[RasterRow], radius_m: float) -> np.ndarray:
-    """Where scenes (n) hold data, in degrees."""
-    grounds = [Ground(scene.crs_wkt, radius_m) for scene in scenes]
-    shapes = [
-        polygons_in_degrees(np.array([map_footprint(scene)], object), ground)[0]
-        for scene, ground in zip(scenes, grounds, strict=True)
-    ]
-    return np.array(shapes, object)
+def _footprints(scenes: Sequence[SearchedRaster], failed: Sequence[Mapping[str, str]], radius_m: float) -> np.ndarray:
+    """Where scenes (n) hold data at a scale and did not fail there, in degrees; those that did everywhere are none."""
+    failed_shapes = failed_on_maps(failed, scenes)
+    shapes = [searched_shape(scene.stored, failed_shapes.get(scene.stored.scene), radius_m) for scene in scenes]
+    return np.array([shape for shape in shapes if not shapely.is_empty(shape)], object)
+
+
+def searched_shape(scene: RasterRow, failed: shapely.Geometry | None, radius_m: float) -> shapely.Geometry:
+    """Where a scene holds data and did not fail (a shape on its map), in degrees.
+
+    A scene that failed everywhere is not read.
+    """
+    if failed is not None and shapely.covers(failed, raster_on_map(scene)):
+        return shapely.Polygon()
+    footprint = map_footprint(scene)
+    searched = footprint if failed is None else only_polygons(shapely.difference(footprint, failed))
+    return polygons_in_degrees(np.array([searched], object), Ground(scene.crs_wkt, radius_m))[0]

@@ -1,16 +1,19 @@
 """True craters on the ground that is judged: which count, which block each lies in, what is detected beside them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from orbitile.detections.blocks import LEAST_BLOCKS, Blocks
 from orbitile.detections.matching import DetectedCraters, MatchCriteria
 from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
+from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
 NOTHING = np.zeros(0, int)
@@ -18,7 +21,7 @@ NOTHING = np.zeros(0, int)
 
 @dataclass(frozen=True)
 class JudgedGround:
-    """Where craters count: on valid pixels of any scene of a map, or of their own scene in pixel coordinates.
+    """Where craters count: on searched pixels of any scene of a map, or of their own scene in pixel coordinates.
 
     `coverages` are those of the scenes by name, or a single one of all scenes.
     """
@@ -26,10 +29,13 @@ class JudgedGround:
     coverages: dict[str, Coverage]
 
     @classmethod
-    def of(cls, scenes: list[RasterRow], radius_m: float, unmapped: bool) -> Self:
-        """That of scenes with a map, or of `unmapped` ones."""
+    def of(
+        cls, scenes: list[RasterRow], radius_m: float, unmapped: bool,
+        failed: Mapping[str, shapely.Geometry] | None = None,
+    ) -> Self:  # fmt: skip
+        """That of scenes with a map, or of `unmapped` ones, without where they failed (shapes on the maps, by name)."""
         parts = {scene.scene: [scene] for scene in scenes} if unmapped else {"map": scenes}
-        return cls({name: Coverage.of(part, radius_m) for name, part in sorted(parts.items())})
+        return cls({name: Coverage.of(part, radius_m, failed) for name, part in sorted(parts.items())})
 
     def split(self, craters: Craters) -> Iterator[tuple[str, np.ndarray]]:
         """The indices of the craters that count, by the coverage that they lie on."""
@@ -42,6 +48,14 @@ class JudgedGround:
             return {name: np.arange(len(craters)) for name in self.coverages}
         members = pd.Series(craters.scene).groupby(craters.scene).indices
         return {str(name): np.asarray(indices) for name, indices in members.items() if name in self.coverages}
+
+
+class SearchedScenes(NamedTuple):
+    """The groups' tables of rasters, the exclusions of the run, and the factors of scales in enlarged pixels."""
+
+    rasters: Sequence[str]
+    failed: Sequence[Mapping[str, str]] = ()
+    enlarged: Mapping[float, int] = NOT_ENLARGED
 
 
 class DetectedOnGround(NamedTuple):
@@ -77,18 +91,20 @@ class TruthOnGround:
 
     @classmethod
     def read(
-        cls, table: CraterTable, rasters: Sequence[str], criteria: MatchCriteria, unmapped_scenes: int = 0,
+        cls, table: CraterTable, scenes: SearchedScenes, criteria: MatchCriteria, unmapped_scenes: int = 0,
         least_blocks: int = LEAST_BLOCKS,
     ) -> tuple[Self, float]:  # fmt: skip
-        """A table of true craters on the scenes of the groups' tables, and the finest m/px of these.
+        """A table of true craters on the scenes of a run, and the finest m/px of these.
 
-        Only craters whose centre lies on valid pixels of a scene are there; the `unmapped_scenes` of a run in pixel
-        coordinates are grounds of their own. OrbitileError where a table lacks a column or one of its numbers.
+        Only craters whose centre lies on valid pixels of a scene are there, and not where it failed at any scale, for
+        there not all sizes were searched. The `unmapped_scenes` of a run in pixel coordinates are grounds of their own.
+        OrbitileError where a table lacks a column or one of its numbers.
         """
-        rows = [row for path in rasters for row in read_rasters(path)]
+        rows = [row for path in scenes.rasters for row in read_rasters(path)]
         true = read_craters_of_run(table, PixelPlaces.of(rows, criteria.radius_m), unmapped_scenes)
         check_scene_names(true, {row.scene for row in rows}, table.path)
-        ground = JudgedGround.of(coarsest(rows), criteria.radius_m, unmapped=unmapped_scenes > 0)
+        failed = failed_on_maps(scenes.failed, rasters_at_all_scales(rows, scenes.enlarged))
+        ground = JudgedGround.of(coarsest(rows), criteria.radius_m, unmapped_scenes > 0, failed)
         return cls.of(true, ground, criteria, least_blocks), min((row.scale_m for row in rows), default=1.0)
 
     @property

@@ -28,9 +28,10 @@ from orbitile.gis.project import LayerGroup, ProjectLayer, ShownBand
 from orbitile.pictures.class_colours import class_colours
 from orbitile.rasters.read import opened_raster
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
 from orbitile.tables.crater_parts import diameter_range
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
+from orbitile.tables.failed_windows import RastersByPart, failed_window, rasters_by_part
 from orbitile.tables.plan import read_columns, read_outlines
 from orbitile.tables.rasters import RasterRow
 from orbitile.tables.standalone_files import best_standalone_file
@@ -44,16 +45,18 @@ POLAR_LATITUDE = 60.0
 
 
 def scene_outlines(
-    plan: Path, exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body
-) -> geopandas.GeoDataFrame:
+    plan: Path, exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body,
+    enlarged: Mapping[float, int] = NOT_ENLARGED,
+) -> geopandas.GeoDataFrame:  # fmt: skip
     """The scenes of a plan (scene, group, georef_method, gsd_m, left_out: why, if it was) as polygons in degrees.
 
-    Tiles that were left out are rows of their own, with the name of the `part`; `rows` are the scenes' rasters.
+    Tiles that were left out are rows of their own, with the name of the `part`; `rows` are the scenes' rasters,
+    `enlarged` the factors of scales that were searched in enlarged pixels.
     """
     names = ["scene", "group", "georef_method", "gsd_m"]
     columns = read_columns(plan, names)
     outlines = [ring_polygon(np.asarray(lon), np.asarray(lat)) for _, (lon, lat) in read_outlines(plan)]
-    ground = LeftOutGround.of(exclusions, rows, body)
+    ground = LeftOutGround.of(exclusions, rows, body, enlarged)
     left_out = [ground.scenes.get(scene) for scene in columns["scene"]]
     scenes = geopandas.GeoDataFrame({**columns, "left_out": left_out, "part": None}, geometry=outlines, crs=body.crs)
     frame = pd.concat([scenes, *_part_rows(columns, ground.tiles, body)])
@@ -76,12 +79,17 @@ class LeftOutGround(NamedTuple):
     tiles: list[FailedTiles]
 
     @classmethod
-    def of(cls, exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body) -> "LeftOutGround":
+    def of(
+        cls, exclusions: Sequence[Mapping[str, str]], rows: Sequence[RasterRow], body: Body,
+        enlarged: Mapping[float, int] = NOT_ENLARGED,
+    ) -> "LeftOutGround":  # fmt: skip
         """That of the exclusions of a manifest, with the rasters of the scenes.
 
-        Tiles of a scale that has no raster, and other parts without a place, count as their scene.
+        Tiles of a scale that has no raster, and other parts without a place, count as their scene. `enlarged` holds
+        the factors of scales that were searched in enlarged pixels.
         """
-        shapes = [(piece, _part_outline(piece, rows, body)) for piece in exclusions]
+        rasters = rasters_by_part(rasters_at_all_scales(rows, enlarged))
+        shapes = [(piece, _tiles_outline(piece, rasters, body)) for piece in exclusions]
         scenes = {piece["scene"]: _why(piece) for piece, shape in reversed(shapes) if shape is None}
         tiles = [FailedTiles(p["scene"], p["detail"], _why(p), shape) for p, shape in shapes if shape is not None]
         return cls(scenes, tiles)
@@ -102,16 +110,13 @@ def _why(piece: Mapping[str, str]) -> str:
     return " ".join(filter(None, (piece["detail"], piece["reason"])))
 
 
-def _part_outline(piece: Mapping[str, str], rows: Sequence[RasterRow], body: Body) -> shapely.Geometry | None:
-    """Where the tiles lie that a piece is of, in degrees; None where it is a scene, or has no raster at their scale."""
-    area = parse_tile_area(piece["detail"])
-    raster = area and next((r for r in rows if (r.scene, f"{r.scale_m:g}") == (piece["scene"], area.scale_m)), None)
-    window = raster and area and area.window.intersection(Window(0, 0, raster.width, raster.height))
-    if not (raster and window):
+def _tiles_outline(piece: Mapping[str, str], rasters: RastersByPart, body: Body) -> shapely.Geometry | None:
+    """Where the tiles lie that a piece is of, in degrees; None where it is none, or has no raster at their scale."""
+    failed = failed_window(piece, rasters) if parse_tile_area(piece["detail"]) else None
+    if failed is None:
         return None
-    box = shapely.box(window.col, window.row, window.col + window.width, window.row + window.height)
-    points = shapely.get_coordinates(shapely.segmentize(box, LONGEST_EDGE_PX))[:-1]
-    lon, lat = Ground(raster.crs_wkt, body.radius_m).lonlat(*raster.grid.to_map(*points.T))
+    points = shapely.get_coordinates(shapely.segmentize(failed.box, LONGEST_EDGE_PX))[:-1]
+    lon, lat = Ground(failed.raster.crs_wkt, body.radius_m).lonlat(*failed.raster.grid.to_map(*points.T))
     return ring_polygon(lon, lat)
 
 

@@ -20,11 +20,13 @@ class SearchedCraters(NamedTuple):
     """The craters of searched ground, from a least diameter on.
 
     `rows` are the catalogue's (column is_detected: RIGHT, FALSE, UNSURE, or missing where nobody judged), `missed` how
-    many were added or were detected elsewhere, `judgements` those of all reviewers on that ground.
+    many were added or were detected `elsewhere`: a row was moved there that does not match itself any more.
+    `judgements` are those of all reviewers on that ground.
     """
 
     rows: pd.DataFrame
     missed: int
+    elsewhere: int
     judgements: pd.DataFrame
 
 
@@ -60,6 +62,8 @@ def _pair(
 ) -> dict[str, Any]:
     """What two reviewers who searched the same ground both overlook, by capture and recapture.
 
+    That goes by what they added. Craters that were detected elsewhere are known as right rows are, for both judged all
+    rows: they are missing as well, but tell nothing of how much without a row is seen, whichever reviewer moved them.
     Each of the two intervals that are joined is so wide that both hold together with the confidence (Bonferroni).
     """
     first, second = (circles_as_craters(added_by(ground.judgements, name)) for name in reviewers)
@@ -70,7 +74,8 @@ def _pair(
     low, high = count.interval(joint)
     if high is None:
         return figures | dict(completeness=None)
-    return figures | dict(completeness=_shares(right, unsure, (low, high), count.total, joint))
+    missed = low + ground.elsewhere, high + ground.elsewhere
+    return figures | dict(completeness=_shares(right, unsure, missed, count.total + ground.elsewhere, joint))
 
 
 def _searchers(ground: SearchedCraters) -> list[str]:

@@ -1,7 +1,7 @@
 """calibrate: what a network's scores are worth, by ground with known truth."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +18,10 @@ from orbitile.calibration.network_calibration import NetworkCalibration
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.nms.catalogue_nms import catalogue_nms, select_candidates
 from orbitile.detections.nms.settings import NmsSettings
-from orbitile.detections.truth_on_ground import TruthOnGround
+from orbitile.detections.truth_on_ground import SearchedScenes, TruthOnGround
 from orbitile.pictures.calibration_picture import draw_calibration
 from orbitile.tables.craters import Craters, CraterTable
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.parquet import read_table
 from orbitile.tables.tiles import read_appearances
 
@@ -35,11 +36,16 @@ class CalibrationOutputs(NamedTuple):
 
 
 class CalibrationInputs(NamedTuple):
-    """The groups' tables of detections, of rasters and of tiles."""
+    """The groups' tables of detections, of rasters and of tiles.
+
+    `failed` are the exclusions of the run, `enlarged` holds the factors of scales in enlarged pixels.
+    """
 
     detections: Sequence[str]
     rasters: Sequence[str]
     tiles: Sequence[str]
+    failed: Sequence[Mapping[str, str]] = ()
+    enlarged: Mapping[float, int] = NOT_ENLARGED
 
 
 def calibrate(
@@ -49,9 +55,11 @@ def calibrate(
     """Judge the detections of all groups by a table of true craters, and write what their scores are worth.
 
     All detections take part that inference kept, after suppression among them: `nms` with the score threshold of the
-    model, whose weights have the hash `model_sha256`. OrbitileError where no true crater lies on the scenes.
+    model, whose weights have the hash `model_sha256`. Where scenes failed nothing is judged. OrbitileError where no
+    true crater lies on the scenes.
     """
-    on_ground, gsd_m = TruthOnGround.read(truth, tables.rasters, criteria, unmapped_scenes, BLOCKS_TO_CALIBRATE)
+    scenes = SearchedScenes(tables.rasters, tables.failed, tables.enlarged)
+    on_ground, gsd_m = TruthOnGround.read(truth, scenes, criteria, unmapped_scenes, BLOCKS_TO_CALIBRATE)
     if not len(on_ground.judged):
         raise OrbitileError(f"{truth.path}: none of its craters lies on a scene of the run and is large enough "
                             "(evaluation.min_diameter_px); calibration needs true craters")  # fmt: skip

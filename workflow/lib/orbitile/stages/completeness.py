@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import geopandas
 import pandas as pd
+import shapely
 
 from orbitile.base.files import write_json
 from orbitile.base.manifests import read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.calibration.figures import COMPLETE_PERCENT
 from orbitile.calibration.statement import CatalogueStatement
+from orbitile.counting.searched_ground import searched_shape
 from orbitile.features.footprints import searched_footprints, united_area_km2
+from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2
 from orbitile.gis.layer_styles import footprint_renderer, style_text, write_style_file
 from orbitile.space.bodies import Body
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
+from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.rasters import coarsest, read_rasters
 from orbitile.tables.standalone_files import remove_standalone_files, write_single_files
 from orbitile.tables.tiles import read_appearances
@@ -25,10 +31,11 @@ log = logging.getLogger(__name__)
 
 
 class SearchedTables(NamedTuple):
-    """The groups' tables of rasters and of tiles."""
+    """The groups' tables of rasters and of tiles, and the factors of scales that were searched in enlarged pixels."""
 
     rasters: Sequence[str]
     tiles: Sequence[str]
+    enlarged: Mapping[float, int] = NOT_ENLARGED
 
 
 def completeness(
@@ -37,15 +44,17 @@ def completeness(
 ) -> None:  # fmt: skip
     """Write the footprints of all scenes as a layer beside the manifest, with its name, and the manifest last.
 
-    Each scene has the diameters of 50 and 90 % completeness in kilometres that the manifest of the `catalogue` states;
-    none where nothing is known of them, or where its images are `unlike` those that the `statement` rests on: then a
-    word says by what. The area of all together counts what several scenes show once, but in pixel coordinates, where
-    all `unmapped_scenes` lie at one place.
+    Where a scene failed at any scale is not in them, for there not all sizes were searched. Each scene has the
+    diameters of 50 and 90 % completeness in kilometres that the manifest of the `catalogue` states; none where nothing
+    is known of them, or where its images are `unlike` those that the `statement` rests on: then a word says by what.
+    The area of all together counts what several scenes show once, but in pixel coordinates, where all
+    `unmapped_scenes` lie at one place.
     """
     stem = str(Path(manifest).with_suffix(""))
     remove_standalone_files(stem)
-    errors = read_manifest(Path(catalogue))["errors"] or {}
-    footprints = searched_footprints(coarsest([row for path in tables.rasters for row in read_rasters(path)]), body)
+    metadata = read_manifest(Path(catalogue))
+    errors = metadata["errors"] or {}
+    footprints = _footprints(tables, metadata.get("exclusions", ()), body)
     unlike = statement.unlike_scenes(read_appearances(tables.tiles)).reasons if statement else {}
     footprints = footprints.assign(**_diameters(footprints["scene"], errors, unlike))
     area_km2 = footprints["area_km2"].sum() if unmapped_scenes else united_area_km2(footprints, body)
@@ -59,6 +68,26 @@ def completeness(
         write_style_file(stem, styles)
     write_json(manifest, totals | dict(files=write_single_files([footprints], layer, formats)))
     log.info("%d scenes, %.6g km2 searched", totals["scenes"], totals["area_km2"])
+
+
+def _footprints(tables: SearchedTables, failed: Sequence[Mapping[str, str]], body: Body) -> geopandas.GeoDataFrame:
+    """The footprints (scene, area_km2, geometry) of all scenes, without what failed."""
+    rows = [row for path in tables.rasters for row in read_rasters(path)]
+    failed_shapes = failed_on_maps(failed, rasters_at_all_scales(rows, tables.enlarged))
+    scenes = coarsest(rows)
+    footprints = searched_footprints([scene for scene in scenes if scene.scene not in failed_shapes], body)
+    shapes = {
+        scene.scene: searched_shape(scene, failed_shapes[scene.scene], body.radius_m)
+        for scene in scenes
+        if scene.scene in failed_shapes
+    }
+    parts = [
+        dict(scene=scene, area_km2=area_on_sphere_km2(shape, body.radius_m), geometry=shape)
+        for scene, shape in shapes.items()
+        if not shapely.is_empty(shape)
+    ]
+    frames = [footprints, geopandas.GeoDataFrame(parts, crs=body.crs)] if parts else [footprints]
+    return pd.concat(frames).sort_values("scene", ignore_index=True)
 
 
 _ERRORS = [f"complete_{percent}_m" for percent in COMPLETE_PERCENT]

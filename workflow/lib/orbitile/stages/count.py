@@ -29,6 +29,7 @@ from orbitile.pictures.size_frequency_picture import MOST_SERIES, FrequencySerie
 from orbitile.space.bodies import Body
 from orbitile.tables.craters import read_craters
 from orbitile.tables.datasets import published_folder
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.rasters import read_rasters
 from orbitile.tables.vectors import write_vectors
 
@@ -40,11 +41,15 @@ FREQUENCIES, REFERENCE_FREQUENCIES = "size_frequency.csv", "reference_size_frequ
 
 
 class CountInputs(NamedTuple):
-    """The manifest of a catalogue, the groups' tables of rasters at all scales, and how many scenes have no map."""
+    """The manifest of a catalogue, the groups' tables of rasters at all scales, and how many scenes have no map.
+
+    `enlarged` holds the factors of scales that were searched in enlarged pixels.
+    """
 
     catalogue: str
     rasters: Sequence[str]
     unmapped_scenes: int = 0
+    enlarged: Mapping[float, int] = NOT_ENLARGED
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,9 @@ def count(
     excluded = read_polygons_as_one(settings["excluded"], body) if settings["excluded"] else None
     counting = _Count(
         _detected(opened, settings["probabilities"]), _reference(settings["reference"]),
-        SearchedGround.of(rasters, ranges, body, opened.metadata.get("exclusions", ()), excluded),
+        SearchedGround.of(
+            rasters, ranges, body, opened.metadata.get("exclusions", ()), excluded, inputs.enlarged
+        ),
         CompletenessCorrection.of(
             CompletenessChoice(settings["completeness"], settings["least_completeness"]), confidence, least_score
         ),

@@ -68,8 +68,8 @@ def density(
 ) -> None:  # fmt: skip
     """Map the craters of a catalogue (its manifest) on the ground that `completeness` names; figures come last.
 
-    The catalogue is read batch by batch, twice. OrbitileError for a catalogue without craters, and for choices that do
-    not suit it.
+    The catalogue is read batch by batch, twice; craters whose centre lies beside that ground are left out.
+    OrbitileError for a catalogue without craters, and for choices that do not suit it.
     """
     craters, layer = catalogue.open(manifest), read_searched_layer(completeness, unmapped_scenes)
     sizes = SeriesCounts.of(batch["diameter_km"].to_numpy() for batch in craters.batches(["diameter_km"]))
@@ -105,12 +105,15 @@ def _count(
     cells = CellCounts.of(ground, layer.body, cell_km, diameters)
     kernel_counts = np.zeros((len(diameters), len(kernel.cells)), np.int64)
     for lon, lat, diameter_km in _batches(craters, diameters[0]):
-        x, y = ground.place(lon, lat)
+        places = ground.place(lon, lat)
+        is_searched = ground.contains(*places)
+        cells.outside[0] += int((~is_searched).sum())
+        x, y, diameter_km = (values[is_searched] for values in (*places, diameter_km))
         cells.add(x, y, diameter_km)
         for counts, diameter in zip(kernel_counts, diameters, strict=True):
             counts += kernel.counts(x[diameter_km >= diameter], y[diameter_km >= diameter])
     if cells.outside[0]:
-        log.warning("%d craters lie in cells without any searched ground and are left out", cells.outside[0])
+        log.info("%d craters lie beside the searched ground and are left out", cells.outside[0])
     return cells, kernel, kernel_counts
 
 

@@ -1,15 +1,17 @@
 """evaluate: a catalogue of craters compared with a table of true ones."""
 
 import logging
+from collections.abc import Mapping
 
 from orbitile import catalogue
 from orbitile.base.files import write_json
 from orbitile.detections.match_tally import MatchTally, SizeClasses, score_thresholds
 from orbitile.detections.matching import MatchCriteria
-from orbitile.detections.truth_on_ground import TruthOnGround
+from orbitile.detections.truth_on_ground import SearchedScenes, TruthOnGround
 from orbitile.features.match_figures import match_figures
 from orbitile.pictures.match_picture import draw_matches
 from orbitile.tables.craters import Craters, CraterTable
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 
 log = logging.getLogger(__name__)
 
@@ -23,20 +25,24 @@ def evaluate_catalogue(
     plot: str,
     unmapped_scenes: int = 0,
     score_threshold: float = 0.0,
+    enlarged: Mapping[float, int] = NOT_ENLARGED,
 ) -> None:
     """Write precision, recall and F1, overall and by size, place and score, as JSON and as a plot.
 
     `manifest` is that of a catalogue, which is read part by part, and which holds scores from `score_threshold` on;
-    `truth` is a table of true craters, `rasters` are the groups' tables of scenes. Only craters whose centre lies on
-    valid pixels of a scene are judged; the `unmapped_scenes` of a run in pixel coordinates are judged one by one.
-    OrbitileError where a table lacks a column or one of its numbers.
+    `truth` is a table of true craters, `rasters` are the groups' tables of scenes, `enlarged` holds the factors of
+    scales in enlarged pixels. Only craters whose centre lies on valid pixels of a scene that did not fail are judged;
+    the `unmapped_scenes` of a run in pixel coordinates are judged one by one. OrbitileError where a table lacks a
+    column or one of its numbers.
     """
-    on_ground, gsd_m = TruthOnGround.read(truth, rasters, criteria, unmapped_scenes)
+    opened = catalogue.open(manifest)
+    scenes = SearchedScenes(rasters, opened.metadata.get("exclusions", ()), enlarged)
+    on_ground, gsd_m = TruthOnGround.read(truth, scenes, criteria, unmapped_scenes)
     classes = SizeClasses.of(criteria.min_diameter_m, gsd_m)
     scores = score_thresholds(score_threshold)
     tally = MatchTally(on_ground, classes, scores)
     columns = ["lon", "lat", "diameter_km", "score", *(["scene"] if unmapped_scenes else [])]
-    for part in catalogue.open(manifest).tables(columns):
+    for part in opened.tables(columns):
         tally.feed(Craters.of_catalogue(part), part["score"].to_numpy())
     figures = match_figures(tally.totals(), classes, scores, tally.blocks)
     figures |= dict(iou=criteria.iou_threshold, min_diameter_km=criteria.min_diameter_m / 1000)

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from orbitile.base.files import atomic, write_json
+from orbitile.base.manifests import read_manifest
 from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.labels.burn import GriddedLabels, grid_labels
 from orbitile.features.labels.judged import JudgedWindow, mapped_classes, read_map_truth, square_spans, windows_beside
@@ -30,6 +31,8 @@ from orbitile.space.grids import Grid, Window
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.class_rasters import class_raster_paths
 from orbitile.tables.coverage import Coverage
+from orbitile.tables.enlarged_rasters import rasters_at_all_scales
+from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
 from orbitile.tables.rasters import RasterRow, mosaic_parts, read_rasters
@@ -123,7 +126,7 @@ class MapScale:
     """A run's scenes at one scale, the rasters of their probabilities, and the manifest of the map with its lines.
 
     `finest` are the scenes' grids at the finest scale, by name; `classes` the paths of rasters of classes, by scene and
-    scale, where classes exclude each other.
+    scale, where classes exclude each other; `failed` where scenes failed at this scale, on their maps.
     """
 
     scale_m: float
@@ -131,6 +134,7 @@ class MapScale:
     scenes: list[RasterRow]
     rasters: list[RasterRow]
     classes: Mapping[tuple[str, float], str]
+    failed: Mapping[str, shapely.Geometry]
     manifest: str
 
     def earlier(self, row: RasterRow) -> list[RasterPart]:
@@ -150,8 +154,8 @@ def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, met
 
     Of classes that exclude each other also the confusion of all classes, background included. `truth` is a vector file,
     or a folder with a mask of each scene. Pixels count all at once and as means over squares of 512 px; lines, where
-    the truth has some, by their length. Only what lies on valid pixels is judged. OrbitileError where the truth cannot
-    be read. What several scenes of a mosaic show counts once.
+    the truth has some, by their length. Only what lies on valid pixels that did not fail is judged. OrbitileError where
+    the truth cannot be read. What several scenes of a mosaic show counts once.
     """
     rasters = [row for path in results.stitched for row in read_rasters(path)]
     true = comparison.read_truth(truth, mapped_classes(rasters))
@@ -168,16 +172,22 @@ def _scales(results: MapResults) -> list[MapScale]:
     classes = class_raster_paths(results.classified)
     finest_m = min((row.scale_m for row in scenes), default=0)
     finest = {row.scene: row.grid for row in scenes if row.scale_m == finest_m}
+    exclusions = read_manifest(Path(results.manifest)).get("exclusions", ())
+    by_scale = {
+        scale_m: [row for row in scenes if row.scale_m == scale_m]
+        for scale_m in sorted({row.scale_m for row in scenes})
+    }
     return [
         MapScale(
             scale_m,
             finest,
-            scenes=[row for row in scenes if row.scale_m == scale_m],
+            scenes=of_scale,
             rasters=[row for row in rasters if row.scale_m == scale_m],
             classes=classes,
+            failed=failed_on_maps(exclusions, rasters_at_all_scales(of_scale)),
             manifest=results.manifest,
         )
-        for scale_m in sorted({row.scale_m for row in scenes})
+        for scale_m, of_scale in by_scale.items()
     ]
 
 
@@ -209,7 +219,7 @@ def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -
     true = LinePoints.of(truth.lines, step_m, radius_m)
     if not len(true.points):
         return None
-    coverage = Coverage.of(scale.scenes, radius_m)
+    coverage = Coverage.of(scale.scenes, radius_m, scale.failed)
     mapped = (_on_data(LinePoints.of(lines, step_m, radius_m), coverage) for lines in scale.lines())
     return line_metrics(mapped, _on_data(true, coverage), comparison.tolerance_m, radius_m)
 
@@ -270,7 +280,7 @@ def _lines_in_degrees(layer: LabelLayer, labels: VectorLabels) -> np.ndarray:
 
 
 def _on_data(points: LinePoints, coverage: Coverage) -> LinePoints:
-    """The points of lines that lie on valid pixels of a scene."""
+    """The points of lines that lie on valid pixels of a scene that did not fail."""
     return points.select(coverage.holds(*lonlat_of_points(points.points)))
 
 

@@ -1,15 +1,15 @@
 """page: a page to look at a run in a browser, and to judge its craters (docs/page.md)."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.manifests import read_manifest
 from orbitile.catalogue import open as open_catalogue
 from orbitile.detections.matching import MatchCriteria
-from orbitile.detections.truth_on_ground import TruthOnGround
+from orbitile.detections.truth_on_ground import SearchedScenes, TruthOnGround
 from orbitile.gis.run_layers import LeftOutGround
 from orbitile.space.bodies import Body
 from orbitile.tables.craters import CraterTable
@@ -27,6 +27,7 @@ class PageInputs:
 
     `completeness` is the manifest of the searched footprints of a catalogue; of a map there is none. `compared` is a
     table of craters, if any, that the catalogue is compared with: the truth or, if it has a `name`, another one.
+    `enlarged` holds the factors of scales that were searched in enlarged pixels.
     """
 
     manifest: str
@@ -35,6 +36,7 @@ class PageInputs:
     completeness: str | None = None
     compared: CraterTable | None = None
     name: str | None = None
+    enlarged: Mapping[float, int] = field(default_factory=dict)
 
 
 def page(
@@ -56,19 +58,20 @@ def page(
     with published_folder(Path(index).parent) as folder:
         made = RunPage(folder, body, choice, rasters)
         made.copy_program()
-        content = made.write_images() | made.write_rows(catalogue, _compared(inputs, criteria))
+        metadata = read_manifest(manifest)
+        content = made.write_images() | made.write_rows(catalogue, _compared(inputs, metadata["exclusions"], criteria))
         content["searched"] = searched_outlines(Path(inputs.completeness)) if inputs.completeness else []
         content["layers"] = made.write_features(None if catalogue else manifest)
-        metadata = read_manifest(manifest)
-        ground = LeftOutGround.of(metadata["exclusions"], rasters, body)
+        ground = LeftOutGround.of(metadata["exclusions"], rasters, body, inputs.enlarged)
         made.write_run(Path(inputs.plan), metadata, ground, content)
     log.info("%d image tiles and %d rows", _tile_count(content), content["rows"])
 
 
-def _compared(inputs: PageInputs, criteria: MatchCriteria) -> ComparedTable | None:
+def _compared(inputs: PageInputs, failed: Sequence[Mapping[str, str]], criteria: MatchCriteria) -> ComparedTable | None:
     if inputs.compared is None or inputs.completeness is None:
         return None
-    return ComparedTable(TruthOnGround.read(inputs.compared, inputs.rasters, criteria)[0], inputs.name)
+    scenes = SearchedScenes(inputs.rasters, failed, inputs.enlarged)
+    return ComparedTable(TruthOnGround.read(inputs.compared, scenes, criteria)[0], inputs.name)
 
 
 def _tile_count(content: dict) -> int:

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orbitile.base.manifests import read_manifest
@@ -34,7 +34,8 @@ class ProjectInputs:
     """What a project is made of: the manifest of the catalogue or the map, the plan, and the groups' tables of rasters.
 
     `completeness` is the manifest of the searched footprints of a catalogue, `judging` that of the layer in which
-    people judge it, `stitched` the tables of the rasters of probabilities of a map.
+    people judge it, `stitched` the tables of the rasters of probabilities of a map, `enlarged` the factors of scales
+    that were searched in enlarged pixels.
     """
 
     manifest: str
@@ -43,6 +44,7 @@ class ProjectInputs:
     completeness: str | None = None
     stitched: Sequence[str] = ()
     judging: str | None = None
+    enlarged: Mapping[float, int] = field(default_factory=dict)
 
 
 def qgis_project(inputs: ProjectInputs, body: Body, project: str, scenes: str) -> None:
@@ -52,7 +54,7 @@ def qgis_project(inputs: ProjectInputs, body: Body, project: str, scenes: str) -
     """
     metadata = read_manifest(Path(inputs.manifest))
     rows = [row for path in inputs.rasters for row in read_rasters(path)]
-    outlines = scene_outlines(Path(inputs.plan), metadata["exclusions"], rows, body)
+    outlines = scene_outlines(Path(inputs.plan), metadata["exclusions"], rows, body, inputs.enlarged)
     described = {"orbitile": json.dumps(dict(run=metadata["run"], **provenance()), sort_keys=True)}
     write_vectors(outlines, str(Path(scenes).with_suffix("")), described, formats=["gpkg"])
     groups = [scene_layers(Path(scenes), outlines), *_results(inputs, body), *raster_groups(rows)]

@@ -192,11 +192,12 @@ def _completeness(review: Review, searched: str | None) -> dict[str, Any] | Unkn
     batches = (batch.to_pandas() for batch in review.catalogue.batches(["id", *CIRCLE]))
     rows = pd.concat([frame[is_counted(frame)] for frame in batches])
     rows = rows.assign(is_detected=rows["id"].map(review.verdicts["is_detected"]))
-    elsewhere = review.verdicts[(review.verdicts["verdict"] == MOVED) & (review.verdicts["is_detected"] == FALSE)]
-    missed = int(is_counted(review.additions).sum() + is_counted(elsewhere).sum())
+    moved_away = review.verdicts[(review.verdicts["verdict"] == MOVED) & (review.verdicts["is_detected"] == FALSE)]
+    elsewhere = int(is_counted(moved_away).sum())
+    missed = int(is_counted(review.additions).sum()) + elsewhere
     is_added, is_of_rows = review.judgements["verdict"] == ADDED, review.judgements["id"].isin(rows["id"])
     is_there = np.where(is_added, is_counted(review.judgements), is_of_rows)
-    ground = SearchedCraters(rows, missed, review.judgements[is_there])
+    ground = SearchedCraters(rows, missed, elsewhere, review.judgements[is_there])
     figures = completeness_of(ground, choice.confidence, choice.iou_threshold, body.radius_m)
     if isinstance(figures, Unknown):
         return figures

@@ -71,10 +71,12 @@ def secondaries(
 ) -> None:
     """Flag clustered craters of a catalogue (its manifest), test for rays around a primary; figures come last.
 
-    OrbitileError for a catalogue without craters, and for choices that do not suit it.
+    Craters whose centre lies beside the searched ground, on which random fields lie, are left out. OrbitileError for a
+    catalogue without craters on it, and for choices that do not suit it.
     """
     layer = read_searched_layer(completeness, unmapped_scenes)
-    craters = _read(manifest, choice)
+    entire = _read(manifest, choice)
+    craters = _on_ground(entire, layer, manifest)
     points = unit_vectors(craters["lon"].to_numpy(), craters["lat"].to_numpy())
     diameter_km = craters["diameter_km"].to_numpy()
     intensity = _intensity(layer, craters, choice)
@@ -90,7 +92,8 @@ def secondaries(
     write_text(outputs.rays, _csv(RAY_COLUMNS, _ray_rows(rays) if rays else []))
     figures = dict(
         body=layer.body.name, searched_km2=layer.ground.area_km2, craters=len(craters), clustered=int(flagged.sum()),
-        untested=int(np.isnan(local.probability).sum()), false_discovery=choice.false_discovery,
+        craters_outside=len(entire) - len(craters), untested=int(np.isnan(local.probability).sum()),
+        false_discovery=choice.false_discovery,
         groups=len(groups), chains=sum(row["is_chain"] for row in groups),
         random_fields=dict(fields=choice.fields, seed=choice.seed, background_km=choice.background_km),
         diameters=tests, rays=_ray_figures(rays, groups, choice) if rays else None,
@@ -116,6 +119,18 @@ def _read(manifest: str, choice: SecondaryChoice) -> pd.DataFrame:
                             "a larger diameter")  # fmt: skip
     frame = chosen.table(COLUMNS).to_pandas().astype(dict(scene=str))
     return frame.sort_values(["lat", "lon", "diameter_km", "score", "scene"], ignore_index=True)
+
+
+def _on_ground(craters: pd.DataFrame, layer: SearchedLayer, manifest: str) -> pd.DataFrame:
+    """The craters whose centre lies on the searched ground; OrbitileError if none does."""
+    places = layer.ground.place(craters["lon"].to_numpy(), craters["lat"].to_numpy())
+    is_searched = layer.ground.contains(*places)
+    if not is_searched.any():
+        raise OrbitileError(f"{manifest}: none of its {len(craters)} craters lies on the searched ground, so none of "
+                            "them can be compared with random fields there")  # fmt: skip
+    if not is_searched.all():
+        log.info("%d craters lie beside the searched ground and are left out", (~is_searched).sum())
+    return craters[is_searched].reset_index(drop=True)
 
 
 def _intensity(layer: SearchedLayer, craters: pd.DataFrame, choice: SecondaryChoice) -> Intensity:

@@ -1,10 +1,11 @@
-"""Where scenes have data."""
+"""Where scenes have data that were searched."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+import shapely
 
 from orbitile.rasters.gdal import raster_window
 from orbitile.rasters.read import opened_raster, row_windows
@@ -18,23 +19,30 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Coverage:
-    """Scenes (n) and the caps of the body that they lie in, by which the few scenes around a place are known."""
+    """Scenes (n) and the caps of the body that they lie in, by which the few scenes around a place are known.
+
+    `failed` holds where scenes, by name, failed: shapes in the coordinates of their maps.
+    """
 
     scenes: Sequence[RasterRow]
     caps: Caps
     radius_m: float
+    failed: Mapping[str, shapely.Geometry] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, scenes: Sequence[RasterRow], radius_m: float) -> Self:
-        """The coverage of scenes on a sphere of a radius in metres."""
-        return cls(scenes, Caps.joined([grid_cap(scene.grid, radius_m) for scene in scenes]), radius_m)
+    def of(
+        cls, scenes: Sequence[RasterRow], radius_m: float, failed: Mapping[str, shapely.Geometry] | None = None
+    ) -> Self:
+        """The coverage of scenes on a sphere of a radius in metres, without what failed."""
+        return cls(scenes, Caps.joined([grid_cap(scene.grid, radius_m) for scene in scenes]), radius_m, failed or {})
 
     def holds(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """Which places (n, bool), by longitude and latitude (n, degrees), lie on a valid pixel of one of the scenes."""
         inside = np.zeros(len(lon), bool)
         for scene, around in self._places_around(unit_vectors(lon, lat)):
             candidates = around[~inside[around]]
-            inside[candidates] = _lie_on_scene(lon[candidates], lat[candidates], scene, self.radius_m)
+            failed = self.failed.get(scene.scene)
+            inside[candidates] = _lie_on_scene(lon[candidates], lat[candidates], scene, self.radius_m, failed)
         return inside
 
     def _places_around(self, points: np.ndarray) -> Iterator[tuple[RasterRow, np.ndarray]]:
@@ -63,12 +71,16 @@ def _sines(centre: np.ndarray, radius: float) -> tuple[float, float]:
     return np.sin(south) - ROUNDING, np.sin(north) + ROUNDING
 
 
-def _lie_on_scene(lon: np.ndarray, lat: np.ndarray, scene: RasterRow, radius_m: float) -> np.ndarray:
-    """Which places (n, bool) lie on a valid pixel of a scene."""
+def _lie_on_scene(
+    lon: np.ndarray, lat: np.ndarray, scene: RasterRow, radius_m: float, failed: shapely.Geometry | None
+) -> np.ndarray:
+    """Which places (n, bool) lie on a valid pixel of a scene, and not where it failed on its map."""
     grid = scene.grid
     x, y = Ground(scene.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
     col, row = (np.floor(np.nan_to_num(v, nan=-1, posinf=-1, neginf=-1)).astype(int) for v in grid.to_pixel(x, y))
     within = np.flatnonzero((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
+    if failed is not None:
+        within = within[~shapely.intersects_xy(failed, x[within], y[within])]
     valid = np.zeros(len(lon), bool)
     valid[within] = _are_valid(scene, col[within], row[within])
     return valid

@@ -52,3 +52,10 @@ def searched_rasters(
         if row.scale_m == scale_m * factor
     ]
     return sorted(searched, key=lambda raster: (raster.stored.scene, raster.scale_m))
+
+
+def rasters_at_all_scales(
+    rows: Collection[RasterRow], enlarged: Mapping[float, int] = NOT_ENLARGED
+) -> list[SearchedRaster]:
+    """The rasters of a table at the scales that they have, and at those that are made of enlarged pixels."""
+    return searched_rasters(rows, {row.scale_m for row in rows} | set(enlarged), enlarged)
