@@ -95,7 +95,7 @@ def solid_angle(shape: shapely.Geometry) -> float:
 
     Lambert's cylindrical equal-area projection (Snyder 1987, p. 76) has x = lon and y = sin lat.
     """
-    return float(shapely.transform(shape, _on_cylinder).area)
+    return float(shapely.area(shapely.transform(shape, _on_cylinder)))
 
 
 def _on_cylinder(points: np.ndarray) -> np.ndarray:

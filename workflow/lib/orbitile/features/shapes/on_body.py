@@ -48,7 +48,7 @@ def ring_polygon(lon: np.ndarray, lat: np.ndarray) -> shapely.Geometry:
 
 def valid_polygon(polygon: shapely.Geometry) -> shapely.Geometry:
     """A polygon, repaired where its ring goes along a pole more than once or touches itself."""
-    if polygon.is_valid:
+    if shapely.is_valid(polygon):
         return polygon
     return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 

@@ -39,9 +39,11 @@ def with_stated_purpose(config: Mapping[str, Any], zoo: Path = ZOO) -> Mapping[s
     network = next((each for each in map(partial(read_network, zoo=zoo), zoo_names(zoo))
                     if each.facts.sha256 == model.get("sha256")), None)  # fmt: skip
     weights = model.get("weights")
-    is_file = not network and isinstance(weights, str | Path) and "\0" not in str(weights)
-    purpose = stated_purpose(weights) if is_file else _purpose(network) if network else {}
-    stretch = stated_stretch(weights) if is_file and not _states_stretch(config) else {}
+    if network:
+        return {**config, "model": _purpose(network) | dict(model)}
+    if not isinstance(weights, str | Path) or "\0" in str(weights):
+        return config
+    purpose, stretch = stated_purpose(weights), {} if _states_stretch(config) else stated_stretch(weights)
     return {**stretch, **config, "model": purpose | dict(model)} if purpose or stretch else config
 
 
