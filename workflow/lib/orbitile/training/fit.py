@@ -79,20 +79,21 @@ def has_fast_bfloat16() -> bool:
 def fit(module: MonitoredModule, data: LightningDataModule, options: FitOptions, work: Path) -> EpochProgress:
     """Train, after the last finished epoch of an earlier attempt in `work` where there is one.
 
-    Leaves `best.ckpt` there, with the weights of the best epoch.
+    Leaves `best.ckpt` there, with the weights of the best epoch; an attempt that has ended is not trained further.
     """
     progress = EpochProgress(
         options.epochs, options.seed, options.max_hours, options.section, options.hardware, module.criterion
     )  # fmt: skip
     last = work / "last.ckpt"
-    if last.is_file():
+    is_resumed = last.is_file() and (work / "best.ckpt").is_file()  # else it was being cleared away
+    if is_resumed:
         log.info("resuming from %s", last)
     if not options.is_cuda:
         torch.set_num_threads(options.threads or core_count())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice for other uses
         _trainer(options, work, progress, module.criterion).fit(
-            module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
+            module, data, ckpt_path=str(last) if is_resumed else None, weights_only=True
         )
     return progress
 
