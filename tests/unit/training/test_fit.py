@@ -173,6 +173,18 @@ def test_a_raised_limit_changes_nothing_where_patience_had_ended(fitted):
         assert fitted(patience=2, max_hours=max_hours) == ([], figures, weight)
 
 
+def test_an_attempt_whose_folder_was_moved_keeps_its_best_epoch(tmp_path: Path, clock: SimpleNamespace):
+    """That before the move is the best, and the first after it is worse."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    options = replace(OPTIONS, epochs=3, patience=9)
+    fit.fit(MadeModule(), MadeBatches(), replace(options, max_hours=STEPS + 1), before)
+    before.rename(after)
+    figures = fit.fit(MadeModule(), MadeBatches(), options, after).figures
+    best = torch.load(after / "best.ckpt", weights_only=True)
+    assert (figures["epoch"], figures["epochs"], best["epoch"] + 1) == (1, 3, 1)
+    assert not before.exists()
+
+
 @pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt"])
 def test_an_attempt_that_is_half_cleared_away_starts_anew(fitted, tmp_path: Path, name: str):
     trained, figures, weight = fitted(patience=2)

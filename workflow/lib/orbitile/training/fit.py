@@ -1,7 +1,9 @@
 """The loop that trains a network, of any kind: epochs, checkpoints to go on from, the best epoch."""
 
 import logging
+import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,12 +113,26 @@ def _halved(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints completely or not at all, through a power cut too: the next attempt resumes from them."""
+    """Writes checkpoints completely or not at all, through a power cut too: the next attempt resumes from them.
+
+    Lightning forgets which epoch was best where a folder has another path than before; those that are read name theirs.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint."""
         with atomic(path) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Callable | None = lambda storage, _: storage,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Read a checkpoint."""
+        checkpoint = super().load_checkpoint(path, map_location, weights_only)
+        for state in checkpoint.get("callbacks", {}).values():
+            if "dirpath" in state:
+                state["dirpath"] = os.path.realpath(Path(path).parent)
+        return checkpoint
 
 
 def _trainer(options: FitOptions, work: Path, progress: EpochProgress, criterion: EpochCriterion) -> Trainer:
