@@ -67,7 +67,7 @@ _RULES = (
     Rule("annotate_map", "annotated/{}.json", code_version=4),
     Rule("train_detector", "training/model.safetensors", code_version=8),
     Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=3),
-    Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=5),
+    Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=6),
     Rule("report", "report/index.html", code_version=3),
     Rule("failures", ""),
 )
