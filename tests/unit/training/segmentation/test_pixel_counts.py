@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import tensor
 
 from orbitile.features.metrics import MEASURES, PixelCounts, class_mean, class_metrics, tile_mean_metrics
+from orbitile.inference.models.weights_header import checked_threshold
 from orbitile.training.segmentation.pixel_counts import (
     STEPS,
     best_threshold,
@@ -87,8 +88,11 @@ def test_histogram():
         ({70: 5}, {80: 5}, 0.71),
         ({20: 90, 60: 10}, {40: 10, 90: 10}, 0.4),  # F1 0.8; from 0.61 on 0.67
         ({20: 90, 60: 30}, {40: 10, 90: 10}, 0.61),  # F1 0.67; from 0.40 on 0.57
-        ({}, {0: 5}, 0.0),
-        ({30: 5}, {}, 0.5),  # no feature: none is better than another
+        ({}, {1: 5}, 0.01),
+        ({0: 90, 1: 5}, {0: 5, 1: 5}, 0.01),  # all that is above 0, by a network that has collapsed to the background
+        ({}, {0: 5}, 0.5),  # 0 is never positive: none is better than another
+        ({0: 5}, {0: 90}, 0.5),
+        ({30: 5}, {}, 0.5),  # nor is any without a feature
     ],
 )
 def test_best_threshold(background: dict, features: dict, expected: float):
@@ -101,7 +105,7 @@ def test_best_threshold(background: dict, features: dict, expected: float):
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 255])), min_size=1, max_size=60))
 def test_the_best_threshold_is_the_best_of_all(pixels: list[tuple[int, int]]):
-    """Compared with counting pixels at each threshold."""
+    """Compared with counting pixels at each threshold that weights may state."""
     probability, labels = (tensor(part)[None, None] for part in zip(*pixels, strict=True))
     probability = probability / 255
 
@@ -109,7 +113,8 @@ def test_the_best_threshold_is_the_best_of_all(pixels: list[tuple[int, int]]):
         return class_metrics(count_pixels((probability >= threshold).long(), labels, 1))["f1"][0]
 
     best = best_threshold(probability_histogram(probability, labels))
-    assert f1(best) == pytest.approx(max(f1(step / 100) for step in range(STEPS)))
+    assert checked_threshold(best) == best
+    assert f1(best) == pytest.approx(max(f1(step / 100) for step in range(1, STEPS)))
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=9))

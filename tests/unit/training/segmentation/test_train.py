@@ -252,6 +252,29 @@ def test_training_ends_where_nothing_gets_better(tiles: str, straight: tuple[Pat
     assert figures["epoch"] == figures["epochs"] - 1
 
 
+def test_a_training_that_is_killed_while_it_exports_ends_as_an_uninterrupted_one(
+    tiles: str, straight: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its epochs had ended by patience: no further one is trained, which might be better."""
+    changes = dict(start_from=str(straight[0]), epochs=40, patience=1, learning_rate=1e-12)
+    (tmp_path / "straight").mkdir()
+    weights, figures = trained(tiles, tmp_path / "straight", **changes)
+
+    def killed(*_: object) -> dict:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        patch.setattr(train, "_export", killed)
+        trained(tiles, tmp_path, **changes)
+    resumed, also_figures = trained(tiles, tmp_path, **changes)
+    for run in (figures, also_figures):
+        del run["hours_on"], run["hours"]
+        for epoch in (*run["history"], run["best_epoch"]):
+            del epoch["hours"]
+    assert also_figures == figures
+    assert_equal_weights(resumed, weights)
+
+
 def test_a_loss_that_is_no_number_is_told(tiles: str, tmp_path: Path):
     with pytest.raises(OrbitileError, match=r"segmentation_training\.learning_rate: the loss became NaN"):
         trained(tiles, tmp_path, learning_rate=1e30)

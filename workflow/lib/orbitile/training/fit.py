@@ -1,7 +1,9 @@
 """The loop that trains a network, of any kind: epochs, checkpoints to go on from, the best epoch."""
 
 import logging
+import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -79,20 +81,21 @@ def has_fast_bfloat16() -> bool:
 def fit(module: MonitoredModule, data: LightningDataModule, options: FitOptions, work: Path) -> EpochProgress:
     """Train, after the last finished epoch of an earlier attempt in `work` where there is one.
 
-    Leaves `best.ckpt` there, with the weights of the best epoch.
+    Leaves `best.ckpt` there, with the weights of the best epoch; an attempt that has ended is not trained further.
     """
     progress = EpochProgress(
         options.epochs, options.seed, options.max_hours, options.section, options.hardware, module.criterion
     )  # fmt: skip
     last = work / "last.ckpt"
-    if last.is_file():
+    is_resumed = last.is_file() and (work / "best.ckpt").is_file()  # else it was being cleared away
+    if is_resumed:
         log.info("resuming from %s", last)
     if not options.is_cuda:
         torch.set_num_threads(options.threads or core_count())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice for other uses
         _trainer(options, work, progress, module.criterion).fit(
-            module, data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
+            module, data, ckpt_path=str(last) if is_resumed else None, weights_only=True
         )
     return progress
 
@@ -110,12 +113,26 @@ def _halved(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints completely or not at all, through a power cut too: the next attempt resumes from them."""
+    """Writes checkpoints completely or not at all, through a power cut too: the next attempt resumes from them.
+
+    Lightning forgets which epoch was best where a folder has another path than before; those that are read name theirs.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint."""
         with atomic(path) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Callable | None = lambda storage, _: storage,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Read a checkpoint."""
+        checkpoint = super().load_checkpoint(path, map_location, weights_only)
+        for state in checkpoint.get("callbacks", {}).values():
+            if "dirpath" in state:
+                state["dirpath"] = os.path.realpath(Path(path).parent)
+        return checkpoint
 
 
 def _trainer(options: FitOptions, work: Path, progress: EpochProgress, criterion: EpochCriterion) -> Trainer:

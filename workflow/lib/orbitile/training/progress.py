@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 from orbitile.base.errors import OrbitileError
 from orbitile.training.monitored import BY_F1, EpochCriterion, MonitoredModule
@@ -22,8 +23,8 @@ class EpochProgress(Callback):
     """Reports and records epochs, and ends training after `max_hours`, those of earlier attempts included.
 
     It also seeds the random numbers of layers, so that an epoch is the same whether or not training was interrupted
-    before it. `section` is that of the settings, for messages; `hardware` says on what this attempt runs; `criterion`
-    tells which epoch is best.
+    before it, and ends a training at once that had ended when its attempt was interrupted. `section` is that of the
+    settings, for messages; `hardware` says on what this attempt runs; `criterion` tells which epoch is best.
     """
 
     def __init__(
@@ -58,17 +59,28 @@ class EpochProgress(Callback):
                     is_cut_short=self.is_cut_short, best_epoch=best)  # fmt: skip
 
     @property
+    def _is_time_up(self) -> bool:
+        return self._max_hours is not None and self.hours >= self._max_hours
+
+    @property
     def _hours_here(self) -> float:
         return (time.monotonic() - self._start) / 3600
 
     def state_dict(self) -> dict:
         """The epochs and hours, for a checkpoint."""
-        return dict(history=self.history, hours=self.hours, hours_on=self.hours_on)
+        return dict(history=self.history, hours=self.hours, hours_on=self.hours_on, is_cut_short=self.is_cut_short)
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Take epochs and hours from a checkpoint."""
+        """Take epochs and hours from a checkpoint; a training is no longer cut short by a limit that was raised."""
         self.history, self._earlier_hours = list(state_dict["history"]), state_dict["hours"]
         self._hours_on = dict(state_dict["hours_on"])
+        self.is_cut_short = state_dict.get("is_cut_short", False) and self._is_time_up
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End a training that an earlier attempt has brought to its end, by its patience or its time."""
+        stopping = trainer.early_stopping_callback
+        is_stopped = stopping is not None and stopping.stopping_reason != EarlyStoppingReason.NOT_STOPPED
+        trainer.should_stop = is_stopped or self.is_cut_short
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -90,7 +102,7 @@ class EpochProgress(Callback):
             left = _duration_text((now - self._epoch_start) / done * (steps - done) / 3600)
             log.info("epoch %d of %d: step %d of %d, %s left in it", trainer.current_epoch + 1, self._epochs, done,
                      steps, left)  # fmt: skip
-        if self._max_hours is not None and self.hours >= self._max_hours:
+        if self._is_time_up:
             self.is_cut_short = trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

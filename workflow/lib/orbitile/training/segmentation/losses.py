@@ -45,11 +45,16 @@ class LabelledLogits(NamedTuple):
         """Logits (pixels, outputs) and labels (pixels) of valid pixels."""
         return self.logits.movedim(1, -1)[self.labels != NOT_VALID], self.truth
 
+    @property
+    def pixel_weights(self) -> torch.Tensor:
+        """The weights (pixels) of valid pixels, those of the classes of their labels; 1 without any."""
+        return torch.ones(len(self.truth)) if self.class_weights is None else self.class_weights[self.truth]
+
     def mean(self, losses: torch.Tensor) -> torch.Tensor:
         """The mean of the losses (pixels) of valid pixels, each weighted as the class of its label; 0 without any."""
         if self.class_weights is None:
             return losses.mean()
-        weights = self.class_weights[self.truth]
+        weights = self.pixel_weights
         return (losses * weights).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
 
@@ -186,7 +191,7 @@ class SegmentationLoss:
                 f"segmentation_training.class_weights: {' and '.join(used)} of {outputs} output"
                 f"{'s' if outputs > 1 else ''} uses none; leave them out, or add {weighted[0]} to the loss"
             )
-        self._terms = [(terms[name].get("weight", 1), _TERMS[name], _parameters(terms[name])) for name in used]
+        self._terms = {name: (terms[name].get("weight", 1), _parameters(terms[name])) for name in used}
         self._class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -196,9 +201,35 @@ class SegmentationLoss:
         """
         if not (labels != NOT_VALID).any():
             return logits.sum() * 0
+        return torch.stack(self._values(self._batch(logits, labels))).sum()
+
+    def terms(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The terms of the sum, and what each counts in its mean over several batches (terms, 2; float64).
+
+        They count the valid pixels of the batch, losses of pixels with the weights of their classes, so that their mean
+        is that of all pixels at once.
+        """
+        if not (labels != NOT_VALID).any():
+            return torch.zeros(len(self._terms), 2, dtype=torch.float64, device=logits.device)
+        batch = self._batch(logits, labels)
+        pixels, weighted = len(batch.truth), float(batch.pixel_weights.sum())
+        counts = [weighted if name in _PIXELWISE else pixels for name in self._terms]
+        values = torch.stack(self._values(batch)).double()
+        return torch.stack([values, values.new_tensor(counts)], dim=1)
+
+    def _batch(self, logits: torch.Tensor, labels: torch.Tensor) -> LabelledLogits:
         weights = None if self._class_weights is None else self._class_weights.to(logits.device)
-        batch = LabelledLogits(logits.float(), labels, weights)
-        return torch.stack([weight * term(batch, **parameters) for weight, term, parameters in self._terms]).sum()
+        return LabelledLogits(logits.float(), labels, weights)
+
+    def _values(self, batch: LabelledLogits) -> list[torch.Tensor]:
+        return [weight * _TERMS[name](batch, **parameters) for name, (weight, parameters) in self._terms.items()]
+
+
+def mean_loss(batches: Sequence[torch.Tensor]) -> float:
+    """The sum of the terms (terms, 2) of several batches, each their mean by what they count; 0 where none counts."""
+    values, counts = torch.stack(list(batches)).unbind(dim=2)
+    means = (values * counts).sum(dim=0) / counts.sum(dim=0).clamp_min(torch.finfo(counts.dtype).tiny)
+    return float(means.sum())
 
 
 def check_losses(terms: Mapping[str, Mapping[str, float]]) -> None:

@@ -15,7 +15,7 @@ from orbitile.inference.models.architectures import logits_of
 from orbitile.inference.models.segmentation import NetworkDescription
 from orbitile.training.monitored import EpochCriterion, MonitoredModule
 from orbitile.training.segmentation.dataset import Example
-from orbitile.training.segmentation.losses import SegmentationLoss
+from orbitile.training.segmentation.losses import SegmentationLoss, mean_loss
 from orbitile.training.segmentation.optimiser import OptimiserPlan
 from orbitile.training.segmentation.pixel_counts import (
     concat_counts,
@@ -64,7 +64,7 @@ class SegmentationModule(MonitoredModule):
         scaling = torch.tensor([description.mean, description.std], dtype=torch.float32).view(2, 1, -1, 1, 1)
         self.register_buffer("_scaling", scaling, persistent=False)
         self._losses: list[torch.Tensor] = []
-        self._validation_losses: list[torch.Tensor] = []
+        self._validation_terms: list[torch.Tensor] = []
         self._validation_counts: list[PixelCounts] = []
         self._confusion = ConfusionMatrix.empty(len(description.mapped) + 1)
         self._plateau: ReduceLROnPlateau | None = None
@@ -104,24 +104,24 @@ class SegmentationModule(MonitoredModule):
         return loss
 
     def validation_step(self, batch: Example, number: int) -> None:
-        """Record a batch's loss, and the counts of its pixels at a threshold of 0.5."""
+        """Record the terms of a batch's loss, and the counts of its pixels at a threshold of 0.5."""
         logits, classes = self(batch.image), len(self.description.mapped)
         predicted = (logits[:, 0] >= 0).long() if self._is_binary else logits.argmax(dim=1)
-        self._validation_losses.append(self._loss(logits, batch))
+        self._validation_terms.append(self._terms(logits, batch))
         self._validation_counts.append(count_pixels(predicted, batch.labels, classes))
         self._confusion += count_confusion(predicted, batch.labels, classes)
 
     def on_validation_epoch_end(self) -> None:
         """Put the epoch's figures together; the criterion's decides which epoch is best."""
         counts = concat_counts(self._validation_counts)
-        losses = dict(loss=_mean(self._losses), validation_loss=_mean(self._validation_losses))
+        losses = dict(loss=_mean(self._losses), validation_loss=mean_loss(self._validation_terms))
         by_tile = {f"tile_{name}": value for name, value in class_mean(tile_mean_class_metrics(counts)).items()}
         with_background = dict(
             balanced_accuracy=self._confusion.balanced_accuracy, mean_iou=self._confusion.mean_iou(),
             mean_iou_without_background=self._confusion.mean_iou([0]),
         )  # fmt: skip
         self.figures = losses | class_mean(class_metrics(counts)) | by_tile | with_background
-        self._losses, self._validation_losses, self._validation_counts = [], [], []
+        self._losses, self._validation_terms, self._validation_counts = [], [], []
         self._confusion = ConfusionMatrix.empty(len(self._confusion.counts))
         self.log_criterion()
         if self._plateau:
@@ -142,6 +142,14 @@ class SegmentationModule(MonitoredModule):
         if self._learning.points_weight is None:
             return loss
         return loss + self._learning.points_weight * self._point_loss(logits, batch.points.long())
+
+    def _terms(self, logits: torch.Tensor, batch: Example) -> torch.Tensor:
+        """The terms of that sum, and what each counts (terms, 2; as SegmentationLoss.terms)."""
+        terms = self._learning.loss.terms(logits, batch.labels)
+        if self._learning.points_weight is None:
+            return terms
+        at_points = self._point_loss.terms(logits, batch.points.long())
+        return torch.cat([terms, at_points * at_points.new_tensor([self._learning.points_weight, 1])])
 
 
 def _mean(losses: Sequence[torch.Tensor]) -> float:

@@ -9,7 +9,7 @@ from orbitile.features.metrics import PixelCounts
 from orbitile.training.segmentation.tiles import NOT_VALID
 
 STEPS = 101
-"""Thresholds that are tried: 0, 0.01 ... 1."""
+"""Steps of probability: 0, 0.01 ... 1. All but 0 are tried as thresholds: probabilities of 0 are never positive."""
 
 
 def count_pixels(predicted: torch.Tensor, labels: torch.Tensor, classes: int) -> PixelCounts:
@@ -61,11 +61,11 @@ def probability_histogram(probability: torch.Tensor, labels: torch.Tensor) -> to
 
 
 def best_threshold(counts: torch.Tensor) -> float:
-    """The least probability 0..1 of positive pixels for which pooled F1 is highest, from a histogram (2, STEPS).
+    """The least probability of positive pixels for which pooled F1 is highest, from a histogram (2, STEPS).
 
-    Of several, the one nearest to 0.5.
+    It is above 0, as weights may state it; of several, the one nearest to 0.5.
     """
-    fp, tp = counts.double().flip(1).cumsum(1).flip(1)
+    fp, tp = counts.double().flip(1).cumsum(1).flip(1)[:, 1:]
     f1 = (2 * tp / (tp + fp + counts[1].sum())).nan_to_num(0)
-    best = torch.nonzero(f1 >= f1.max() * (1 - 1e-12))[:, 0]
+    best = 1 + torch.nonzero(f1 >= f1.max() * (1 - 1e-12))[:, 0]
     return int(best[(best - STEPS // 2).abs().argmin()]) / (STEPS - 1)
