@@ -1,6 +1,7 @@
 """Reading a catalogue back: any selection is what a plain filter of all rows gives."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -160,6 +161,13 @@ def test_a_catalogue_that_changes_while_it_is_made_again(folder, tmp_path):
     (tmp_path / "craters").mkdir()
     with pytest.raises(OrbitileError, match=r"has changed since it was checked: .*a\.parquet is missing; run again"):
         orbitile.catalogue.open(tmp_path)
+
+
+def test_the_folder_of_a_run(folder, rows, tmp_path):
+    shutil.copytree(folder, tmp_path / "r" / "catalogue")
+    opened = orbitile.catalogue.open(tmp_path / "r")
+    assert opened.manifest == tmp_path / "r/catalogue/craters.json"
+    assert len(opened) == len(rows)
 
 
 def test_a_run_without_a_catalogue(tmp_path):

@@ -36,6 +36,24 @@ def test_settings(project: Project, settings: dict, words: tuple[str, ...]):
 
 
 @pytest.mark.parametrize(
+    ("target", "change", "key"),
+    [
+        ("count", {}, "counting.areas"),
+        ("evaluate", {"evaluation": {}}, "evaluation.truth"),
+        ("shapes", {}, "crater_shapes"),
+        ("review", {}, "review.judgements"),
+        ("train_detector", {}, "training"),
+        ("all", {"model": None, "evaluation": {}, "training": {"craters": "truth.csv"}}, "model"),
+    ],
+)
+def test_settings_that_a_target_needs(project: Project, target: str, change: dict, key: str):
+    (project.folder / "truth.csv").write_text("lon,lat,diam_km\n")
+    refused(
+        project.change(**change), f"WorkflowError: {key}: missing, but the requested target needs it", target=target
+    )
+
+
+@pytest.mark.parametrize(
     "rows, words",
     [
         ([], ("scenes.csv", "column")),

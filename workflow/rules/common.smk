@@ -78,6 +78,19 @@ def unmapped_scenes():
     return len(plan.names) if settings.pixel_coordinates else 0
 
 
+def plain_errors(function):
+    """A function of a rule whose OrbitileError ends the call in one line; Snakemake would print a traceback of it."""
+
+    def values(wildcards):
+        try:
+            return function(wildcards)
+        except OrbitileError as error:
+            logger.error(f"WorkflowError: {error}")
+            raise SystemExit(1) from None
+
+    return values
+
+
 def growing(base, per_gigapixel=0):
     """What a job asks for grows with the pixels of its group, or of the run, and with the attempt."""
 

@@ -3,8 +3,10 @@ rule count:
         catalogue=MANIFEST,
         rasters=all_tables("scaled"),
         areas=ancient(
-            lambda wildcards: required_setting(
-                "counting.areas", settings.counting.areas
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "counting.areas", settings.counting.areas
+                )
             )
         ),
     output:

@@ -2,8 +2,10 @@ rule evaluate:
     input:
         catalogue=MANIFEST,
         truth=ancient(
-            lambda wildcards: required_setting(
-                "evaluation.truth", settings.evaluation.truth
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "evaluation.truth", settings.evaluation.truth
+                )
             )
         ),
         rasters=all_tables("scaled"),
@@ -41,8 +43,10 @@ rule calibrate:
         detections=all_tables("detections"),
         tiles=all_tables("tiles"),
         truth=ancient(
-            lambda wildcards: required_setting(
-                "evaluation.truth", settings.evaluation.truth
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "evaluation.truth", settings.evaluation.truth
+                )
             )
         ),
         rasters=all_tables("scaled"),
@@ -66,7 +70,7 @@ rule calibrate:
         truth_columns=settings.truth_columns,
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,
-        nms_settings=lambda wildcards: settings.calibration_nms_settings,
+        nms_settings=plain_errors(lambda wildcards: settings.calibration_nms_settings),
         model=settings.model_weights,
         enlarged=settings.enlarged,
         body=settings.body,

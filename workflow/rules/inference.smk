@@ -44,7 +44,7 @@ rule infer:
         runtime=growing(15, 30),
     params:
         code_version=code_version("infer"),
-        model_choice=lambda wildcards: settings.model_choice,
+        model_choice=plain_errors(lambda wildcards: settings.model_choice),
         tile_px=settings.tile_px,
         enlarged=settings.enlarged,
         folder=f"{RESULTS}/work/infer",

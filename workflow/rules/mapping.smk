@@ -174,8 +174,10 @@ rule evaluate_map:
     input:
         manifest=MANIFEST,
         truth=ancient(
-            lambda wildcards: required_setting(
-                "evaluation.truth", settings.evaluation.truth
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "evaluation.truth", settings.evaluation.truth
+                )
             )
         ),
         scaled=all_tables("scaled"),
@@ -212,8 +214,10 @@ rule calibrate_map:
     input:
         stitched=all_tables("stitched"),
         truth=ancient(
-            lambda wildcards: required_setting(
-                "evaluation.truth", settings.evaluation.truth
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "evaluation.truth", settings.evaluation.truth
+                )
             )
         ),
     output:

@@ -59,8 +59,10 @@ rule review:
     input:
         catalogue=MANIFEST,
         judgements=ancient(
-            lambda wildcards: required_setting(
-                "review.judgements", settings.review.judgements or None
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "review.judgements", settings.review.judgements or None
+                )
             )
         ),
         searched=ancient(settings.review.searched) if settings.review.searched else [],

@@ -2,9 +2,11 @@ rule shapes:
     input:
         catalogue=MANIFEST,
         elevation=ancient(
-            lambda wildcards: required_setting(
-                "crater_shapes", settings.crater_shapes
-            ).elevation
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "crater_shapes", settings.crater_shapes
+                ).elevation
+            )
         ),
     output:
         summary=f"{RESULTS}/shapes/shapes.json",

@@ -2,7 +2,11 @@ rule train_detector:
     input:
         rasters=all_tables("scaled"),
         craters=ancient(
-            lambda wildcards: required_setting("training", settings.training).craters
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "training", settings.training
+                ).craters
+            )
         ),
         start_from=ancient(
             (settings.training and settings.training.start_weights) or []
@@ -44,9 +48,11 @@ rule rasterise_labels:
     input:
         rasters=all_tables("scaled"),
         labels=ancient(
-            lambda wildcards: required_setting(
-                "segmentation_training", settings.segmentation_training
-            ).labels
+            plain_errors(
+                lambda wildcards: required_setting(
+                    "segmentation_training", settings.segmentation_training
+                ).labels
+            )
         ),
         points=ancient(settings.point_files),
     output:

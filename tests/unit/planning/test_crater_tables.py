@@ -40,6 +40,12 @@ def test_a_bad_table_ends_the_run_before_it_starts(plan):
     plan(TRUTH)
 
 
+def test_no_crater_covers_more_than_half_of_the_body(plan):
+    with pytest.raises(OrbitileError, match=r"line 2: column diam_km is '12000'; diameters .* at most 5458.2 km"):
+        plan("lon,lat,diam_km\n1,2,12000\n")
+    plan("lon,lat,diam_km\n1,2,5458\n")
+
+
 def test_without_a_map_the_scenes_must_be_named(plan):
     with pytest.raises(OrbitileError, match=r"craters\.csv: has no column scene, but the 2 images of this run"):
         plan(TRUTH, pixel_coordinates=True)

@@ -24,7 +24,8 @@ def warnings_of(tmp_path, geotiff):
     made_zoo(tmp_path)
 
     def plan(*gsds_m, **change):
-        paths = [geotiff(GREY, crs=MOON, gsd=gsd_m, name=f"s{number}.tif") for number, gsd_m in enumerate(gsds_m)]
+        crs = None if change.get("pixel_coordinates") else MOON
+        paths = [geotiff(GREY, crs=crs, gsd=gsd_m, name=f"s{number}.tif") for number, gsd_m in enumerate(gsds_m)]
         lines = ["scene,path", *(f"s{number},{path}" for number, path in enumerate(paths)), ""]
         (tmp_path / "scenes.csv").write_text("\n".join(lines))
         config = dict(run="r", body="Moon", scenes=str(tmp_path / "scenes.csv"), model=NAME) | change

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from image_server import image_server
 from made_zoo import made_zoo
+from PIL import Image
 
 from orbitile.__main__ import main
 from orbitile.base.errors import OrbitileError
@@ -17,6 +19,7 @@ from orbitile.inference.models.zoo import ZOO
 from orbitile.planning.new_run import SCHEMA, RunRequest, make_new_run, new_run_lines
 from orbitile.planning.plan import current_plan
 from orbitile.settings import check_settings
+from orbitile.tables.plan import read_rows
 from orbitile.tables.scenes import read_scene_table
 
 ROBBINS = ["CRATER_ID", "LAT_CIRC_IMG", "LON_CIRC_IMG", "LAT_ELLI_IMG", "LON_ELLI_IMG", "DIAM_CIRC_IMG"]
@@ -131,6 +134,49 @@ def test_images_without_a_map(folder, geotiff):
     with pytest.raises(OrbitileError, match=r"^a\.tif: no map; --gsd-m says how many metres a pixel is"):
         make(request)
     assert make(request._replace(gsd_m=1.0)).settings.pixel_coordinates
+
+
+@pytest.fixture
+def colours(folder):
+    """A folder of a JPEG with three equal bands."""
+    (folder / "colours").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 60, 1), np.uint8)
+    Image.fromarray(np.repeat(pixels, 3, axis=2)).save(folder / "colours/a.jpg")
+    return folder / "colours"
+
+
+@pytest.mark.parametrize(
+    ("bands", "reason"),
+    [
+        ((), "a.jpg: scene a has 3 bands (1 red, 2 green, 3 blue), but the network takes 1; name the bands to use by "
+         "--bands, such as --bands 1"),
+        (("nir",), "a.jpg: scene a has no band 'nir'; it has 3 bands (1 red, 2 green, 3 blue); name the bands to use "
+         "by --bands, such as --bands 1"),
+        ((1, 2), "a.jpg: scene a is to be used with 2 bands, but the network takes 1; name as many by --bands, such as "
+         "--bands 1, or use other weights"),
+    ],
+)  # fmt: skip
+def test_bands_that_do_not_suit_name_the_option(colours, bands, reason):
+    with pytest.raises(OrbitileError) as refusal:
+        make(RunRequest("mine", colours, "Moon", gsd_m=474.0, bands=bands))
+    assert str(refusal.value) == f"{colours}/{reason}"
+
+
+@pytest.mark.parametrize(("words", "bands", "numbers"), [(["1"], [1], [1]), (["blue"], ["blue"], [3])])
+def test_bands_of_the_command(colours, monkeypatch, words, bands, numbers):
+    command = ["orbitile", "new", "mine", "--scenes", "colours", "--body", "Moon", "--gsd-m", "474", "--no-timing"]
+    monkeypatch.setattr(sys, "argv", [*command, "--bands", *words])
+    assert main() == 0
+    config = read_settings_file(Path("config/mine.yaml"))
+    assert config["bands"] == bands
+    current_plan(check_settings(config, ["config/mine.yaml"]), Path("plan.parquet"))
+    assert [row.bands for row in read_rows(Path("plan.parquet"))] == [numbers]
+
+
+def test_a_band_that_is_none(colours, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["orbitile", "new", "mine", "--scenes", "colours", "--bands", "0"])
+    assert main() == 1
+    assert capsys.readouterr().err == "--bands: band 0 is not a band number; bands are counted from 1\n"
 
 
 def test_a_map_in_degrees(folder, geotiff):

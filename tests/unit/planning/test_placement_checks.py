@@ -1,6 +1,7 @@
 """Places that images claim: refused by name, or on the body; what is doubtful is noted."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,6 +116,23 @@ def test_oblong_pixels_are_noted_and_narrow_ones_refused():
     assert placement_warnings(place(oblong), LIMITS) == ["its pixels are 3.0 times as long as wide; is that right?"]
     with pytest.raises(OrbitileError, match="far from square"):
         place(narrow)
+
+
+@pytest.mark.parametrize(
+    ("wkt", "note"),
+    [
+        (MAPS[0], "it lies on a map (Moon (2015) - Sphere / Ocentric / Equirectangular, clon = 0), which "
+         "pixel_coordinates does not use; leave that setting out to get places on the body"),
+        ('LOCAL_CS["arbitrary",UNIT["metre",1]]', None),
+        ('PROJCS["broken"', None),
+    ],
+)  # fmt: skip
+def test_a_map_that_pixels_leave_out_is_noted(wkt, note):
+    limits = PlaceLimits(MOON, 100.0, in_pixels=True)
+    on_own_map = Grid(wkt, Affine(100, 0, 0, 0, -100, 0), 10, 10)
+    in_pixels = place_projected(Grid(MAPS[0], Affine(100, 0, 0, 0, -100, 0), 10, 10), BANDS, MOON)
+    assert placement_warnings(in_pixels, limits) == []
+    assert placement_warnings(replace(in_pixels, unused_grid=on_own_map), limits) == [note] * (note is not None)
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,16 @@ def test_pixel_coordinates(geotiff, planned, tmp_path):
     assert plan.group("a").neighbours == plan.group("b").neighbours == []
 
 
+def test_maps_that_pixel_coordinates_leave_out_are_said(geotiff, rows_of, caplog):
+    """A geotransform alone is no map."""
+    paths = geotiff(GREY, "a.tif"), geotiff(GREY, "b.tif", crs=None), geotiff(GREY, "c.tif", crs=None, gsd=1, top=60)
+    rows = rows_of(*map(",".join, zip("abc", map(str, paths), strict=True)), pixel_coordinates=True)
+    ((note,), *others) = [row.warnings for row in rows]
+    assert note.startswith("it lies on a map (")
+    assert others == [[], []]
+    assert [record.getMessage() for record in caplog.records] == [f"scene a: {note}"]
+
+
 def test_a_kept_plan_is_used_again(geotiff, settings, tmp_path):
     chosen = settings(f"a,{geotiff(GREY)}")
     first = current_plan(chosen, tmp_path / "plan.parquet")

@@ -52,7 +52,7 @@ def judged(raster, tmp_path):
         ([(1, 1, 5), (3, 1, 5)], [(1, 1, 5), (5, 1, 5)], 1 / 2, 1 / 2, 1 / 2),
         ([(1, 1, 5)], [(1, 1, 5), (5, 1, 5), (3, 0, 9)], 1, 1 / 3, 1 / 2),
         ([(3, 1, 5)], [(1, 1, 5)], 0, 0, 0),
-        ([(3, 1, 5)], [], 0, 0, 0),
+        ([(3, 1, 5)], [], None, None, None),
         ([], [(3, 1, 5)], 0, 0, 0),
         ([(1, 1, 5), (1, 30, 5), (3, 1, 0.5)], [(1, 1, 5), (-9, 1, 5), (5, 1, 0.5)], 1, 1, 1),
     ],
@@ -146,7 +146,39 @@ def test_bins_hold_every_crater(judged, crs):
 
 def test_nothing_to_judge(judged):
     metrics = judged([], [(100, 50, 5)])
-    assert (metrics["n_truth"], metrics["n_found"], metrics["f1"]) == (0, 0, 0)
+    assert (metrics["n_truth"], metrics["n_found"], metrics["f1"]) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("truth", "reason"),
+    [
+        ([], "has no craters: give a table of this ground (evaluation.truth)"),
+        ([(100, 50, 5), (1, 70, 5)], "none of its 2 craters lies on valid pixels of a scene: give a table of this "
+         "ground (evaluation.truth)"),
+        ([(1, 1, 0.5), (100, 50, 5)], "none of its craters on the scenes is judged, as they are smaller than 1 km "
+         "(evaluation.min_diameter_px) or doubtful (evaluation.least_agreement)"),
+    ],
+)  # fmt: skip
+def test_without_true_craters_nothing_is_measured(judged, tmp_path, caplog, truth, reason):
+    """Whether anybody has searched that ground is not known, so detections are not false either."""
+    metrics = judged([(3, 1, 5), (5, -1, 9)], truth)
+    assert (metrics["n_truth"], metrics["n_found"], metrics["n_matched"]) == (0, 2, 0)
+    assert metrics["best_score"] is None
+    rows = [
+        metrics,
+        *(row for part in ("by_size_px", "by_score", "by_diameter_km", "by_latitude") for row in metrics[part]),
+    ]
+    measures = [row[name] for row in rows for name in ("precision", "recall", "f1")]
+    measures += [metrics["intervals"][name] for name in ("precision", "recall", "f1")]
+    assert len(rows) > 5 and set(measures) == {None}
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert warning == f"{tmp_path / 'truth.csv'}: {reason}; precision, recall and F1 are not defined"
+
+
+def test_figures_with_true_craters_are_numbers(judged, caplog):
+    metrics = judged([], [(3, 1, 5)])
+    assert [metrics[name] for name in ("precision", "recall", "f1")] == [0, 0, 0]
+    assert caplog.records == []
 
 
 def test_the_plot_is_not_blank(judged, tmp_path):

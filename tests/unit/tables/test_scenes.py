@@ -124,6 +124,13 @@ def test_no_table(tmp_path):
         read_scene_table(tmp_path / "gone.csv")
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.JPG"])
+def test_an_image_is_no_table(scenes, name):
+    path = scenes("made up", name)
+    with pytest.raises(OrbitileError, match=rf"^scenes: {path} is an image; give the folder {path.parent}, or a scene"):
+        read_scene_table(path)
+
+
 def test_a_table_of_another_format(scenes):
     with pytest.raises(OrbitileError, match=r"scenes\.parquet: not a readable Parquet file"):
         read_scene_table(scenes("scene,path\n", "scenes.parquet"))

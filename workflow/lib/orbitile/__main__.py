@@ -1,7 +1,7 @@
 """Commands about a run, from its folder: python -m orbitile status results/<run>; `check` takes a settings file.
 
-`export` takes the folder of a catalogue and the path of a file; `models` takes the name of a network, or nothing;
-`new`, `review`, `stack` and `unpack` say themselves what they take.
+`export` takes the path of a file, too; `models` takes the name of a network, or nothing; `new`, `review`, `stack` and
+`unpack` say themselves what they take.
 """
 
 import argparse
@@ -65,7 +65,7 @@ COMMANDS = {
 
 def _add_export(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("export", help="write part of a catalogue to a file")
-    parser.add_argument("path", type=Path, help="results/<run>/catalogue")
+    parser.add_argument("path", type=Path, help="results/<run>, or its folder catalogue")
     parser.add_argument("out", type=Path, help="the file to write: .gpkg, .shp, .parquet, .fgb or .csv")
     parser.add_argument("--box", nargs=4, type=float, metavar=("WEST", "SOUTH", "EAST", "NORTH"),
                         help="degrees; from 170 to -170 over 180")  # fmt: skip

@@ -32,6 +32,7 @@ from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, DICTIONARIES
 if TYPE_CHECKING:
     import geopandas
 
+FOLDER = "catalogue"
 MANIFEST = "craters.json"
 Range = tuple[float | None, float | None]
 Box = tuple[float, float, float, float]
@@ -41,16 +42,24 @@ PARQUET = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_col
 
 
 def open(path: str | Path) -> "Catalogue":
-    """Open the catalogue of a run: its folder results/<run>/catalogue, or its manifest craters.json in there.
+    """Open the catalogue of a run: by results/<run>, its folder catalogue, or the manifest craters.json in there.
 
     OrbitileError where there is none yet, or where its parts are not those that the manifest names.
     """
-    manifest = Path(path) / MANIFEST if Path(path).is_dir() else Path(path)
+    manifest = _manifest_at(Path(path))
     metadata = read_manifest(manifest)
     change = changed_part(manifest, metadata)
     if change:
         raise OrbitileError(f"{manifest}: the catalogue has changed since it was checked: {change}; run again")
     return Catalogue(manifest, metadata)
+
+
+def _manifest_at(path: Path) -> Path:
+    """The manifest in the folder of a run or of a catalogue; a path that is no folder is its own."""
+    if not path.is_dir():
+        return path
+    is_run = (path / FOLDER).is_dir() and not (path / MANIFEST).is_file()
+    return (path / FOLDER if is_run else path) / MANIFEST
 
 
 @dataclass(frozen=True)

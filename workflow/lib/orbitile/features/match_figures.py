@@ -11,17 +11,19 @@ from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, MatchMeasur
 from orbitile.features.metrics import harmonic_metrics
 
 PERCENTILES = dict(p16=16, median=50, p84=84)
+UNDEFINED = dict.fromkeys(("precision", "recall", "f1"))
+PARTS = ("by_size_px", "by_score", "by_diameter_km", "by_latitude")
 
 
 def match_figures(totals: MatchTotals, classes: SizeClasses, scores: Sequence[float], blocks: Blocks) -> dict:
     """All figures: overall, by diameter, latitude, size in pixels and least score, with intervals.
 
     Intervals are null where a measure is not defined. The best score is the least of those with the highest F1, null
-    where nothing matches.
+    where nothing matches. Without any true crater all measures are null: nobody may have searched that ground.
     """
     by_score = _by_score(totals.by_score, scores)
     whole = MatchCounts(*(count.sum(axis=1) for count in totals.by_block))
-    return _figures(*totals.by_diameter.sum(axis=1).tolist()) | dict(
+    figures = _figures(*totals.by_diameter.sum(axis=1).tolist()) | dict(
         n_doubtful=totals.doubtful,
         intervals=_listed(whole.intervals()) | dict(level=LEVEL, unit=blocks.unit, units=_filled(totals.by_block)),
         by_size_px=_by_size(totals, classes),
@@ -30,6 +32,18 @@ def match_figures(totals: MatchTotals, classes: SizeClasses, scores: Sequence[fl
         by_diameter_km=_in_bins(totals.by_diameter, DIAMETERS_KM),
         by_latitude=_in_bins(totals.by_latitude, LATITUDES),
     ) | _measured(totals.measures, classes.gsd_m)  # fmt: skip
+    return figures if figures["n_truth"] else _counts_alone(figures)
+
+
+def _counts_alone(figures: dict) -> dict:
+    """The figures, overall and of each part, with measures that are not defined."""
+    parts = {name: [_without_measures(row) for row in figures[name]] for name in PARTS}
+    return _without_measures(figures) | parts
+
+
+def _without_measures(figures: dict) -> dict:
+    intervals = dict(intervals=figures["intervals"] | UNDEFINED) if "intervals" in figures else {}
+    return figures | UNDEFINED | intervals
 
 
 def _figures(detected: int, right: int, true: int, found: int) -> dict:

@@ -10,7 +10,8 @@ from orbitile.rasters.data_bands import DataBand
 from orbitile.settings import Settings
 from orbitile.tables.plan import PlanRow
 
-WAY_OUT = "name the bands to use in the scene table's column bands or in the setting bands"
+BAND_PLACES = "in the scene table's column bands or in the setting bands"
+WAY_OUT = f"name the bands to use {BAND_PLACES}"
 SPELLINGS = {"grey": "gray"}
 
 
@@ -79,8 +80,8 @@ def _requested_bands(
     takes = network()
     if takes is not None and takes.stated not in (None, len(chosen)):
         raise OrbitileError(
-            f"{image} is to be used with {_count(len(chosen))}, but the network takes {takes.stated}; name as many in "
-            "the scene table's column bands or in the setting bands, or use other weights"
+            f"{image} is to be used with {_count(len(chosen))}, but the network takes {takes.stated}; name as many "
+            f"{BAND_PLACES}, or use other weights"
         )
     return chosen
 

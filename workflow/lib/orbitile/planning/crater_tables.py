@@ -11,7 +11,7 @@ from orbitile.space.bodies import find_body
 from orbitile.space.pixel_grid import pixel_grid
 from orbitile.tables.plan import read_columns
 
-CHECKS_VERSION = 2
+CHECKS_VERSION = 3
 """Rises when the checks change."""
 
 

@@ -389,7 +389,8 @@ def _place_by_header(scene: str, request: GeorefRequest, run: PlanningContext) -
 
 def _place_in_pixels(header: ImageHeader, settings: Settings, body: Body) -> ImagePlacement:
     """Of an image that is mapped in plain pixels."""
-    return place_projected(pixel_grid(body, settings.finest_m, *header.size), header.bands, body)
+    placement = place_projected(pixel_grid(body, settings.finest_m, *header.size), header.bands, body)
+    return replace(placement, unused_grid=header.grid)
 
 
 def _place_on_own_map(scene: str, header: ImageHeader, limits: PlaceLimits) -> ImagePlacement:

@@ -20,6 +20,7 @@ from orbitile.base.names import is_plain_name
 from orbitile.base.remote_files import is_remote
 from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
+from orbitile.planning.band_choice import BAND_PLACES
 from orbitile.planning.image_survey import (
     ImageSurvey,
     NetworkFit,
@@ -28,7 +29,7 @@ from orbitile.planning.image_survey import (
     rounded_up,
     survey_images,
 )
-from orbitile.planning.plan import current_plan
+from orbitile.planning.plan import ALLOWING_FAILURES, current_plan
 from orbitile.planning.run_costs import RunCosts, estimate_costs, measure_speed
 from orbitile.settings import Settings, check_settings
 from orbitile.space.bodies import Body, find_body
@@ -37,6 +38,7 @@ from orbitile.tables.plan import Plan, PlanRow, read_rows
 from orbitile.tables.scenes import SceneEntry, read_scene_table
 from orbitile.tables.stac_items import StacScene, holds_stac_items, read_stac_scenes
 
+BANDS_OPTION = "by --bands, such as --bands 1"
 WARNINGS_SHOWN = 3
 SCHEMA = Path("workflow/schemas/config.schema.json")
 """What editors check settings files by, from the folder of the project."""
@@ -47,7 +49,7 @@ class RunRequest(NamedTuple):
 
     `scenes` is a folder of images, a scene table, or STAC items, of which `asset` names the image; `model` a name of
     the zoo, `truth` a crater table. `gsd_m` is for images without a map: metres per pixel. `servers` may be asked for
-    images.
+    images. `bands` are those to use of images with several.
     """
 
     run: str
@@ -58,6 +60,7 @@ class RunRequest(NamedTuple):
     gsd_m: float | None = None
     asset: str | None = None
     servers: tuple[str, ...] = ()
+    bands: tuple[int | str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path =
         draft.write_text(text)
         checked = _checked(draft, settings_path, scenes, zoo)
         plan_path = Path(scratch) / "plan.parquet"
-        plan = current_plan(checked, plan_path)
+        plan = _planned(checked, plan_path)
         rows = read_rows(plan_path)
     speed = measure_speed(checked) if is_timed else None
     costs = estimate_costs(plan.size, len(plan.groups), checked, speed)
@@ -169,6 +172,14 @@ def _checked(draft: Path, settings_path: Path, scenes: Path, zoo: Path) -> Setti
     return check_settings(config, [settings_path], zoo)
 
 
+def _planned(settings: Settings, path: Path) -> Plan:
+    """The plan at a path; its errors name the option in place of settings that no file holds yet."""
+    try:
+        return current_plan(settings, path)
+    except OrbitileError as error:
+        raise OrbitileError(str(error).removesuffix(ALLOWING_FAILURES).replace(BAND_PLACES, BANDS_OPTION)) from error
+
+
 def _stated_body(entries: Sequence[SceneEntry]) -> str | None:
     """The body that a scene table, or STAC items, name for all scenes; maps need not name theirs."""
     names = {entry.body for entry in entries}
@@ -222,6 +233,7 @@ def _settings_text(request: RunRequest, table: Path, survey: ImageSurvey, body: 
         f"# Searched are {_scales_note(fit)}.",
         *(["access:", f"  servers: {_list(request.servers)}"] if request.servers else []),
         *([_entry(pixel_coordinates=True)] if is_unmapped else []),
+        *([f"bands: {_list(request.bands)}"] if request.bands else []),
         *([f"{_entry(crs=f'IAU_2015:{body.code + 10}')}  # maps in degrees become one in metres"]
           if survey.has_degrees else []),
         *(["evaluation:", f"  {_entry(truth=str(request.truth))}"] if request.truth else []),
@@ -238,7 +250,7 @@ def _entry(**value: object) -> str:
     return yaml.safe_dump(dict(value), width=float("inf"), allow_unicode=True).strip()
 
 
-def _list(values: Sequence[str]) -> str:
+def _list(values: Sequence[int | str]) -> str:
     return yaml.safe_dump([*values], width=float("inf"), allow_unicode=True, default_flow_style=True).strip()
 
 

@@ -2,11 +2,12 @@
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.names import parse_band
 
 
 def add_new(commands: argparse._SubParsersAction) -> None:
@@ -26,6 +27,8 @@ def add_new(commands: argparse._SubParsersAction) -> None:
     new.add_argument("--model", help="of the networks that `models` lists; without it, the one for body and scale")
     new.add_argument("--truth", type=Path, help="a table of true craters to compare with")
     new.add_argument("--gsd-m", type=float, help="metres per pixel of images without a map")
+    new.add_argument("--bands", nargs="+", default=[], metavar="BAND",
+                     help="of images with several: numbers (from 1), colours (red ...) or descriptions")  # fmt: skip
     new.add_argument("--no-timing", action="store_true", help="do not time the network: no estimate of time")
 
 
@@ -37,11 +40,19 @@ def new(arguments: argparse.Namespace) -> None:
         raise OrbitileError(f"--gsd-m: {arguments.gsd_m:g} given; allowed are metres per pixel, above 0")
     request = RunRequest(
         arguments.run, arguments.scenes, arguments.body, arguments.model, arguments.truth, arguments.gsd_m,
-        arguments.asset, tuple(arguments.servers),
+        arguments.asset, tuple(arguments.servers), _bands(arguments.bands),
     )  # fmt: skip
     with _warnings_unsaid():  # they stand among the lines below
         run = make_new_run(request, is_timed=not arguments.no_timing)
     print("\n".join(new_run_lines(run)))
+
+
+def _bands(texts: Sequence[str]) -> tuple[int | str, ...]:
+    """The bands by number or name; OrbitileError for what is neither."""
+    try:
+        return tuple(map(parse_band, texts))
+    except ValueError as error:
+        raise OrbitileError(f"--bands: {error}") from error
 
 
 @contextmanager

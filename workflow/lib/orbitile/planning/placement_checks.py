@@ -15,6 +15,7 @@ from pyproj._crs import Axis
 from pyproj.exceptions import CRSError, ProjError
 
 from orbitile.base.errors import OrbitileError, first_line
+from orbitile.base.messages import shortened
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.planning.scene_rows import ImagePlacement
 from orbitile.settings import Settings
@@ -189,8 +190,9 @@ def _axes(crs: CRS) -> list[Axis]:
 def placement_warnings(placement: ImagePlacement, limits: PlaceLimits) -> list[str]:
     """What is doubtful about where an image lies, and about the size of its pixels, one line each."""
     notes = [
-        _corners_note(placement), _side_note(placement), _distortion_note(placement.grid, limits),
-        _network_note(placement.image_gsd_m, limits), _body_note(limits), _assumption_note(limits),
+        _corners_note(placement), _unused_map_note(placement), _side_note(placement),
+        _distortion_note(placement.grid, limits), _network_note(placement.image_gsd_m, limits), _body_note(limits),
+        _assumption_note(limits),
     ]  # fmt: skip
     return [note for note in notes if note]
 
@@ -202,6 +204,25 @@ def _corners_note(placement: ImagePlacement) -> str:
         f"placed by its corners or control points alone: positions may be {placement.error_m:.0f} m off; kernels or "
         "ISIS would do better"
     )
+
+
+def _unused_map_note(placement: ImagePlacement) -> str:
+    name = placement.unused_grid and _map_name(placement.unused_grid)
+    if not name:
+        return ""
+    return (
+        f"it lies on a map ({name}), which pixel_coordinates does not use; leave that setting out to get places on the "
+        "body"
+    )
+
+
+def _map_name(grid: Grid) -> str | None:
+    """The name of a grid's map; None where its system is no map of a body, or none that PROJ can compute with."""
+    try:
+        crs = grid.crs
+    except ProjError:
+        return None
+    return shortened(crs.name) if crs.is_projected or crs.is_geographic else None
 
 
 def _side_note(placement: ImagePlacement) -> str:

@@ -26,6 +26,7 @@ from orbitile.tables.plan import (
     write_plan,
 )
 
+ALLOWING_FAILURES = " (--config allow_failures=true leaves such scenes out and lists them)"
 VERSIONS_LIMIT_S = 60.0
 """Seconds after which no further server is asked whether its images have changed since they were planned."""
 
@@ -93,7 +94,7 @@ def _explain(unplanned: list[UnplannedScene]) -> str:
     """Why the run cannot be planned, in one line."""
     more = len(unplanned) - 1
     rest = f"; {more} more scene{'s' * (more > 1)} cannot be planned" if more else ""
-    return f"{unplanned[0].reason}{rest} (--config allow_failures=true leaves such scenes out and lists them)"
+    return f"{unplanned[0].reason}{rest}{ALLOWING_FAILURES}"
 
 
 def _origin(settings: Settings) -> PlanOrigin:

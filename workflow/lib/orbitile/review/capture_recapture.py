@@ -152,12 +152,17 @@ def compare_tables(first: str, second: str, body: Body, comparison: Comparison) 
 
 
 def comparison_text(figures: dict[str, Any]) -> str:
-    """Figures as lines to read."""
+    """Figures as lines to read; without any match the counts alone."""
+    counts = (
+        f"{figures['matched']:,} craters are in both tables, {figures['only_first']:,} only in {figures['first']}, "
+        f"{figures['only_second']:,} only in {figures['second']} (IoU {figures['iou']:g})."
+    )
+    if not figures["matched"]:
+        return f"{counts}\nWithout a match nothing can be said; do both tables cover the same ground?"
     lack, total = figures["both_lack"], figures["total"]
     percent = f"{100 * figures['confidence']:g} %"
     lines = [
-        f"{figures['matched']:,} craters are in both tables, {figures['only_first']:,} only in {figures['first']}, "
-        f"{figures['only_second']:,} only in {figures['second']} (IoU {figures['iou']:g}).",
+        counts,
         f"Both lack about {_range(lack, '.0f')} of {_range(total, '.0f')} craters, with {percent} confidence;",
         f"complete: {_range(figures['completeness_first'], '.2f')} and "
         f"{_range(figures['completeness_second'], '.2f')}.",
@@ -166,8 +171,6 @@ def comparison_text(figures: dict[str, Any]) -> str:
         f"Estimated class by class, there are {figures['sum_over_diameters']:,.0f} craters.",
         "", _row("diameter (km)", "both", "first", "second", "both lack", "complete (first, second)"),
     ]  # fmt: skip
-    if not figures["matched"]:
-        lines.insert(1, "Without a match nothing can be said; do both tables cover the same ground?")
     return "\n".join([*lines, *map(_class_row, figures["by_diameter_km"])])
 
 

@@ -14,7 +14,7 @@ def add_review(commands: argparse._SubParsersAction) -> None:
     review = commands.add_parser("review", help="how precise a catalogue is, by a person who judges a sample of it")
     actions = review.add_subparsers(required=True, dest="action")
     draw = actions.add_parser("draw", help="draw rows of a catalogue to judge, with their pictures")
-    draw.add_argument("path", type=Path, help="results/<run>/catalogue")
+    draw.add_argument("path", type=Path, help="results/<run>, or its folder catalogue")
     draw.add_argument("out", type=Path, help="the folder to make")
     draw.add_argument("--rows", type=int, default=ROWS, help=f"how many ({ROWS})")
     draw.add_argument("--seed", type=int, default=0, help="another one draws other rows (0)")

@@ -1,6 +1,7 @@
 """evaluate: a catalogue of craters compared with a table of true ones."""
 
 import logging
+import math
 from collections.abc import Mapping
 
 from orbitile import catalogue
@@ -8,7 +9,7 @@ from orbitile.base.files import write_json
 from orbitile.detections.match_tally import MatchTally, SizeClasses, score_thresholds
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.truth_on_ground import SearchedScenes, TruthOnGround
-from orbitile.features.match_figures import match_figures
+from orbitile.features.match_figures import UNDEFINED, match_figures
 from orbitile.pictures.match_picture import draw_matches
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED
@@ -32,8 +33,8 @@ def evaluate_catalogue(
     `manifest` is that of a catalogue, which is read part by part, and which holds scores from `score_threshold` on;
     `truth` is a table of true craters, `rasters` are the groups' tables of scenes, `enlarged` holds the factors of
     scales in enlarged pixels. Only craters whose centre lies on valid pixels of a scene that did not fail are judged;
-    the `unmapped_scenes` of a run in pixel coordinates are judged one by one. OrbitileError where a table lacks a
-    column or one of its numbers.
+    the `unmapped_scenes` of a run in pixel coordinates are judged one by one. Where no true crater is judged, measures
+    are null, with a warning. OrbitileError where a table lacks a column or one of its numbers.
     """
     opened = catalogue.open(manifest)
     scenes = SearchedScenes(rasters, opened.metadata.get("exclusions", ()), enlarged)
@@ -47,5 +48,22 @@ def evaluate_catalogue(
     figures = match_figures(tally.totals(), classes, scores, tally.blocks)
     figures |= dict(iou=criteria.iou_threshold, min_diameter_km=criteria.min_diameter_m / 1000)
     write_json(metrics, figures)
-    draw_matches(figures, plot)
-    log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
+    if figures["n_truth"]:
+        draw_matches(figures, plot)
+        log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
+    else:
+        draw_matches(figures | dict.fromkeys(UNDEFINED, math.nan), plot)
+        log.warning("%s: %s; precision, recall and F1 are not defined", truth.path, _unjudged_reason(on_ground))
+
+
+def _unjudged_reason(truth: TruthOnGround) -> str:
+    """Why no true crater is judged, and which table or settings would change that."""
+    count = len(truth.true)
+    if not any(map(len, truth.on_ground.values())):
+        reason = f"none of its {count:,} craters lies on valid pixels of a scene" if count else "has no craters"
+        return f"{reason}: give a table of this ground (evaluation.truth)"
+    least_km = truth.criteria.min_diameter_m / 1000
+    return (
+        f"none of its craters on the scenes is judged, as they are smaller than {least_km:g} km "
+        "(evaluation.min_diameter_px) or doubtful (evaluation.least_agreement)"
+    )

@@ -1,6 +1,7 @@
 """Crater tables of any origin: positions and diameters, under the usual names of columns or those of the settings."""
 
 import logging
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from orbitile.tables.user_tables import UserTable, read_user_table
 log = logging.getLogger(__name__)
 
 LARGEST_KM = 12_000
-"""No crater is larger; the largest basin that is discussed, of Mars, has 10,600 km."""
+"""No crater is larger; the largest basin that is discussed, of Mars, has 10,600 km: just half way around it."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +117,23 @@ class PixelPlaces:
         return Craters(wrap_longitude(lon), lat, diameter_px * self.grid.gsd_m)
 
 
-def read_craters(path: str | Path, columns: CraterColumns | None = None, pixels: PixelPlaces | None = None) -> Craters:
+def read_craters(
+    path: str | Path, columns: CraterColumns | None = None, pixels: PixelPlaces | None = None,
+    radius_m: float | None = None,
+) -> Craters:  # fmt: skip
     """Read a crater table: CSV, Parquet, or any vector file with the same columns.
 
     Longitude, latitude and diameter are recognised by `columns`, or by their usual names (see
     orbitile.tables.crater_columns); places in pixels only where `pixels` says what they mean. Rows that stand in the
     table twice count once, with a warning. OrbitileError names the column that is missing or stands there twice, or
-    the first row with a value that cannot be right.
+    the first row with a value that cannot be right, such as a diameter that no crater of a body of `radius_m` has.
     """
     path, columns = Path(path), columns or CraterColumns()
     if not path.is_file():
         raise OrbitileError(f"no crater table at {path}")
     table = read_user_table(path, columns.wanted)
     in_pixels = find_pixels(table.header) if pixels else None
-    craters = _in_pixels(table, in_pixels, pixels) if in_pixels and pixels else _in_degrees(table, columns)
+    craters = _in_pixels(table, in_pixels, pixels) if in_pixels and pixels else _in_degrees(table, columns, radius_m)
     scene = find_scene(table.header, columns, path)
     craters = replace(craters, agreement=_agreement(table))
     if scene:
@@ -149,7 +153,8 @@ def read_craters_of_run(table: CraterTable, pixels: PixelPlaces | None, unmapped
     """
     if _holds_boxes(table, pixels is not None):
         return _craters_of_boxes(Path(table.path), pixels, unmapped_scenes)
-    craters = read_craters(table.path, table.columns, pixels if unmapped_scenes else None)
+    radius_m = pixels.radius_m if pixels else None
+    craters = read_craters(table.path, table.columns, pixels if unmapped_scenes else None, radius_m)
     if not unmapped_scenes:
         return replace(craters, scene=None)
     if craters.scene is None and unmapped_scenes > 1:
@@ -202,14 +207,20 @@ def _agreement(table: UserTable) -> np.ndarray | None:
     return annotators / max(annotators.max(initial=0), 1) if annotators is not None else agreement
 
 
-def _in_degrees(table: UserTable, columns: CraterColumns) -> Craters:
+def _in_degrees(table: UserTable, columns: CraterColumns, radius_m: float | None) -> Craters:
     lon_column, lat_column = find_position(table.header, columns, table.path)
     diameter_column = find_diameter(table.header, columns, table.path)
     lon, lat, diameter_m = _scaled(table, (lon_column, lat_column, diameter_column))
     table.refuse_off_body(lon, lat, (lon_column.name, lat_column.name))
-    is_invalid = (diameter_m <= 0) | (diameter_m > LARGEST_KM * 1000)
-    table.refuse(is_invalid, diameter_column.name, f"; diameters are above 0 and at most {LARGEST_KM} km")
+    largest_km = _largest_km(radius_m)
+    is_invalid = (diameter_m <= 0) | (diameter_m > largest_km * 1000)
+    table.refuse(is_invalid, diameter_column.name, f"; diameters are above 0 and at most {largest_km:g} km")
     return Craters(wrap_longitude(lon), np.clip(lat, -90, 90), diameter_m)
+
+
+def _largest_km(radius_m: float | None) -> float:
+    """The largest diameter along the ground of a body: half way around it, where a crater covers a hemisphere."""
+    return LARGEST_KM if radius_m is None else min(LARGEST_KM, math.pi * radius_m / 1000)
 
 
 def _in_pixels(table: UserTable, names: Sequence[str], pixels: PixelPlaces) -> Craters:

@@ -14,7 +14,7 @@ from orbitile.base.names import LONGEST_NAME, is_plain_name, parse_band
 from orbitile.base.remote_files import is_remote
 from orbitile.tables.column_names import plain_name
 from orbitile.tables.georef_methods import GEOREF_METHODS
-from orbitile.tables.image_folders import images_of_folder
+from orbitile.tables.image_folders import IMAGE_SUFFIXES, images_of_folder
 from orbitile.tables.user_tables import UserTable, is_empty_cell, read_text_table, read_user_table
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def read_scene_table(path: Path) -> "pd.DataFrame":
         return _frame(dict(scene=[*(images := images_of_folder(path))], path=[*map(str, images.values())]))
     if not path.is_file():
         raise OrbitileError(f"scenes: there is no scene table at {path}")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise OrbitileError(f"scenes: {path} is an image; give the folder {path.parent}, or a scene table")
     table = (read_user_table if path.suffix.lower() == ".parquet" else read_text_table)(path)
     _check_columns(table)
     cells = {name: _texts(table, name) for name in COLUMNS}
