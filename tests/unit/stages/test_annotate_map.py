@@ -10,7 +10,7 @@ from PIL import Image
 
 from orbitile.jobs.pieces import JobWork
 from orbitile.pictures import density as density_picture
-from orbitile.pictures import scene_picture as pictures
+from orbitile.pictures import picture_size
 from orbitile.pictures.scene_picture import HEADING_PX, RunPicture
 from orbitile.space.grids import Window
 from orbitile.stages import overview_map as charting
@@ -55,12 +55,12 @@ def coloured(image, kind):
 
 def test_shapes_are_drawn_in_their_places(mapped):
     image = picture(mapped((40, 50, 160, 70)))
-    assert image.shape == (120, 200, 3)
-    rows, cols = coloured(image, "polygons")
+    assert image.shape == (5 * 120, 5 * 200, 3)
+    rows, cols = (places / 5 for places in coloured(image, "polygons"))
     assert (rows.min(), rows.max(), cols.min(), cols.max()) == pytest.approx((50, 70, 40, 160), abs=2)
     rows, cols = coloured(image, "lines")
-    assert rows.mean() == pytest.approx(60, abs=2)
-    inside, outside = image[55, 60].astype(int), image[20, 20].astype(int)
+    assert rows.mean() / 5 == pytest.approx(60, abs=2)
+    inside, outside = image[5 * 55, 5 * 60].astype(int), image[5 * 20, 5 * 20].astype(int)
     assert outside.tolist() == [100, 100, 100]
     assert inside[0] - inside[2] > 50
 
@@ -68,7 +68,8 @@ def test_shapes_are_drawn_in_their_places(mapped):
 def test_the_second_of_two_scenes_shows_what_goes_on_into_it(mapped):
     image = picture(mapped((40, 50, 160, 70), cut=pieces(200, 120, [80])), "b")
     _, cols = coloured(image, "polygons")
-    assert (cols.min(), cols.max()) == pytest.approx((0, 80), abs=2)
+    assert image.shape[1] == 8 * 120
+    assert (cols.min() / 8, cols.max() / 8) == pytest.approx((0, 80), abs=2)
 
 
 @pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])
@@ -82,8 +83,11 @@ def test_nothing_to_draw(mapped, lacking):
 
 
 def test_large_scenes_are_shrunk(mapped, monkeypatch):
-    monkeypatch.setattr(pictures, "LARGEST_PX", 100)
-    assert picture(mapped((40, 50, 160, 70))).shape == (60, 100, 3)
+    monkeypatch.setattr(picture_size, "LARGEST_PX", 100)
+    image = picture(mapped((40, 50, 160, 70)))[-60:, :100]
+    rows, cols = coloured(image, "polygons")
+    assert (rows.min(), rows.max(), cols.min(), cols.max()) == pytest.approx((25, 35, 20, 80), abs=2)
+    assert (image[[0, -1, 0], [0, 0, -1]] == 100).all()
 
 
 def test_only_rings_that_come_near_are_on_a_picture():

@@ -33,3 +33,8 @@ def opaque(pixels: np.ndarray) -> np.ndarray:
 def coloured(pixels: np.ndarray, colours: Colormap) -> np.ndarray:
     """Pixels (rows, columns, 4; uint8) of values (rows, columns; 0..255) in colours of 256 steps."""
     return colours(np.arange(256), bytes=True)[pixels]
+
+
+def enlarged(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Pixels (rows, columns, 4), each as a square of a side of `factor`."""
+    return pixels if factor == 1 else pixels.repeat(factor, axis=0).repeat(factor, axis=1)
