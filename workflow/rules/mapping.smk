@@ -275,6 +275,7 @@ rule annotate_map:
         runtime=growing(30, 10),
     params:
         code_version=code_version("annotate_map"),
+        unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:
         "annotate {wildcards.group} with the map"

@@ -36,10 +36,10 @@ def manifest(run):
     return str(run.folder / "map" / "polygons.json")
 
 
-def picture(run, scene="a"):
+def picture(run, scene="a", unmapped_scenes=0):
     """The overlay of a scene, without its heading."""
-    tables = run.table("scaled", scene), run.table("stitched", scene)
-    annotate_map(MapDrawing(*tables, manifest(run)), MOON.radius_m, str(run.folder / "o.json"), JobWork())
+    tables, out = (run.table("scaled", scene), run.table("stitched", scene)), str(run.folder / "o.json")
+    annotate_map(MapDrawing(*tables, manifest(run)), MOON.radius_m, out, JobWork(), unmapped_scenes)
     return np.array(Image.open(run.folder / f"{scene}.png").convert("RGB"))[HEADING_PX:]
 
 
@@ -70,6 +70,30 @@ def test_the_second_of_two_scenes_shows_what_goes_on_into_it(mapped):
     _, cols = coloured(image, "polygons")
     assert image.shape[1] == 8 * 120
     assert (cols.min() / 8, cols.max() / 8) == pytest.approx((0, 80), abs=2)
+
+
+@pytest.fixture
+def unmapped(tmp_path):
+    """Two scenes at one place: one with a groove above, one with a groove below."""
+    run = MaskRun(tmp_path / "r", margin="never")
+    for scene, box in (("a", (40, 20, 160, 40)), ("b", (40, 80, 160, 100))):
+        run.stitched(lying(SHAPE, box), pieces(200, 120, names=scene))
+    run.united()
+    return run
+
+
+def test_without_a_map_only_the_shapes_of_the_scene_are_drawn(unmapped):
+    for scene, (top, bottom) in dict(a=(20, 40), b=(80, 100)).items():
+        rows, _ = coloured(picture(unmapped, scene, unmapped_scenes=2), "polygons")
+        assert (rows.min() / 5, rows.max() / 5) == pytest.approx((top, bottom), abs=2)
+
+
+def test_degrees_are_those_of_a_map(unmapped):
+    """What differs otherwise are the other scene's shapes, which lie below."""
+    image, of_map = (picture(unmapped, "a", scenes)[:350] for scenes in (2, 0))
+    grey = image[5 * 5, :, 0]
+    assert (grey == 100).all()
+    assert (of_map[5 * 5, :, 0] != 100).any()
 
 
 @pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])

@@ -1,5 +1,6 @@
 """annotate_map: images of a group's scenes with their probabilities, and the polygons and lines made of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -45,11 +46,12 @@ class MapDrawing(NamedTuple):
     classified: str | None = None
 
 
-def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork) -> None:
+def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork, unmapped_scenes: int = 0) -> None:
     """Draw a group's scenes at their finest scale as PNGs, beside `out`, the list of these pictures.
 
     The largest probability of all classes is a translucent layer; classes that exclude each other are drawn in their
-    colours instead. OrbitileError where a scene cannot be drawn.
+    colours instead. Of a run in pixel coordinates with so many `unmapped_scenes` only a scene's polygons and lines are
+    drawn on it. OrbitileError where a scene cannot be drawn.
     """
     finest: dict[str, RasterRow] = {}
     for row in sorted(read_rasters(tables.scaled), key=lambda row: (row.scene, row.scale_m)):
@@ -61,7 +63,7 @@ def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork) -
     drawings = {
         scene: SceneOnMap(
             row, probabilities.get((scene, row.scale_m)), classes.get((scene, row.scale_m)), tables, map_version,
-            radius_m,
+            not unmapped_scenes, radius_m,
         )
         for scene, row in finest.items()
     }  # fmt: skip
@@ -77,6 +79,7 @@ class SceneOnMap:
     classes: ClassRaster | None
     tables: MapDrawing
     map_version: str
+    has_map: bool
     radius_m: float
 
     @property
@@ -84,13 +87,14 @@ class SceneOnMap:
         """Changes with the picture."""
         layers = [layer and layer.path for layer in (self.raster, self.probability, self.classes)]
         return cache_key(
-            layers=layers, map_version=self.map_version, radius_m=self.radius_m, version=code_version("annotate_map")
-        )
+            layers=layers, map_version=self.map_version, has_map=self.has_map, radius_m=self.radius_m,
+            version=code_version("annotate_map"),
+        )  # fmt: skip
 
     def draw(self, out: Path) -> None:
         """Write the picture."""
         picture = ScenePicture.of(self.raster)
-        picture.add_map_frame(self.radius_m)
+        picture.add_map_frame(self.radius_m, graticule=self.has_map)
         if self.tables.classified:
             return self._draw_classes(picture, out)
         if self.probability:
@@ -111,7 +115,9 @@ class SceneOnMap:
         picture.save(out, legend_columns=len(names), key=self.key)
 
     def _rings(self, kind: str, class_name: str | None = None) -> list[np.ndarray]:
-        return rings_in_raster(self.tables.manifest, kind, self.raster, self.radius_m, class_name)
+        condition = {} if class_name is None else {"class": class_name}
+        condition |= {} if self.has_map else dict(scene=self.raster.scene)
+        return rings_in_raster(self.tables.manifest, kind, self.raster, self.radius_m, condition)
 
 
 def _class_pixels(row: ClassRaster, shape: tuple[int, int]) -> np.ndarray:
@@ -125,18 +131,19 @@ def _class_pixels(row: ClassRaster, shape: tuple[int, int]) -> np.ndarray:
 
 
 def rings_in_raster(
-    manifest: str, kind: str, raster: RasterRow, radius_m: float, class_name: str | None = None
+    manifest: str, kind: str, raster: RasterRow, radius_m: float, condition: Mapping[str, str]
 ) -> list[np.ndarray]:
     """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it.
 
-    `manifest` is the map's, `kind` polygons or lines, of one class or of all. Only what lies around the raster is read.
+    `manifest` is the map's, `kind` polygons or lines, `condition` the values of columns of those to draw. Only what
+    lies around the raster is read.
     """
     around = boxes_around_grid(raster.grid, radius_m)
     rings = []
-    for table in read_features(manifest, kind, ["scale_m", "class", "geometry"], around):
+    for table in read_features(manifest, kind, ["scale_m", "geometry", *condition], around):
         is_drawn = table["scale_m"].to_numpy() == raster.scale_m
-        if class_name is not None:
-            is_drawn &= table["class"].to_numpy() == class_name
+        for column, value in condition.items():
+            is_drawn &= table[column].to_numpy() == value
         shapes = shapely.from_wkb(table["geometry"].to_numpy())[is_drawn]
         rings += picture_outlines(shapes, raster.grid, radius_m)
     return rings
