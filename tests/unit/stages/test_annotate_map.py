@@ -6,6 +6,7 @@ import pytest
 import shapely
 from mask_runs import MOON, Lattice, MaskRun, lying, pieces
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from orbitile.jobs.pieces import JobWork
@@ -94,6 +95,30 @@ def test_degrees_are_those_of_a_map(unmapped):
     grey = image[5 * 5, :, 0]
     assert (grey == 100).all()
     assert (of_map[5 * 5, :, 0] != 100).any()
+
+
+def test_scenes_without_a_map_lie_side_by_side_with_their_shapes(unmapped, monkeypatch, tmp_path):
+    sheets = []
+    monkeypatch.setattr(charting.SceneSheet, "save", lambda self, heading, out: sheets.append((self, heading)))
+    for most in (4000, 0):
+        monkeypatch.setattr(charting, "MOST_CELL_OUTLINES", most)
+        overview_map(manifest(unmapped), unmapped.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"), 2)
+    (sheet, heading), (empty, _) = sheets
+    assert heading == "2 polygons and 2 lines in 2 scenes"
+    for scene, (top, bottom) in dict(a=(20, 40), b=(80, 100)).items():
+        _, polygons, _, lines = sheet.cells[scene].axes.collections
+        rows = np.concatenate([path.vertices for path in polygons.get_paths()])[:, 1]
+        assert (rows.min(), rows.max()) == pytest.approx((top, bottom), abs=0.1)
+        assert lines.get_paths()[0].vertices[:, 1].mean() == pytest.approx((top + bottom) / 2, abs=1)
+    assert [len(cell.axes.collections) for cell in empty.cells.values()] == [0, 0]
+    assert not any("°" in text.get_text() for text in sheet.figure.findobj(Text))
+
+
+def test_one_scene_without_a_map_has_a_chart_without_degrees(mapped, monkeypatch, tmp_path):
+    run, charts = mapped((40, 50, 160, 70)), []
+    monkeypatch.setattr(charting.RunPicture, "save", lambda self, heading, out: charts.append(self))
+    overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"), 1)
+    assert [text.get_text()[-3:] for text in charts[0].axes.texts] == [" km"]
 
 
 @pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])

@@ -7,18 +7,21 @@ from matplotlib.colors import Colormap
 
 
 class PixelImage(Artist):
-    """Pixels (rows, columns, 4: red, green, blue, opacity; uint8) in the lower left corner of a figure."""
+    """Pixels (rows, columns, 4: red, green, blue, opacity; uint8) in a figure.
+
+    `corner` is the place of their lower left corner in pixels from that of the figure.
+    """
 
     zorder = 0
 
-    def __init__(self, pixels: np.ndarray) -> None:
+    def __init__(self, pixels: np.ndarray, corner: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
-        self._from_bottom = pixels[::-1]
+        self._from_bottom, self._corner = pixels[::-1], corner
 
     def draw(self, renderer: RendererBase) -> None:
         """Blend the pixels into what is drawn so far."""
         context = renderer.new_gc()
-        renderer.draw_image(context, 0, 0, self._from_bottom)
+        renderer.draw_image(context, *self._corner, self._from_bottom)
         context.restore()
 
 

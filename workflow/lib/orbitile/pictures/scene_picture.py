@@ -108,19 +108,17 @@ class RunPicture:
 
     def searched_text(self, exclusions: Sequence[Mapping[str, str]]) -> str:
         """How many of its scenes the result is of, and what of them it lacks, by what its manifest excludes."""
-        lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
-        searched = len(self.names - {scene for scene, detail in lacking.items() if not detail})
-        parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
-        return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
+        return searched_scenes_text(self.names, exclusions)
 
-    def add_map_frame(self, radius_m: float) -> None:
-        """Draw a scale bar and a graticule, on a body of a radius."""
+    def add_map_frame(self, radius_m: float, graticule: bool = True) -> None:
+        """Draw a scale bar and, where scenes have a place on the body, of that radius, a graticule."""
         frame = self.frame
         draw_map_frame(
             MapFrame(
                 self.axes, Ground(frame.crs_wkt, radius_m), frame.middle, _unchanged, _unchanged,
                 (frame.west, frame.east, frame.south, frame.north), frame.size_px,
-            )
+            ),
+            graticule,
         )  # fmt: skip
 
     def name_colours(self, class_colour: Mapping[str, str]) -> None:
@@ -130,7 +128,7 @@ class RunPicture:
     def save(self, heading: str, out: str | Path) -> None:
         """Write it, with a line above, as a PNG."""
         self.figure.text(0.01, 0.99, heading, va="top", fontsize=14)
-        _save(self.figure, out)
+        save_picture(self.figure, out)
 
 
 @dataclass(frozen=True)
@@ -144,13 +142,10 @@ class ScenePicture:
     @classmethod
     def of(cls, raster: RasterRow) -> "ScenePicture":
         """Draw a scene, each pixel of a small one as a square."""
-        with opened_raster(raster.path) as source:
-            bands = displayed_bands(source, raster.bands)
-            extent, shape = Window(0, 0, raster.width, raster.height), shrunken_shape(raster.width, raster.height)
-            pixels, valid = read_window(source, extent, bands, shape)
+        pixels = read_scene(raster, shrunken_shape(raster.width, raster.height))
         picture = cls(raster, *_canvas(*_size_px(raster)))
         picture.axes.set(xlim=(0, raster.width), ylim=(raster.height, 0))
-        picture.lay_over(opaque(stretched_pixels(raster, bands, pixels, valid)))
+        picture.lay_over(pixels)
         return picture
 
     @property
@@ -184,13 +179,7 @@ class ScenePicture:
 
         Lines have a dark rim, so that they show on bright ground.
         """
-        rim_pt = width_pt + RIM_PT
-        rim_style = _scaled(style, width_pt / rim_pt)
-        rim = LineCollection(rings, colors=RIM_COLOUR, linewidths=rim_pt, linestyles=rim_style)
-        line = LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style)
-        line.set_label(f"{kind} ({len(rings)})")
-        for lines in (rim, line):  # not as an effect of the line, which would draw ring after ring in Python
-            self.axes.add_collection(lines, autolim=False)
+        draw_outlines(self.axes, rings, colour, width_pt, style).set_label(f"{kind} ({len(rings)})")
 
     def save(self, out: str | Path, legend_columns: int, key: str = "") -> None:
         """Write it as a PNG, the scene's name and a legend above; `picture_key` reads its key.
@@ -203,7 +192,7 @@ class ScenePicture:
         if self._extent_px(title)[0] + self._extent_px(legend)[0] + 2 * GAP_PX > self.size_px[0]:
             legend.remove()
             self._stack_heading(title, legend_columns)
-        _save(self.figure, out, key)
+        save_picture(self.figure, out, key)
 
     def _stack_heading(self, title: Text, legend_columns: int) -> None:
         """Lay a legend below the title; the figure grows as far as they need."""
@@ -236,9 +225,30 @@ class ScenePicture:
         return (extent.width, extent.height) if part.get_visible() else (0.0, 0.0)
 
 
+def draw_outlines(
+    axes: Axes, rings: list[np.ndarray], colour: str, width_pt: float, style: LineStyle = "solid"
+) -> LineCollection:
+    """Draw rings or lines, each (n, 2: x, y), with a dark rim; returns them without it."""
+    rim_pt = width_pt + RIM_PT
+    rim_style = _scaled(style, width_pt / rim_pt)
+    rim = LineCollection(rings, colors=RIM_COLOUR, linewidths=rim_pt, linestyles=rim_style)
+    line = LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style)
+    for lines in (rim, line):  # not as an effect of the line, which would draw ring after ring in Python
+        axes.add_collection(lines, autolim=False)
+    return line
+
+
 def _scaled(style: LineStyle, factor: float) -> LineStyle:
     """A line style with longer or shorter dashes."""
     return style if isinstance(style, str) else (style[0] * factor, tuple(length * factor for length in style[1]))
+
+
+def searched_scenes_text(scenes: frozenset[str], exclusions: Sequence[Mapping[str, str]]) -> str:
+    """How many of a picture's scenes a result is of, and what of them it lacks, by what its manifest excludes."""
+    lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
+    searched = len(scenes - {scene for scene, detail in lacking.items() if not detail})
+    parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
+    return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
 
 
 def _unchanged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -309,7 +319,7 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _save(figure: Figure, out: str | Path, key: str = "") -> None:
+def save_picture(figure: Figure, out: str | Path, key: str = "") -> None:
     """Write a figure as a PNG without opacity, with a key in it."""
     canvas, texts = FigureCanvasAgg(figure), PngInfo()
     canvas.draw()
@@ -317,6 +327,14 @@ def _save(figure: Figure, out: str | Path, key: str = "") -> None:
     with atomic(out) as temporary:
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         image.save(temporary, compress_level=COMPRESSION, pnginfo=texts)
+
+
+def read_scene(raster: RasterRow, shape: tuple[int, int]) -> np.ndarray:
+    """A scene's stretched pixels (rows, columns of a shape, 4: red, green, blue, opacity)."""
+    with opened_raster(raster.path) as source:
+        bands = displayed_bands(source, raster.bands)
+        pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
+    return opaque(stretched_pixels(raster, bands, pixels, valid))
 
 
 def displayed_bands(source: DatasetReader | WarpedVRT, count: int) -> tuple[int, ...]:

@@ -17,11 +17,11 @@ from orbitile.jobs.pieces import JobWork
 from orbitile.jobs.scene_pictures import draw_scenes
 from orbitile.pictures.class_colours import colour_table, colours_of_names
 from orbitile.pictures.pixel_image import coloured
+from orbitile.pictures.rings import pixel_places
 from orbitile.pictures.scene_picture import ScenePicture
 from orbitile.pipeline import code_version
 from orbitile.rasters.read import explain_read_errors, opened_raster, read_window
 from orbitile.space.grids import Grid, Window
-from orbitile.space.ground import Ground
 from orbitile.space.lonlat_boxes import boxes_around_grid
 from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.feature_parts import read_features
@@ -154,9 +154,7 @@ def picture_outlines(shapes: np.ndarray, grid: Grid, radius_m: float) -> list[np
     points, starts = drawing_points(shapes)
     if not len(points):
         return []
-    lon, lat = points.T
-    x, y = Ground(grid.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
-    pixels = np.column_stack(grid.to_pixel(x, y))
+    pixels = pixel_places(points, grid, radius_m)
     on_grid = ((pixels >= 0) & (pixels <= [grid.width, grid.height])).all(axis=1)
     visible = np.logical_or.reduceat(on_grid, starts)
     return [ring for ring, is_visible in zip(np.split(pixels, starts[1:]), visible, strict=True) if is_visible]
