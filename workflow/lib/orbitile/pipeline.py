@@ -68,7 +68,7 @@ _RULES = (
     Rule("train_detector", "training/model.safetensors", code_version=7),
     Rule("rasterise_labels", "training/segmentation/tiles.parquet", code_version=3),
     Rule("train_segmenter", "training/segmentation/model.safetensors", code_version=4),
-    Rule("report", "report/index.html", code_version=3),
+    Rule("report", "report/index.html", code_version=4),
     Rule("failures", ""),
 )
 RULES = {rule.name: rule for rule in _RULES}
