@@ -52,6 +52,7 @@ rule overview:
         runtime=growing(60),
     params:
         code_version=code_version("overview"),
+        unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:
         "picture of the whole run"

@@ -163,6 +163,7 @@ rule overview_map:
         runtime=growing(60),
     params:
         code_version=code_version("overview_map"),
+        unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:
         "picture of the whole map"
@@ -279,6 +280,7 @@ rule annotate_map:
         runtime=growing(30, 10),
     params:
         code_version=code_version("annotate_map"),
+        unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:
         "annotate {wildcards.group} with the map"

@@ -114,6 +114,7 @@ def test_pictures_are_of_the_finest_scale_that_is_small_enough():
     assert pictured_px(row(width=1280, height=512), both) == 1280 * 512
     assert pictured_px(row(width=1.5 * LARGEST_PX, height=1000), both) == pytest.approx(0.75 * LARGEST_PX * 500)
     assert pictured_px(row(width=8 * LARGEST_PX, height=8000), both) == pytest.approx(LARGEST_PX * 1000)
+    assert pictured_px(row(width=48, height=48), both) == 48 * 48 * 19
 
 
 def test_a_plan_keeps_the_size_of_its_run(settings_of_rows, geotiff, tmp_path):

@@ -78,6 +78,16 @@ def test_craters_are_counted_by_size_and_cut_out(results):
     assert "0.33° S, 0.16° E" in page
 
 
+def test_places_without_a_map_are_in_pixels(results):
+    """The made-up scene has pixels of 100 m."""
+    keep_settings(results, {}, dict(pixel_coordinates=True))
+    page = page_of(results)
+    assert page.count("column 50, row 100<br>") == 1
+    assert "°" not in page
+    (results / "scaled" / "a.parquet").unlink()
+    assert "no picture: " in page_of(results)
+
+
 def test_chips_without_a_scene_say_why(results):
     (results / "scaled" / "a.parquet").unlink()
     assert "no picture: " in page_of(results)

@@ -22,6 +22,8 @@ MOON_M = 1737400.0
 DEGREE_M = MOON_M * np.pi / 180
 CRITERIA = MatchCriteria(0.3, 1000, MOON_M)
 GREY = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
+ENLARGED = 5
+"""Side in the picture of a pixel of a scene of 200 px."""
 
 
 def draw(folder, drawing, unmapped_scenes=0, name="a"):
@@ -47,20 +49,20 @@ def drawn(tmp_path):
 
 
 def places(image, kind):
-    """Rows and columns of a colour in the scene's part of the picture."""
+    """Rows and columns of the scene, in its pixels, that have a colour in the picture."""
     colour = np.round(np.array(to_rgb(COLOURS[kind])) * 255)
     rows, columns = np.nonzero(np.abs(image[HEADING_PX:] - colour).max(axis=2) < 40)
-    return rows, columns
+    return rows / ENLARGED, columns / ENLARGED
 
 
 def test_a_crater_is_drawn_in_its_place(raster, drawn):
     """The made-up scene is 20 km wide; the crater of 4 km lies at 10 km, 5 km."""
     image = drawn([raster(GREY)], [(10_000 / DEGREE_M, -5000 / DEGREE_M, 4)])
     rows, columns = places(image, "in the catalogue")
-    assert image.shape == (100 + HEADING_PX, 200, 3)
+    assert image.shape == (100 * ENLARGED + HEADING_PX, 200 * ENLARGED, 3)
     assert (rows.min(), rows.max()) == pytest.approx((30, 70), abs=2)
     assert (columns.min(), columns.max()) == pytest.approx((80, 120), abs=2)
-    assert image[HEADING_PX + 5 :, 5:20].std() > 0
+    assert image[HEADING_PX + 5 * ENLARGED :, 5 * ENLARGED : 20 * ENLARGED].std() > 0
 
 
 def test_what_others_found_is_not_called_the_catalogues(raster, drawn, tmp_path):
@@ -90,7 +92,7 @@ def test_each_scene_has_its_picture(raster, drawn, tmp_path):
     """The second lies west of the first, the crater in the first alone; both stand in the list."""
     image = drawn([raster(GREY), raster(GREY[:50], "b", left=-20_000.0)], [(10_000 / DEGREE_M, -5000 / DEGREE_M, 4)])
     other = np.array(Image.open(tmp_path / "b.png").convert("RGB"))
-    assert (image.shape[0], other.shape[0]) == (100 + HEADING_PX, 50 + HEADING_PX)
+    assert [part.shape[0] - HEADING_PX for part in (image, other)] == [100 * ENLARGED, 50 * ENLARGED]
     assert [len(places(picture, "in the catalogue")[0]) > 0 for picture in (image, other)] == [True, False]
     pictures = json.loads((tmp_path / "g.json").read_text())
     assert pictures["files"] == [dict(path=name, bytes=(tmp_path / name).stat().st_size) for name in ("a.png", "b.png")]

@@ -6,11 +6,12 @@ import pytest
 import shapely
 from mask_runs import MOON, Lattice, MaskRun, lying, pieces
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from orbitile.jobs.pieces import JobWork
 from orbitile.pictures import density as density_picture
-from orbitile.pictures import scene_picture as pictures
+from orbitile.pictures import picture_size
 from orbitile.pictures.scene_picture import HEADING_PX, RunPicture
 from orbitile.space.grids import Window
 from orbitile.stages import overview_map as charting
@@ -36,10 +37,10 @@ def manifest(run):
     return str(run.folder / "map" / "polygons.json")
 
 
-def picture(run, scene="a"):
+def picture(run, scene="a", unmapped_scenes=0):
     """The overlay of a scene, without its heading."""
-    tables = run.table("scaled", scene), run.table("stitched", scene)
-    annotate_map(MapDrawing(*tables, manifest(run)), MOON.radius_m, str(run.folder / "o.json"), JobWork())
+    tables, out = (run.table("scaled", scene), run.table("stitched", scene)), str(run.folder / "o.json")
+    annotate_map(MapDrawing(*tables, manifest(run)), MOON.radius_m, out, JobWork(), unmapped_scenes)
     return np.array(Image.open(run.folder / f"{scene}.png").convert("RGB"))[HEADING_PX:]
 
 
@@ -55,12 +56,12 @@ def coloured(image, kind):
 
 def test_shapes_are_drawn_in_their_places(mapped):
     image = picture(mapped((40, 50, 160, 70)))
-    assert image.shape == (120, 200, 3)
-    rows, cols = coloured(image, "polygons")
+    assert image.shape == (5 * 120, 5 * 200, 3)
+    rows, cols = (places / 5 for places in coloured(image, "polygons"))
     assert (rows.min(), rows.max(), cols.min(), cols.max()) == pytest.approx((50, 70, 40, 160), abs=2)
     rows, cols = coloured(image, "lines")
-    assert rows.mean() == pytest.approx(60, abs=2)
-    inside, outside = image[55, 60].astype(int), image[20, 20].astype(int)
+    assert rows.mean() / 5 == pytest.approx(60, abs=2)
+    inside, outside = image[5 * 55, 5 * 60].astype(int), image[5 * 20, 5 * 20].astype(int)
     assert outside.tolist() == [100, 100, 100]
     assert inside[0] - inside[2] > 50
 
@@ -68,7 +69,56 @@ def test_shapes_are_drawn_in_their_places(mapped):
 def test_the_second_of_two_scenes_shows_what_goes_on_into_it(mapped):
     image = picture(mapped((40, 50, 160, 70), cut=pieces(200, 120, [80])), "b")
     _, cols = coloured(image, "polygons")
-    assert (cols.min(), cols.max()) == pytest.approx((0, 80), abs=2)
+    assert image.shape[1] == 8 * 120
+    assert (cols.min() / 8, cols.max() / 8) == pytest.approx((0, 80), abs=2)
+
+
+@pytest.fixture
+def unmapped(tmp_path):
+    """Two scenes at one place: one with a groove above, one with a groove below."""
+    run = MaskRun(tmp_path / "r", margin="never")
+    for scene, box in (("a", (40, 20, 160, 40)), ("b", (40, 80, 160, 100))):
+        run.stitched(lying(SHAPE, box), pieces(200, 120, names=scene))
+    run.united()
+    return run
+
+
+def test_without_a_map_only_the_shapes_of_the_scene_are_drawn(unmapped):
+    for scene, (top, bottom) in dict(a=(20, 40), b=(80, 100)).items():
+        rows, _ = coloured(picture(unmapped, scene, unmapped_scenes=2), "polygons")
+        assert (rows.min() / 5, rows.max() / 5) == pytest.approx((top, bottom), abs=2)
+
+
+def test_degrees_are_those_of_a_map(unmapped):
+    """What differs otherwise are the other scene's shapes, which lie below."""
+    image, of_map = (picture(unmapped, "a", scenes)[:350] for scenes in (2, 0))
+    grey = image[5 * 5, :, 0]
+    assert (grey == 100).all()
+    assert (of_map[5 * 5, :, 0] != 100).any()
+
+
+def test_scenes_without_a_map_lie_side_by_side_with_their_shapes(unmapped, monkeypatch, tmp_path):
+    sheets = []
+    monkeypatch.setattr(charting.SceneSheet, "save", lambda self, heading, out: sheets.append((self, heading)))
+    for most in (4000, 0):
+        monkeypatch.setattr(charting, "MOST_CELL_OUTLINES", most)
+        overview_map(manifest(unmapped), unmapped.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"), 2)
+    (sheet, heading), (empty, _) = sheets
+    assert heading == "2 polygons and 2 lines in 2 scenes"
+    for scene, (top, bottom) in dict(a=(20, 40), b=(80, 100)).items():
+        _, polygons, _, lines = sheet.cells[scene].axes.collections
+        rows = np.concatenate([path.vertices for path in polygons.get_paths()])[:, 1]
+        assert (rows.min(), rows.max()) == pytest.approx((top, bottom), abs=0.1)
+        assert lines.get_paths()[0].vertices[:, 1].mean() == pytest.approx((top + bottom) / 2, abs=1)
+    assert [len(cell.axes.collections) for cell in empty.cells.values()] == [0, 0]
+    assert not any("°" in text.get_text() for text in sheet.figure.findobj(Text))
+
+
+def test_one_scene_without_a_map_has_a_chart_without_degrees(mapped, monkeypatch, tmp_path):
+    run, charts = mapped((40, 50, 160, 70)), []
+    monkeypatch.setattr(charting.RunPicture, "save", lambda self, heading, out: charts.append(self))
+    overview_map(manifest(run), run.tables("scaled"), MOON.radius_m, str(tmp_path / "c.png"), 1)
+    assert [text.get_text()[-3:] for text in charts[0].axes.texts] == [" km"]
 
 
 @pytest.mark.parametrize("lacking", ["no positive pixel", "no tile"])
@@ -82,8 +132,11 @@ def test_nothing_to_draw(mapped, lacking):
 
 
 def test_large_scenes_are_shrunk(mapped, monkeypatch):
-    monkeypatch.setattr(pictures, "LARGEST_PX", 100)
-    assert picture(mapped((40, 50, 160, 70))).shape == (60, 100, 3)
+    monkeypatch.setattr(picture_size, "LARGEST_PX", 100)
+    image = picture(mapped((40, 50, 160, 70)))[-60:, :100]
+    rows, cols = coloured(image, "polygons")
+    assert (rows.min(), rows.max(), cols.min(), cols.max()) == pytest.approx((25, 35, 20, 80), abs=2)
+    assert (image[[0, -1, 0], [0, 0, -1]] == 100).all()
 
 
 def test_only_rings_that_come_near_are_on_a_picture():

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 from small_catalogues import write_small_catalogue
 
 from orbitile.pictures.scene_picture import HEADING_PX, LONGER_SIDE_PX, RunPicture
+from orbitile.pictures.scene_sheet import SceneSheet
 from orbitile.stages import overview as stage
 from orbitile.stages.overview import overview
 from orbitile.tables.rasters import write_rasters
@@ -57,6 +59,58 @@ def test_scenes_that_were_left_out_are_not_counted(raster, tmp_path, detail, hea
     picture = RunPicture.of([str(tmp_path / "rasters.parquet")])
     assert picture.searched_text([dict(scene="b", detail=detail)]) == heading
     assert picture.searched_text([]) == "2 scenes"
+
+
+@pytest.fixture
+def unmapped(raster, tmp_path, monkeypatch):
+    """Draws scenes at one place and their craters (lon, lat, km); returns the picture, unsaved, and its heading."""
+    pictures = []
+    for kind in (RunPicture, SceneSheet):
+        monkeypatch.setattr(kind, "save", lambda self, heading, out: pictures.append((self, heading)))
+
+    def run(scenes, craters, crater_scenes):
+        rows = [raster(GREY, scene, DEGREE_M / 10) for scene in scenes]
+        write_rasters(rows, tmp_path / "rasters.parquet")
+        manifest = write_small_catalogue(tmp_path, craters, crater_scenes)
+        overview(manifest, [str(tmp_path / "rasters.parquet")], MOON_M, str(tmp_path / "o.png"), len(scenes))
+        return pictures[-1]
+
+    return run
+
+
+def ring_centres(cell):
+    """The middles (column, row) of the outlines in a cell, without their rims."""
+    rings = [path.vertices for path in cell.axes.collections[-1].get_paths()]
+    return [(np.ptp(ring, axis=0) / 2 + ring.min(axis=0)).round(2).tolist() for ring in rings]
+
+
+def test_scenes_without_a_map_lie_side_by_side_with_their_craters(unmapped):
+    """All lie at one place; a degree is 10 px."""
+    craters = [(1, -1, 20), (5, -2, 20), (8, -3, 20)]
+    sheet, heading = unmapped("abc", craters, ["a", "b", "b"])
+    assert heading == "3 craters in 3 scenes"
+    centres = {scene: ring_centres(cell) for scene, cell in sheet.cells.items()}
+    assert centres["a"] == [pytest.approx([10, 10], abs=0.1)]
+    assert sorted(centres["b"]) == [pytest.approx([50, 20], abs=0.1), pytest.approx([80, 30], abs=0.1)]
+    assert centres["c"] == []
+    assert not any("°" in text.get_text() for text in sheet.figure.findobj(Text))
+
+
+def test_of_very_many_craters_without_a_map_the_largest_have_rings(unmapped, monkeypatch):
+    monkeypatch.setattr(stage, "LARGEST", 1)
+    sheet, heading = unmapped("ab", [(1, -1, 20), (5, -2, 30), (8, -3, 20)], ["a", "a", "b"])
+    assert [len(ring_centres(cell)) for cell in sheet.cells.values()] == [1, 1]
+    assert ring_centres(sheet.cells["a"]) == [pytest.approx([50, 20], abs=0.1)]
+    assert heading == "3 craters in 2 scenes; rings: at most the 1 largest of each"
+
+
+def test_a_scene_without_a_map_has_no_degrees(unmapped):
+    picture, heading = unmapped("a", [(1, -1, 20)], ["a"])
+    assert heading == "1 craters in 1 scene"
+    assert len(picture.axes.collections[-1].get_paths()) == 1
+    texts = [text.get_text() for text in picture.axes.texts]
+    assert len(texts) == 1
+    assert texts[0].endswith(" km")
 
 
 def test_a_run_without_craters(drawn):

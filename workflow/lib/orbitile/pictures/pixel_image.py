@@ -7,18 +7,21 @@ from matplotlib.colors import Colormap
 
 
 class PixelImage(Artist):
-    """Pixels (rows, columns, 4: red, green, blue, opacity; uint8) in the lower left corner of a figure."""
+    """Pixels (rows, columns, 4: red, green, blue, opacity; uint8) in a figure.
+
+    `corner` is the place of their lower left corner in pixels from that of the figure.
+    """
 
     zorder = 0
 
-    def __init__(self, pixels: np.ndarray) -> None:
+    def __init__(self, pixels: np.ndarray, corner: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
-        self._from_bottom = pixels[::-1]
+        self._from_bottom, self._corner = pixels[::-1], corner
 
     def draw(self, renderer: RendererBase) -> None:
         """Blend the pixels into what is drawn so far."""
         context = renderer.new_gc()
-        renderer.draw_image(context, 0, 0, self._from_bottom)
+        renderer.draw_image(context, *self._corner, self._from_bottom)
         context.restore()
 
 
@@ -33,3 +36,8 @@ def opaque(pixels: np.ndarray) -> np.ndarray:
 def coloured(pixels: np.ndarray, colours: Colormap) -> np.ndarray:
     """Pixels (rows, columns, 4; uint8) of values (rows, columns; 0..255) in colours of 256 steps."""
     return colours(np.arange(256), bytes=True)[pixels]
+
+
+def enlarged(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Pixels (rows, columns, 4), each as a square of a side of `factor`."""
+    return pixels if factor == 1 else pixels.repeat(factor, axis=0).repeat(factor, axis=1)

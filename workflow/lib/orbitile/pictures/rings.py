@@ -1,4 +1,4 @@
-"""Outlines of craters in pixels."""
+"""Outlines of craters, and places, in pixels."""
 
 import numpy as np
 
@@ -16,3 +16,9 @@ def pixel_rings(
     lon, lat = ground_ellipses(*place, *size_m, radius_m)
     rings = np.stack(grid.to_pixel(*Ground(grid.crs_wkt, radius_m).xy(lon, lat, *grid.middle)), axis=-1)
     return np.concatenate([rings, rings[:, :1]], axis=1)
+
+
+def pixel_places(points: np.ndarray, grid: Grid, radius_m: float) -> np.ndarray:
+    """Places (n, 2: column, row of a grid) of points (n, 2: longitude, latitude) on a sphere of `radius_m`."""
+    lon, lat = points.T
+    return np.column_stack(grid.to_pixel(*Ground(grid.crs_wkt, radius_m).xy(lon, lat, *grid.middle)))

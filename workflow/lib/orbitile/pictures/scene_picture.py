@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from rasterio import DatasetReader
@@ -24,8 +27,8 @@ from orbitile.base.files import atomic
 from orbitile.base.messages import shorten_names
 from orbitile.pictures.class_colours import class_patches
 from orbitile.pictures.map_frame import MapFrame, draw_map_frame
-from orbitile.pictures.picture_size import LARGEST_PX
-from orbitile.pictures.pixel_image import PixelImage, opaque
+from orbitile.pictures.picture_size import enlargement, shrunken_shape
+from orbitile.pictures.pixel_image import PixelImage, enlarged, opaque
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
@@ -38,7 +41,9 @@ COMPRESSION = 2
 """Of PNGs: as small as zlib's usual 6 makes them without opacity, in a quarter of the time."""
 KEY = "Key"
 """The text in a PNG that tells by what it was drawn."""
-HEADING_PX = 40
+DPI, HEADING_PX = 100, 40
+GAP_PX = 10
+"""Between the heading and what is beside it."""
 LEGEND_GREY = "#444444"
 """Behind the legend: light lines show on it as they do on a scene."""
 RIM_PT, RIM_COLOUR = 0.9, "#000000aa"
@@ -103,19 +108,17 @@ class RunPicture:
 
     def searched_text(self, exclusions: Sequence[Mapping[str, str]]) -> str:
         """How many of its scenes the result is of, and what of them it lacks, by what its manifest excludes."""
-        lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
-        searched = len(self.names - {scene for scene, detail in lacking.items() if not detail})
-        parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
-        return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
+        return searched_scenes_text(self.names, exclusions)
 
-    def add_map_frame(self, radius_m: float) -> None:
-        """Draw a scale bar and a graticule, on a body of a radius."""
+    def add_map_frame(self, radius_m: float, graticule: bool = True) -> None:
+        """Draw a scale bar and, where scenes have a place on the body, of that radius, a graticule."""
         frame = self.frame
         draw_map_frame(
             MapFrame(
                 self.axes, Ground(frame.crs_wkt, radius_m), frame.middle, _unchanged, _unchanged,
                 (frame.west, frame.east, frame.south, frame.north), frame.size_px,
-            )
+            ),
+            graticule,
         )  # fmt: skip
 
     def name_colours(self, class_colour: Mapping[str, str]) -> None:
@@ -125,7 +128,7 @@ class RunPicture:
     def save(self, heading: str, out: str | Path) -> None:
         """Write it, with a line above, as a PNG."""
         self.figure.text(0.01, 0.99, heading, va="top", fontsize=14)
-        _save(self.figure, out)
+        save_picture(self.figure, out)
 
 
 @dataclass(frozen=True)
@@ -138,32 +141,34 @@ class ScenePicture:
 
     @classmethod
     def of(cls, raster: RasterRow) -> "ScenePicture":
-        """Draw a scene."""
-        height, width = shape = _shape(raster)
-        with opened_raster(raster.path) as source:
-            bands = displayed_bands(source, raster.bands)
-            pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
-        picture = cls(raster, *_canvas(width, height))
+        """Draw a scene, each pixel of a small one as a square."""
+        pixels = read_scene(raster, shrunken_shape(raster.width, raster.height))
+        picture = cls(raster, *_canvas(*_size_px(raster)))
         picture.axes.set(xlim=(0, raster.width), ylim=(raster.height, 0))
-        picture.lay_over(opaque(stretched_pixels(raster, bands, pixels, valid)))
+        picture.lay_over(pixels)
         return picture
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the scene in the picture."""
-        return _shape(self.raster)
+        """Rows and columns of the scene, before its pixels become squares."""
+        return shrunken_shape(self.raster.width, self.raster.height)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the scene in the picture."""
+        return _size_px(self.raster)
 
     def lay_over(self, pixels: np.ndarray) -> None:
-        """Lay an image of the picture's size (rows, columns, 4: red, green, blue, opacity; uint8) over the scene."""
-        self.axes.add_artist(PixelImage(pixels))
+        """Lay an image of the scene's `shape` (rows, columns, 4: red, green, blue, opacity; uint8) over it."""
+        factor = enlargement(self.raster.width, self.raster.height)
+        self.axes.add_artist(PixelImage(enlarged(pixels, factor)))
 
     def add_map_frame(self, radius_m: float, graticule: bool = True) -> None:
         """Draw a scale bar and, where the scene has a place on the body, of that radius, a graticule."""
         raster, grid = self.raster, self.raster.grid
-        height, width = self.shape
         frame = MapFrame(
             self.axes, Ground(raster.crs_wkt, radius_m), grid.middle, grid.to_map, grid.to_pixel,
-            (0, raster.width, raster.height, 0), (width, height),
+            (0, raster.width, raster.height, 0), self.size_px,
         )  # fmt: skip
         draw_map_frame(frame, graticule)
 
@@ -174,30 +179,76 @@ class ScenePicture:
 
         Lines have a dark rim, so that they show on bright ground.
         """
-        rim_pt = width_pt + RIM_PT
-        rim_style = _scaled(style, width_pt / rim_pt)
-        rim = LineCollection(rings, colors=RIM_COLOUR, linewidths=rim_pt, linestyles=rim_style)
-        line = LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style)
-        line.set_label(f"{kind} ({len(rings)})")
-        for lines in (rim, line):  # not as an effect of the line, which would draw ring after ring in Python
-            self.axes.add_collection(lines, autolim=False)
+        draw_outlines(self.axes, rings, colour, width_pt, style).set_label(f"{kind} ({len(rings)})")
 
     def save(self, out: str | Path, legend_columns: int, key: str = "") -> None:
-        """Write it as a PNG, the scene's name and a legend above; `picture_key` reads its key."""
+        """Write it as a PNG, the scene's name and a legend above; `picture_key` reads its key.
+
+        Where the legend has no room beside the name, it stands below, in fewer columns if need be.
+        """
+        heading = f"{self.raster.scene}, {self.raster.scale_m:g} m/px"
+        legend = self._add_legend(legend_columns, "upper right")
+        title = self.figure.text(0.01, 0.995, heading, va="top", fontsize=14)
+        if self._extent_px(title)[0] + self._extent_px(legend)[0] + 2 * GAP_PX > self.size_px[0]:
+            legend.remove()
+            self._stack_heading(title, legend_columns)
+        save_picture(self.figure, out, key)
+
+    def _stack_heading(self, title: Text, legend_columns: int) -> None:
+        """Lay a legend below the title; the figure grows as far as they need."""
+        width, height = self.size_px
+        room_px = max(width, self._extent_px(title)[0] + 2 * GAP_PX)
+        legend = self._add_legend(legend_columns, "lower left")
+        while self._extent_px(legend)[0] + GAP_PX > room_px and legend_columns > 1:
+            legend.remove()
+            legend_columns -= 1
+            legend = self._add_legend(legend_columns, "lower left")
+        legend_width, legend_height = self._extent_px(legend)
+        across, down = ceil(max(room_px, legend_width + GAP_PX)), height + HEADING_PX + ceil(legend_height)
+        self.figure.set_size_inches(across / DPI, down / DPI)
+        self.axes.set_position((0, 0, width / across, height / down))
+        legend.set_bbox_to_anchor((0, height / down), self.figure.transFigure)
+        title.set_position((GAP_PX / across, 1 - GAP_PX / down))
+
+    def _add_legend(self, columns: int, place: Literal["upper right", "lower left"]) -> Legend:
         handles = self.axes.get_legend_handles_labels()
         legend = self.figure.legend(
-            *handles, loc="upper right", ncols=legend_columns, fontsize=14, facecolor=LEGEND_GREY, framealpha=1,
+            *handles, loc=place, ncols=columns, fontsize=14, facecolor=LEGEND_GREY, framealpha=1,
             edgecolor=LEGEND_GREY, labelcolor="white", borderpad=0.25, borderaxespad=0.15,
         )  # fmt: skip
         legend.set_visible(bool(handles[0]))
-        heading = f"{self.raster.scene}, {self.raster.scale_m:g} m/px"
-        self.figure.text(0.01, 0.995, heading, va="top", fontsize=14)
-        _save(self.figure, out, key)
+        return legend
+
+    def _extent_px(self, part: Text | Legend) -> tuple[float, float]:
+        """Width and height of a part of the heading; none of what is invisible."""
+        extent = part.get_window_extent(FigureCanvasAgg(self.figure).get_renderer())
+        return (extent.width, extent.height) if part.get_visible() else (0.0, 0.0)
+
+
+def draw_outlines(
+    axes: Axes, rings: list[np.ndarray], colour: str, width_pt: float, style: LineStyle = "solid"
+) -> LineCollection:
+    """Draw rings or lines, each (n, 2: x, y), with a dark rim; returns them without it."""
+    rim_pt = width_pt + RIM_PT
+    rim_style = _scaled(style, width_pt / rim_pt)
+    rim = LineCollection(rings, colors=RIM_COLOUR, linewidths=rim_pt, linestyles=rim_style)
+    line = LineCollection(rings, colors=colour, linewidths=width_pt, linestyles=style)
+    for lines in (rim, line):  # not as an effect of the line, which would draw ring after ring in Python
+        axes.add_collection(lines, autolim=False)
+    return line
 
 
 def _scaled(style: LineStyle, factor: float) -> LineStyle:
     """A line style with longer or shorter dashes."""
     return style if isinstance(style, str) else (style[0] * factor, tuple(length * factor for length in style[1]))
+
+
+def searched_scenes_text(scenes: frozenset[str], exclusions: Sequence[Mapping[str, str]]) -> str:
+    """How many of a picture's scenes a result is of, and what of them it lacks, by what its manifest excludes."""
+    lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
+    searched = len(scenes - {scene for scene, detail in lacking.items() if not detail})
+    parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
+    return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
 
 
 def _unchanged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,10 +265,11 @@ def picture_key(path: str | Path) -> str | None:
         return None
 
 
-def _shape(raster: RasterRow) -> tuple[int, int]:
-    """Rows and columns of a scene's picture."""
-    shrink = min(1, LARGEST_PX / max(raster.width, raster.height))
-    return max(1, round(raster.height * shrink)), max(1, round(raster.width * shrink))
+def _size_px(raster: RasterRow) -> tuple[int, int]:
+    """Width and height of a scene in its picture."""
+    rows, columns = shrunken_shape(raster.width, raster.height)
+    factor = enlargement(raster.width, raster.height)
+    return columns * factor, rows * factor
 
 
 @contextmanager
@@ -261,13 +313,13 @@ def _paint(scenes: Sequence[RasterRow], frame: Frame, figure: Figure, axes: Axes
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure with room for so many pixels, and for a heading above them."""
-    figure = Figure(figsize=(width / 100, (height + HEADING_PX) / 100), dpi=100)
+    figure = Figure(figsize=(width / DPI, (height + HEADING_PX) / DPI), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, height / (height + HEADING_PX)))
     axes.axis("off")
     return figure, axes
 
 
-def _save(figure: Figure, out: str | Path, key: str = "") -> None:
+def save_picture(figure: Figure, out: str | Path, key: str = "") -> None:
     """Write a figure as a PNG without opacity, with a key in it."""
     canvas, texts = FigureCanvasAgg(figure), PngInfo()
     canvas.draw()
@@ -275,6 +327,14 @@ def _save(figure: Figure, out: str | Path, key: str = "") -> None:
     with atomic(out) as temporary:
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         image.save(temporary, compress_level=COMPRESSION, pnginfo=texts)
+
+
+def read_scene(raster: RasterRow, shape: tuple[int, int]) -> np.ndarray:
+    """A scene's stretched pixels (rows, columns of a shape, 4: red, green, blue, opacity)."""
+    with opened_raster(raster.path) as source:
+        bands = displayed_bands(source, raster.bands)
+        pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
+    return opaque(stretched_pixels(raster, bands, pixels, valid))
 
 
 def displayed_bands(source: DatasetReader | WarpedVRT, count: int) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.remote_files import is_remote
 from orbitile.detections.tiling import TileSize, TileSpan, spans_of_map, spans_of_scene
 from orbitile.georeferencing.project_image import TargetGrid
-from orbitile.pictures.picture_size import LARGEST_PX
+from orbitile.pictures.picture_size import LARGEST_PX, enlargement
 from orbitile.rasters.read import opened_raster
 from orbitile.settings import Settings
 from orbitile.space.bodies import find_body
@@ -85,11 +85,15 @@ def raster_bytes(row: PlanRow, settings: Settings) -> float:
 
 
 def pictured_px(row: PlanRow, settings: Settings) -> float:
-    """Pixels of a scene's picture: those of the finest scale that is small enough, or of the coarsest shrunk."""
-    longer, shorter = (side * row.gsd_m for side in sorted((row.width, row.height), reverse=True))
-    gsd_m = next((scale.gsd_m for scale in settings.scales if longer / scale.gsd_m <= LARGEST_PX), None)
-    gsd_m = gsd_m or max(settings.scales[-1].gsd_m, longer / LARGEST_PX)
-    return longer * shorter / gsd_m**2
+    """Pixels of a scene's picture: those of the finest scale that is small enough, or of the coarsest shrunk.
+
+    Where a pixel of a small scene is a square in its picture, as many count as a side of the square has.
+    """
+    longer_m = max(row.width, row.height) * row.gsd_m
+    gsd_m = next((scale.gsd_m for scale in settings.scales if longer_m / scale.gsd_m <= LARGEST_PX), None)
+    gsd_m = gsd_m or max(settings.scales[-1].gsd_m, longer_m / LARGEST_PX)
+    width, height = (max(1, round(side * row.gsd_m / gsd_m)) for side in (row.width, row.height))
+    return width * height * enlargement(width, height)
 
 
 def _packing(row: PlanRow) -> float:

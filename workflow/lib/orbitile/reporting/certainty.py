@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from orbitile import catalogue
 from orbitile.base.errors import OrbitileError
 from orbitile.base.manifests import read_manifest
 from orbitile.pictures.chip_pages import Chip
+from orbitile.pictures.rings import pixel_places
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION
 from orbitile.reporting.embedding import pixels_address
 from orbitile.reporting.markup import element, svg
@@ -25,23 +27,50 @@ CHIP_PX = 160
 OUTLINE, CASING = "#ffd60a", "#000000"
 
 
-def certainty_sheets(results: Path, chain: str) -> list[str]:
-    """Chips of the most and the least certain craters or polygons; nothing where there are none."""
+class ChipFigures(NamedTuple):
+    """How rows become figures: the column of their certainty, what cuts one out, and what says where it lies."""
+
+    certainty: str
+    cut_out: Callable[[dict], Chip]
+    locate: Callable[[dict], str]
+
+    def figure(self, row: dict) -> str:
+        """The figure of a row; without its picture where that cannot be cut out."""
+        try:
+            chip = self.cut_out(row)
+            size = f"{chip.diameter_km:.3g} km"
+        except (OrbitileError, OSError) as error:
+            chip, size = None, f"no picture: {error}"
+        certainty = f"{self.certainty} {row[self.certainty]:.3f}"
+        words = [word for word in (certainty, size, row.get("class"), self.locate(row), row["scene"]) if word]
+        picture = "" if chip is None else _chip_picture(chip, ", ".join(words))
+        return element("figure", picture, element("figcaption", *(escape(word) + "<br>" for word in words)))
+
+
+def certainty_sheets(results: Path, chain: str, in_pixels: bool = False) -> list[str]:
+    """Chips of the most and the least certain craters or polygons; nothing where there are none.
+
+    Of scenes in pixel coordinates places are `in_pixels`.
+    """
     manifest = results / CHAIN_RESULTS[chain].manifest
     extremes = _craters(manifest) if chain == DETECTION else _polygons(manifest)
     if not extremes.total:
         return []
     rows = pd.concat([extremes.most, extremes.least])
     rasters, radius_m = RunRasters.read(results, rows["scene"]), find_body(read_manifest(manifest)["body"]).radius_m
-    draw = rasters.chip if chain == DETECTION else rasters.shape_chip
+    cut_out = rasters.chip if chain == DETECTION else rasters.shape_chip
+    figures = ChipFigures(
+        extremes.certainty, lambda row: cut_out(row, radius_m),
+        (lambda row: _pixel_place(row, rasters, radius_m)) if in_pixels else _place,
+    )  # fmt: skip
     noun = "craters" if chain == DETECTION else "polygons"
     return [
         element("h3", escape(f"The {noun} of highest and of lowest {extremes.certainty}")),
         element("p", f"Cut out of the scenes, each stretched by itself; dashed: the outline in the "
                 f"{CHAIN_RESULTS[chain].noun}. What is wrong among the lowest says whether the threshold is right.",
                 class_="note"),
-        *_sheet(f"Highest {extremes.certainty}", extremes.most, extremes.certainty, lambda row: draw(row, radius_m)),
-        *_sheet(f"Lowest {extremes.certainty}", extremes.least, extremes.certainty, lambda row: draw(row, radius_m)),
+        *_sheet(f"Highest {extremes.certainty}", extremes.most, figures),
+        *_sheet(f"Lowest {extremes.certainty}", extremes.least, figures),
     ]  # fmt: skip
 
 
@@ -57,30 +86,26 @@ def _polygons(manifest: Path) -> Extremes:
     return extreme_rows(tables, "probability")
 
 
-def _sheet(heading: str, rows: pd.DataFrame, certainty: str, draw: Callable[[dict], Chip]) -> Iterator[str]:
+def _sheet(heading: str, rows: pd.DataFrame, figures: ChipFigures) -> Iterator[str]:
     if rows.empty:
         return
     yield element("h4", escape(heading))
-    yield element("div", *(_chip_figure(row, certainty, draw) for row in rows.to_dict("records")), class_="chips")
+    yield element("div", *map(figures.figure, rows.to_dict("records")), class_="chips")
 
 
-def _chip_figure(row: dict, certainty: str, draw: Callable[[dict], Chip]) -> str:
-    try:
-        chip = draw(row)
-        size = f"{chip.diameter_km:.3g} km"
-    except (OrbitileError, OSError) as error:
-        chip, size = None, f"no picture: {error}"
+def _place(row: dict) -> str:
     lat, lon = float(row["lat"]), float(row["lon"])
-    place = f"{abs(lat):.2f}° {'S' if lat < 0 else 'N'}, {abs(lon):.2f}° {'W' if lon < 0 else 'E'}"
-    words = [
-        f"{certainty} {row[certainty]:.3f}",
-        size,
-        *([str(row["class"])] if "class" in row else []),
-        place,
-        row["scene"],
-    ]
-    picture = "" if chip is None else _chip_picture(chip, ", ".join(words))
-    return element("figure", picture, element("figcaption", *(escape(word) + "<br>" for word in words)))
+    return f"{abs(lat):.2f}° {'S' if lat < 0 else 'N'}, {abs(lon):.2f}° {'W' if lon < 0 else 'E'}"
+
+
+def _pixel_place(row: dict, rasters: RunRasters, radius_m: float) -> str:
+    """The column and row of the image; nothing where its scene has no raster."""
+    finest_m = min((scale_m for scene, scale_m in rasters.rows if scene == row["scene"]), default=None)
+    if finest_m is None:
+        return ""
+    point = np.array([[row["lon"], row["lat"]]], float)
+    (column, line), *_ = pixel_places(point, rasters.rows[row["scene"], finest_m].grid, radius_m)
+    return f"column {column:.0f}, row {line:.0f}"
 
 
 def _chip_picture(chip: Chip, about: str) -> str:

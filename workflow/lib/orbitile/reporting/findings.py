@@ -9,6 +9,7 @@ import pandas as pd
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.manifests import read_manifest
+from orbitile.jobs.call import read_run_settings
 from orbitile.jobs.failures import read_failures
 from orbitile.jobs.summary import RunSummary, read_summary
 from orbitile.pipeline import CHAIN_RESULTS, GROUP_RESULTS
@@ -47,6 +48,11 @@ class RunFindings:
         """How many groups have come to the end of their chain."""
         path = GROUP_RESULTS[self.plan.chain]
         return sum((self.results / path.format(group)).is_file() for group in self.plan.groups)
+
+    @property
+    def in_pixels(self) -> bool:
+        """Whether its scenes lie in pixel coordinates, by the settings that it has kept."""
+        return bool(read_run_settings(self.results)["complete"].get("pixel_coordinates"))
 
     @property
     def left_out(self) -> list[str]:

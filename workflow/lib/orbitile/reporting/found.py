@@ -34,7 +34,9 @@ def found_section(findings: RunFindings) -> list[str]:
         *_readable(findings, "figures of merit", lambda: merit_section(findings.results / "evaluation")),
         *_readable(findings, "judgements", lambda: judged_section(findings.results, findings.manifest.get("sha256"))),
         *_readable(findings, "counts and ages", lambda: surface_section(findings.results)),
-        *_readable(findings, "chips", lambda: certainty_sheets(findings.results, findings.plan.chain)),
+        *_readable(
+            findings, "chips", lambda: certainty_sheets(findings.results, findings.plan.chain, findings.in_pixels)
+        ),
     ]  # fmt: skip
 
 

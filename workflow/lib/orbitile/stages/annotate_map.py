@@ -1,5 +1,6 @@
 """annotate_map: images of a group's scenes with their probabilities, and the polygons and lines made of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,11 +17,11 @@ from orbitile.jobs.pieces import JobWork
 from orbitile.jobs.scene_pictures import draw_scenes
 from orbitile.pictures.class_colours import colour_table, colours_of_names
 from orbitile.pictures.pixel_image import coloured
+from orbitile.pictures.rings import pixel_places
 from orbitile.pictures.scene_picture import ScenePicture
 from orbitile.pipeline import code_version
 from orbitile.rasters.read import explain_read_errors, opened_raster, read_window
 from orbitile.space.grids import Grid, Window
-from orbitile.space.ground import Ground
 from orbitile.space.lonlat_boxes import boxes_around_grid
 from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.feature_parts import read_features
@@ -45,11 +46,12 @@ class MapDrawing(NamedTuple):
     classified: str | None = None
 
 
-def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork) -> None:
+def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork, unmapped_scenes: int = 0) -> None:
     """Draw a group's scenes at their finest scale as PNGs, beside `out`, the list of these pictures.
 
     The largest probability of all classes is a translucent layer; classes that exclude each other are drawn in their
-    colours instead. OrbitileError where a scene cannot be drawn.
+    colours instead. Of a run in pixel coordinates with so many `unmapped_scenes` only a scene's polygons and lines are
+    drawn on it. OrbitileError where a scene cannot be drawn.
     """
     finest: dict[str, RasterRow] = {}
     for row in sorted(read_rasters(tables.scaled), key=lambda row: (row.scene, row.scale_m)):
@@ -61,7 +63,7 @@ def annotate_map(tables: MapDrawing, radius_m: float, out: str, work: JobWork) -
     drawings = {
         scene: SceneOnMap(
             row, probabilities.get((scene, row.scale_m)), classes.get((scene, row.scale_m)), tables, map_version,
-            radius_m,
+            not unmapped_scenes, radius_m,
         )
         for scene, row in finest.items()
     }  # fmt: skip
@@ -77,6 +79,7 @@ class SceneOnMap:
     classes: ClassRaster | None
     tables: MapDrawing
     map_version: str
+    has_map: bool
     radius_m: float
 
     @property
@@ -84,13 +87,14 @@ class SceneOnMap:
         """Changes with the picture."""
         layers = [layer and layer.path for layer in (self.raster, self.probability, self.classes)]
         return cache_key(
-            layers=layers, map_version=self.map_version, radius_m=self.radius_m, version=code_version("annotate_map")
-        )
+            layers=layers, map_version=self.map_version, has_map=self.has_map, radius_m=self.radius_m,
+            version=code_version("annotate_map"),
+        )  # fmt: skip
 
     def draw(self, out: Path) -> None:
         """Write the picture."""
         picture = ScenePicture.of(self.raster)
-        picture.add_map_frame(self.radius_m)
+        picture.add_map_frame(self.radius_m, graticule=self.has_map)
         if self.tables.classified:
             return self._draw_classes(picture, out)
         if self.probability:
@@ -111,7 +115,9 @@ class SceneOnMap:
         picture.save(out, legend_columns=len(names), key=self.key)
 
     def _rings(self, kind: str, class_name: str | None = None) -> list[np.ndarray]:
-        return rings_in_raster(self.tables.manifest, kind, self.raster, self.radius_m, class_name)
+        condition = {} if class_name is None else {"class": class_name}
+        condition |= {} if self.has_map else dict(scene=self.raster.scene)
+        return rings_in_raster(self.tables.manifest, kind, self.raster, self.radius_m, condition)
 
 
 def _class_pixels(row: ClassRaster, shape: tuple[int, int]) -> np.ndarray:
@@ -125,18 +131,19 @@ def _class_pixels(row: ClassRaster, shape: tuple[int, int]) -> np.ndarray:
 
 
 def rings_in_raster(
-    manifest: str, kind: str, raster: RasterRow, radius_m: float, class_name: str | None = None
+    manifest: str, kind: str, raster: RasterRow, radius_m: float, condition: Mapping[str, str]
 ) -> list[np.ndarray]:
     """Lines and outlines, each (n, 2: column, row), of a map's shapes at a raster's scale that reach into it.
 
-    `manifest` is the map's, `kind` polygons or lines, of one class or of all. Only what lies around the raster is read.
+    `manifest` is the map's, `kind` polygons or lines, `condition` the values of columns of those to draw. Only what
+    lies around the raster is read.
     """
     around = boxes_around_grid(raster.grid, radius_m)
     rings = []
-    for table in read_features(manifest, kind, ["scale_m", "class", "geometry"], around):
+    for table in read_features(manifest, kind, ["scale_m", "geometry", *condition], around):
         is_drawn = table["scale_m"].to_numpy() == raster.scale_m
-        if class_name is not None:
-            is_drawn &= table["class"].to_numpy() == class_name
+        for column, value in condition.items():
+            is_drawn &= table[column].to_numpy() == value
         shapes = shapely.from_wkb(table["geometry"].to_numpy())[is_drawn]
         rings += picture_outlines(shapes, raster.grid, radius_m)
     return rings
@@ -147,9 +154,7 @@ def picture_outlines(shapes: np.ndarray, grid: Grid, radius_m: float) -> list[np
     points, starts = drawing_points(shapes)
     if not len(points):
         return []
-    lon, lat = points.T
-    x, y = Ground(grid.crs_wkt, radius_m).xy(lon, lat, *grid.middle)
-    pixels = np.column_stack(grid.to_pixel(x, y))
+    pixels = pixel_places(points, grid, radius_m)
     on_grid = ((pixels >= 0) & (pixels <= [grid.width, grid.height])).all(axis=1)
     visible = np.logical_or.reduceat(on_grid, starts)
     return [ring for ring, is_visible in zip(np.split(pixels, starts[1:]), visible, strict=True) if is_visible]
