@@ -62,6 +62,19 @@ def test_a_plan_of_one_scene(geotiff, planned, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("section", "settings_of_it"),
+    [("training", dict(craters="c.csv")), ("segmentation_training", dict(labels="l.gpkg", classes=["rim"]))],
+)
+def test_scenes_kept_for_validation_are_scenes_of_the_run(geotiff, planned, section, settings_of_it):
+    """Whether they were planned or not; a table that has none is refused before anything runs."""
+    table = [f"a,{geotiff(GREY)}", "b,missing.tif"]
+    allowed = planned(*table, allow_failures=True, **{section: settings_of_it | dict(validation_scenes=["a", "b"])})
+    assert allowed.names == ["a"]
+    with pytest.raises(OrbitileError, match=rf"{section}\.validation_scenes: c, d: no scene of this run, .* are a, b"):
+        planned(*table, allow_failures=True, **{section: settings_of_it | dict(validation_scenes=["d", "a", "c"])})
+
+
+@pytest.mark.parametrize(
     ("gap_m", "neighbours"),
     [(-500, True), (0, True), (1900, True), (2000, False)],
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key
+from orbitile.base.messages import shorten_names
 from orbitile.base.remote_files import is_remote, remote_versions
 from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
@@ -45,10 +46,23 @@ def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = No
     plan = read_plan(path)
     if plan.unplanned and not settings.allow_failures:
         raise OrbitileError(_explain(plan.unplanned))
+    _check_validation_scenes(settings, plan)
     check_vector_files(settings, path)
     check_crater_tables(settings, path)
     refused_plan(path).unlink(missing_ok=True)
     return plan
+
+
+def _check_validation_scenes(settings: Settings, plan: Plan) -> None:
+    """OrbitileError for scenes kept for validation that the scene table does not have."""
+    names = {*plan.group_of_scene, *(scene.scene for scene in plan.unplanned)}
+    trainings = dict(training=settings.training, segmentation_training=settings.segmentation_training)
+    for section, training in trainings.items():
+        if training and (unknown := sorted(set(training.validation_scenes) - names)):
+            raise OrbitileError(
+                f"{section}.validation_scenes: {shorten_names(unknown)}: no scene of this run, whose scenes are "
+                f"{shorten_names(sorted(names))}"
+            )
 
 
 def _make_plan(settings: Settings, origin: PlanOrigin, path: Path, submitted_jobs: int | None) -> None:
