@@ -91,6 +91,20 @@ def plain_errors(function):
     return values
 
 
+def unmapped_scenes_of(target, most=0):
+    """As `unmapped_scenes`; more than a target can show end the call before anything of it runs."""
+
+    def count(wildcards):
+        if unmapped_scenes() > most:
+            raise OrbitileError(
+                f"{target}: images in pixel coordinates all lie at one place, not on {settings.body}, "
+                "so that there is no map of them; look at `annotated` instead, or give images with a map"
+            )
+        return unmapped_scenes()
+
+    return plain_errors(count)
+
+
 def growing(base, per_gigapixel=0):
     """What a job asks for grows with the pixels of its group, or of the run, and with the attempt."""
 

@@ -21,7 +21,7 @@ rule density:
         code_version=code_version("density"),
         choice=settings.density.model_dump(),
         limits=settings.search_limits,
-        unmapped_scenes=unmapped_scenes(),
+        unmapped_scenes=unmapped_scenes_of("density"),
     message:
         "density of craters"
     script:
@@ -51,7 +51,7 @@ rule secondaries:
     params:
         code_version=code_version("secondaries"),
         choice=settings.secondaries.model_dump(),
-        unmapped_scenes=unmapped_scenes(),
+        unmapped_scenes=unmapped_scenes_of("secondaries"),
     message:
         "clusters and rays of craters"
     script:

@@ -74,7 +74,7 @@ rule page:
         ),
         compared=settings.page_comparison,
         match_criteria=settings.match_criteria,
-        unmapped_scenes=unmapped_scenes(),
+        unmapped_scenes=unmapped_scenes_of("page", most=1),
         body=settings.body,
     message:
         "page of the whole run"
