@@ -26,12 +26,17 @@ def draw_matches(figures: dict, path: str | Path) -> None:
     _bars(axes[0, 1], figures["by_latitude"], "by latitude (degrees)")
     _bars(axes[1, 0], figures["by_size_px"], "by diameter (px of the finest scale), with 95 % intervals")
     _curves(axes[1, 1], figures["by_score"], figures["best_score"])
-    figure.suptitle(f"F1 {figures['f1']:.3f}{_interval(figures)}, precision {figures['precision']:.3f}, recall "
-                    f"{figures['recall']:.3f} at IoU {figures['iou']:g} ({figures['n_truth']:,} true, "
-                    f"{figures['n_found']:,} in the catalogue)")  # fmt: skip
+    f1, precision, recall = (_text(figures[measure]) for measure in ("f1", "precision", "recall"))
+    figure.suptitle(f"F1 {f1}{_interval(figures)}, precision {precision}, recall {recall} at IoU {figures['iou']:g} "
+                    f"({figures['n_truth']:,} true, {figures['n_found']:,} in the catalogue)")  # fmt: skip
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=120)
     plt.close(figure)
+
+
+def _text(share: float | None) -> str:
+    """A measure; a dash for one of nothing."""
+    return "-" if share is None else f"{share:.3f}"
 
 
 def _interval(figures: dict) -> str:

@@ -1,7 +1,6 @@
 """evaluate: a catalogue of craters compared with a table of true ones."""
 
 import logging
-import math
 from collections.abc import Mapping
 
 from orbitile import catalogue
@@ -9,7 +8,7 @@ from orbitile.base.files import write_json
 from orbitile.detections.match_tally import MatchTally, SizeClasses, score_thresholds
 from orbitile.detections.matching import MatchCriteria
 from orbitile.detections.truth_on_ground import SearchedScenes, TruthOnGround
-from orbitile.features.match_figures import UNDEFINED, match_figures
+from orbitile.features.match_figures import match_figures
 from orbitile.pictures.match_picture import draw_matches
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED
@@ -48,11 +47,10 @@ def evaluate_catalogue(
     figures = match_figures(tally.totals(), classes, scores, tally.blocks)
     figures |= dict(iou=criteria.iou_threshold, min_diameter_km=criteria.min_diameter_m / 1000)
     write_json(metrics, figures)
+    draw_matches(figures, plot)
     if figures["n_truth"]:
-        draw_matches(figures, plot)
         log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
     else:
-        draw_matches(figures | dict.fromkeys(UNDEFINED, math.nan), plot)
         log.warning("%s: %s; precision, recall and F1 are not defined", truth.path, _unjudged_reason(on_ground))
 
 
