@@ -35,6 +35,12 @@ def test_only_valid_pixels_are_searched(rasters):
     assert ground.limits == (1, 20)
 
 
+def test_a_scene_without_data_has_no_ground(rasters, raster):
+    empty = raster(np.ones((64, 64), np.uint8), "b", FINE, valid=np.zeros((64, 64), np.uint8))
+    ground = SearchedGround.of([*rasters, empty], RANGES, MOON).within(EVERYWHERE)
+    assert ground.area_km2 == SearchedGround.of(rasters, RANGES, MOON).within(EVERYWHERE).area_km2
+
+
 def test_what_failed_was_not_searched(rasters):
     def areas(**piece):
         ground = SearchedGround.of(rasters, RANGES, MOON, [dict(dict(scene="a", detail="", reason=""), **piece)])

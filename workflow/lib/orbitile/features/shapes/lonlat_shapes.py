@@ -107,7 +107,8 @@ def _dense_on_map(shapes: np.ndarray, ground: Ground) -> np.ndarray:
     _, lat = ground.lonlat(*shapely.get_coordinates(shapes).T)
     unit_m = Grid(ground.crs_wkt, Affine.identity(), 1, 1).metres_per_unit
     step = np.radians(STEP_DEG) * ground.radius_m / unit_m / (FINE if np.abs(lat).max(initial=0) > POLAR_LAT else 1)
-    return shapely.segmentize(shapes, np.minimum(step, shapely.length(shapes) / LEAST_EDGES))
+    length = shapely.length(shapes)
+    return shapely.segmentize(shapes, np.where(length > 0, np.minimum(step, length / LEAST_EDGES), step))
 
 
 def _polygon_over_poles(polygon: shapely.Geometry, ground: Ground) -> shapely.Geometry:
