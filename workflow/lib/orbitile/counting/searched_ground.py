@@ -9,17 +9,15 @@ from typing import NamedTuple, Self
 import numpy as np
 import shapely
 
-from orbitile.features.footprints import map_footprint
+from orbitile.features.footprints import searched_shape
 from orbitile.features.shapes.lonlat_shapes import (
     area_on_sphere_km2,
     contains_places,
     only_polygons,
-    polygons_in_degrees,
 )
 from orbitile.space.bodies import Body
-from orbitile.space.ground import Ground
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, SearchedRaster, searched_rasters
-from orbitile.tables.failed_windows import failed_on_maps, raster_on_map
+from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.rasters import RasterRow
 
 
@@ -140,15 +138,3 @@ def _footprints(scenes: Sequence[SearchedRaster], failed: Sequence[Mapping[str, 
     failed_shapes = failed_on_maps(failed, scenes)
     shapes = [searched_shape(scene.stored, failed_shapes.get(scene.stored.scene), radius_m) for scene in scenes]
     return np.array([shape for shape in shapes if not shapely.is_empty(shape)], object)
-
-
-def searched_shape(scene: RasterRow, failed: shapely.Geometry | None, radius_m: float) -> shapely.Geometry:
-    """Where a scene holds data and did not fail (a shape on its map), in degrees.
-
-    A scene that failed everywhere is not read.
-    """
-    if failed is not None and shapely.covers(failed, raster_on_map(scene)):
-        return shapely.Polygon()
-    footprint = map_footprint(scene)
-    searched = footprint if failed is None else only_polygons(shapely.difference(footprint, failed))
-    return polygons_in_degrees(np.array([searched], object), Ground(scene.crs_wkt, radius_m))[0]

@@ -1,8 +1,9 @@
 """Footprints of what was searched: where scenes hold data, as polygons on the body with their areas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import geopandas
 import numpy as np
@@ -10,11 +11,17 @@ import pyarrow as pa
 import shapely
 
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX
-from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2, polygons_in_degrees, polygons_of_map
+from orbitile.features.shapes.lonlat_shapes import (
+    area_on_sphere_km2,
+    only_polygons,
+    polygons_in_degrees,
+    polygons_of_map,
+)
 from orbitile.features.shapes.polygons import PieceLayers, mask_polygons
 from orbitile.rasters.read import opened_raster
 from orbitile.space.bodies import Body
 from orbitile.space.ground import Ground
+from orbitile.tables.failed_windows import raster_on_map
 from orbitile.tables.rasters import RasterRow
 
 FOOTPRINTS = pa.schema(
@@ -34,31 +41,33 @@ FOOTPRINTS = pa.schema(
     ]
 )  # fmt: skip
 """The columns of the layer of what was searched (see orbitile.stages.completeness)."""
+NONE_FAILED: Mapping[str, shapely.Geometry] = MappingProxyType({})
 MOST_CELLS = 512
 """Along the longer side of a scene: borders of its data are no finer than that."""
 SIMPLIFIED_CELLS = 1.0
 """By which borders are moved at most to have fewer vertices."""
 
 
-def searched_footprints(scenes: Sequence[RasterRow], body: Body) -> geopandas.GeoDataFrame:
+def searched_footprints(
+    scenes: Sequence[RasterRow], body: Body, failed: Mapping[str, shapely.Geometry] = NONE_FAILED
+) -> geopandas.GeoDataFrame:
     """The footprint of each scene that holds data (scene, area_km2, geometry in degrees), sorted by scene.
 
-    Only pixels that are valid in all bands are in it; borders are those of cells of at least a pixel, of which the
-    longer side of a scene has MOST_CELLS at most.
+    Only pixels that are valid in all bands are in it, without where scenes `failed` (shapes on their maps, by name).
+    Borders are those of cells of at least a pixel, of which the longer side of a scene has MOST_CELLS at most.
     """
-    footprints = [_Footprint(scene) for scene in sorted(scenes, key=lambda scene: scene.scene)]
-    footprints = [footprint for footprint in footprints if not shapely.is_empty(footprint.cells)]
-    areas_km2 = [footprint.area_km2(body.radius_m) for footprint in footprints]
+    footprints = [_Footprint(scene, failed.get(scene.scene)) for scene in sorted(scenes, key=lambda scene: scene.scene)]
+    footprints = [footprint for footprint in footprints if not shapely.is_empty(footprint.on_map)]
+    areas_km2 = [area_on_sphere_km2(footprint.shape(body.radius_m), body.radius_m) for footprint in footprints]
     return geopandas.GeoDataFrame(
         dict(scene=[footprint.scene.scene for footprint in footprints], area_km2=np.array(areas_km2, float)),
-        geometry=[footprint.in_degrees(body.radius_m) for footprint in footprints], crs=body.crs,
+        geometry=[footprint.outline(body.radius_m) for footprint in footprints], crs=body.crs,
     )  # fmt: skip
 
 
-def map_footprint(scene: RasterRow) -> shapely.Geometry:
-    """Where a scene holds data, in the coordinates of its map, as `searched_footprints` has it in degrees."""
-    footprint = _Footprint(scene)
-    return footprint.on_map(footprint.cells)
+def searched_shape(scene: RasterRow, failed: shapely.Geometry | None, radius_m: float) -> shapely.Geometry:
+    """Where a scene holds data and did not fail (a shape on its map), in degrees, as exact as areas need it."""
+    return _Footprint(scene, failed).shape(radius_m)
 
 
 def united_area_km2(footprints: geopandas.GeoDataFrame, body: Body) -> float:
@@ -70,26 +79,34 @@ def united_area_km2(footprints: geopandas.GeoDataFrame, body: Body) -> float:
 
 @dataclass(frozen=True)
 class _Footprint:
+    """Where a scene holds data and did not fail; a scene that failed everywhere is not read."""
+
     scene: RasterRow
+    failed: shapely.Geometry | None
 
-    def in_degrees(self, radius_m: float) -> shapely.Geometry:
+    def outline(self, radius_m: float) -> shapely.Geometry:
         """In longitude and latitude, with few vertices."""
-        on_map = self.on_map(shapely.segmentize(self.cells, LONGEST_EDGE_PX))
-        return polygons_of_map(np.array([on_map], object), Ground(self.scene.crs_wkt, radius_m))[0]
-
-    def area_km2(self, radius_m: float) -> float:
-        """The area on the sphere."""
-        on_map = np.array([self.on_map(self.cells)], object)
-        return area_on_sphere_km2(polygons_in_degrees(on_map, Ground(self.scene.crs_wkt, radius_m))[0], radius_m)
-
-    def on_map(self, cells: shapely.Geometry) -> shapely.Geometry:
-        """Shapes of cells in the coordinates of the scene's map."""
         scene = self.scene
-        size = np.array([scene.width, scene.height]) / self._valid_cells.shape[::-1]
-        return shapely.transform(cells, lambda points: np.column_stack(scene.grid.to_map(*(points * size).T)))
+        cell = abs(scene.grid.transform.a) * scene.width / self._valid_cells.shape[1]
+        on_map = np.array([shapely.segmentize(self.on_map, LONGEST_EDGE_PX * cell)], object)
+        return polygons_of_map(on_map, Ground(scene.crs_wkt, radius_m))[0]
+
+    def shape(self, radius_m: float) -> shapely.Geometry:
+        """In longitude and latitude."""
+        return polygons_in_degrees(np.array([self.on_map], object), Ground(self.scene.crs_wkt, radius_m))[0]
 
     @cached_property
-    def cells(self) -> shapely.Geometry:
+    def on_map(self) -> shapely.Geometry:
+        """In the coordinates of the scene's map."""
+        if self.failed is not None and shapely.covers(self.failed, raster_on_map(self.scene)):
+            return shapely.MultiPolygon()
+        scene = self.scene
+        size = np.array([scene.width, scene.height]) / self._valid_cells.shape[::-1]
+        shape = shapely.transform(self._cells, lambda points: np.column_stack(scene.grid.to_map(*(points * size).T)))
+        return shape if self.failed is None else only_polygons(shapely.difference(shape, self.failed))
+
+    @property
+    def _cells(self) -> shapely.Geometry:
         """In cells."""
         polygons = mask_polygons(PieceLayers(self._valid_cells), 0, 0).polygons
         merged = shapely.simplify(shapely.union_all(polygons), SIMPLIFIED_CELLS)

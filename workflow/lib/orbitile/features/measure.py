@@ -7,7 +7,7 @@ import shapely
 
 from orbitile.features.join import FeatureLayer
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX, Lattice, areas_m2, azimuths_deg, lengths_m, widths_m
-from orbitile.features.shapes.lonlat_shapes import polygons_of_map
+from orbitile.features.shapes.lonlat_shapes import closed_over_poles
 from orbitile.features.shapes.on_body import lines_on_body
 from orbitile.features.shapes.polygons import topmost_corners
 from orbitile.space.bodies import Body
@@ -61,7 +61,7 @@ def _polygons(layer: FeatureLayer, on_map: np.ndarray, lines: pd.DataFrame, body
         | line_measures
     )
     table[TIES] = topmost_corners(layer.polygons)
-    geometry = polygons_of_map(on_map, lattice.ground)
+    geometry = closed_over_poles(on_ground, on_map, lattice.ground)
     return geopandas.GeoDataFrame(table[[*POLYGONS, *TIES]], geometry=geometry, crs=body.crs)
 
 

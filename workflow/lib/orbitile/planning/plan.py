@@ -55,10 +55,12 @@ def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = No
 
 def _check_validation_scenes(settings: Settings, plan: Plan) -> None:
     """OrbitileError for scenes kept for validation that the scene table does not have."""
-    names = {*plan.group_of_scene, *(scene.scene for scene in plan.unplanned)}
     trainings = dict(training=settings.training, segmentation_training=settings.segmentation_training)
     for section, training in trainings.items():
-        if training and (unknown := sorted(set(training.validation_scenes) - names)):
+        if not (training and training.validation_scenes):
+            continue
+        names = {*plan.group_of_scene, *(scene.scene for scene in plan.unplanned)}
+        if unknown := sorted(set(training.validation_scenes) - names):
             raise OrbitileError(
                 f"{section}.validation_scenes: {shorten_names(unknown)}: no scene of this run, whose scenes are "
                 f"{shorten_names(sorted(names))}"

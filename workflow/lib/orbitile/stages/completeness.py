@@ -8,16 +8,13 @@ from typing import NamedTuple
 
 import geopandas
 import pandas as pd
-import shapely
 
 from orbitile.base.files import write_json
 from orbitile.base.manifests import read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.calibration.figures import COMPLETE_PERCENT
 from orbitile.calibration.statement import CatalogueStatement
-from orbitile.counting.searched_ground import searched_shape
 from orbitile.features.footprints import searched_footprints, united_area_km2
-from orbitile.features.shapes.lonlat_shapes import area_on_sphere_km2
 from orbitile.gis.layer_styles import footprint_renderer, style_text, write_style_file
 from orbitile.space.bodies import Body
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
@@ -74,20 +71,7 @@ def _footprints(tables: SearchedTables, failed: Sequence[Mapping[str, str]], bod
     """The footprints (scene, area_km2, geometry) of all scenes, without what failed."""
     rows = [row for path in tables.rasters for row in read_rasters(path)]
     failed_shapes = failed_on_maps(failed, rasters_at_all_scales(rows, tables.enlarged))
-    scenes = coarsest(rows)
-    footprints = searched_footprints([scene for scene in scenes if scene.scene not in failed_shapes], body)
-    shapes = {
-        scene.scene: searched_shape(scene, failed_shapes[scene.scene], body.radius_m)
-        for scene in scenes
-        if scene.scene in failed_shapes
-    }
-    parts = [
-        dict(scene=scene, area_km2=area_on_sphere_km2(shape, body.radius_m), geometry=shape)
-        for scene, shape in shapes.items()
-        if not shapely.is_empty(shape)
-    ]
-    frames = [footprints, geopandas.GeoDataFrame(parts, crs=body.crs)] if parts else [footprints]
-    return pd.concat(frames).sort_values("scene", ignore_index=True)
+    return searched_footprints(coarsest(rows), body, failed_shapes)
 
 
 _ERRORS = [f"complete_{percent}_m" for percent in COMPLETE_PERCENT]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -139,9 +140,12 @@ class MapScale:
 
     def earlier(self, row: RasterRow) -> list[RasterPart]:
         """The rasters of scenes that lend a scene pixels and come before it by name: these have what both show."""
-        rows = {(row.scene, row.scale_m): row for row in self.rasters}
-        parts = mosaic_parts(row, Window(0, 0, row.width, row.height), rows)
+        parts = mosaic_parts(row, Window(0, 0, row.width, row.height), self._by_place)
         return [part for scene, part in parts if scene < row.scene]
+
+    @cached_property
+    def _by_place(self) -> Mapping[tuple[str, float], RasterRow]:
+        return {(row.scene, row.scale_m): row for row in self.rasters}
 
     def lines(self) -> Iterator[np.ndarray]:
         """The map's lines in degrees, in parts of near ones."""

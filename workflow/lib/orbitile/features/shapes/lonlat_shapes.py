@@ -39,12 +39,17 @@ def polygons_of_map(polygons: np.ndarray, ground: Ground) -> np.ndarray:
     Only edges near a pole that is a point of the map are divided further; polygons that share one stay neighbours.
     """
     in_degrees = shapely.transform(polygons, lambda points: np.column_stack(ground.lonlat(*points.T)))
+    return closed_over_poles(in_degrees, polygons, ground)
+
+
+def closed_over_poles(in_degrees: np.ndarray, polygons: np.ndarray, ground: Ground) -> np.ndarray:
+    """As `polygons_of_map`, of polygons (n) whose vertices are there in degrees, too, wrapped one by one."""
     if wrap_width(ground.crs_wkt):  # on a cylindrical map a pole is a line
         return polygons_on_body(in_degrees)
-    polar = np.flatnonzero(_turns(in_degrees)).tolist()
+    polar, closed = np.flatnonzero(_turns(in_degrees)).tolist(), in_degrees.copy()
     for number in polar:
-        in_degrees[number] = _polygon_over_poles(polygons[number], ground)
-    on_body = polygons_on_body(in_degrees)
+        closed[number] = _polygon_over_poles(polygons[number], ground)
+    on_body = polygons_on_body(closed)
     for number in polar:
         on_body[number] = valid_polygon(on_body[number])
     return on_body
