@@ -1,5 +1,9 @@
 """What the tests share. Every image and table made here is made up and tiny."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+
 import hypothesis
 import numpy as np
 import pandas as pd
@@ -15,6 +19,21 @@ hypothesis.settings.register_profile(
     "orbitile", max_examples=30, deadline=None, derandomize=True, database=None, report_multiple_bugs=False
 )
 hypothesis.settings.load_profile("orbitile")
+
+
+@pytest.fixture(autouse=True)
+def _logging_unchanged() -> Iterator[None]:
+    """Let no test's level or handlers of the log decide what the next one reads in it, as jobs set both for good."""
+    loggers = [logging.getLogger(name) for name in ("", "orbitile", "py.warnings")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    logging.captureWarnings(False)
+    for logger, level, handlers in before:
+        for handler in set(logger.handlers) - set(handlers):
+            with suppress(OSError):
+                handler.close()
+        logger.handlers = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

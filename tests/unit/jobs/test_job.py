@@ -47,17 +47,6 @@ with job(log, threads=3) as work:
 """
 
 
-@pytest.fixture(autouse=True)
-def _as_before():
-    yield
-    log = logging.getLogger("orbitile")
-    for handler in log.handlers:
-        with suppress(OSError):
-            handler.close()
-    log.handlers = []
-    logging.captureWarnings(False)
-
-
 @pytest.fixture
 def paths(tmp_path):
     return JobPaths(tmp_path, "tile", "a")

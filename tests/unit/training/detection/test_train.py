@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,13 +99,10 @@ class PowerCut(logging.Handler):
 
 
 @pytest.fixture
-def log() -> Iterator[logging.Logger]:
+def log() -> logging.Logger:
     logger = logging.getLogger("orbitile")
-    before, level = list(logger.handlers), logger.level
     logger.setLevel(logging.INFO)
-    yield logger
-    logger.handlers = before
-    logger.setLevel(level)
+    return logger
 
 
 def metrics(weights: Path) -> dict:

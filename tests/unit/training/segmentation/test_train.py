@@ -124,12 +124,10 @@ class PowerCut(logging.Handler):
 
 
 @pytest.fixture
-def log() -> Iterator[logging.Logger]:
+def log() -> logging.Logger:
     logger = logging.getLogger("orbitile")
     logger.setLevel(logging.INFO)
-    before = list(logger.handlers)
-    yield logger
-    logger.handlers = before
+    return logger
 
 
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(
