@@ -85,6 +85,18 @@ def test_nothing_found_at_all_is_loud(run_folder, rows, manifest, chain, setting
     assert "NOTHING WAS FOUND" in status_text(run_folder.path)
 
 
+def test_where_all_scenes_are_doubtful_that_is_why_nothing_was_found(run_folder, rows, manifest, warn):
+    run_folder.plan(dict(g="ab"))
+    rows("suppressed/g.parquet", "")
+    manifest(0)
+    warn("g", a=["none of its pixels holds data"])
+    assert "Likely: scales" in end_text(run_folder.path)
+    warn("g", a=["none of its pixels holds data"], b=["all of its pixels have the value 3"])
+    first, alarm, *warnings = end_text(run_folder.path).splitlines()
+    assert alarm == "  NOTHING WAS FOUND in 2 scenes. Likely: what the warnings say of each of them"
+    assert "    a: none of its pixels holds data" in warnings
+
+
 def test_a_calibrated_catalogue_says_how_wrong_it_is(run_folder, rows):
     run_folder.plan(dict(g="a"))
     rows("suppressed/g.parquet", "aa")

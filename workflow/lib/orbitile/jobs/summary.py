@@ -58,7 +58,10 @@ class RunSummary:
         """A loud word where nothing was found in the whole run, with likely reasons; None elsewhere."""
         if not self.searched or self.rows:
             return None
-        return nothing_found_text(self.plan.chain, f" in {_count(len(self.searched), 'scenes')}")
+        place = f" in {_count(len(self.searched), 'scenes')}"
+        if self.searched <= set(self.doubtful):
+            return f"NOTHING WAS FOUND{place}. Likely: what the warnings say of each of them"
+        return nothing_found_text(self.plan.chain, place)
 
     @property
     def doubtful(self) -> list[str]:
