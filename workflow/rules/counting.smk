@@ -1,6 +1,6 @@
 rule count:
     input:
-        catalogue=MANIFEST,
+        catalogue=on_map_for("count", MANIFEST),
         rasters=all_tables("scaled"),
         areas=ancient(
             plain_errors(
@@ -34,7 +34,6 @@ rule count:
         enlarged=settings.enlarged,
         row_confidence=settings.row_confidence,
         score_choice=settings.score_choice,
-        unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:
         "count craters in {input.areas}"

@@ -41,14 +41,13 @@ FREQUENCIES, REFERENCE_FREQUENCIES = "size_frequency.csv", "reference_size_frequ
 
 
 class CountInputs(NamedTuple):
-    """The manifest of a catalogue, the groups' tables of rasters at all scales, and how many scenes have no map.
+    """The manifest of a catalogue, and the groups' tables of rasters at all scales.
 
     `enlarged` holds the factors of scales that were searched in enlarged pixels.
     """
 
     catalogue: str
     rasters: Sequence[str]
-    unmapped_scenes: int = 0
     enlarged: Mapping[float, int] = NOT_ENLARGED
 
 
@@ -78,8 +77,6 @@ def count(
     `least_score` say what is known of the catalogue's rows. An area that cannot be counted is listed with the reason.
     OrbitileError where none can.
     """
-    if inputs.unmapped_scenes:
-        raise OrbitileError("counting.areas: images without a map lie nowhere on the body; areas need scenes on a map")
     folder = Path(manifest).parent
     opened = catalogue.open(inputs.catalogue)
     areas, refused = read_areas(settings["areas"], body, settings["name_column"])

@@ -63,15 +63,14 @@ class SearchLimits(NamedTuple):
 
 
 def density(
-    manifest: str, completeness: str, choice: DensityChoice, limits: SearchLimits, outputs: DensityOutputs,
-    unmapped_scenes: int = 0,
-) -> None:  # fmt: skip
+    manifest: str, completeness: str, choice: DensityChoice, limits: SearchLimits, outputs: DensityOutputs
+) -> None:
     """Map the craters of a catalogue (its manifest) on the ground that `completeness` names; figures come last.
 
     The catalogue is read batch by batch, twice; craters whose centre lies beside that ground are left out.
     OrbitileError for a catalogue without craters, and for choices that do not suit it.
     """
-    craters, layer = catalogue.open(manifest), read_searched_layer(completeness, unmapped_scenes)
+    craters, layer = catalogue.open(manifest), read_searched_layer(completeness)
     sizes = SeriesCounts.of(batch["diameter_km"].to_numpy() for batch in craters.batches(["diameter_km"]))
     if not sizes.craters:
         raise OrbitileError(f"{manifest}: holds no craters, so there is no density of them")

@@ -66,15 +66,13 @@ class SecondaryOutputs(NamedTuple):
     picture: str
 
 
-def secondaries(
-    manifest: str, completeness: str, choice: SecondaryChoice, outputs: SecondaryOutputs, unmapped_scenes: int = 0
-) -> None:
+def secondaries(manifest: str, completeness: str, choice: SecondaryChoice, outputs: SecondaryOutputs) -> None:
     """Flag clustered craters of a catalogue (its manifest), test for rays around a primary; figures come last.
 
     Craters whose centre lies beside the searched ground, on which random fields lie, are left out. OrbitileError for a
     catalogue without craters on it, and for choices that do not suit it.
     """
-    layer = read_searched_layer(completeness, unmapped_scenes)
+    layer = read_searched_layer(completeness)
     entire = _read(manifest, choice)
     craters = _on_ground(entire, layer, manifest)
     points = unit_vectors(craters["lon"].to_numpy(), craters["lat"].to_numpy())
