@@ -15,7 +15,7 @@ from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.truth_on_ground import JudgedGround, TruthOnGround
 from orbitile.space.grids import Window
 from orbitile.stages.evaluate import evaluate_catalogue
-from orbitile.tables.coverage import lies_on_data
+from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.rasters import write_rasters
@@ -199,7 +199,7 @@ def test_covered(raster, lon, lat, expected):
     pixels = np.ones((40, 80), np.uint8)
     pixels[:, 20:30] = 0
     scene = raster(pixels, scale_m=DEGREE_M / 10, top=2 * DEGREE_M, nodata=0)
-    assert lies_on_data(np.array([lon]), np.array([lat]), [scene], CRITERIA.radius_m).tolist() == [expected]
+    assert Coverage.of([scene], CRITERIA.radius_m).holds(np.array([lon]), np.array([lat])).tolist() == [expected]
 
 
 def test_covered_by_any_scene(raster):
@@ -207,7 +207,7 @@ def test_covered_by_any_scene(raster):
     scenes = [raster(np.ones((10, 20), np.uint8), name, DEGREE_M / 10, left=left * DEGREE_M, top=DEGREE_M)
               for name, left in (("a", 0), ("b", 179))]  # fmt: skip
     craters = Craters(np.array([1, 180, -179.5, 50]), np.full(4, 0.5), np.ones(4))
-    assert lies_on_data(craters.lon, craters.lat, scenes, CRITERIA.radius_m).tolist() == [True, True, True, False]
+    assert Coverage.of(scenes, CRITERIA.radius_m).holds(craters.lon, craters.lat).tolist() == [True, True, True, False]
 
 
 def test_the_far_side_is_not_covered(raster):
@@ -216,7 +216,7 @@ def test_the_far_side_is_not_covered(raster):
         np.ones((40, 40), np.uint8), crs="IAU_2015:30165", scale_m=DEGREE_M, left=-20 * DEGREE_M, top=20 * DEGREE_M
     )
     craters = Craters(np.array([0.0, 180, 10]), np.array([0.0, 0, 5]), np.ones(3))
-    assert lies_on_data(craters.lon, craters.lat, [scene], CRITERIA.radius_m).tolist() == [True, False, True]
+    assert Coverage.of([scene], CRITERIA.radius_m).holds(craters.lon, craters.lat).tolist() == [True, False, True]
 
 
 @pytest.fixture

@@ -100,21 +100,16 @@ def covered_window(fine_grid: Grid, factor: int) -> Window:
     return Window(-(col % factor), -(row % factor), grid.width * factor, grid.height * factor)
 
 
-def block_averages(mosaic: Mosaic, fine_grid: Grid, factor: int, channels: Channels = 1) -> Iterator[Block]:
-    """A scene averaged over blocks of factor x factor pixels, ignoring those without data, window by window.
-
-    `fine_grid` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. The
-    blocks are those of the grid made coarser by `factor`. A block is valid when at least half of its pixels are valid,
-    in all channels. Pixels are ([channels,] rows, columns).
-    """
-    for _, block in averages_by_factor(mosaic, fine_grid, [factor], channels):
-        yield block
-
-
 def averages_by_factor(
     mosaic: Mosaic, fine_grid: Grid, factors: Sequence[int], channels: Channels = 1
 ) -> Iterator[tuple[int, Block]]:
-    """As `block_averages`, by several factors while the fine pixels are read once: each block after its factor."""
+    """A scene averaged over blocks of factor x factor pixels, ignoring those without data, window by window.
+
+    `fine_grid` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. Each
+    block comes after its factor; the fine pixels are read once for all factors. The blocks are those of the grid made
+    coarser by the factor. A block is valid when at least half of its pixels are valid, in all channels. Pixels are
+    ([channels,] rows, columns).
+    """
     covered = {factor: covered_window(fine_grid, factor) for factor in factors}
     for rows in _rows_of_blocks(fine_grid, factors):
         pixels, valid = mosaic.read(rows, channels)
