@@ -109,6 +109,13 @@ def on_map_for(target, path, most_unmapped=0):
     return plain_errors(mapped_path)
 
 
+def needed_files(key, files):
+    """The files that a setting names, as an input whose time does not count; where it names none, a target that needs
+    them ends the call.
+    """
+    return ancient(plain_errors(lambda wildcards: required_setting(key, files)))
+
+
 def growing(base, per_gigapixel=0):
     """What a job asks for grows with the pixels of its group, or of the run, and with the attempt."""
 

@@ -2,13 +2,7 @@ rule count:
     input:
         catalogue=on_map_for("count", MANIFEST),
         rasters=all_tables("scaled"),
-        areas=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "counting.areas", settings.counting.areas
-                )
-            )
-        ),
+        areas=needed_files("counting.areas", settings.counting.areas),
     output:
         # Written last. It names all other files.
         COUNTS,
