@@ -10,7 +10,7 @@ from orbitile.rasters.data_bands import DataBand
 from orbitile.settings import Settings
 from orbitile.tables.plan import PlanRow
 
-BAND_PLACES = "in the scene table's column bands or in the setting bands"
+BAND_PLACES = "in the scene table's column bands, in the setting bands or, for a new run, by --bands"
 WAY_OUT = f"name the bands to use {BAND_PLACES}"
 SPELLINGS = {"grey": "gray"}
 

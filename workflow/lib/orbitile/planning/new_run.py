@@ -20,7 +20,6 @@ from orbitile.base.names import is_plain_name
 from orbitile.base.remote_files import is_remote
 from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
-from orbitile.planning.band_choice import BAND_PLACES
 from orbitile.planning.image_survey import (
     ImageSurvey,
     NetworkFit,
@@ -29,7 +28,7 @@ from orbitile.planning.image_survey import (
     rounded_up,
     survey_images,
 )
-from orbitile.planning.plan import ALLOWING_FAILURES, current_plan
+from orbitile.planning.plan import current_plan
 from orbitile.planning.run_costs import RunCosts, estimate_costs, measure_speed
 from orbitile.settings import Settings, check_settings
 from orbitile.space.bodies import Body, find_body
@@ -38,7 +37,6 @@ from orbitile.tables.plan import Plan, PlanRow, read_rows
 from orbitile.tables.scenes import SceneEntry, read_scene_table
 from orbitile.tables.stac_items import StacScene, holds_stac_items, read_stac_scenes
 
-BANDS_OPTION = "by --bands, such as --bands 1"
 WARNINGS_SHOWN = 3
 SCHEMA = Path("workflow/schemas/config.schema.json")
 """What editors check settings files by, from the folder of the project."""
@@ -113,7 +111,7 @@ def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path =
         draft.write_text(text)
         checked = _checked(draft, settings_path, scenes, zoo)
         plan_path = Path(scratch) / "plan.parquet"
-        plan = _planned(checked, plan_path)
+        plan = current_plan(checked, plan_path)
         rows = read_rows(plan_path)
     speed = measure_speed(checked) if is_timed else None
     costs = estimate_costs(plan.size, len(plan.groups), checked, speed)
@@ -170,14 +168,6 @@ def _checked(draft: Path, settings_path: Path, scenes: Path, zoo: Path) -> Setti
     """The settings as a run reads them, with the user's scenes in place of a table that is not written yet."""
     config = read_settings_file(draft) | dict(scenes=str(scenes))
     return check_settings(config, [settings_path], zoo)
-
-
-def _planned(settings: Settings, path: Path) -> Plan:
-    """The plan at a path; its errors name the option in place of settings that no file holds yet."""
-    try:
-        return current_plan(settings, path)
-    except OrbitileError as error:
-        raise OrbitileError(str(error).removesuffix(ALLOWING_FAILURES).replace(BAND_PLACES, BANDS_OPTION)) from error
 
 
 def _stated_body(entries: Sequence[SceneEntry]) -> str | None:
