@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import shapely
 
-from orbitile.base.files import atomic, write_json
+from orbitile.base.files import write_json
 from orbitile.base.manifests import read_manifest
 from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.labels.burn import GriddedLabels, grid_labels
@@ -25,6 +25,7 @@ from orbitile.inference.mask_threshold import Threshold, class_threshold, is_pos
 from orbitile.inference.models.weights_header import BACKGROUND
 from orbitile.pictures.confusion_picture import draw_confusion
 from orbitile.pictures.measure_styles import MEASURE_STYLES
+from orbitile.pictures.save_figure import save_figure
 from orbitile.rasters.mosaic import RasterPart
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
@@ -329,6 +330,4 @@ def _plot(by_scale: list[dict], path: str | Path) -> None:
     axes.set_xticks(range(len(bars)), list(bars))
     axes.set(ylim=(0, 1.1))
     axes.legend(loc="upper center", ncols=4, frameon=False)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

@@ -8,10 +8,11 @@ from typing import Any, Self
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from orbitile.base.files import atomic, sha256
+from orbitile.base.files import sha256
 from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
+from orbitile.pictures.save_figure import save_figure
 from orbitile.training.bands import pixels_text, read_band_labels
 from orbitile.training.card_texts import purpose_text, recipe_text, training_course
 from orbitile.training.detection.labelled_scenes import LabelledScene
@@ -63,9 +64,7 @@ def plot_detector_curves(history: Sequence[Mapping[str, Any]], path: str) -> Non
     for axes, title in ((losses, "Loss on training tiles"), (measures, "Validation scenes, at the best score")):
         axes.set(xlabel="epoch", title=title)
         axes.legend()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def detector_card(facts: TrainingFacts, weights: Path) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from orbitile.base.files import atomic, sha256
+from orbitile.base.files import sha256
 from orbitile.calibration.network_calibration import CALIBRATION_KEY
 from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
+from orbitile.pictures.save_figure import save_figure
 from orbitile.training.bands import pixels_text, read_band_labels
 from orbitile.training.card_texts import purpose_text, recipe_text, training_course
 from orbitile.training.segmentation.losses import loss_text
@@ -27,9 +28,7 @@ def plot_curves(history: list[dict[str, float]], loss: str, path: str) -> None:
     for axes, title in ((losses, f"Loss ({loss})"), (measures, "Validation tiles, threshold 0.5")):
         axes.set(xlabel="epoch", title=title)
         axes.legend()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weights: Path) -> str:
