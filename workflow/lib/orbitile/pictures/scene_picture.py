@@ -31,7 +31,6 @@ from orbitile.pictures.picture_size import enlargement, shrunken_shape
 from orbitile.pictures.pixel_image import PixelImage, enlarged, opaque
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
-from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
 from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
@@ -333,7 +332,7 @@ def read_scene(raster: RasterRow, shape: tuple[int, int]) -> np.ndarray:
     """A scene's stretched pixels (rows, columns of a shape, 4: red, green, blue, opacity)."""
     with opened_raster(raster.path) as source:
         bands = displayed_bands(source, raster.bands)
-        pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
+        pixels, valid = read_window(source, raster.grid.window, bands, shape)
     return opaque(stretched_pixels(raster, bands, pixels, valid))
 
 

@@ -152,7 +152,7 @@ def _write_rasters(cells: CellCounts, smooth: KernelDensity, searched: np.ndarra
 def _write(cells: CellCounts, names: list[str], bands: list[np.ndarray], searched: np.ndarray, path: str) -> None:
     pixels = np.stack(bands).astype(np.float32)
     valid = searched & np.isfinite(pixels).all(axis=0)
-    window = Window(0, 0, cells.grid.width, cells.grid.height)
+    window = cells.grid.window
     tags = dict(unit=f"craters per {PER_KM2:g} km2 of searched ground; errors are one standard deviation")
     pixel_type = PixelType("float32", NODATA, "NEAREST", tuple(names))
     blocks = [(part, pixels[:, rows, columns], valid[rows, columns]) for part in _blocks(window)

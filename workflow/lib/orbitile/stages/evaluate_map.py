@@ -29,7 +29,7 @@ from orbitile.pictures.save_figure import save_figure
 from orbitile.rasters.mosaic import RasterPart
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Grid, Window
+from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.class_rasters import class_raster_paths
 from orbitile.tables.coverage import Coverage
@@ -141,7 +141,7 @@ class MapScale:
 
     def earlier(self, row: RasterRow) -> list[RasterPart]:
         """The rasters of scenes that lend a scene pixels and come before it by name: these have what both show."""
-        parts = mosaic_parts(row, Window(0, 0, row.width, row.height), self._by_place)
+        parts = mosaic_parts(row, row.grid.window, self._by_place)
         return [part for scene, part in parts if scene < row.scene]
 
     @cached_property
