@@ -32,7 +32,7 @@ from orbitile.pictures.pixel_image import PixelImage, enlarged, opaque
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
 from orbitile.space.ground import Ground
-from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
+from orbitile.tables.rasters import RasterRow, coarsest, read_rasters_of_groups
 
 LONGER_SIDE_PX = 1600
 """Longer side of a picture of all scenes."""
@@ -93,7 +93,7 @@ class RunPicture:
     @classmethod
     def of(cls, rasters: list[str]) -> "RunPicture":
         """Draw the scenes of groups' tables of rasters, one after another: only one is in memory at a time."""
-        scenes = coarsest([row for path in rasters for row in read_rasters(path)])
+        scenes = coarsest(read_rasters_of_groups(rasters))
         frame = _frame(scenes)
         figure, axes = _canvas(*frame.size_px)
         axes.set(xlim=(frame.west, frame.east), ylim=(frame.south, frame.north), autoscale_on=False)

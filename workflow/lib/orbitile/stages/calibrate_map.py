@@ -13,7 +13,7 @@ from orbitile.calibration.pixel_figures import with_pixel_figures
 from orbitile.features.labels.judged import mapped_classes, read_map_truth
 from orbitile.pictures.calibration_picture import draw_pixel_calibration
 from orbitile.space.bodies import Body
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import read_rasters_of_groups
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def calibrate_map(
     settings' section `labels`. Writes `calibration` (JSON) and `picture` (PNG). OrbitileError where there are no
     probabilities, or no pixel of a scene is true.
     """
-    rasters = [row for path in stitched for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(stitched)
     classes = mapped_classes(rasters)
     if not classes:
         raise OrbitileError("calibrate: no scene of the run has probabilities; calibration needs scenes with data")

@@ -30,7 +30,7 @@ from orbitile.space.bodies import Body
 from orbitile.tables.craters import read_craters
 from orbitile.tables.datasets import published_folder
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import read_rasters_of_groups
 from orbitile.tables.vectors import write_vectors
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def count(
     folder = Path(manifest).parent
     opened = catalogue.open(inputs.catalogue)
     areas, refused = read_areas(settings["areas"], body, settings["name_column"])
-    rasters = [row for path in inputs.rasters for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(inputs.rasters)
     excluded = read_polygons_as_one(settings["excluded"], body) if settings["excluded"] else None
     counting = _Count(
         _detected(opened, settings["probabilities"]), _reference(settings["reference"]),

@@ -37,7 +37,7 @@ from orbitile.tables.enlarged_rasters import rasters_at_all_scales
 from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
-from orbitile.tables.rasters import RasterRow, mosaic_parts, read_rasters
+from orbitile.tables.rasters import RasterRow, mosaic_parts, read_rasters_of_groups
 
 log = logging.getLogger(__name__)
 
@@ -162,18 +162,17 @@ def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, met
     the truth has some, by their length. Only what lies on valid pixels that did not fail is judged. OrbitileError where
     the truth cannot be read. What several scenes of a mosaic show counts once.
     """
-    rasters = [row for path in results.stitched for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(results.stitched)
     true = comparison.read_truth(truth, mapped_classes(rasters))
-    by_scale = [_figures(scale, true, comparison) for scale in _scales(results)]
+    by_scale = [_figures(scale, true, comparison) for scale in _scales(results, rasters)]
     write_json(metrics, comparison.stated | dict(by_scale=by_scale))
     _plot(by_scale, plot)
     _log(by_scale)
 
 
-def _scales(results: MapResults) -> list[MapScale]:
-    """What there is to be judged, from the finest scale on."""
-    rasters = [row for path in results.stitched for row in read_rasters(path)]
-    scenes = [row for path in results.scaled for row in read_rasters(path)]
+def _scales(results: MapResults, rasters: Sequence[RasterRow]) -> list[MapScale]:
+    """What there is to be judged, from the finest scale on; `rasters` are those of probabilities."""
+    scenes = read_rasters_of_groups(results.scaled)
     classes = class_raster_paths(results.classified)
     finest_m = min((row.scale_m for row in scenes), default=0)
     finest = {row.scene: row.grid for row in scenes if row.scale_m == finest_m}

@@ -13,7 +13,7 @@ from orbitile.gis.run_layers import LeftOutGround
 from orbitile.space.bodies import Body
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.datasets import published_folder
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import read_rasters_of_groups
 from orbitile.web.run_page import PageChoice, RunPage, searched_outlines
 from orbitile.web.truth_comparison import ComparedTable
 
@@ -44,7 +44,7 @@ def page(inputs: PageInputs, criteria: MatchCriteria, body: Body, choice: PageCh
     `criteria` say when a row matches a crater of the other table.
     """
     manifest = Path(inputs.manifest)
-    rasters = [row for path in inputs.rasters for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(inputs.rasters)
     catalogue = open_catalogue(manifest) if inputs.completeness else None
     with published_folder(Path(index).parent) as folder:
         made = RunPage(folder, body, choice, rasters)
