@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orbitile.base.files import write_json, write_text
-from orbitile.base.manifests import read_manifest
+from orbitile.base.manifests import listed_files, read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.counting.ages import COLUMNS, DatedArea, DatingChoice, age_rows, dating_request, stated_age
 from orbitile.counting.count_files import read_counts, read_draws, read_reference_counts
@@ -51,11 +51,10 @@ def date(counts: str, choice: DatingChoice, program: Path, body: Body, manifest:
         write_text(folder / TABLE, _csv_text(entries))
         write_text(folder / METHODS, dating_text(reply, choice.fits, entries))
         names += [TABLE, METHODS]
-    described = [dict(path=name, bytes=(folder / name).stat().st_size) for name in names]
     about = {key: reply.get(key) for key in ("chronology_system", "functions")}
     write_json(manifest, dict(
         body=body.name, craterstats_version=reply.get("version"), statement=statement or None, **about, areas=entries,
-        files=described, **provenance(),
+        files=listed_files(folder, names), **provenance(),
     ))  # fmt: skip
     _log_ages(entries)
 
