@@ -14,7 +14,7 @@ from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, MatchTally,
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.truth_on_ground import JudgedGround, TruthOnGround
 from orbitile.space.grids import Window
-from orbitile.stages.evaluate import evaluate_catalogue
+from orbitile.stages.evaluate import EvaluatedRun, EvaluationOutputs, evaluate_catalogue
 from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED
@@ -38,9 +38,9 @@ def judged(raster, tmp_path):
         )
         (tmp_path / "truth.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in truth)]))
         manifest = write_small_catalogue(tmp_path, detected, part_of=part_of, exclusions=exclusions)
-        tables = [manifest, CraterTable(str(tmp_path / "truth.csv"))]
-        outputs = str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")
-        evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs, enlarged=enlarged)
+        evaluated = EvaluatedRun(manifest, [str(tmp_path / "rasters.parquet")], enlarged=enlarged)
+        outputs = EvaluationOutputs(str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"))
+        evaluate_catalogue(evaluated, CraterTable(str(tmp_path / "truth.csv")), CRITERIA, outputs)
         return json.loads((tmp_path / "metrics.json").read_text())
 
     return run
@@ -227,11 +227,10 @@ def judged_in_pixels(raster, tmp_path):
         rows = [raster(np.ones((100, 100), np.uint8), name, crs="IAU_2015:30110") for name in scenes]
         write_rasters(rows, tmp_path / "rasters.parquet")
         (tmp_path / "truth.csv").write_text(truth)
-        evaluate_catalogue(
-            write_small_catalogue(tmp_path, [PLACE] * len(detected), detected),
-            CraterTable(str(tmp_path / "truth.csv")), [str(tmp_path / "rasters.parquet")],
-            CRITERIA, str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"), unmapped_scenes=len(scenes),
-        )  # fmt: skip
+        manifest = write_small_catalogue(tmp_path, [PLACE] * len(detected), detected)
+        evaluated = EvaluatedRun(manifest, [str(tmp_path / "rasters.parquet")], unmapped_scenes=len(scenes))
+        outputs = EvaluationOutputs(str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"))
+        evaluate_catalogue(evaluated, CraterTable(str(tmp_path / "truth.csv")), CRITERIA, outputs)
         return json.loads((tmp_path / "metrics.json").read_text())
 
     return run
@@ -280,11 +279,9 @@ def test_a_lone_scene_needs_no_column(judged_in_pixels):
 def test_on_a_map_the_position_decides(judged, tmp_path):
     judged([(1, 1, 5)], [(1, 1, 5)])
     (tmp_path / "truth.csv").write_text("lon,lat,diam_km,scene\n1,1,5,another\n")
-    truth, outputs = (
-        CraterTable(str(tmp_path / "truth.csv")),
-        (str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")),
-    )
-    evaluate_catalogue(str(tmp_path / "craters.json"), truth, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
+    evaluated = EvaluatedRun(str(tmp_path / "craters.json"), [str(tmp_path / "rasters.parquet")])
+    outputs = EvaluationOutputs(str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"))
+    evaluate_catalogue(evaluated, CraterTable(str(tmp_path / "truth.csv")), CRITERIA, outputs)
     assert json.loads((tmp_path / "metrics.json").read_text())["n_matched"] == 1
 
 
