@@ -24,7 +24,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from orbitile.base.files import atomic
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.pictures.class_colours import class_patches
 from orbitile.pictures.map_frame import MapFrame, draw_map_frame
 from orbitile.pictures.picture_size import enlargement, shrunken_shape
@@ -247,7 +247,7 @@ def searched_scenes_text(scenes: frozenset[str], exclusions: Sequence[Mapping[st
     lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
     searched = len(scenes - {scene for scene, detail in lacking.items() if not detail})
     parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
-    return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
+    return f"{format_count(searched, 'scene')}{parts}"
 
 
 def _unchanged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ import yaml
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_text
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.base.names import is_plain_name
 from orbitile.base.remote_files import is_remote
 from orbitile.base.settings_text import read_settings_file
@@ -248,7 +248,7 @@ def _survey_note(survey: ImageSurvey) -> str:
     dtypes = ", ".join(f"{count} of {dtype}" for dtype, count in survey.dtypes.items())
     limits = survey.gsd_range_m
     gsd = "no map" if limits is None else _range_text(*limits)
-    return f"{_count(len(survey.images), 'scene')}: {dtypes}; {gsd}"
+    return f"{format_count(len(survey.images), 'scene')}: {dtypes}; {gsd}"
 
 
 def _range_text(low: float, high: float) -> str:
@@ -307,7 +307,3 @@ def _cost_lines(costs: RunCosts) -> Iterator[str]:
 def _duration(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.base.remote_files import is_remote, remote_versions
 from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
@@ -112,7 +112,7 @@ def _frozen_groups(plan: Plan | None) -> dict[str, str]:
 def _explain(unplanned: list[UnplannedScene]) -> str:
     """Why the run cannot be planned, in one line."""
     more = len(unplanned) - 1
-    rest = f"; {more} more scene{'s' * (more > 1)} cannot be planned" if more else ""
+    rest = f"; {format_count(more, 'more scene')} cannot be planned" if more else ""
     return f"{unplanned[0].reason}{rest}"
 
 
