@@ -1,7 +1,5 @@
 """A new run: settings and scene table, written from what the headers of its images say, and checked as a run is."""
 
-import csv
-import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -32,6 +30,7 @@ from orbitile.planning.plan import current_plan
 from orbitile.planning.run_costs import RunCosts, estimate_costs, measure_speed
 from orbitile.settings import Settings, check_settings
 from orbitile.space.bodies import Body, find_body
+from orbitile.tables.csv_text import csv_text
 from orbitile.tables.image_folders import images_of_folder
 from orbitile.tables.plan import Plan, PlanRow, read_rows
 from orbitile.tables.scenes import SceneEntry, read_scene_table
@@ -71,11 +70,8 @@ class DraftTable:
     def text(self, folder: Path) -> str:
         """The table as it may stand in a folder; paths in the working folder count from that folder."""
         filled = [name for name in StacScene._fields if any(getattr(scene, name) is not None for scene in self.scenes)]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, filled, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(scene._replace(path=_image_path(scene.path, folder))._asdict() for scene in self.scenes)
-        return text.getvalue()
+        rows = [scene._replace(path=_image_path(scene.path, folder))._asdict() for scene in self.scenes]
+        return csv_text(filled, rows)
 
 
 @dataclass(frozen=True)
