@@ -74,7 +74,7 @@ def warped_blocks(
         dtype = np.dtype(common_dtype(selected, numbers))  # rasterio warps some types as wider ones
         for window in row_windows(grid):
             pixels, valid = read_pixels(view, window, numbers)
-            yield window, pixels if pixels.dtype == dtype else _cast(pixels, dtype), valid
+            yield window, pixels if pixels.dtype == dtype else cast_pixels(pixels, dtype), valid
 
 
 @contextmanager
@@ -141,11 +141,12 @@ def _average(pixels: np.ndarray, valid: np.ndarray, factor: int) -> tuple[np.nda
     sums, counts = zip(*(block_sums(band, valid, factor) for band in bands), strict=True)
     count = counts[0]
     means = (np.stack(sums) / np.maximum(count, 1)).reshape(*pixels.shape[:-2], *count.shape)
-    return _cast(means, pixels.dtype), count * 2 >= factor**2
+    return cast_pixels(means, pixels.dtype), count * 2 >= factor**2
 
 
-def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def cast_pixels(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Pixels in a data type: rounded, and within its limits, where it is one of whole numbers."""
     if not np.issubdtype(dtype, np.integer):
-        return values.astype(dtype)
+        return pixels.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
-    return np.rint(values).clip(limits.min, limits.max).astype(dtype)
+    return np.rint(pixels).clip(limits.min, limits.max).astype(dtype)
