@@ -85,7 +85,7 @@ def everywhere(grid=GRID):
 
 
 def burn_labels(made, grid, valid, *widths, **uncertain):
-    return grid_labels(made, grid, *widths, **uncertain).burn(Window(0, 0, grid.width, grid.height), valid)
+    return grid_labels(made, grid, *widths, **uncertain).burn(grid.window, valid)
 
 
 def drawn(pixels):
