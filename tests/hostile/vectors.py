@@ -24,7 +24,7 @@ from pyproj import CRS, Transformer
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.filter import FilterArea
-from orbitile.features.labels.burn import burn_labels
+from orbitile.features.labels.burn import grid_labels
 from orbitile.features.labels.read import LabelFields, read_labels
 from orbitile.space.bodies import find_body
 from orbitile.space.grids import Grid
@@ -497,7 +497,7 @@ def check_read(name: str, drawing: Drawing, expected: Expected, words: Words) ->
     moon = find_body("Moon")
     try:
         labels = read_labels(expected.path, moon, LabelFields())
-        mask = burn_labels(labels, drawing.grid, np.ones((SIDE, SIDE), bool)) > 0
+        mask = grid_labels(labels, drawing.grid).burn(drawing.grid.window, np.ones((SIDE, SIDE), bool)) > 0
         FilterArea.read(expected.path, moon)
     except OrbitileError as error:
         check_message(name, str(error), expected)

@@ -22,6 +22,7 @@ TAKEN = dict(
     as_it_is={}, code=dict(body=301), text_code=dict(body="IAU_2015:30110"), a_band=dict(bands="red"),
     bands=dict(bands=["red", 2]), no_bands=dict(bands=None), a_stretch=dict(stretch_values=[5, 7]),
     stretches=dict(stretch_values=[[0, 255], [-50, 900]]), kept_name=dict(model=dict(MODEL, name=None)),
+    judgements=dict(review=dict(judgements=__file__)),
     a_file=DEEP, files=dict(DEEP, segmentation_training=dict(labels=[__file__, __file__])),
     a_loss=dict(DEEP, segmentation_training=dict(labels=__file__, loss="dice")),
     a_sum=dict(DEEP, segmentation_training=dict(labels=__file__, loss=dict(dice=1, tversky=dict(weight=2, alpha=1)))),

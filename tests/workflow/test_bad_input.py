@@ -53,9 +53,9 @@ def test_settings_that_a_target_needs(project: Project, target: str, change: dic
     )
 
 
-@pytest.mark.parametrize("target", ["page", "density", "secondaries"])
+@pytest.mark.parametrize("target", ["page", "density", "secondaries", "count"])
 def test_targets_that_need_places_are_refused_before_anything_runs(project: Project, target: str):
-    change = {"pixel_coordinates": True, "gsd_m": 474, "evaluation": {}}
+    change = {"pixel_coordinates": True, "gsd_m": 474, "evaluation": {}, "counting": {"areas": "scenes.csv"}}
     refused(project.change(**change), f"WorkflowError: {target}: images in pixel coordinates all lie", target=target)
 
 

@@ -91,18 +91,29 @@ def plain_errors(function):
     return values
 
 
-def unmapped_scenes_of(target, most=0):
-    """As `unmapped_scenes`; more than a target can show end the call before anything of it runs."""
+def on_map_for(target, path, most_unmapped=0):
+    """The path of an input whose rows have places on the body, as a function that ends the call where they have none.
 
-    def count(wildcards):
-        if unmapped_scenes() > most:
+    So nothing runs for a target that could not be made in the end. A target may show up to `most_unmapped` scenes in
+    pixel coordinates.
+    """
+
+    def mapped_path(wildcards):
+        if unmapped_scenes() > most_unmapped:
             raise OrbitileError(
                 f"{target}: images in pixel coordinates all lie at one place, not on {settings.body}, "
                 "so that there is no map of them; look at `annotated` instead, or give images with a map"
             )
-        return unmapped_scenes()
+        return path
 
-    return plain_errors(count)
+    return plain_errors(mapped_path)
+
+
+def needed_files(key, files):
+    """The files that a setting names, as an input whose time does not count; where it names none, a target that needs
+    them ends the call.
+    """
+    return ancient(plain_errors(lambda wildcards: required_setting(key, files)))
 
 
 def growing(base, per_gigapixel=0):

@@ -1,14 +1,8 @@
 rule count:
     input:
-        catalogue=MANIFEST,
+        catalogue=on_map_for("count", MANIFEST),
         rasters=all_tables("scaled"),
-        areas=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "counting.areas", settings.counting.areas
-                )
-            )
-        ),
+        areas=needed_files("counting.areas", settings.counting.areas),
     output:
         # Written last. It names all other files.
         COUNTS,
@@ -34,7 +28,6 @@ rule count:
         enlarged=settings.enlarged,
         row_confidence=settings.row_confidence,
         score_choice=settings.score_choice,
-        unmapped_scenes=unmapped_scenes(),
         body=settings.body,
     message:
         "count craters in {input.areas}"

@@ -1,6 +1,6 @@
 rule density:
     input:
-        catalogue=MANIFEST,
+        catalogue=on_map_for("density", MANIFEST),
         completeness=COMPLETENESS,
     output:
         figures=f"{RESULTS}/density/density.json",
@@ -21,7 +21,6 @@ rule density:
         code_version=code_version("density"),
         choice=settings.density.model_dump(),
         limits=settings.search_limits,
-        unmapped_scenes=unmapped_scenes_of("density"),
     message:
         "density of craters"
     script:
@@ -30,7 +29,7 @@ rule density:
 
 rule secondaries:
     input:
-        catalogue=MANIFEST,
+        catalogue=on_map_for("secondaries", MANIFEST),
         completeness=COMPLETENESS,
     output:
         figures=f"{RESULTS}/secondaries/secondaries.json",
@@ -51,7 +50,6 @@ rule secondaries:
     params:
         code_version=code_version("secondaries"),
         choice=settings.secondaries.model_dump(),
-        unmapped_scenes=unmapped_scenes_of("secondaries"),
     message:
         "clusters and rays of craters"
     script:

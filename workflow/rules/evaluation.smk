@@ -1,13 +1,7 @@
 rule evaluate:
     input:
         catalogue=MANIFEST,
-        truth=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "evaluation.truth", settings.evaluation.truth
-                )
-            )
-        ),
+        truth=needed_files("evaluation.truth", settings.evaluation.truth),
         rasters=all_tables("scaled"),
     output:
         metrics=f"{RESULTS}/evaluation/metrics.json",
@@ -42,13 +36,7 @@ rule calibrate:
     input:
         detections=all_tables("detections"),
         tiles=all_tables("tiles"),
-        truth=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "evaluation.truth", settings.evaluation.truth
-                )
-            )
-        ),
+        truth=needed_files("evaluation.truth", settings.evaluation.truth),
         rasters=all_tables("scaled"),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",

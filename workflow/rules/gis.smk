@@ -45,7 +45,7 @@ rule page:
                 ),
             )
         ),
-        manifest=MANIFEST,
+        manifest=on_map_for("page", MANIFEST, most_unmapped=1),
         rasters=all_tables("scaled"),
     output:
         # All that it needs lies beside it, in the folder that is written as a whole.
@@ -74,7 +74,6 @@ rule page:
         ),
         compared=settings.page_comparison,
         match_criteria=settings.match_criteria,
-        unmapped_scenes=unmapped_scenes_of("page", most=1),
         body=settings.body,
     message:
         "page of the whole run"

@@ -174,13 +174,7 @@ rule overview_map:
 rule evaluate_map:
     input:
         manifest=MANIFEST,
-        truth=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "evaluation.truth", settings.evaluation.truth
-                )
-            )
-        ),
+        truth=needed_files("evaluation.truth", settings.evaluation.truth),
         scaled=all_tables("scaled"),
         stitched=all_tables("stitched"),
         classified=CLASSIFIED,
@@ -214,13 +208,7 @@ rule evaluate_map:
 rule calibrate_map:
     input:
         stitched=all_tables("stitched"),
-        truth=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "evaluation.truth", settings.evaluation.truth
-                )
-            )
-        ),
+        truth=needed_files("evaluation.truth", settings.evaluation.truth),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",
         picture=report(

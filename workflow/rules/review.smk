@@ -58,13 +58,7 @@ rule judging:
 rule review:
     input:
         catalogue=MANIFEST,
-        judgements=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "review.judgements", settings.review.judgements or None
-                )
-            )
-        ),
+        judgements=needed_files("review.judgements", settings.review.judgements or None),
         searched=ancient(settings.review.searched) if settings.review.searched else [],
     output:
         summary=f"{RESULTS}/review/review.json",

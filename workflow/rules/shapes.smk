@@ -1,12 +1,9 @@
 rule shapes:
     input:
         catalogue=MANIFEST,
-        elevation=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "crater_shapes", settings.crater_shapes
-                ).elevation
-            )
+        elevation=needed_files(
+            "crater_shapes",
+            settings.crater_shapes and settings.crater_shapes.elevation,
         ),
     output:
         summary=f"{RESULTS}/shapes/shapes.json",

@@ -1,12 +1,8 @@
 rule train_detector:
     input:
         rasters=all_tables("scaled"),
-        craters=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "training", settings.training
-                ).craters
-            )
+        craters=needed_files(
+            "training", settings.training and settings.training.craters
         ),
         start_from=ancient(
             (settings.training and settings.training.start_weights) or []
@@ -47,12 +43,9 @@ rule train_detector:
 rule rasterise_labels:
     input:
         rasters=all_tables("scaled"),
-        labels=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "segmentation_training", settings.segmentation_training
-                ).labels
-            )
+        labels=needed_files(
+            "segmentation_training",
+            settings.segmentation_training and settings.segmentation_training.labels,
         ),
         points=ancient(settings.point_files),
     output:

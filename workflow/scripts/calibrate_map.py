@@ -8,9 +8,9 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads), unchanged_user_files(params.user_files):
         # Imported here, so that a job that is killed on the way is on record.
         from orbitile.space.bodies import find_body
-        from orbitile.stages.calibrate_map import calibrate_map
+        from orbitile.stages.calibrate_map import MapCalibrationOutputs, calibrate_map
 
         calibrate_map(
             files.stitched, files.truth, find_body(params.body), params.label_fields, params.model["sha256"],
-            **snakemake.output, unmapped_scenes=params.unmapped_scenes,
+            MapCalibrationOutputs(**snakemake.output), params.unmapped_scenes,
         )  # fmt: skip

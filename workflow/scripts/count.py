@@ -15,6 +15,6 @@ if __name__ == "__main__":
         ranges = {scale_m: DiameterRange(*sizes) for scale_m, sizes in params.counted_sizes.items()}
         confidence = RowConfidence.read(**params.row_confidence) if params.row_confidence else None
         count(
-            CountInputs(files.catalogue, files.rasters, params.unmapped_scenes, params.enlarged), params.counting,
+            CountInputs(files.catalogue, files.rasters, params.enlarged), params.counting,
             ranges, find_body(params.body), confidence, params.score_choice["score_threshold"], snakemake.output[0],
         )  # fmt: skip

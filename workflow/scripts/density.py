@@ -10,5 +10,5 @@ if __name__ == "__main__":
 
         density(
             files.catalogue, files.completeness, DensityChoice(**params.choice), SearchLimits(**params.limits),
-            DensityOutputs(**snakemake.output), params.unmapped_scenes,
+            DensityOutputs(**snakemake.output),
         )  # fmt: skip

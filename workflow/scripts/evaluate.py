@@ -9,12 +9,12 @@ if __name__ == "__main__":
         # Imported here, so that a job that is killed on the way is on record.
         from orbitile.detections.matching import MatchCriteria
         from orbitile.space.bodies import find_body
-        from orbitile.stages.evaluate import evaluate_catalogue
+        from orbitile.stages.evaluate import EvaluatedRun, EvaluationOutputs, evaluate_catalogue
         from orbitile.tables.craters import CraterTable
 
         criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
-        truth, unmapped = CraterTable.of(files.truth, params.truth_columns), params.unmapped_scenes
-        evaluate_catalogue(
-            files.catalogue, truth, files.rasters, criteria, **snakemake.output, unmapped_scenes=unmapped,
-            score_threshold=params.score_threshold, enlarged=params.enlarged,
-        )  # fmt: skip
+        run = EvaluatedRun(
+            files.catalogue, files.rasters, params.score_threshold, params.enlarged, params.unmapped_scenes
+        )
+        truth = CraterTable.of(files.truth, params.truth_columns)
+        evaluate_catalogue(run, truth, criteria, EvaluationOutputs(**snakemake.output))

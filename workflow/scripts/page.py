@@ -20,4 +20,4 @@ if __name__ == "__main__":
             compared, name = CraterTable.of(files.compared, params.compared["columns"]), params.compared["name"]
         tables = files.rasters, files.get("completeness")
         inputs = PageInputs(files.manifest, params.plan, *tables, compared, name, params.enlarged)
-        page(inputs, criteria, body, choice, **snakemake.output, unmapped_scenes=params.unmapped_scenes)
+        page(inputs, criteria, body, choice, **snakemake.output)

@@ -10,5 +10,5 @@ if __name__ == "__main__":
 
         secondaries(
             files.catalogue, files.completeness, SecondaryChoice(**params.choice),
-            SecondaryOutputs(**snakemake.output), params.unmapped_scenes,
+            SecondaryOutputs(**snakemake.output),
         )  # fmt: skip

@@ -10,7 +10,7 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbitile.features.labels.burn import burn_labels
+from orbitile.features.labels.burn import grid_labels
 from orbitile.features.labels.read import LabelFields, read_labels
 from orbitile.rasters.read import raster_grid
 from orbitile.space.bodies import find_body
@@ -96,7 +96,7 @@ def test_files_become_images_and_polygons_that_are_burnt_as_they_were_drawn(tmp_
             grid = raster_grid(image)
             assert (image.read(1) == np.maximum(mosaic(seed)[0], 1)).all() and image.nodata == 0
         labels = read_labels(tmp_path / "out" / f"{region}_plates.gpkg", find_body("Europa"), fields)
-        found = burn_labels(labels, grid, np.ones((50, 40), bool))
+        found = grid_labels(labels, grid).burn(grid.window, np.ones((50, 40), bool))
         assert (found == prepare.union(prepare.put_together(crops_of(*mosaic(seed))))).all()
 
 

@@ -17,7 +17,8 @@ from orbitile.tables.plan import read_rows
 COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 RGB = tuple(DataBand(number, "uint8", None, "", role) for number, role in enumerate(("red", "green", "blue"), 1))
 WITH_HEIGHTS = (DataBand(1, "uint8", 0.0, "image", "gray"), DataBand(2, "float32", -1.0, "Elevation", "undefined"))
-WAY_OUT = "name the bands to use in the scene table's column bands or in the setting bands"
+BAND_PLACES = "in the scene table's column bands, in the setting bands or, for a new run, by --bands"
+WAY_OUT = f"name the bands to use {BAND_PLACES}"
 GREY, THREE, ANY = NetworkBands(1, 1), NetworkBands(3, 3), NetworkBands(1)
 """Networks whose weights state one band, three, and nothing."""
 
@@ -58,8 +59,8 @@ TWICE = (DataBand(1, "uint8", None, "red"), DataBand(2, "uint8", None, "", "red"
         (RGB, (4,), None, f"has no band 4; it has 3 bands (1 red, 2 green, 3 blue); {WAY_OUT}"),
         (RGB[:1], ("nir",), None, f"has no band 'nir'; it has 1 band (1 red); {WAY_OUT}"),
         (TWICE, ("red",), None, f"has 2 bands called 'red'; it has 2 bands (1 red, 2 red); {WAY_OUT}"),
-        (RGB, (1, 2), THREE, "is to be used with 2 bands, but the network takes 3; name as many in the scene table's "
-                             "column bands or in the setting bands, or use other weights"),
+        (RGB, (1, 2), THREE, "is to be used with 2 bands, but the network takes 3; name as many "
+                             f"{BAND_PLACES}, or use other weights"),
     ],
 )  # fmt: skip
 def test_bands_that_are_refused(bands, named, network, reason):

@@ -145,15 +145,18 @@ def colours(folder):
     return folder / "colours"
 
 
+BAND_PLACES = "in the scene table's column bands, in the setting bands or, for a new run, by --bands"
+
+
 @pytest.mark.parametrize(
     ("bands", "reason"),
     [
-        ((), "a.jpg: scene a has 3 bands (1 red, 2 green, 3 blue), but the network takes 1; name the bands to use by "
-         "--bands, such as --bands 1"),
+        ((), "a.jpg: scene a has 3 bands (1 red, 2 green, 3 blue), but the network takes 1; name the bands to use "
+         + BAND_PLACES),
         (("nir",), "a.jpg: scene a has no band 'nir'; it has 3 bands (1 red, 2 green, 3 blue); name the bands to use "
-         "by --bands, such as --bands 1"),
-        ((1, 2), "a.jpg: scene a is to be used with 2 bands, but the network takes 1; name as many by --bands, such as "
-         "--bands 1, or use other weights"),
+         + BAND_PLACES),
+        ((1, 2), "a.jpg: scene a is to be used with 2 bands, but the network takes 1; name as many "
+         f"{BAND_PLACES}, or use other weights"),
     ],
 )  # fmt: skip
 def test_bands_that_do_not_suit_name_the_option(colours, bands, reason):

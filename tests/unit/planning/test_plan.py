@@ -327,7 +327,7 @@ def test_jobs_of_a_group_that_is_no_more_are_refused(planned, row_of_scenes, tmp
 
 def test_names_that_the_plan_does_not_have(planned, row_of_scenes):
     plan = planned(*row_of_scenes("abcdefg"))
-    with pytest.raises(OrbitileError, match=r"^the plan has no group 'z'; its 7 groups are a, b, c, d, e \.\.\.$"):
+    with pytest.raises(OrbitileError, match=r"^the plan has no group 'z'; its 7 groups are a, b, c, d, e and 2 more$"):
         plan.group("z")
 
 
@@ -441,7 +441,7 @@ def torn(tmp_path):
     ("names", "others"), [("c", ""), ("cd", "; 1 more scene cannot be planned"), ("cde", "; 2 more scenes cannot be")]
 )
 def test_scenes_that_cannot_be_planned_are_counted(planned, row_of_scenes, torn, names, others):
-    with pytest.raises(OrbitileError, match=rf"c\.tif: cannot be read as an image .*{others}.*allow_failures=true"):
+    with pytest.raises(OrbitileError, match=rf"c\.tif: cannot be read as an image .*{others}"):
         planned(*row_of_scenes("ab"), *torn(names))
 
 

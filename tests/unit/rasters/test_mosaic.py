@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from pyproj import CRS
 
 from orbitile.rasters.mosaic import Mosaic, RasterPart, opened_mosaic
-from orbitile.rasters.resample import block_averages
+from orbitile.rasters.resample import averages_by_factor
 from orbitile.space.grids import Grid, Window
 
 MOON_MAP = CRS("IAU_2015:30110").to_wkt()
@@ -117,13 +117,13 @@ def test_averages_across_borders_are_those_of_the_uncut_mosaic(image, factor, co
     ]
     scenes = [(w.col, w.row, pixels[w.row : w.row + w.height, w.col : w.col + w.width]) for w in windows]
     with ExitStack() as stack:
-        ((_, averaged, enough),) = block_averages(mosaic(stack, [(0, 0, pixels)]), fine, factor)
+        ((_, (_, averaged, enough)),) = averages_by_factor(mosaic(stack, [(0, 0, pixels)]), fine, [factor])
     for number, w in enumerate(windows):
         own = grid(w.width, w.height, col + w.col, row + w.row)
         order = [scenes[number], *scenes[:number], *scenes[number + 1 :]]
         moved = [(left - w.col, top - w.row, some) for left, top, some in order]
         with ExitStack() as stack:
-            ((_, found, valid),) = block_averages(mosaic(stack, moved), own, factor)
+            ((_, (_, found, valid)),) = averages_by_factor(mosaic(stack, moved), own, [factor])
         first = np.subtract(own.coarser(factor).index, fine.coarser(factor).index)
         there = np.s_[first[1] : first[1] + found.shape[0], first[0] : first[0] + found.shape[1]]
         assert np.array_equal(valid, enough[there])

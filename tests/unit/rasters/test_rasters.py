@@ -20,7 +20,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.rasters.histogram import ValueCounts
 from orbitile.rasters.mosaic import Mosaic, RasterPart
 from orbitile.rasters.read import opened_raster, raster_grid, read_window, row_windows
-from orbitile.rasters.resample import block_averages, pixel_type, unchanged_blocks, warped_blocks
+from orbitile.rasters.resample import averages_by_factor, pixel_type, unchanged_blocks, warped_blocks
 from orbitile.rasters.stretch import FILL, Stretch
 from orbitile.rasters.write import PixelType, write_cog
 from orbitile.space.grids import Grid, Window
@@ -304,7 +304,7 @@ def test_block_averages_agree_with_a_loop(pixels, dtype, factor, col, row, fract
             sink.write(pixels, 1)
         with memory.open() as source:
             alone = Mosaic([RasterPart(memory.name, 0, 0, fine.width, fine.height)], [source])
-            ((_, found, enough),) = block_averages(alone, fine, factor)
+            ((_, (_, found, enough)),) = averages_by_factor(alone, fine, [factor])
     first_col, first_row = -(col % factor), -(row % factor)
     means, expected = averages_by_loop(pixels, pixels > 0, first_col, first_row, enough.shape, factor)
     assert found.dtype == np.dtype(dtype)

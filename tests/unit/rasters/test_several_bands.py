@@ -15,7 +15,7 @@ from orbitile.rasters import write
 from orbitile.rasters.histogram import band_histograms
 from orbitile.rasters.mosaic import RasterPart, opened_mosaic
 from orbitile.rasters.read import band_names, channel_numbers, opened_raster, raster_grid, read_window
-from orbitile.rasters.resample import block_averages, pixel_type, unchanged_blocks, warped_blocks
+from orbitile.rasters.resample import averages_by_factor, pixel_type, unchanged_blocks, warped_blocks
 from orbitile.rasters.source import RasterPixels
 from orbitile.rasters.write import PixelType, write_cog
 from orbitile.space.grids import Grid, Window
@@ -229,7 +229,7 @@ def test_a_truncated_image_that_is_warped_is_named(geotiff, tmp_path):
 @pytest.mark.parametrize("factor", [2, 3])
 def test_block_averages_of_bands(geotiff, colours, factor):
     with opened_mosaic([RasterPart(geotiff(colours, nodata=0), 0, 0, WIDTH, HEIGHT)]) as mosaic:
-        ((_, pixels, valid),) = block_averages(mosaic, grid(), factor, (3, 1))
+        ((_, (_, pixels, valid)),) = averages_by_factor(mosaic, grid(), [factor], (3, 1))
     rows, cols = HEIGHT // factor, WIDTH // factor
     cut = np.s_[:, : rows * factor, : cols * factor]
     chosen = colours[[2, 0]][cut]

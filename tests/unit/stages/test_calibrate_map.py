@@ -14,7 +14,7 @@ from pyproj import CRS
 from orbitile.base.errors import OrbitileError
 from orbitile.calibration.pixel_calibration import read_pixel_calibration
 from orbitile.calibration.pixel_sample import FALSE, TRUE
-from orbitile.stages.calibrate_map import calibrate_map
+from orbitile.stages.calibrate_map import MapCalibrationOutputs, calibrate_map
 
 SHAPE = (128, 256)
 SCENES = pieces(256, 128)
@@ -29,13 +29,13 @@ def calibrated(tmp_path):
         on_map = [shapely.transform(shape, lambda xy: xy * [100, -100]) for shape in shapes]
         frame = geopandas.GeoDataFrame(dict(geometry=on_map) | columns, crs=CRS("IAU_2015:30110"))
         pyogrio.write_dataframe(frame, tmp_path / "truth.gpkg")
-        outputs = [str(tmp_path / name) for name in ("calibration.json", "calibration.png")]
+        outputs = MapCalibrationOutputs(str(tmp_path / "calibration.json"), str(tmp_path / "calibration.png"))
         calibrate_map(
-            run.tables("stitched"), str(tmp_path / "truth.gpkg"), MOON, labels, "ab" * 32, *outputs, unmapped_scenes
+            run.tables("stitched"), str(tmp_path / "truth.gpkg"), MOON, labels, "ab" * 32, outputs, unmapped_scenes
         )
-        with Image.open(outputs[1]) as picture:
+        with Image.open(outputs.picture) as picture:
             assert min(picture.size) > 400
-        return read_pixel_calibration(outputs[0], "ab" * 32)
+        return read_pixel_calibration(outputs.calibration, "ab" * 32)
 
     return calibrate
 

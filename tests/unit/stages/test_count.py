@@ -17,6 +17,7 @@ from orbitile.counting.searched_ground import DiameterRange
 from orbitile.settings import CountingSettings
 from orbitile.space.grids import Window
 from orbitile.stages.count import CountInputs, count
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.rasters import write_rasters
 from orbitile.tables.tile_areas import tile_area_text
 
@@ -54,12 +55,12 @@ def run(raster, tmp_path, moon):
     tables = str(tmp_path / "rasters.parquet")
     write_rasters([raster(pixels, "a", SCALE_M)], tables)
 
-    def counted(areas, confidence=None, crs=moon.crs, ranges=RANGES, inputs=None, exclusions=(), **settings):
+    def counted(areas, confidence=None, crs=moon.crs, ranges=RANGES, enlarged=NOT_ENLARGED, exclusions=(), **settings):
         catalogue = write_small_catalogue(tmp_path / "catalogue", CRATERS, exclusions=exclusions)
         path, manifest = tmp_path / "areas.gpkg", tmp_path / "counting" / "counts.json"
         geopandas.GeoDataFrame(dict(name=list(areas)), geometry=list(areas.values()), crs=crs).to_file(path)
         dumped = CountingSettings(areas=path, draws=4, **settings).model_dump(mode="json")
-        count(CountInputs(catalogue, [tables], **inputs or {}), dumped, ranges, moon, confidence, 0.3, str(manifest))
+        count(CountInputs(catalogue, [tables], enlarged), dumped, ranges, moon, confidence, 0.3, str(manifest))
         return json.loads(manifest.read_text())
 
     counted.manifest = tmp_path / "counting" / "counts.json"
@@ -103,7 +104,7 @@ def test_craters_and_ground_of_tiles_that_failed_do_not_count(run):
 @pytest.mark.usefixtures("without_plots")
 def test_a_scale_in_enlarged_pixels_is_counted(run):
     (area,) = run(dict(west=WEST))["areas"]
-    (enlarged,) = run(dict(west=WEST), ranges={500.0: RANGES[SCALE_M]}, inputs=dict(enlarged={500.0: 2}))["areas"]
+    (enlarged,) = run(dict(west=WEST), ranges={500.0: RANGES[SCALE_M]}, enlarged={500.0: 2})["areas"]
     assert enlarged == area
 
 
@@ -134,7 +135,6 @@ def test_bad_areas_are_listed_with_a_line_each_and_the_others_counted(run, caplo
     [
         (dict(a=shapely.box(50, 50, 51, 51)), {}, "no area can be counted: a: lies outside"),
         (dict(a=WEST), dict(crs="IAU_2015:49900"), "is not one of Moon"),
-        (dict(a=WEST), dict(inputs=dict(unmapped_scenes=1)), "images without a map"),
         (dict(a=WEST), dict(name_column="unit"), "no column 'unit'"),
     ],
 )

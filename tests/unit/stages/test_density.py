@@ -36,15 +36,13 @@ def write_footprints(folder, shape, suffix="parquet", **facts):
 def mapped(tmp_path):
     """Run the stage on craters (lon, lat, diameter); returns its figures, with the outputs at `mapped.outputs`."""
 
-    def run(craters, choice=USUAL, shape=SEARCHED, limits=LIMITS, parts=None, **options):
+    def run(craters, choice=USUAL, shape=SEARCHED, limits=LIMITS, parts=None, suffix="parquet", facts=None):
         shutil.rmtree(tmp_path / "catalogue", ignore_errors=True)
         manifest = write_small_catalogue(tmp_path / "catalogue", craters, part_of=parts)
-        suffix = options.pop("suffix", "parquet")
-        facts = options.pop("facts", {})
-        completeness = write_footprints(tmp_path, shape, suffix, **facts)
+        completeness = write_footprints(tmp_path, shape, suffix, **facts or {})
         names = ("density.json", "density.tif", "kernel.tif", "density.parquet", "density.png")
         run.outputs = DensityOutputs(*(str(tmp_path / "density" / name) for name in names))
-        density(manifest, completeness, choice, limits, run.outputs, **options)
+        density(manifest, completeness, choice, limits, run.outputs)
         return json.loads((tmp_path / "density" / "density.json").read_text())
 
     return run
@@ -154,7 +152,6 @@ def test_footprints_are_read_from_a_geopackage_too(mapped):
         (random_craters(9), DensityChoice((1.0,), 100, 2000), {}, r"density.bandwidth_km: 2000 km is more than half"),
         (random_craters(9), DensityChoice((1.0,), 3000, 300, 1.0), dict(shape=shapely.Point(9, 9).buffer(3)),
          r"density.least_searched: no cell of .* was searched to 100%"),
-        (random_craters(9), DensityChoice(), dict(unmapped_scenes=2), "images in pixel coordinates have no places"),
         (random_craters(9), DensityChoice(), dict(shape=shapely.Polygon()), "searched ground: no footprint covers any"),
     ],
 )  # fmt: skip

@@ -14,8 +14,8 @@ from orbitile.detections.match_tally import DIAMETERS_KM, LATITUDES, MatchTally,
 from orbitile.detections.matching import MatchCriteria, match_craters
 from orbitile.detections.truth_on_ground import JudgedGround, TruthOnGround
 from orbitile.space.grids import Window
-from orbitile.stages.evaluate import evaluate_catalogue
-from orbitile.tables.coverage import lies_on_data
+from orbitile.stages.evaluate import EvaluatedRun, EvaluationOutputs, evaluate_catalogue
+from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.rasters import write_rasters
@@ -38,9 +38,9 @@ def judged(raster, tmp_path):
         )
         (tmp_path / "truth.csv").write_text("\n".join([HEADER, *(",".join(map(str, row)) for row in truth)]))
         manifest = write_small_catalogue(tmp_path, detected, part_of=part_of, exclusions=exclusions)
-        tables = [manifest, CraterTable(str(tmp_path / "truth.csv"))]
-        outputs = str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")
-        evaluate_catalogue(*tables, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs, enlarged=enlarged)
+        evaluated = EvaluatedRun(manifest, [str(tmp_path / "rasters.parquet")], enlarged=enlarged)
+        outputs = EvaluationOutputs(str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"))
+        evaluate_catalogue(evaluated, CraterTable(str(tmp_path / "truth.csv")), CRITERIA, outputs)
         return json.loads((tmp_path / "metrics.json").read_text())
 
     return run
@@ -199,7 +199,7 @@ def test_covered(raster, lon, lat, expected):
     pixels = np.ones((40, 80), np.uint8)
     pixels[:, 20:30] = 0
     scene = raster(pixels, scale_m=DEGREE_M / 10, top=2 * DEGREE_M, nodata=0)
-    assert lies_on_data(np.array([lon]), np.array([lat]), [scene], CRITERIA.radius_m).tolist() == [expected]
+    assert Coverage.of([scene], CRITERIA.radius_m).holds(np.array([lon]), np.array([lat])).tolist() == [expected]
 
 
 def test_covered_by_any_scene(raster):
@@ -207,7 +207,7 @@ def test_covered_by_any_scene(raster):
     scenes = [raster(np.ones((10, 20), np.uint8), name, DEGREE_M / 10, left=left * DEGREE_M, top=DEGREE_M)
               for name, left in (("a", 0), ("b", 179))]  # fmt: skip
     craters = Craters(np.array([1, 180, -179.5, 50]), np.full(4, 0.5), np.ones(4))
-    assert lies_on_data(craters.lon, craters.lat, scenes, CRITERIA.radius_m).tolist() == [True, True, True, False]
+    assert Coverage.of(scenes, CRITERIA.radius_m).holds(craters.lon, craters.lat).tolist() == [True, True, True, False]
 
 
 def test_the_far_side_is_not_covered(raster):
@@ -216,7 +216,7 @@ def test_the_far_side_is_not_covered(raster):
         np.ones((40, 40), np.uint8), crs="IAU_2015:30165", scale_m=DEGREE_M, left=-20 * DEGREE_M, top=20 * DEGREE_M
     )
     craters = Craters(np.array([0.0, 180, 10]), np.array([0.0, 0, 5]), np.ones(3))
-    assert lies_on_data(craters.lon, craters.lat, [scene], CRITERIA.radius_m).tolist() == [True, False, True]
+    assert Coverage.of([scene], CRITERIA.radius_m).holds(craters.lon, craters.lat).tolist() == [True, False, True]
 
 
 @pytest.fixture
@@ -227,11 +227,10 @@ def judged_in_pixels(raster, tmp_path):
         rows = [raster(np.ones((100, 100), np.uint8), name, crs="IAU_2015:30110") for name in scenes]
         write_rasters(rows, tmp_path / "rasters.parquet")
         (tmp_path / "truth.csv").write_text(truth)
-        evaluate_catalogue(
-            write_small_catalogue(tmp_path, [PLACE] * len(detected), detected),
-            CraterTable(str(tmp_path / "truth.csv")), [str(tmp_path / "rasters.parquet")],
-            CRITERIA, str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"), unmapped_scenes=len(scenes),
-        )  # fmt: skip
+        manifest = write_small_catalogue(tmp_path, [PLACE] * len(detected), detected)
+        evaluated = EvaluatedRun(manifest, [str(tmp_path / "rasters.parquet")], unmapped_scenes=len(scenes))
+        outputs = EvaluationOutputs(str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"))
+        evaluate_catalogue(evaluated, CraterTable(str(tmp_path / "truth.csv")), CRITERIA, outputs)
         return json.loads((tmp_path / "metrics.json").read_text())
 
     return run
@@ -280,11 +279,9 @@ def test_a_lone_scene_needs_no_column(judged_in_pixels):
 def test_on_a_map_the_position_decides(judged, tmp_path):
     judged([(1, 1, 5)], [(1, 1, 5)])
     (tmp_path / "truth.csv").write_text("lon,lat,diam_km,scene\n1,1,5,another\n")
-    truth, outputs = (
-        CraterTable(str(tmp_path / "truth.csv")),
-        (str(tmp_path / "metrics.json"), str(tmp_path / "plot.png")),
-    )
-    evaluate_catalogue(str(tmp_path / "craters.json"), truth, [str(tmp_path / "rasters.parquet")], CRITERIA, *outputs)
+    evaluated = EvaluatedRun(str(tmp_path / "craters.json"), [str(tmp_path / "rasters.parquet")])
+    outputs = EvaluationOutputs(str(tmp_path / "metrics.json"), str(tmp_path / "plot.png"))
+    evaluate_catalogue(evaluated, CraterTable(str(tmp_path / "truth.csv")), CRITERIA, outputs)
     assert json.loads((tmp_path / "metrics.json").read_text())["n_matched"] == 1
 
 

@@ -25,7 +25,7 @@ PRIMARY = dict(lon=0.0, lat=0.0, diameter_km=40.0, range_radii=(2, 14), sectors=
 def compared(tmp_path):
     """Run the stage on craters (lon, lat, diameter); returns its figures, with the outputs at `compared.outputs`."""
 
-    def run(craters, choice=USUAL, parts=None, **options):
+    def run(craters, choice=USUAL, parts=None):
         shutil.rmtree(tmp_path / "catalogue", ignore_errors=True)
         manifest = write_small_catalogue(tmp_path / "catalogue", craters, part_of=parts)
         footprints = geopandas.GeoDataFrame(dict(scene=["a"]), geometry=[SEARCHED], crs=MOON.crs)
@@ -34,7 +34,7 @@ def compared(tmp_path):
         write_json(tmp_path / "completeness.json", dict(body="Moon", files=[file]))
         names = ("secondaries.json", "craters.parquet", "craters.gpkg", "groups.csv", "rays.csv", "secondaries.png")
         run.outputs = SecondaryOutputs(*(str(tmp_path / "secondaries" / name) for name in names))
-        secondaries(manifest, str(tmp_path / "completeness.json"), choice, run.outputs, **options)
+        secondaries(manifest, str(tmp_path / "completeness.json"), choice, run.outputs)
         return json.loads((tmp_path / "secondaries" / "secondaries.json").read_text())
 
     return run
@@ -142,21 +142,20 @@ def test_ranges_of_diameters(compared):
 
 
 @pytest.mark.parametrize(
-    ("craters", "choice", "options", "words"),
+    ("craters", "choice", "words"),
     [
-        ([], SecondaryChoice(), {}, "holds no craters"),
-        (random_craters(20), SecondaryChoice(least_diameter_km=100), {},
+        ([], SecondaryChoice(), "holds no craters"),
+        (random_craters(20), SecondaryChoice(least_diameter_km=100),
          r"secondaries.least_diameter_km: no crater has 100 km or more"),
-        (random_craters(20), SecondaryChoice(diameters_km=(1, 500)), {}, r"secondaries.diameters_km: no .* has 500"),
-        (random_craters(20), SecondaryChoice(background_km=1e4), {}, r"secondaries.background_km: 10000 km is"),
-        (random_craters(20), SecondaryChoice(primary=PRIMARY | dict(lon=120.0)), {},
+        (random_craters(20), SecondaryChoice(diameters_km=(1, 500)), r"secondaries.diameters_km: no .* has 500"),
+        (random_craters(20), SecondaryChoice(background_km=1e4), r"secondaries.background_km: 10000 km is"),
+        (random_craters(20), SecondaryChoice(primary=PRIMARY | dict(lon=120.0)),
          r"secondaries.primary: .* around 120, 0 only 0 of 24 sectors"),
-        (random_craters(20), SecondaryChoice(primary=PRIMARY | dict(diameter_km=10)), {},
+        (random_craters(20), SecondaryChoice(primary=PRIMARY | dict(diameter_km=10)),
          r"secondaries.primary: no crater has 1 km or less"),
-        (random_craters(20), SecondaryChoice(), dict(unmapped_scenes=1), "images in pixel coordinates have no places"),
     ],
 )  # fmt: skip
-def test_what_does_not_suit_is_said_in_a_line(compared, craters, choice, options, words):
+def test_what_does_not_suit_is_said_in_a_line(compared, craters, choice, words):
     with pytest.raises(OrbitileError, match=words) as error:
-        compared(craters, choice, **options)
+        compared(craters, choice)
     assert "\n" not in str(error.value)

@@ -14,7 +14,7 @@ from pyproj import CRS
 from orbitile.space.caps import grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.tables import coverage
-from orbitile.tables.coverage import Coverage, lies_on_data
+from orbitile.tables.coverage import Coverage
 from orbitile.tables.rasters import RasterRow
 
 RADIUS_M = 1737400.0
@@ -29,12 +29,12 @@ def test_all_bands_must_have_data(raster):
     row = raster(pixels, nodata=0)
     x, y = row.grid.to_map(np.arange(4) + 0.5, np.full(4, 0.5))
     lon, lat = Ground(row.crs_wkt, RADIUS_M).lonlat(x, y)
-    assert lies_on_data(lon, lat, [row], RADIUS_M).tolist() == [True, False, False, False]
+    assert Coverage.of([row], RADIUS_M).holds(lon, lat).tolist() == [True, False, False, False]
 
 
 def test_nothing_lies_nowhere(raster):
-    assert lies_on_data(np.zeros(0), np.zeros(0), [raster(np.ones((2, 2), np.uint8))], RADIUS_M).tolist() == []
-    assert lies_on_data(np.zeros(1), np.zeros(1), [], RADIUS_M).tolist() == [False]
+    assert Coverage.of([raster(np.ones((2, 2), np.uint8))], RADIUS_M).holds(np.zeros(0), np.zeros(0)).tolist() == []
+    assert Coverage.of([], RADIUS_M).holds(np.zeros(1), np.zeros(1)).tolist() == [False]
 
 
 @st.composite

@@ -18,7 +18,6 @@ from page_runs import (
 from small_catalogues import write_small_catalogue
 
 from orbitile import catalogue
-from orbitile.base.errors import OrbitileError
 from orbitile.space.grids import Window
 from orbitile.stages.page import PageInputs, page
 from orbitile.tables.craters import CraterTable
@@ -188,11 +187,6 @@ def test_it_is_there_as_a_whole_or_not_at_all(index, monkeypatch):
         page(inputs, CRITERIA, MOON, CHOICE, str(index))
     assert sorted(path.name for path in index.parent.rglob("*")) == before
     assert not list(folder.glob(".page*"))
-
-
-def test_scenes_that_all_lie_at_one_place_have_no_page(index):
-    with pytest.raises(OrbitileError, match="pixel coordinates"):
-        page(PageInputs("m", "p", []), CRITERIA, MOON, CHOICE, str(index), unmapped_scenes=2)
 
 
 def test_a_catalogue_without_rows(tmp_path):

@@ -85,6 +85,20 @@ def _printable_path(path: Path) -> Path:
     return path
 
 
+def _or_single(schema: dict[str, Any]) -> None:
+    """In the JSON schema of a list: a value by itself stands for a list of one."""
+    lists = schema.pop("anyOf", None)
+    if lists is None:
+        limits = ("type", "items", "prefixItems", "minItems", "maxItems")
+        lists = [{key: schema.pop(key) for key in limits if key in schema}]
+    schema["anyOf"] = [lists[0]["items"], *lists]
+
+
+def _as_list(value: object) -> object:
+    """A file by itself is a list of one."""
+    return [value] if isinstance(value, str | Path) else value
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 MOST_SCENES_PER_GROUP = 100_000
@@ -106,6 +120,7 @@ LengthKm = Annotated[float, Field(ge=1e-5, le=1e5)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_printable)]
 ServerAddress = Annotated[str, Field(max_length=LONGEST_TEXT, pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$")]
 FilePath = Annotated[Path, AfterValidator(_printable_path)]
+FileList = Annotated[tuple[FilePath, ...], BeforeValidator(_as_list), Field(json_schema_extra=_or_single)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?)$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 BandName = Annotated[int | str, BeforeValidator(_bounded_band)]
@@ -125,15 +140,6 @@ class Section(BaseModel):
         if not is_truth_value and info.field_name not in SELF_CHECKED and _holds_truth_value(values):
             raise ValueError(f"{shortened(repr(value))} given; true and false are no values of this key")
         return value
-
-
-def _or_single(schema: dict[str, Any]) -> None:
-    """In the JSON schema of a list: a value by itself stands for a list of one."""
-    lists = schema.pop("anyOf", None)
-    if lists is None:
-        limits = ("type", "items", "prefixItems", "minItems", "maxItems")
-        lists = [{key: schema.pop(key) for key in limits if key in schema}]
-    schema["anyOf"] = [lists[0]["items"], *lists]
 
 
 def _or_number(schema: dict[str, Any]) -> None:
@@ -608,11 +614,10 @@ class CountingSettings(Section):
 class CraterShapeSettings(Section):
     """From which elevation models the target `shapes` measures craters, and how exact they are."""
 
-    elevation: tuple[FilePath, ...] = Field(
+    elevation: FileList = Field(
         min_length=1,
         max_length=1000,
         description="Rasters of heights in metres on any map of the body; the first that has data counts.",
-        json_schema_extra=_or_single,
     )
     error_m: float = Field(default=0, ge=0, le=10_000, description="Standard error of their heights in metres.")
     resolution_m: float | None = Field(
@@ -630,11 +635,6 @@ class CraterShapeSettings(Section):
     max_tilt_deg: float = Field(
         default=10, gt=0, le=45, description="Craters on steeper ground are not measured: degrees."
     )
-
-    @field_validator("elevation", mode="before")
-    @classmethod
-    def _a_model_is_a_list_of_one(cls, value: object) -> object:
-        return [value] if isinstance(value, str | Path) else value
 
 
 class DatingSettings(Section):
@@ -893,29 +893,22 @@ def _is_number(value: object) -> bool:
 class PointLabelSettings(Section):
     """Labels known at single places, beside lines and polygons."""
 
-    labels: tuple[FilePath, ...] = Field(
+    labels: FileList = Field(
         min_length=1,
         max_length=1000,
         description="Points with a column of classes: one vector file or more.",
-        json_schema_extra=_or_single,
     )
     weight: float = Field(default=1, gt=0, le=1e6, description="Weight of the cross-entropy at these pixels.")
     radius_px: float = Field(default=2, ge=1, le=1000, description="Radius of the disc of pixels of a point.")
-
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _a_file_is_a_list_of_one(cls, value: object) -> object:
-        return [value] if isinstance(value, str | Path) else value
 
 
 class SegmenterTrainingSettings(Section):
     """How `train_segmenter` makes weights from the run's scenes and vector files of labels, or masks."""
 
-    labels: tuple[FilePath, ...] = Field(
+    labels: FileList = Field(
         default=(),
         max_length=1000,
         description="Lines with widths, polygons: one vector file or more.",
-        json_schema_extra=_or_single,
     )
     masks: FilePath | None = Field(
         default=None, description="Instead of labels, of images without a map: a folder with a mask for each scene."
@@ -988,11 +981,6 @@ class SegmenterTrainingSettings(Section):
         """The file of weights that training starts from; None for random numbers and weights of a package."""
         return self.start_from if isinstance(self.start_from, Path) else None
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _a_file_is_a_list_of_one(cls, value: object) -> object:
-        return [value] if isinstance(value, str | Path) else value
-
     @field_validator("class_weights", mode="before")
     @classmethod
     def _truth_values_are_no_weights(cls, value: object) -> object:
@@ -1064,7 +1052,7 @@ class DensitySettings(Section):
 class ReviewSettings(Section):
     """What people judge of the catalogue, and the files in which they did."""
 
-    judgements: tuple[FilePath, ...] = Field(
+    judgements: FileList = Field(
         default=(),
         max_length=1000,
         description="Files of judgements: CSV, or the layer judge of QGIS; one per reviewer.",
@@ -1079,11 +1067,6 @@ class ReviewSettings(Section):
         default=None, description="Vector file of polygons in which all that the catalogue lacks was added."
     )
     confidence: float = Field(default=0.95, ge=0.5, le=0.9999, description="Confidence of intervals.")
-
-    @field_validator("judgements", mode="before")
-    @classmethod
-    def _a_file_of_judgements_is_a_list(cls, value: object) -> object:
-        return [value] if isinstance(value, str | Path) else value
 
 
 class PrimarySettings(Section):

@@ -19,7 +19,7 @@ from pyproj import CRS, Transformer
 
 from orbitile.base.errors import OrbitileError
 from orbitile.features.labels import burn as burning
-from orbitile.features.labels.burn import BUFFERS_PX, burn_labels, grid_labels, write_label_raster
+from orbitile.features.labels.burn import BUFFERS_PX, grid_labels, write_label_raster
 from orbitile.features.labels.read import LabelFields, read_labels
 from orbitile.rasters import read as reading
 from orbitile.space.bodies import find_body
@@ -82,6 +82,10 @@ def labels(write, moon):
 
 def everywhere(grid=GRID):
     return np.ones((grid.height, grid.width), bool)
+
+
+def burn_labels(made, grid, valid, *widths, **uncertain):
+    return grid_labels(made, grid, *widths, **uncertain).burn(grid.window, valid)
 
 
 def drawn(pixels):

@@ -1,4 +1,3 @@
-import logging
 import os
 import tracemalloc
 from dataclasses import replace
@@ -12,7 +11,6 @@ from raw_archive import HIRISE, NAC_LABEL, NACL, Archive, random_pixels
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.instruments.registry import read_product
-from orbitile.georeferencing.raw.checks import check_checksum
 from orbitile.georeferencing.raw.pixels import RawPixels
 from orbitile.georeferencing.raw.products import Columns
 from orbitile.rasters.read import opened_raster
@@ -145,21 +143,3 @@ def test_an_image_that_says_itself_that_it_is_another_product_is_refused(archive
     attached.rename(tmp_path / "M000000000LE.IMG")
     with pytest.raises(OrbitileError, match=r"is the label of M000000000LE, but the image .* is M222222222LE"):
         RawPixels(read_product(label))
-
-
-def test_checksums_are_compared_on_request(archive):
-    path = archive.ctx(random_pixels(2000, 5056))
-    check_checksum(read_product(path))
-    with open(path, "r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\xfe")
-    with pytest.raises(OrbitileError, match=r"its checksum is .*, but its label says"):
-        check_checksum(read_product(path))
-    with pytest.raises(OrbitileError, match="has no MD5_CHECKSUM"):
-        check_checksum(read_product(HIRISE))
-
-
-def test_md5_of_a_cut_image_differs_from_its_label(caplog):
-    caplog.set_level(logging.ERROR)
-    with pytest.raises(OrbitileError, match="but its label says 4eecc98d2932a8e9d38d76446a704a49"):
-        check_checksum(read_product(NACL))

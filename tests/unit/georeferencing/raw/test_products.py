@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 from raw_archive import CTX_LABEL, HIRISE, NAC_LABEL, NACL, zeros
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.instruments.registry import read_product
+from orbitile.georeferencing.instruments.spice_camera import detector_column
 from orbitile.georeferencing.raw.products import Columns, Layout
 
 
@@ -29,7 +31,7 @@ def test_products_of_the_archives(path, instrument, name, body, size, layout, co
 def test_places_on_the_detector(archive):
     """Of a summed CTX image, the left edge of column 0 is that of detector sample 0, and of column 10 that of 20."""
     product = read_product(archive.ctx(zeros(2, 2528), SAMPLING_FACTOR=2))
-    assert product.detector_sample([0, 0.5, 10, 2500]).tolist() == [0, 1, 20, 5000]
+    assert detector_column(product).sample(np.array([0, 0.5, 10, 2500])).tolist() == [0, 1, 20, 5000]
     assert (product.first_sample, product.summing, product.dropped_columns) == (0, 2, (19, 9))
 
 

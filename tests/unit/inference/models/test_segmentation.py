@@ -16,8 +16,8 @@ from orbitile.inference.models.architectures import TORCHVISION as NETWORKS
 from orbitile.inference.models.architectures import build_network
 from orbitile.inference.models.load import load_network
 from orbitile.inference.models.network import ModelChoice
-from orbitile.inference.models.segmentation import describe_network
-from orbitile.inference.models.weights import save_tensors
+from orbitile.inference.models.segmentation import NetworkDescription
+from orbitile.inference.models.weights import load_tensors, save_tensors
 
 SIDE = 96
 MEAN, STD = [0.3, 0.4, 0.5], [0.2, 0.25, 0.3]
@@ -232,7 +232,7 @@ def test_unet_of_two_channels(tmp_path: Path):
     masks = adapter.predict_batch(images)
     assert (masks.probability / 255 - expected).abs().max() <= 1 / 255
     assert (adapter.channels, adapter.threshold) == (2, 0.4)
-    assert describe_network(weights).mapped == (0,)
+    assert NetworkDescription.from_metadata(load_tensors(weights)[1]).mapped == (0,)
 
 
 @torch.inference_mode()

@@ -5,6 +5,7 @@ stand alone: both lists of objects with `path`, relative to the manifest, `bytes
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise OrbitileError(f"{path}: there is no such file: the run has not come to its end; run it (again)") from None
     except (OSError, ValueError) as error:
         raise OrbitileError(f"{path}: not a readable manifest ({error}); run again") from error
+
+
+def listed_files(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
+    """What a manifest in a folder says of files, by their names in it."""
+    return [dict(path=name, bytes=(folder / name).stat().st_size) for name in names]
 
 
 def withdraw_manifest(path: Path) -> Path | None:

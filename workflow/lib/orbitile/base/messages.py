@@ -14,6 +14,11 @@ def format_size(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):,.0f} MB"
 
 
+def format_count(number: int, noun: str) -> str:
+    """A number with a noun, whose plural ends in s: 1 job, 2,000 jobs."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def shorten_names(names: Iterable[str], most: int = 5) -> str:
     """The first names of a list, and how many more there are."""
     names = list(names)

@@ -28,16 +28,10 @@ class SearchedLayer(NamedTuple):
         return None if metres is None else metres / 1000
 
 
-def read_searched_layer(path: str | Path, unmapped_scenes: int = 0) -> SearchedLayer:
-    """Read the footprints that a manifest names.
-
-    OrbitileError where they stand in no file, or where scenes have no map, so that all lie at one place.
-    """
+def read_searched_layer(path: str | Path) -> SearchedLayer:
+    """Read the footprints that a manifest names; OrbitileError where they stand in no file."""
     path = Path(path)
     manifest = read_manifest(path)
-    if unmapped_scenes:
-        raise OrbitileError(f"{path}: images in pixel coordinates have no places on {manifest['body']}, so nothing of "
-                            "the kind can be made; give georeferenced images")  # fmt: skip
     files = {Path(file["path"]).suffix: path.parent / file["path"] for file in manifest["files"]}
     layer = next((files[suffix] for suffix in READ_FIRST if suffix in files), None)
     if layer is None:

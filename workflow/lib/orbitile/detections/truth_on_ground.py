@@ -14,7 +14,7 @@ from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
 from orbitile.tables.failed_windows import failed_on_maps
-from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
+from orbitile.tables.rasters import RasterRow, coarsest, read_rasters_of_groups
 
 NOTHING = np.zeros(0, int)
 
@@ -100,7 +100,7 @@ class TruthOnGround:
         there not all sizes were searched. The `unmapped_scenes` of a run in pixel coordinates are grounds of their own.
         OrbitileError where a table lacks a column or one of its numbers.
         """
-        rows = [row for path in scenes.rasters for row in read_rasters(path)]
+        rows = read_rasters_of_groups(scenes.rasters)
         true = read_craters_of_run(table, PixelPlaces.of(rows, criteria.radius_m), unmapped_scenes)
         check_scene_names(true, {row.scene for row in rows}, table.path)
         failed = failed_on_maps(scenes.failed, rasters_at_all_scales(rows, scenes.enlarged))

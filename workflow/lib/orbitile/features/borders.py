@@ -47,16 +47,12 @@ def _windows_around(
 ) -> np.ndarray:
     """Boxes (n, 4: left, top, right, bottom) of a layer's scenes of other groups around those of a group."""
     names = frames.layers[key].scenes
-    boxes = np.array([_box(windows[name, key.scale_m]) for name in names]).reshape(-1, 4)
+    boxes = np.array([windows[name, key.scale_m].edges for name in names]).reshape(-1, 4)
     in_group = np.array([name in scenes for name in names])
     low, high = boxes[in_group, :2].min(axis=0), boxes[in_group, 2:].max(axis=0)
     is_near = (boxes[:, :2] <= high + 2 * CHAIN_REACH_PX).all(axis=1)
     is_near &= (boxes[:, 2:] >= low - 2 * CHAIN_REACH_PX).all(axis=1)
     return boxes[~in_group & is_near]
-
-
-def _box(window: Window) -> tuple[int, int, int, int]:
-    return window.col, window.row, window.col + window.width, window.row + window.height
 
 
 def _continue(rows: pd.DataFrame, beyond: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from orbitile.base.errors import OrbitileError
+from orbitile.features.metrics import share_or_nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,27 +47,27 @@ class ConfusionMatrix:
     @property
     def precision(self) -> np.ndarray:
         """Share of each class's predicted pixels that are true."""
-        return _share(self._agreeing, self.counts.sum(axis=0))
+        return share_or_nan(self._agreeing, self.counts.sum(axis=0))
 
     @property
     def recall(self) -> np.ndarray:
         """Share of each class's true pixels that are predicted."""
-        return _share(self._agreeing, self.counts.sum(axis=1))
+        return share_or_nan(self._agreeing, self.counts.sum(axis=1))
 
     @property
     def f1(self) -> np.ndarray:
         """Harmonic mean of precision and recall, which is the Dice coefficient."""
-        return _share(2 * self._agreeing, self.counts.sum(axis=0) + self.counts.sum(axis=1))
+        return share_or_nan(2 * self._agreeing, self.counts.sum(axis=0) + self.counts.sum(axis=1))
 
     @property
     def iou(self) -> np.ndarray:
         """Intersection of each class's true and predicted pixels over their union."""
-        return _share(self._agreeing, self.counts.sum(axis=0) + self.counts.sum(axis=1) - self._agreeing)
+        return share_or_nan(self._agreeing, self.counts.sum(axis=0) + self.counts.sum(axis=1) - self._agreeing)
 
     @property
     def accuracy(self) -> float:
         """Share of all pixels whose class is right."""
-        return float(_share(self._agreeing.sum(), self.counts.sum()))
+        return float(share_or_nan(self._agreeing.sum(), self.counts.sum()))
 
     @property
     def balanced_accuracy(self) -> float:
@@ -96,11 +97,6 @@ class ConfusionMatrix:
     @property
     def _agreeing(self) -> np.ndarray:
         return np.diagonal(self.counts)
-
-
-def _share(part: np.ndarray, total: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.divide(part, total, dtype=np.float64)
 
 
 def _defined_mean(values: np.ndarray) -> float:

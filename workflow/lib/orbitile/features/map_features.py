@@ -19,7 +19,6 @@ from orbitile.features.join import FeatureLayer, LayerKey, MapFrames
 from orbitile.features.measure import measure_features
 from orbitile.features.shapes.ground import LONGEST_EDGE_PX
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Grid, Window
 from orbitile.tables.features import LINES, POLYGONS, TIES, TYPES
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.parquet import concat_tables
@@ -59,10 +58,10 @@ class MapFeatures:
     def __post_init__(self) -> None:
         self.layers = list(self.frames.layers)
         self._number_of_layer = {key: number for number, key in enumerate(self.layers)}
-        self._windows = {key: _window(self.rasters[key].grid) for key in self.frames.lattices}
+        self._windows = {key: self.rasters[key].grid.lattice_window for key in self.frames.lattices}
 
     def of_group(self, group: str, outlines: pd.DataFrame) -> FilteredFeatures:
-        """The features that lie in a group, from all its outlines; what may continue elsewhere is kept for `across`."""
+        """The features that lie in a group, from all its outlines; what may go on elsewhere is for `across_groups`."""
         continues = continue_beyond_group(outlines, self.frames, self._windows)
         self._unfinished.append(outlines[continues])
         self._group_of_scene |= dict.fromkeys(outlines["scene"].unique(), group)
@@ -103,7 +102,7 @@ class MapFeatures:
         return {scene: seams for layer in layers for scene, seams in self._seams_around(layer)}
 
     def _seams_around(self, layer: FeatureLayer) -> Iterator[tuple[str, str]]:
-        reach = _window(layer.extent).grown(math.ceil(self.filters.edge_px) + 1)
+        reach = layer.extent.lattice_window.grown(math.ceil(self.filters.edge_px) + 1)
         for scene in layer.scenes:
             seams = self.rasters[scene, layer.scale_m].seams
             if seams and self._windows[scene, layer.scale_m].intersection(reach):
@@ -122,11 +121,6 @@ def feature_ranks(keys: pd.DataFrame, layers: Sequence[LayerKey]) -> np.ndarray:
     ranks = np.empty(len(keys), np.int64)
     ranks[np.lexsort([*ties, layer, length, kind_of_layer[layer], lon, lat])] = np.arange(len(keys))
     return ranks
-
-
-def _window(grid: Grid) -> Window:
-    """The window of a grid on its lattice."""
-    return Window(*grid.index, grid.width, grid.height)
 
 
 def _no_features(body: Body) -> FilteredFeatures:

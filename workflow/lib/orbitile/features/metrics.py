@@ -41,25 +41,26 @@ class PixelCounts:
     @property
     def precision(self) -> np.ndarray:
         """TP / (TP + FP), the share of predicted pixels that are true."""
-        return _share(self.tp, self.tp + self.fp)
+        return share_or_nan(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> np.ndarray:
         """TP / (TP + FN), the share of true pixels that are predicted."""
-        return _share(self.tp, self.tp + self.fn)
+        return share_or_nan(self.tp, self.tp + self.fn)
 
     @property
     def f1(self) -> np.ndarray:
         """2 TP / (2 TP + FP + FN)."""
-        return _share(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+        return share_or_nan(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
     def iou(self) -> np.ndarray:
         """TP / (TP + FP + FN), the intersection over the union."""
-        return _share(self.tp, self.tp + self.fp + self.fn)
+        return share_or_nan(self.tp, self.tp + self.fp + self.fn)
 
 
-def _share(part: int | np.ndarray, total: int | np.ndarray) -> np.ndarray:
+def share_or_nan(part: int | np.ndarray, total: int | np.ndarray) -> np.ndarray:
+    """The shares of parts in totals, numbers or arrays of one shape; NaN where both are 0."""
     with np.errstate(invalid="ignore"):
         return np.divide(part, total, dtype=np.float64)
 

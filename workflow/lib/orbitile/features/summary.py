@@ -9,9 +9,9 @@ import pandas as pd
 import shapely
 from matplotlib.projections.polar import PolarAxes
 
-from orbitile.base.files import atomic
 from orbitile.features.filter import REASONS
 from orbitile.features.shapes.ground import azimuths_deg, lengths_m
+from orbitile.pictures.save_figure import save_figure
 
 SECTOR_DEG = 10
 
@@ -62,6 +62,4 @@ def draw_rose(sectors: np.ndarray, lines: int, path: str | Path) -> None:
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
     axes.set_title(f"Directions of {lines:,} lines, km in each {SECTOR_DEG} degrees ({length_km.sum() / 2:,.0f} km)")
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from orbitile.base.errors import OrbitileError, first_line, reason_of
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.jobs.failures import read_failures, rerun_command, rerun_hint
 from orbitile.jobs.scene_warnings import write_warnings
 from orbitile.jobs.summary import read_summary, summary_lines
@@ -37,7 +37,7 @@ def failure_lines(failures: pd.DataFrame, results: Path) -> list[str]:
     left_out = f", {excluded:,} of them left out of the result" if excluded else ""
     shown = failures.head(FAILURES_SHOWN).to_dict("records")
     return [
-        f"  {len(failures):,} failure{'s' * (len(failures) > 1)}{names}{left_out}; `make failures RUN={results.name}` "
+        f"  {format_count(len(failures), 'failure')}{names}{left_out}; `make failures RUN={results.name}` "
         "shows all",
         *(f"    {row['rule']} {row['scene'] or row['group']}: {first_line(row['reason'])} (log: {row['log']})"
           for row in shown),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orbitile.base.files import write_json
+from orbitile.base.manifests import listed_files
 from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pictures.scene_picture import picture_key
 
@@ -44,5 +45,4 @@ def draw_scenes(drawings: Mapping[str, SceneDrawing], out: str, work: JobWork) -
     folder = Path(out).parent
     pieces = [PicturePiece(scene, folder / f"{scene}.png", key=drawing.key) for scene, drawing in drawings.items()]
     work.make_pieces(pieces, lambda piece: drawings[piece.scene].draw(piece.path))
-    files = [dict(path=piece.path.name, bytes=piece.path.stat().st_size) for piece in work.pieces]
-    write_json(out, dict(files=files))
+    write_json(out, dict(files=listed_files(folder, [piece.path.name for piece in work.pieces])))

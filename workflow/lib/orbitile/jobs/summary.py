@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 
 from orbitile.base.errors import first_line
 from orbitile.base.manifests import read_manifest
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.jobs.scene_warnings import SceneWarning, read_warnings
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
 from orbitile.tables.plan import Plan, read_plan
 
 WARNINGS_SHOWN = 3
-OBJECTS = {DETECTION: "detections", SEGMENTATION: "polygons"}
-"""What a chain finds."""
+OBJECTS = {DETECTION: "detection", SEGMENTATION: "polygon"}
+"""What one thing is called that a chain finds."""
 LIKELY_REASONS = {
     DETECTION: "scales at which objects have other sizes in pixels than the network learnt (scales), a stretch that "
     "does not fit the pixels (stretch_percentiles, stretch_values), a threshold above all scores "
@@ -58,7 +58,7 @@ class RunSummary:
         """A loud word where nothing was found in the whole run, with likely reasons; None elsewhere."""
         if not self.searched or self.rows:
             return None
-        place = f" in {_count(len(self.searched), 'scenes')}"
+        place = f" in {format_count(len(self.searched), 'scene')}"
         if self.searched <= set(self.doubtful):
             return f"NOTHING WAS FOUND{place}. Likely: what the warnings say of each of them"
         return nothing_found_text(self.plan.chain, place)
@@ -90,20 +90,16 @@ def read_summary(results: Path, plan: Plan | None = None) -> RunSummary:
 def summary_lines(summary: RunSummary, results: Path) -> list[str]:
     """The summary, without what failed, as lines for the terminal; long lists are cut short."""
     planned, unplanned = len(summary.plan.names), [scene.scene for scene in summary.plan.unplanned]
-    lines = [f"{results}: {_count(planned, 'scenes')} planned, {_objects_text(summary)}"]
+    lines = [f"{results}: {format_count(planned, 'scene')} planned, {_objects_text(summary)}"]
     if unplanned:
-        lines.append(f"  {_count(len(unplanned), 'scenes')} more cannot be planned: {shorten_names(unplanned)}")
+        lines.append(f"  {format_count(len(unplanned), 'scene')} more cannot be planned: {shorten_names(unplanned)}")
     if summary.alarm:
         lines.append(f"  {summary.alarm}")
     elif summary.empty:
-        lines.append(f"  nothing found in {_count(len(summary.empty), 'scenes')}: {shorten_names(summary.empty)}")
+        lines.append(f"  nothing found in {format_count(len(summary.empty), 'scene')}: {shorten_names(summary.empty)}")
     if summary.errors:
         lines.append(f"  {summary.errors}")
     return [*lines, *_warning_lines(summary, results)]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun[:-1] if number == 1 else noun}"
 
 
 def _objects_text(summary: RunSummary) -> str:
@@ -111,8 +107,8 @@ def _objects_text(summary: RunSummary) -> str:
         return f"none ready for the {CHAIN_RESULTS[summary.plan.chain].noun} yet"
     searched = len(summary.searched)
     of_which = "" if searched == len(summary.plan.names) else f" of {searched:,} searched so far"
-    scenes = _count(searched - len(summary.empty), "scenes")
-    return f"{_count(summary.rows, OBJECTS[summary.plan.chain])} in {scenes}{of_which}"
+    scenes = format_count(searched - len(summary.empty), "scene")
+    return f"{format_count(summary.rows, OBJECTS[summary.plan.chain])} in {scenes}{of_which}"
 
 
 def _warning_lines(summary: RunSummary, results: Path) -> list[str]:
@@ -121,7 +117,7 @@ def _warning_lines(summary: RunSummary, results: Path) -> list[str]:
     shown = summary.warnings[:WARNINGS_SHOWN]
     more = len(summary.warnings) - len(shown)
     return [
-        f"  warnings about {_count(len(summary.doubtful), 'scenes')}:",
+        f"  warnings about {format_count(len(summary.doubtful), 'scene')}:",
         *(f"    {warning.scene}: {first_line(warning.text)}" for warning in shown),
         *([f"    and {more:,} more: {results / 'warnings.csv'}"] if more else []),
     ]

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from orbitile.base.files import atomic
 from orbitile.pictures.measure_styles import BLUE, ORANGE, PURPLE, VERMILLION
+from orbitile.pictures.save_figure import save_figure
 
 
 class _Words(NamedTuple):
@@ -35,7 +34,7 @@ def draw_calibration(figures: Mapping[str, Any], path: str | Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
     _draw_scores(axes[:2], figures, _DETECTIONS)
     _draw_completeness(axes[2], figures["completeness"])
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_pixel_calibration(figures: Mapping[str, Any], path: str | Path) -> None:
@@ -45,19 +44,13 @@ def draw_pixel_calibration(figures: Mapping[str, Any], path: str | Path) -> None
     for axes, (name, of_class) in zip(rows, classes.items(), strict=True):
         _draw_scores(axes, of_class, _PIXELS)
         axes[0].set_ylabel(f"{name}: {_PIXELS.right}" if len(classes) > 1 else _PIXELS.right)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_scores(axes: Sequence[Axes], figures: Mapping[str, Any], words: _Words) -> None:
     """Reliability, and errors by score."""
     _draw_reliability(axes[0], figures["reliability"], figures["calibration_error"], words)
     _draw_errors(axes[1], figures["by_score"], figures["bounds"], words)
-
-
-def _save(figure: Figure, path: str | Path) -> None:
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
 
 
 def _draw_reliability(axes: Axes, bins: Mapping[str, Any], errors: Mapping[str, Any], words: _Words) -> None:

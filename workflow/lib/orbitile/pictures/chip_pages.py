@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from orbitile.base.files import atomic
 from orbitile.pictures.map_frame import OUTLINE as CASING
 from orbitile.pictures.map_frame import bar_length_m, length_text
+from orbitile.pictures.save_figure import save_figure
 
 COLUMNS, ROWS = 8, 6
 PAGE_CHIPS = COLUMNS * ROWS
@@ -60,9 +60,7 @@ def draw_chip_page(chips: Sequence[Chip], path: Path, title: str = "") -> None:
         left, bottom = GAP_INCHES + column * across, height - head - (row + 1) * down
         axes = figure.add_axes((left / width, bottom / height, CHIP_INCHES / width, CHIP_INCHES / height))
         _draw_chip(axes, chip)
-    with atomic(path) as temporary:
-        figure.savefig(temporary)
-    plt.close(figure)
+    save_figure(figure, path, DPI)
 
 
 def _pages(chips: Sequence[Chip]) -> Iterator[Sequence[Chip]]:

@@ -8,9 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from orbitile.base.files import atomic
+from orbitile.pictures.save_figure import save_figure
 
 MOST_POINTS = 20_000
 COLOURS = {"ok": "tab:blue", "shallow": "tab:orange"}
@@ -65,7 +64,7 @@ def draw_depths(measured: pd.DataFrame, lines: Sequence[DepthCurve], body: str, 
     axes.grid(alpha=0.3, which="both")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_profiles(sheets: Sequence[ProfileSheet], path: str | Path) -> None:
@@ -78,7 +77,7 @@ def draw_profiles(sheets: Sequence[ProfileSheet], path: str | Path) -> None:
         _draw_sheet(place, sheet)
     if not sheets:
         axes.flat[0].text(0, 0.5, "no crater was measured")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_sheet(axes: Axes, sheet: ProfileSheet) -> None:
@@ -99,9 +98,3 @@ def _set_limits(axes: Axes, shown: pd.DataFrame) -> None:
     for name, factor, setter in (("rim_diameter_km", 1, axes.set_xlim), ("depth_m", 1000, axes.set_ylim)):
         values = shown[name] / factor
         setter(*((values.min() / 1.4, values.max() * 1.4) if len(values) else (0.1, 10)))
-
-
-def _save(figure: Figure, path: str | Path) -> None:
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from orbitile.base.files import atomic
+from orbitile.pictures.save_figure import save_figure
 
 WIDTH_IN = 15.0
 LEAST_HEIGHT_IN, MOST_HEIGHT_IN = 2.6, 6.0
@@ -39,6 +39,4 @@ def draw_density_maps(
             axis.set(title=panel.heading, xlabel="longitude (degrees east)", ylabel="latitude", facecolor="0.85")
             axis.set_aspect(1 / stretch)
         figure.colorbar(mesh, ax=list(axes), label="craters per 10$^6$ km$^2$", extend="max", shrink=0.9)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, 110)

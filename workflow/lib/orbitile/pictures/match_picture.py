@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from orbitile.base.files import atomic
 from orbitile.pictures.measure_styles import MEASURE_STYLES
+from orbitile.pictures.save_figure import save_figure
 
 MATCH_MEASURES = dict(precision=("n_found", "n_truth"), recall=("n_truth",), f1=("n_found", "n_truth"))
 """Measures of matches, and the counts without which they say nothing: what is detected where the truth has no craters
@@ -29,9 +29,7 @@ def draw_matches(figures: dict, path: str | Path) -> None:
     f1, precision, recall = (_text(figures[measure]) for measure in ("f1", "precision", "recall"))
     figure.suptitle(f"F1 {f1}{_interval(figures)}, precision {precision}, recall {recall} at IoU {figures['iou']:g} "
                     f"({figures['n_truth']:,} true, {figures['n_found']:,} in the catalogue)")  # fmt: skip
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def _text(share: float | None) -> str:

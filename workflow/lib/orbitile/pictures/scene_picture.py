@@ -24,16 +24,15 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from orbitile.base.files import atomic
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.pictures.class_colours import class_patches
 from orbitile.pictures.map_frame import MapFrame, draw_map_frame
 from orbitile.pictures.picture_size import enlargement, shrunken_shape
 from orbitile.pictures.pixel_image import PixelImage, enlarged, opaque
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.rasters.stretch import Stretch
-from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
-from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
+from orbitile.tables.rasters import RasterRow, coarsest, read_rasters_of_groups
 
 LONGER_SIDE_PX = 1600
 """Longer side of a picture of all scenes."""
@@ -94,7 +93,7 @@ class RunPicture:
     @classmethod
     def of(cls, rasters: list[str]) -> "RunPicture":
         """Draw the scenes of groups' tables of rasters, one after another: only one is in memory at a time."""
-        scenes = coarsest([row for path in rasters for row in read_rasters(path)])
+        scenes = coarsest(read_rasters_of_groups(rasters))
         frame = _frame(scenes)
         figure, axes = _canvas(*frame.size_px)
         axes.set(xlim=(frame.west, frame.east), ylim=(frame.south, frame.north), autoscale_on=False)
@@ -248,7 +247,7 @@ def searched_scenes_text(scenes: frozenset[str], exclusions: Sequence[Mapping[st
     lacking = {piece["scene"]: piece["detail"] for piece in exclusions}
     searched = len(scenes - {scene for scene, detail in lacking.items() if not detail})
     parts = f"; left out, in part or as a whole: {shorten_names(sorted(lacking))}" if lacking else ""
-    return f"{searched:,} scene{'s' * (searched != 1)}{parts}"
+    return f"{format_count(searched, 'scene')}{parts}"
 
 
 def _unchanged(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -333,7 +332,7 @@ def read_scene(raster: RasterRow, shape: tuple[int, int]) -> np.ndarray:
     """A scene's stretched pixels (rows, columns of a shape, 4: red, green, blue, opacity)."""
     with opened_raster(raster.path) as source:
         bands = displayed_bands(source, raster.bands)
-        pixels, valid = read_window(source, Window(0, 0, raster.width, raster.height), bands, shape)
+        pixels, valid = read_window(source, raster.grid.window, bands, shape)
     return opaque(stretched_pixels(raster, bands, pixels, valid))
 
 

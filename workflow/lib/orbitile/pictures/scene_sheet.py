@@ -24,7 +24,7 @@ from orbitile.pictures.scene_picture import (
     read_scene,
     save_picture,
 )
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, read_rasters_of_groups
 
 MOST_SCENES, MOST_COLUMNS = 48, 8
 CAPTION_PX, GAP_PX = 34, 8
@@ -87,7 +87,7 @@ class SceneSheet:
     @classmethod
     def of(cls, rasters: Sequence[str]) -> Self:
         """Draw the scenes of groups' tables of rasters, each at the coarsest scale that fills its cell."""
-        rows = sorted((row for path in rasters for row in read_rasters(path)), key=lambda row: (row.scene, row.scale_m))
+        rows = sorted(read_rasters_of_groups(rasters), key=lambda row: (row.scene, row.scale_m))
         scales = {scene: list(of_scene) for scene, of_scene in groupby(rows, lambda row: row.scene)}
         shown = list(scales)[:MOST_SCENES]
         aspects = [scales[scene][0].height / scales[scene][0].width for scene in shown]

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from orbitile.base.files import atomic
+from orbitile.pictures.save_figure import save_figure
 
 TESTS = dict(first_neighbour="first neighbour", second_neighbour="second neighbour", ripley_k="Ripley's K")
 MOST_POINTS = 50_000
@@ -44,9 +44,7 @@ def draw_secondaries(clusters: ClusterMap, tests: Sequence[Mapping[str, Any]], r
     _draw_tests(figure.add_subplot(columns[1]), tests)
     if rose:
         _draw_rose(figure.add_subplot(columns[2], projection="polar"), rose)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save_figure(figure, path, 110)
 
 
 def _draw_map(axes: Axes, clusters: ClusterMap) -> None:

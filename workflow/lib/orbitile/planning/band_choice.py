@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.messages import format_count
 from orbitile.inference.models.network_channels import network_channels, stated_channels
 from orbitile.rasters.data_bands import DataBand
 from orbitile.settings import Settings
 from orbitile.tables.plan import PlanRow
 
-BAND_PLACES = "in the scene table's column bands or in the setting bands"
+BAND_PLACES = "in the scene table's column bands, in the setting bands or, for a new run, by --bands"
 WAY_OUT = f"name the bands to use {BAND_PLACES}"
 SPELLINGS = {"grey": "gray"}
 
@@ -80,8 +81,8 @@ def _requested_bands(
     takes = network()
     if takes is not None and takes.stated not in (None, len(chosen)):
         raise OrbitileError(
-            f"{image} is to be used with {_count(len(chosen))}, but the network takes {takes.stated}; name as many "
-            f"{BAND_PLACES}, or use other weights"
+            f"{image} is to be used with {format_count(len(chosen), 'band')}, but the network takes {takes.stated}; "
+            f"name as many {BAND_PLACES}, or use other weights"
         )
     return chosen
 
@@ -119,8 +120,8 @@ def odd_band_counts(rows: Sequence[PlanRow]) -> dict[str, str]:
         return {}
     usual = min(counts, key=lambda count: (-counts[count], count))
     return {
-        row.scene: f"{row.path}: scene {row.scene} is to be used with {_count(len(row.bands))}, but the other scenes "
-        f"with {usual}; {WAY_OUT}"
+        row.scene: f"{row.path}: scene {row.scene} is to be used with {format_count(len(row.bands), 'band')}, but "
+        f"the other scenes with {usual}; {WAY_OUT}"
         for row in rows
         if len(row.bands) != usual
     }
@@ -132,14 +133,10 @@ def check_stretch(rows: Sequence[PlanRow], settings: Settings) -> None:
     counts = {len(row.bands) for row in rows}
     if pairs is not None and len(pairs) > 1 and counts and counts != {len(pairs)}:
         raise OrbitileError(
-            f"stretch_values: {len(pairs)} pairs are given, but the scenes are used with {_count(max(counts))}; give "
-            "one pair for all bands, or one for each band"
+            f"stretch_values: {len(pairs)} pairs are given, but the scenes are used with "
+            f"{format_count(max(counts), 'band')}; give one pair for all bands, or one for each band"
         )
 
 
 def _list_bands(bands: Sequence[DataBand]) -> str:
-    return f"{_count(len(bands))} ({', '.join(map(str, bands))})"
-
-
-def _count(number: int) -> str:
-    return "1 band" if number == 1 else f"{number} bands"
+    return f"{format_count(len(bands), 'band')} ({', '.join(map(str, bands))})"

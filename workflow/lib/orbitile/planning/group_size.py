@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orbitile.base.cores import core_count
+from orbitile.base.messages import format_count
 from orbitile.settings import Settings
 from orbitile.tables.plan import Grouping, PlanRow
 
@@ -50,7 +51,7 @@ class Workforce(NamedTuple):
     def __str__(self) -> str:
         if self.is_submitted:
             return f"a cluster that takes {self.slots:,} jobs at a time"
-        return f"{self.slots} core{'s' * (self.slots != 1)}{' and a GPU' * self.has_gpu}"
+        return f"{format_count(self.slots, 'core')}{' and a GPU' * self.has_gpu}"
 
 
 def choose_grouping(rows: Sequence[PlanRow], settings: Settings, workforce: Workforce) -> Grouping:

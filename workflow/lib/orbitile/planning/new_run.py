@@ -1,7 +1,5 @@
 """A new run: settings and scene table, written from what the headers of its images say, and checked as a run is."""
 
-import csv
-import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,12 +13,11 @@ import yaml
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_text
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.base.names import is_plain_name
 from orbitile.base.remote_files import is_remote
 from orbitile.base.settings_text import read_settings_file
 from orbitile.inference.models.zoo import ZOO, read_network, zoo_names
-from orbitile.planning.band_choice import BAND_PLACES
 from orbitile.planning.image_survey import (
     ImageSurvey,
     NetworkFit,
@@ -29,16 +26,16 @@ from orbitile.planning.image_survey import (
     rounded_up,
     survey_images,
 )
-from orbitile.planning.plan import ALLOWING_FAILURES, current_plan
+from orbitile.planning.plan import current_plan
 from orbitile.planning.run_costs import RunCosts, estimate_costs, measure_speed
 from orbitile.settings import Settings, check_settings
 from orbitile.space.bodies import Body, find_body
+from orbitile.tables.csv_text import csv_text
 from orbitile.tables.image_folders import images_of_folder
 from orbitile.tables.plan import Plan, PlanRow, read_rows
 from orbitile.tables.scenes import SceneEntry, read_scene_table
 from orbitile.tables.stac_items import StacScene, holds_stac_items, read_stac_scenes
 
-BANDS_OPTION = "by --bands, such as --bands 1"
 WARNINGS_SHOWN = 3
 SCHEMA = Path("workflow/schemas/config.schema.json")
 """What editors check settings files by, from the folder of the project."""
@@ -73,11 +70,8 @@ class DraftTable:
     def text(self, folder: Path) -> str:
         """The table as it may stand in a folder; paths in the working folder count from that folder."""
         filled = [name for name in StacScene._fields if any(getattr(scene, name) is not None for scene in self.scenes)]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, filled, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(scene._replace(path=_image_path(scene.path, folder))._asdict() for scene in self.scenes)
-        return text.getvalue()
+        rows = [scene._replace(path=_image_path(scene.path, folder))._asdict() for scene in self.scenes]
+        return csv_text(filled, rows)
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ def make_new_run(request: RunRequest, folder: Path = Path("config"), zoo: Path =
         draft.write_text(text)
         checked = _checked(draft, settings_path, scenes, zoo)
         plan_path = Path(scratch) / "plan.parquet"
-        plan = _planned(checked, plan_path)
+        plan = current_plan(checked, plan_path)
         rows = read_rows(plan_path)
     speed = measure_speed(checked) if is_timed else None
     costs = estimate_costs(plan.size, len(plan.groups), checked, speed)
@@ -170,14 +164,6 @@ def _checked(draft: Path, settings_path: Path, scenes: Path, zoo: Path) -> Setti
     """The settings as a run reads them, with the user's scenes in place of a table that is not written yet."""
     config = read_settings_file(draft) | dict(scenes=str(scenes))
     return check_settings(config, [settings_path], zoo)
-
-
-def _planned(settings: Settings, path: Path) -> Plan:
-    """The plan at a path; its errors name the option in place of settings that no file holds yet."""
-    try:
-        return current_plan(settings, path)
-    except OrbitileError as error:
-        raise OrbitileError(str(error).removesuffix(ALLOWING_FAILURES).replace(BAND_PLACES, BANDS_OPTION)) from error
 
 
 def _stated_body(entries: Sequence[SceneEntry]) -> str | None:
@@ -258,7 +244,7 @@ def _survey_note(survey: ImageSurvey) -> str:
     dtypes = ", ".join(f"{count} of {dtype}" for dtype, count in survey.dtypes.items())
     limits = survey.gsd_range_m
     gsd = "no map" if limits is None else _range_text(*limits)
-    return f"{_count(len(survey.images), 'scene')}: {dtypes}; {gsd}"
+    return f"{format_count(len(survey.images), 'scene')}: {dtypes}; {gsd}"
 
 
 def _range_text(low: float, high: float) -> str:
@@ -317,7 +303,3 @@ def _cost_lines(costs: RunCosts) -> Iterator[str]:
 def _duration(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

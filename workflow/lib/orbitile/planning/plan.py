@@ -4,7 +4,7 @@ from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.base.remote_files import is_remote, remote_versions
 from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
@@ -27,9 +27,12 @@ from orbitile.tables.plan import (
     write_plan,
 )
 
-ALLOWING_FAILURES = " (--config allow_failures=true leaves such scenes out and lists them)"
 VERSIONS_LIMIT_S = 60.0
 """Seconds after which no further server is asked whether its images have changed since they were planned."""
+
+
+class UnplannedScenesError(OrbitileError):
+    """Scenes that cannot be planned, in a line. A run that allows failures leaves them out."""
 
 
 def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = None) -> Plan:
@@ -45,7 +48,7 @@ def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = No
         _make_plan(settings, origin, path, submitted_jobs)
     plan = read_plan(path)
     if plan.unplanned and not settings.allow_failures:
-        raise OrbitileError(_explain(plan.unplanned))
+        raise UnplannedScenesError(_explain(plan.unplanned))
     _check_validation_scenes(settings, plan)
     check_vector_files(settings, path)
     check_crater_tables(settings, path)
@@ -80,7 +83,7 @@ def _make_plan(settings: Settings, origin: PlanOrigin, path: Path, submitted_job
     rows, unplanned = read_headers(settings, _earlier_rows([path, refused], origin))
     if unplanned and not (settings.allow_failures and rows):
         write_plan(rows, [], unplanned, origin, refused)
-        raise OrbitileError(_explain(unplanned))
+        raise UnplannedScenesError(_explain(unplanned))
     earlier = _earlier_partition(path, origin)
     grouping = earlier.grouping if earlier else choose_grouping(rows, settings, Workforce.of_call(submitted_jobs))
     rows, groups = group_scenes(rows, settings, grouping.scenes_per_group, _frozen_groups(earlier))
@@ -109,8 +112,8 @@ def _frozen_groups(plan: Plan | None) -> dict[str, str]:
 def _explain(unplanned: list[UnplannedScene]) -> str:
     """Why the run cannot be planned, in one line."""
     more = len(unplanned) - 1
-    rest = f"; {more} more scene{'s' * (more > 1)} cannot be planned" if more else ""
-    return f"{unplanned[0].reason}{rest}{ALLOWING_FAILURES}"
+    rest = f"; {format_count(more, 'more scene')} cannot be planned" if more else ""
+    return f"{unplanned[0].reason}{rest}"
 
 
 def _origin(settings: Settings) -> PlanOrigin:

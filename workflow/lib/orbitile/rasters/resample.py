@@ -74,7 +74,7 @@ def warped_blocks(
         dtype = np.dtype(common_dtype(selected, numbers))  # rasterio warps some types as wider ones
         for window in row_windows(grid):
             pixels, valid = read_pixels(view, window, numbers)
-            yield window, pixels if pixels.dtype == dtype else _cast(pixels, dtype), valid
+            yield window, pixels if pixels.dtype == dtype else cast_pixels(pixels, dtype), valid
 
 
 @contextmanager
@@ -100,21 +100,16 @@ def covered_window(fine_grid: Grid, factor: int) -> Window:
     return Window(-(col % factor), -(row % factor), grid.width * factor, grid.height * factor)
 
 
-def block_averages(mosaic: Mosaic, fine_grid: Grid, factor: int, channels: Channels = 1) -> Iterator[Block]:
-    """A scene averaged over blocks of factor x factor pixels, ignoring those without data, window by window.
-
-    `fine_grid` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. The
-    blocks are those of the grid made coarser by `factor`. A block is valid when at least half of its pixels are valid,
-    in all channels. Pixels are ([channels,] rows, columns).
-    """
-    for _, block in averages_by_factor(mosaic, fine_grid, [factor], channels):
-        yield block
-
-
 def averages_by_factor(
     mosaic: Mosaic, fine_grid: Grid, factors: Sequence[int], channels: Channels = 1
 ) -> Iterator[tuple[int, Block]]:
-    """As `block_averages`, by several factors while the fine pixels are read once: each block after its factor."""
+    """A scene averaged over blocks of factor x factor pixels, ignoring those without data, window by window.
+
+    `fine_grid` is the scene's grid, `mosaic` its pixels and those around it, which blocks on its border need. Each
+    block comes after its factor; the fine pixels are read once for all factors. The blocks are those of the grid made
+    coarser by the factor. A block is valid when at least half of its pixels are valid, in all channels. Pixels are
+    ([channels,] rows, columns).
+    """
     covered = {factor: covered_window(fine_grid, factor) for factor in factors}
     for rows in _rows_of_blocks(fine_grid, factors):
         pixels, valid = mosaic.read(rows, channels)
@@ -146,11 +141,12 @@ def _average(pixels: np.ndarray, valid: np.ndarray, factor: int) -> tuple[np.nda
     sums, counts = zip(*(block_sums(band, valid, factor) for band in bands), strict=True)
     count = counts[0]
     means = (np.stack(sums) / np.maximum(count, 1)).reshape(*pixels.shape[:-2], *count.shape)
-    return _cast(means, pixels.dtype), count * 2 >= factor**2
+    return cast_pixels(means, pixels.dtype), count * 2 >= factor**2
 
 
-def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def cast_pixels(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Pixels in a data type: rounded, and within its limits, where it is one of whole numbers."""
     if not np.issubdtype(dtype, np.integer):
-        return values.astype(dtype)
+        return pixels.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
-    return np.rint(values).clip(limits.min, limits.max).astype(dtype)
+    return np.rint(pixels).clip(limits.min, limits.max).astype(dtype)

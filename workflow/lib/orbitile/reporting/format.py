@@ -30,8 +30,3 @@ def format_quantity(value: float, unit: str, unknown: str = "unknown") -> str:
 def format_gpu(value: float, unit: str) -> str:
     """A figure of the GPU with its unit; "no GPU" for NaN."""
     return format_quantity(value, unit, "no GPU")
-
-
-def format_count(number: int, noun: str, plural: str = "") -> str:
-    """A number with a noun in singular or plural: 1 job, 2,000 jobs."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

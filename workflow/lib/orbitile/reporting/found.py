@@ -6,7 +6,7 @@ from html import escape
 
 from orbitile import catalogue
 from orbitile.base.errors import OrbitileError, reason_of
-from orbitile.pipeline import DETECTION, RULES
+from orbitile.pipeline import DETECTION, RULES, SEGMENTATION
 from orbitile.reporting.certainty import certainty_sheets
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.findings import RunFindings
@@ -18,8 +18,8 @@ from orbitile.reporting.summary import found_cards, statements
 from orbitile.reporting.surface import surface_section
 
 log = logging.getLogger(__name__)
-OVERVIEWS = {DETECTION: "overview"}
-MAP_OVERVIEW = "overview_map"
+OVERVIEWS = {DETECTION: "overview", SEGMENTATION: "overview_map"}
+"""The rules that draw all scenes with what was found, by chain."""
 
 
 def found_section(findings: RunFindings) -> list[str]:
@@ -51,7 +51,7 @@ def _readable(findings: RunFindings, about: str, show: Callable[[], list[str]]) 
 
 
 def _overview(findings: RunFindings) -> list[str]:
-    target = RULES[OVERVIEWS.get(findings.plan.chain, MAP_OVERVIEW)].target or ""
+    target = RULES[OVERVIEWS[findings.plan.chain]].target or ""
     path = findings.results / target
     if not path.is_file():
         return [element("p", f"There is no picture of it yet ({target}).", class_="note")]

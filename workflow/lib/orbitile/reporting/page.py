@@ -5,12 +5,12 @@ from html import escape
 
 import pandas as pd
 
+from orbitile.base.messages import format_count
 from orbitile.jobs.paths import WHOLE_RUN
 from orbitile.jobs.records import format_utc
 from orbitile.reporting.colours import STATE_COLOURS, STATE_MARKS, STATES, UNFINISHED
 from orbitile.reporting.file_lists import file_lists
 from orbitile.reporting.findings import RunFindings
-from orbitile.reporting.format import format_count
 from orbitile.reporting.found import found_section
 from orbitile.reporting.graph import ExecutionGraph
 from orbitile.reporting.graph_picture import graph_picture, is_small

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from orbitile.base.messages import shorten_names
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.jobs.failures import rerun_command, rerun_hint
 from orbitile.jobs.records import FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.summary import OBJECTS
 from orbitile.reporting.colours import UNFINISHED
 from orbitile.reporting.findings import RunFindings
-from orbitile.reporting.format import format_count, format_duration, format_quantity
+from orbitile.reporting.format import format_duration, format_quantity
 from orbitile.reporting.markup import card_row, element, scrollable
 from orbitile.reporting.tables import text_table
 from orbitile.reporting.time_axis import busy_seconds
@@ -135,7 +135,7 @@ def _counts(findings: RunFindings) -> list[tuple[str, str]]:
     manifest = findings.manifest
     if not manifest:
         return [
-            (f"{findings.summary.rows:,}", f"{OBJECTS[findings.plan.chain]} so far; there is no {findings.noun} yet")
+            (f"{findings.summary.rows:,}", f"{OBJECTS[findings.plan.chain]}s so far; there is no {findings.noun} yet")
         ]
     counts = [(f"{manifest['rows']:,}", str(manifest.get("what", "craters in the catalogue")))]
     if manifest.get("lines"):

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from orbitile.base.messages import format_count
 from orbitile.jobs.records import RUNNING
 from orbitile.reporting.attempts import Row
 from orbitile.reporting.colours import STATE_COLOURS, STATES, UNFINISHED, rule_colour
-from orbitile.reporting.format import format_count, format_duration
+from orbitile.reporting.format import format_duration
 from orbitile.reporting.markup import line, rect, svg, text
 from orbitile.reporting.time_axis import Span, TimeAxis
 

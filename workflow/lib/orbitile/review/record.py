@@ -1,7 +1,5 @@
 """The files of a review: what was drawn of which catalogue, and the sheet that a person writes verdicts into."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from orbitile.base.files import write_json, write_text
 from orbitile.base.provenance import provenance
 from orbitile.catalogue import Catalogue
 from orbitile.review.strata import Stratum
+from orbitile.tables.csv_text import csv_text
 
 SHEET, RECORD = "review.csv", "review.json"
 DECIMALS = dict(lon=6, lat=6, diameter_km=6, score=6, probability=4)
@@ -93,12 +92,8 @@ class ReviewRecord:
 
     def _sheet(self) -> str:
         names = [name for name in SHEET_COLUMNS if name != "probability" or self.rows[name].notna().any()]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        for row in self.rows.assign(verdict="").to_dict("records"):
-            writer.writerow([_cell(name, row[name]) for name in names])
-        return text.getvalue()
+        rows = self.rows.assign(verdict="").to_dict("records")
+        return csv_text(names, ({name: _cell(name, row[name]) for name in names} for row in rows))
 
 
 def _cell(name: str, value: float | str) -> str:

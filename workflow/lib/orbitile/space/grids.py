@@ -29,6 +29,11 @@ class Window:
     width: int
     height: int
 
+    @property
+    def edges(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom edge: first column and row, and those after the last."""
+        return self.col, self.row, self.col + self.width, self.row + self.height
+
     def intersection(self, window: "Window") -> "Window | None":
         """The pixels that two windows share; None where they share none."""
         left, top = max(self.col, window.col), max(self.row, window.row)
@@ -48,7 +53,7 @@ class Window:
 
 def bounding_window(windows: Iterable[Window]) -> Window:
     """The smallest window around all given windows, of which there must be at least one."""
-    edges = np.array([(w.col, w.row, w.col + w.width, w.row + w.height) for w in windows])
+    edges = np.array([window.edges for window in windows])
     (left, top), (right, bottom) = edges[:, :2].min(axis=0).tolist(), edges[:, 2:].max(axis=0).tolist()
     return Window(left, top, right - left, bottom - top)
 
@@ -146,6 +151,16 @@ class Grid:
         return math.floor(right + 0.25), math.floor(down + 0.25)
 
     @property
+    def window(self) -> Window:
+        """All pixels of the grid."""
+        return Window(0, 0, self.width, self.height)
+
+    @property
+    def lattice_window(self) -> Window:
+        """All pixels of the grid, on the map's lattice (see `index`)."""
+        return Window(*self.index, self.width, self.height)
+
+    @property
     def fraction(self) -> tuple[float, float]:
         """The offset of the lattice to the right of and below the map's origin, in pixels from -1/4 up to 3/4."""
         (right, down), (col, row) = self._offset, self.index
@@ -169,7 +184,7 @@ class Grid:
 
 def grid_around_grids(grids: Sequence[Grid]) -> Grid:
     """The smallest grid around grids of one lattice, of which there must be at least one."""
-    window = bounding_window(Window(*grid.index, grid.width, grid.height) for grid in grids)
+    window = bounding_window(grid.lattice_window for grid in grids)
     return grid_of_window(grids[0], window)
 
 

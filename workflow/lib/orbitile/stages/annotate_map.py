@@ -21,7 +21,7 @@ from orbitile.pictures.rings import pixel_places
 from orbitile.pictures.scene_picture import ScenePicture
 from orbitile.pipeline import code_version
 from orbitile.rasters.read import explain_read_errors, opened_raster, read_window
-from orbitile.space.grids import Grid, Window
+from orbitile.space.grids import Grid
 from orbitile.space.lonlat_boxes import boxes_around_grid
 from orbitile.tables.class_rasters import ClassRaster, read_class_rasters
 from orbitile.tables.feature_parts import read_features
@@ -164,5 +164,5 @@ def _probability(row: RasterRow, shape: tuple[int, int]) -> np.ndarray:
     """The largest probability (rows, columns; 0..255) of all classes, 0 without data."""
     with opened_raster(row.path) as source:
         channels = range(1, source.count + 1)
-        probability, valid = read_window(source, Window(0, 0, row.width, row.height), channels, shape)
+        probability, valid = read_window(source, row.grid.window, channels, shape)
     return np.where(valid, probability.max(axis=0), 0)

@@ -47,7 +47,7 @@ from orbitile.tables.features import KINDS
 from orbitile.tables.masks import OUTLINES
 from orbitile.tables.object_ids import ID
 from orbitile.tables.parquet import read_arrow, read_table
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import read_rasters_of_groups
 from orbitile.tables.standalone_files import remove_standalone_files, write_several_files, write_single_files
 from orbitile.tables.vector_writers import VectorLayer
 from orbitile.tables.vectors import VECTOR_FORMATS, add_georef_methods, count_georef_methods
@@ -122,7 +122,7 @@ def assemble_map(
     `origin` says what the map was made from; it becomes part of the metadata, as does what a `statement` says of the
     errors of its pixels.
     """
-    rasters = {(row.scene, row.scale_m): row for path in inputs.stitched for row in read_rasters(path)}
+    rasters = {(row.scene, row.scale_m): row for row in read_rasters_of_groups(inputs.stitched)}
     methods = {row.scene: dict(georef_method=row.georef_method, error_m=row.error_m) for row in rasters.values()}
     Path(f"{outputs.polygons}.json").unlink(missing_ok=True)
     for kind in KINDS:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import write_json
@@ -13,22 +13,28 @@ from orbitile.calibration.pixel_figures import with_pixel_figures
 from orbitile.features.labels.judged import mapped_classes, read_map_truth
 from orbitile.pictures.calibration_picture import draw_pixel_calibration
 from orbitile.space.bodies import Body
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import read_rasters_of_groups
 
 log = logging.getLogger(__name__)
 
 
+class MapCalibrationOutputs(NamedTuple):
+    """Where the calibration (JSON) and its picture (PNG) go."""
+
+    calibration: str
+    picture: str
+
+
 def calibrate_map(
-    stitched: Sequence[str], truth: str, body: Body, label_fields: Mapping, model_sha256: str, calibration: str,
-    picture: str, unmapped_scenes: int = 0,
+    stitched: Sequence[str], truth: str, body: Body, label_fields: Mapping, model_sha256: str,
+    outputs: MapCalibrationOutputs, unmapped_scenes: int = 0,
 ) -> None:  # fmt: skip
     """Judge the pixels of all groups by true lines and polygons, and write what their probabilities are worth.
 
     `stitched` are the groups' tables of probabilities, by weights with the hash `model_sha256`; `label_fields` are the
-    settings' section `labels`. Writes `calibration` (JSON) and `picture` (PNG). OrbitileError where there are no
-    probabilities, or no pixel of a scene is true.
+    settings' section `labels`. OrbitileError where there are no probabilities, or no pixel of a scene is true.
     """
-    rasters = [row for path in stitched for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(stitched)
     classes = mapped_classes(rasters)
     if not classes:
         raise OrbitileError("calibrate: no scene of the run has probabilities; calibration needs scenes with data")
@@ -40,8 +46,8 @@ def calibrate_map(
                             "calibration needs true ones")  # fmt: skip
     text = f"{sum(true.values()):,} true pixels of {Path(truth).name}"
     stated = with_pixel_figures(PixelCalibration(sample, text, model_sha256))
-    write_json(calibration, stated)
-    draw_pixel_calibration(stated["figures"], picture)
+    write_json(outputs.calibration, stated)
+    draw_pixel_calibration(stated["figures"], outputs.picture)
     for name, figures in stated["figures"]["classes"].items():
         log.info("%s: expected calibration error %s", name, _errors_text(figures["calibration_error"]))
 

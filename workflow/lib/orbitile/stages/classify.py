@@ -20,7 +20,6 @@ from orbitile.rasters.mosaic import RasterPart, opened_mosaic, opened_validity
 from orbitile.rasters.read import opened_raster, read_window, row_windows
 from orbitile.rasters.write import Block, PixelType, write_cog
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Window
 from orbitile.tables.class_rasters import ClassRaster, write_class_rasters
 from orbitile.tables.rasters import RasterRow, RasterTables, Surroundings
 
@@ -82,7 +81,7 @@ class ClassifiedScene:
     @cached_property
     def _parts(self) -> list[tuple[str, RasterPart]]:
         """The scene itself and its neighbours, in the order in which outlines take their pixels (by name)."""
-        window = Window(0, 0, self.raster.width, self.raster.height).grown(self._decision.halo_px)
+        window = self.raster.grid.window.grown(self._decision.halo_px)
         return sorted(self.surroundings.named_parts(self.raster, window), key=lambda part: part[0])
 
     def path(self, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from orbitile.gis.layer_styles import footprint_renderer, style_text, write_styl
 from orbitile.space.bodies import Body
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
 from orbitile.tables.failed_windows import failed_on_maps
-from orbitile.tables.rasters import coarsest, read_rasters
+from orbitile.tables.rasters import coarsest, read_rasters_of_groups
 from orbitile.tables.standalone_files import remove_standalone_files, write_single_files
 from orbitile.tables.tiles import read_appearances
 from orbitile.tables.vector_writers import VectorLayer
@@ -69,7 +69,7 @@ def completeness(
 
 def _footprints(tables: SearchedTables, failed: Sequence[Mapping[str, str]], body: Body) -> geopandas.GeoDataFrame:
     """The footprints (scene, area_km2, geometry) of all scenes, without what failed."""
-    rows = [row for path in tables.rasters for row in read_rasters(path)]
+    rows = read_rasters_of_groups(tables.rasters)
     failed_shapes = failed_on_maps(failed, rasters_at_all_scales(rows, tables.enlarged))
     return searched_footprints(coarsest(rows), body, failed_shapes)
 

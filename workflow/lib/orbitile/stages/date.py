@@ -1,7 +1,5 @@
 """date: the counts of areas as files of other programs, and their ages by Craterstats where it runs."""
 
-import csv
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orbitile.base.files import write_json, write_text
-from orbitile.base.manifests import read_manifest
+from orbitile.base.manifests import listed_files, read_manifest
 from orbitile.base.provenance import provenance
 from orbitile.counting.ages import COLUMNS, DatedArea, DatingChoice, age_rows, dating_request, stated_age
 from orbitile.counting.count_files import read_counts, read_draws, read_reference_counts
@@ -17,6 +15,7 @@ from orbitile.counting.craterstats_program import REMEDY, ask_craterstats, find_
 from orbitile.counting.dating_text import dating_text
 from orbitile.counting.exchange_files import write_exchange_files
 from orbitile.space.bodies import Body
+from orbitile.tables.csv_text import csv_text
 from orbitile.tables.datasets import published_folder
 
 log = logging.getLogger(__name__)
@@ -48,14 +47,13 @@ def date(counts: str, choice: DatingChoice, program: Path, body: Body, manifest:
     ]
     names = [file for entry in entries for file in entry["files"]]
     if python is not None:
-        write_text(folder / TABLE, _csv_text(entries))
+        write_text(folder / TABLE, _table_text(entries))
         write_text(folder / METHODS, dating_text(reply, choice.fits, entries))
         names += [TABLE, METHODS]
-    described = [dict(path=name, bytes=(folder / name).stat().st_size) for name in names]
     about = {key: reply.get(key) for key in ("chronology_system", "functions")}
     write_json(manifest, dict(
         body=body.name, craterstats_version=reply.get("version"), statement=statement or None, **about, areas=entries,
-        files=described, **provenance(),
+        files=listed_files(folder, names), **provenance(),
     ))  # fmt: skip
     _log_ages(entries)
 
@@ -105,14 +103,10 @@ def _entry(
     )  # fmt: skip
 
 
-def _csv_text(entries: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for entry in entries:
-        for row in age_rows(entry["name"], entry["ages"]):
-            writer.writerow({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()})
-    return text.getvalue()
+def _table_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    rows = [row for entry in entries for row in age_rows(entry["name"], entry["ages"])]
+    cells = [{key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+    return csv_text(COLUMNS, cells)
 
 
 def _log_ages(entries: Sequence[Mapping[str, Any]]) -> None:

@@ -63,15 +63,14 @@ class SearchLimits(NamedTuple):
 
 
 def density(
-    manifest: str, completeness: str, choice: DensityChoice, limits: SearchLimits, outputs: DensityOutputs,
-    unmapped_scenes: int = 0,
-) -> None:  # fmt: skip
+    manifest: str, completeness: str, choice: DensityChoice, limits: SearchLimits, outputs: DensityOutputs
+) -> None:
     """Map the craters of a catalogue (its manifest) on the ground that `completeness` names; figures come last.
 
     The catalogue is read batch by batch, twice; craters whose centre lies beside that ground are left out.
     OrbitileError for a catalogue without craters, and for choices that do not suit it.
     """
-    craters, layer = catalogue.open(manifest), read_searched_layer(completeness, unmapped_scenes)
+    craters, layer = catalogue.open(manifest), read_searched_layer(completeness)
     sizes = SeriesCounts.of(batch["diameter_km"].to_numpy() for batch in craters.batches(["diameter_km"]))
     if not sizes.craters:
         raise OrbitileError(f"{manifest}: holds no craters, so there is no density of them")
@@ -153,7 +152,7 @@ def _write_rasters(cells: CellCounts, smooth: KernelDensity, searched: np.ndarra
 def _write(cells: CellCounts, names: list[str], bands: list[np.ndarray], searched: np.ndarray, path: str) -> None:
     pixels = np.stack(bands).astype(np.float32)
     valid = searched & np.isfinite(pixels).all(axis=0)
-    window = Window(0, 0, cells.grid.width, cells.grid.height)
+    window = cells.grid.window
     tags = dict(unit=f"craters per {PER_KM2:g} km2 of searched ground; errors are one standard deviation")
     pixel_type = PixelType("float32", NODATA, "NEAREST", tuple(names))
     blocks = [(part, pixels[:, rows, columns], valid[rows, columns]) for part in _blocks(window)

@@ -1,7 +1,8 @@
 """evaluate: a catalogue of craters compared with a table of true ones."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from orbitile import catalogue
 from orbitile.base.files import write_json
@@ -16,38 +17,48 @@ from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 log = logging.getLogger(__name__)
 
 
-def evaluate_catalogue(
-    manifest: str,
-    truth: CraterTable,
-    rasters: list[str],
-    criteria: MatchCriteria,
-    metrics: str,
-    plot: str,
-    unmapped_scenes: int = 0,
-    score_threshold: float = 0.0,
-    enlarged: Mapping[float, int] = NOT_ENLARGED,
-) -> None:
-    """Write precision, recall and F1, overall and by size, place and score, as JSON and as a plot.
+class EvaluatedRun(NamedTuple):
+    """The manifest of a catalogue, which holds scores from `score_threshold` on, and the groups' tables of rasters.
 
-    `manifest` is that of a catalogue, which is read part by part, and which holds scores from `score_threshold` on;
-    `truth` is a table of true craters, `rasters` are the groups' tables of scenes, `enlarged` holds the factors of
-    scales in enlarged pixels. Only craters whose centre lies on valid pixels of a scene that did not fail are judged;
-    the `unmapped_scenes` of a run in pixel coordinates are judged one by one. Where no true crater is judged, measures
-    are null, with a warning. OrbitileError where a table lacks a column or one of its numbers.
+    `enlarged` holds the factors of scales in enlarged pixels. A run in pixel coordinates has so many `unmapped_scenes`.
     """
-    opened = catalogue.open(manifest)
-    scenes = SearchedScenes(rasters, opened.metadata.get("exclusions", ()), enlarged)
-    on_ground, gsd_m = TruthOnGround.read(truth, scenes, criteria, unmapped_scenes)
+
+    catalogue: str
+    rasters: Sequence[str]
+    score_threshold: float = 0.0
+    enlarged: Mapping[float, int] = NOT_ENLARGED
+    unmapped_scenes: int = 0
+
+
+class EvaluationOutputs(NamedTuple):
+    """Where the figures (JSON) and their plot go."""
+
+    metrics: str
+    plot: str
+
+
+def evaluate_catalogue(
+    run: EvaluatedRun, truth: CraterTable, criteria: MatchCriteria, outputs: EvaluationOutputs
+) -> None:
+    """Write precision, recall and F1 by a table of true craters, overall and by size, place and score.
+
+    The catalogue is read part by part. Only craters whose centre lies on valid pixels of a scene that did not fail are
+    judged; scenes in pixel coordinates are judged one by one. Where no true crater is judged, measures are null, with
+    a warning. OrbitileError where a table lacks a column or one of its numbers.
+    """
+    opened = catalogue.open(run.catalogue)
+    scenes = SearchedScenes(run.rasters, opened.metadata.get("exclusions", ()), run.enlarged)
+    on_ground, gsd_m = TruthOnGround.read(truth, scenes, criteria, run.unmapped_scenes)
     classes = SizeClasses.of(criteria.min_diameter_m, gsd_m)
-    scores = score_thresholds(score_threshold)
+    scores = score_thresholds(run.score_threshold)
     tally = MatchTally(on_ground, classes, scores)
-    columns = ["lon", "lat", "diameter_km", "score", *(["scene"] if unmapped_scenes else [])]
+    columns = ["lon", "lat", "diameter_km", "score", *(["scene"] if run.unmapped_scenes else [])]
     for part in opened.tables(columns):
         tally.feed(Craters.of_catalogue(part), part["score"].to_numpy())
     figures = match_figures(tally.totals(), classes, scores, tally.blocks)
     figures |= dict(iou=criteria.iou_threshold, min_diameter_km=criteria.min_diameter_m / 1000)
-    write_json(metrics, figures)
-    draw_matches(figures, plot)
+    write_json(outputs.metrics, figures)
+    draw_matches(figures, outputs.plot)
     if figures["n_truth"]:
         log.info("F1 %(f1).3f, precision %(precision).3f, recall %(recall).3f", figures)
     else:

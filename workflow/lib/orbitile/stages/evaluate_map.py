@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import shapely
 
-from orbitile.base.files import atomic, write_json
+from orbitile.base.files import write_json
 from orbitile.base.manifests import read_manifest
 from orbitile.features.confusion import ConfusionMatrix
 from orbitile.features.labels.burn import GriddedLabels, grid_labels
@@ -25,10 +25,11 @@ from orbitile.inference.mask_threshold import Threshold, class_threshold, is_pos
 from orbitile.inference.models.weights_header import BACKGROUND
 from orbitile.pictures.confusion_picture import draw_confusion
 from orbitile.pictures.measure_styles import MEASURE_STYLES
+from orbitile.pictures.save_figure import save_figure
 from orbitile.rasters.mosaic import RasterPart
 from orbitile.rasters.read import opened_raster, read_window
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Grid, Window
+from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground, lonlat_of_points
 from orbitile.tables.class_rasters import class_raster_paths
 from orbitile.tables.coverage import Coverage
@@ -36,7 +37,7 @@ from orbitile.tables.enlarged_rasters import rasters_at_all_scales
 from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.feature_parts import read_features
 from orbitile.tables.layer_geometry import LINES
-from orbitile.tables.rasters import RasterRow, mosaic_parts, read_rasters
+from orbitile.tables.rasters import RasterRow, mosaic_parts, read_rasters_of_groups
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class MapScale:
 
     def earlier(self, row: RasterRow) -> list[RasterPart]:
         """The rasters of scenes that lend a scene pixels and come before it by name: these have what both show."""
-        parts = mosaic_parts(row, Window(0, 0, row.width, row.height), self._by_place)
+        parts = mosaic_parts(row, row.grid.window, self._by_place)
         return [part for scene, part in parts if scene < row.scene]
 
     @cached_property
@@ -161,18 +162,17 @@ def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, met
     the truth has some, by their length. Only what lies on valid pixels that did not fail is judged. OrbitileError where
     the truth cannot be read. What several scenes of a mosaic show counts once.
     """
-    rasters = [row for path in results.stitched for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(results.stitched)
     true = comparison.read_truth(truth, mapped_classes(rasters))
-    by_scale = [_figures(scale, true, comparison) for scale in _scales(results)]
+    by_scale = [_figures(scale, true, comparison) for scale in _scales(results, rasters)]
     write_json(metrics, comparison.stated | dict(by_scale=by_scale))
     _plot(by_scale, plot)
     _log(by_scale)
 
 
-def _scales(results: MapResults) -> list[MapScale]:
-    """What there is to be judged, from the finest scale on."""
-    rasters = [row for path in results.stitched for row in read_rasters(path)]
-    scenes = [row for path in results.scaled for row in read_rasters(path)]
+def _scales(results: MapResults, rasters: Sequence[RasterRow]) -> list[MapScale]:
+    """What there is to be judged, from the finest scale on; `rasters` are those of probabilities."""
+    scenes = read_rasters_of_groups(results.scaled)
     classes = class_raster_paths(results.classified)
     finest_m = min((row.scale_m for row in scenes), default=0)
     finest = {row.scene: row.grid for row in scenes if row.scale_m == finest_m}
@@ -329,6 +329,4 @@ def _plot(by_scale: list[dict], path: str | Path) -> None:
     axes.set_xticks(range(len(bars)), list(bars))
     axes.set(ylim=(0, 1.1))
     axes.legend(loc="upper center", ncols=4, frameon=False)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

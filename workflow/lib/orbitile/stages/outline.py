@@ -106,7 +106,7 @@ class OutlinedScene:
 
         A scene that reaches around the body can be the neighbour of another twice, and of itself.
         """
-        halo = Window(0, 0, self.raster.width, self.raster.height).grown(HALO_PX)
+        halo = self.raster.grid.window.grown(HALO_PX)
         return sorted(self.surroundings.named_parts(self.raster, halo), key=lambda part: part[0])
 
     def path(self, folder: Path) -> Path:
@@ -156,13 +156,12 @@ class OutlinedScene:
 
     def _continues(self, shapes: np.ndarray, window: Window) -> np.ndarray:
         """Which shapes (n) touch the scene's border, or a seam that belongs to another scene."""
-        seams = [shapely.box(w.col, w.row, w.col + w.width, w.row + w.height) for w in self._earlier_windows]
+        seams = [shapely.box(*earlier.edges) for earlier in self._earlier_windows]
         return (reach_edge(shapes, window) | shapely.intersects(shapes, _prepared(seams))) & self.raster.in_mosaic
 
     def _windows(self) -> list[Window]:
         """The scene's window on the lattice, less the seams that it shares with scenes before it."""
-        window = Window(*self.raster.grid.index, self.raster.width, self.raster.height)
-        return subtract_windows(window, self._earlier_windows)
+        return subtract_windows(self.raster.grid.lattice_window, self._earlier_windows)
 
     @property
     def _earlier_windows(self) -> list[Window]:
@@ -199,8 +198,8 @@ class MaskView:
 
     @property
     def window(self) -> Window:
-        """The scene's window."""
-        return Window(*self.raster.grid.index, self.raster.width, self.raster.height)
+        """The scene's window on the lattice."""
+        return self.raster.grid.lattice_window
 
     def layers(self, window: Window) -> PieceLayers:
         """The mask in a window, its probabilities, and which of its pixels are close to nodata or where data ends."""

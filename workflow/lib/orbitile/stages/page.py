@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orbitile.base.errors import OrbitileError
 from orbitile.base.manifests import read_manifest
 from orbitile.catalogue import open as open_catalogue
 from orbitile.detections.matching import MatchCriteria
@@ -14,7 +13,7 @@ from orbitile.gis.run_layers import LeftOutGround
 from orbitile.space.bodies import Body
 from orbitile.tables.craters import CraterTable
 from orbitile.tables.datasets import published_folder
-from orbitile.tables.rasters import read_rasters
+from orbitile.tables.rasters import read_rasters_of_groups
 from orbitile.web.run_page import PageChoice, RunPage, searched_outlines
 from orbitile.web.truth_comparison import ComparedTable
 
@@ -39,21 +38,13 @@ class PageInputs:
     enlarged: Mapping[float, int] = field(default_factory=dict)
 
 
-def page(
-    inputs: PageInputs, criteria: MatchCriteria, body: Body, choice: PageChoice, index: str, unmapped_scenes: int = 0
-) -> None:
+def page(inputs: PageInputs, criteria: MatchCriteria, body: Body, choice: PageChoice, index: str) -> None:
     """Write the page, whose first file is `index`, and all files beside it in its folder, completely or not at all.
 
-    `criteria` say when a row matches a crater of the other table. OrbitileError for a run in pixel coordinates with
-    more than one of its so many `unmapped_scenes`, which all lie at one place.
+    `criteria` say when a row matches a crater of the other table.
     """
-    if unmapped_scenes > 1:
-        raise OrbitileError(
-            f"{index}: the {unmapped_scenes} scenes of a run in pixel coordinates all lie at one place, so that no map "
-            "shows them; look at annotated/ instead (target `annotated`)"
-        )
     manifest = Path(inputs.manifest)
-    rasters = [row for path in inputs.rasters for row in read_rasters(path)]
+    rasters = read_rasters_of_groups(inputs.rasters)
     catalogue = open_catalogue(manifest) if inputs.completeness else None
     with published_folder(Path(index).parent) as folder:
         made = RunPage(folder, body, choice, rasters)

@@ -23,7 +23,7 @@ from orbitile.gis.run_layers import (
 )
 from orbitile.review.judgements import VERDICTS
 from orbitile.space.bodies import Body
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, read_rasters_of_groups
 from orbitile.tables.vectors import write_vectors
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def qgis_project(inputs: ProjectInputs, body: Body, project: str, scenes: str) -
     Whatever hides others is further down: footprints and scenes lie over the map or the catalogue, images below.
     """
     metadata = read_manifest(Path(inputs.manifest))
-    rows = [row for path in inputs.rasters for row in read_rasters(path)]
+    rows = read_rasters_of_groups(inputs.rasters)
     outlines = scene_outlines(Path(inputs.plan), metadata["exclusions"], rows, body, inputs.enlarged)
     described = {"orbitile": json.dumps(dict(run=metadata["run"], **provenance()), sort_keys=True)}
     write_vectors(outlines, str(Path(scenes).with_suffix("")), described, formats=["gpkg"])
@@ -69,7 +69,7 @@ def _results(inputs: ProjectInputs, body: Body) -> list[LayerGroup]:
     if inputs.completeness:
         layers = [*footprint_layers(Path(inputs.completeness), body), *catalogue_layers(manifest, body)]
         return [*_judging(inputs, body), LayerGroup("catalogue", layers)]
-    rows = [row for path in inputs.stitched for row in read_rasters(path)]
+    rows = read_rasters_of_groups(inputs.stitched)
     classes = _classes(rows)
     return [LayerGroup("map", map_layers(manifest, classes, body)), *probability_groups(rows, classes)]
 

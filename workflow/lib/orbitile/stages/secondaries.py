@@ -1,7 +1,5 @@
 """secondaries: craters that lie in clusters, and rays around a primary, beside random fields on the searched ground."""
 
-import csv
-import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -26,6 +24,7 @@ from orbitile.counting.random_fields import Intensity
 from orbitile.counting.rays import Primary, RayTest
 from orbitile.pictures.secondaries_picture import ClusterMap, RayRose, draw_secondaries
 from orbitile.space.ground import unit_vectors
+from orbitile.tables.csv_text import csv_text
 from orbitile.tables.standalone_files import write_single_files
 from orbitile.tables.vector_writers import VectorLayer
 
@@ -66,15 +65,13 @@ class SecondaryOutputs(NamedTuple):
     picture: str
 
 
-def secondaries(
-    manifest: str, completeness: str, choice: SecondaryChoice, outputs: SecondaryOutputs, unmapped_scenes: int = 0
-) -> None:
+def secondaries(manifest: str, completeness: str, choice: SecondaryChoice, outputs: SecondaryOutputs) -> None:
     """Flag clustered craters of a catalogue (its manifest), test for rays around a primary; figures come last.
 
     Craters whose centre lies beside the searched ground, on which random fields lie, are left out. OrbitileError for a
     catalogue without craters on it, and for choices that do not suit it.
     """
-    layer = read_searched_layer(completeness, unmapped_scenes)
+    layer = read_searched_layer(completeness)
     entire = _read(manifest, choice)
     craters = _on_ground(entire, layer, manifest)
     points = unit_vectors(craters["lon"].to_numpy(), craters["lat"].to_numpy())
@@ -88,8 +85,8 @@ def secondaries(
     tests = _tests(points, diameter_km, intensity, choice)
     frame = _frame(craters, local, flagged, numbers, layer)
     _write_craters(frame, layer, outputs)
-    write_text(outputs.groups, _csv(GROUP_COLUMNS, groups))
-    write_text(outputs.rays, _csv(RAY_COLUMNS, _ray_rows(rays) if rays else []))
+    write_text(outputs.groups, csv_text(GROUP_COLUMNS, map(_cells, groups)))
+    write_text(outputs.rays, csv_text(RAY_COLUMNS, map(_cells, _ray_rows(rays) if rays else [])))
     figures = dict(
         body=layer.body.name, searched_km2=layer.ground.area_km2, craters=len(craters), clustered=int(flagged.sum()),
         craters_outside=len(entire) - len(craters), untested=int(np.isnan(local.probability).sum()),
@@ -220,16 +217,9 @@ def _write_craters(frame: geopandas.GeoDataFrame, layer: SearchedLayer, outputs:
     write_single_files([frame], VectorLayer(str(stem), "Point", layer.body.crs, metadata), ["gpkg", "parquet"])
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    return f"{value:.8g}" if isinstance(value, float) else value
+def _cells(row: Mapping[str, Any]) -> dict[str, object]:
+    """The values of a row as they stand in a table."""
+    return {name: f"{value:.8g}" if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _ray_rows(rays: RayTest) -> list[dict]:

@@ -59,11 +59,6 @@ class Coverage:
                 yield self.scenes[int(number)], order[first:last][in_cap]
 
 
-def lies_on_data(lon: np.ndarray, lat: np.ndarray, scenes: Sequence[RasterRow], radius_m: float) -> np.ndarray:
-    """Which places (n, bool), by longitude and latitude (n, degrees), lie on a valid pixel of one of the scenes."""
-    return Coverage.of(scenes, radius_m).holds(lon, lat)
-
-
 def _sines(centre: np.ndarray, radius: float) -> tuple[float, float]:
     """Sines of the lowest and highest latitude of a cap."""
     lat = np.arcsin(np.clip(centre[2], -1, 1))

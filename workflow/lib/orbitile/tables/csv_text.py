@@ -2,10 +2,11 @@
 
 import codecs
 import csv
+import io
 import logging
 import re
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -34,6 +35,18 @@ LONGEST_LINE = 10_000_000
 ROWS_AT_ONCE = 2000
 Row = tuple[int, list[str]]
 """A line's number and its fields."""
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows, by column, as comma-separated text with a line of names.
+
+    What a row lacks is empty; what it has beside the columns is left out.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 @dataclass(frozen=True)

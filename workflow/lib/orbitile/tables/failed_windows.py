@@ -25,21 +25,17 @@ class FailedWindow(NamedTuple):
     @property
     def box(self) -> shapely.Polygon:
         """In columns and rows of the raster."""
-        return shapely.box(*self._edges())
+        return shapely.box(*self.window.edges)
 
     @property
     def on_map(self) -> shapely.Polygon:
         """In the coordinates of the raster's map, with all beyond where the raster ends."""
-        left, top, right, bottom = self._edges()
+        left, top, right, bottom = self.window.edges
         box = shapely.box(
             left if left > 0 else -FAR_PX, top if top > 0 else -FAR_PX,
             right if right < self.raster.width else FAR_PX, bottom if bottom < self.raster.height else FAR_PX,
         )  # fmt: skip
         return _on_map(box, self.raster)
-
-    def _edges(self) -> tuple[int, int, int, int]:
-        window = self.window
-        return window.col, window.row, window.col + window.width, window.row + window.height
 
 
 RastersByPart = Mapping[tuple[str, str], RasterRow]
@@ -62,7 +58,7 @@ def failed_window(piece: Mapping[str, str], rasters: RastersByPart) -> FailedWin
     raster = rasters.get((piece["scene"], f"{area.scale_m} m/px" if area else piece["detail"]))
     if raster is None:
         return None
-    entire = Window(0, 0, raster.width, raster.height)
+    entire = raster.grid.window
     window = entire.intersection(area.window) if area else entire
     return FailedWindow(raster, window) if window else None
 

@@ -15,6 +15,7 @@ from affine import Affine
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
+from orbitile.base.messages import format_count, shorten_names
 from orbitile.base.provenance import provenance
 from orbitile.pipeline import DETECTION
 from orbitile.space.grids import Grid
@@ -253,9 +254,8 @@ class Plan:
         """How many scenes were put into a group, and why, in one line; None where the settings say it."""
         if self.grouping.chosen_for is None:
             return None
-        scenes, groups = len(self.names), len(self.groups)
         return (
-            f"{scenes:,} scene{'s' * (scenes != 1)} in {groups:,} group{'s' * (groups != 1)}, at most "
+            f"{format_count(len(self.names), 'scene')} in {format_count(len(self.groups), 'group')}, at most "
             f"{self.grouping.scenes_per_group:,} in each, as was chosen for {self.grouping.chosen_for} "
             "(scenes_per_group: auto)"
         )
@@ -277,7 +277,7 @@ class Plan:
         """The group of a name; OrbitileError where the plan has none."""
         if name not in self.members:
             raise OrbitileError(
-                f"the plan has no group {name!r}; its {len(self.groups)} groups are {_shorten_list(self.groups)}"
+                f"the plan has no group {name!r}; its {len(self.groups)} groups are {shorten_names(self.groups)}"
             )
         return self.members[name]
 
@@ -419,7 +419,3 @@ def _metadata(path: Path) -> dict:
 
 def _unplanned(metadata: dict) -> list[UnplannedScene]:
     return [UnplannedScene(**scene) for scene in metadata["unplanned"]]
-
-
-def _shorten_list(names: list[str], limit: int = 5) -> str:
-    return ", ".join(names[:limit]) + (" ..." if len(names) > limit else "")

@@ -1,6 +1,6 @@
 """The table of a group's rasters: the grid and the stretch of each scene at each scale."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -99,6 +99,11 @@ def read_rasters(path: str | Path) -> list[RasterRow]:
     rows = [RasterRow(**row) for row in read_arrow(path).to_pylist()]
     check_pieces(path, (row.path for row in rows if not Path(row.path).is_file()))
     return rows
+
+
+def read_rasters_of_groups(paths: Iterable[str | Path]) -> list[RasterRow]:
+    """Read the tables of rasters of groups, one after another; OrbitileError as of `read_rasters`."""
+    return [row for path in paths for row in read_rasters(path)]
 
 
 def read_sealed_rasters(path: str | Path) -> list[RasterRow]:

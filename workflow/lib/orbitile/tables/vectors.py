@@ -62,12 +62,7 @@ def _plain(frame: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
     return frame.astype({name: frame[name].cat.categories.dtype for name in names})
 
 
-def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a frame as GeoParquet, with metadata of the table; the file is written completely or not at all."""
-    import pyarrow.parquet as pq
-
+def write_geoparquet(frame: geopandas.GeoDataFrame, path: str | Path) -> None:
+    """Write a frame as GeoParquet, completely or not at all."""
     with atomic(path) as temporary:
         frame.to_parquet(temporary, index=False)
-        table = pq.read_table(temporary)
-        described = {**(table.schema.metadata or {}), **{k.encode(): v.encode() for k, v in (metadata or {}).items()}}
-        pq.write_table(table.replace_schema_metadata(described), temporary)

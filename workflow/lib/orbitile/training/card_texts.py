@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orbitile.inference.models.zoo_card import course_text
+from orbitile.calibration.network_calibration import CALIBRATION_KEY
+from orbitile.inference.models.weights_header import read_description
+from orbitile.inference.models.zoo_card import calibration_text, course_text
 from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 
@@ -13,6 +15,12 @@ def training_course(figures: Mapping[str, Any], max_hours: float | None) -> str:
     """The best epoch, the number of epochs and the time, from the figures of a training (progress.EpochProgress)."""
     text = course_text(figures["epoch"], figures["epochs"], figures["hours_on"])
     return f"{text} It was ended by its limit of {max_hours:g} h." if figures["is_cut_short"] else text
+
+
+def calibration_lines(weights: Path) -> list[str]:
+    """Markdown lines: what the weights state of their scores or probabilities; none where they state nothing."""
+    text = calibration_text(read_description(weights).get(CALIBRATION_KEY))
+    return [text, ""] if text else []
 
 
 def recipe_text(recipe: DetectorRecipe | SegmenterRecipe) -> str:

@@ -82,17 +82,6 @@ def grid_labels(
     return GriddedLabels(areas[order], values[order], shapely.STRtree(areas[order]))
 
 
-def burn_labels(
-    labels: VectorLabels,
-    grid: Grid,
-    valid: np.ndarray,
-    buffers_px: Mapping[str, float] = BUFFERS_PX,
-    uncertain_px: float = 0,
-) -> np.ndarray:
-    """Labels (rows, columns; uint8) of an entire grid: 0 background, 1..K class, 255 where uncertain or not `valid`."""
-    return grid_labels(labels, grid, buffers_px, uncertain_px).burn(Window(0, 0, grid.width, grid.height), valid)
-
-
 def write_label_raster(
     row: RasterRow,
     labels: VectorLabels,

@@ -137,7 +137,7 @@ class SceneMask:
         left, top = (col + window.col) * self.factor - fine_col, (row + window.row) * self.factor - fine_row
         reach = Window(left, top, window.width * self.factor, window.height * self.factor)
         labels = np.full((reach.height, reach.width), LABEL_NODATA, np.uint8)
-        shared = reach.intersection(Window(0, 0, self.finest.width, self.finest.height))
+        shared = reach.intersection(self.finest.window)
         if shared is not None:
             with opened_raster(str(self.path)) as source, explain_read_errors(source.name):
                 pixels = source.read(1, window=raster_window(shared))

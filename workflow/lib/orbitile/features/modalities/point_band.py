@@ -17,7 +17,6 @@ from orbitile.features.labels.burn import shapes_on_grid
 from orbitile.rasters.read import raster_grid, row_windows
 from orbitile.rasters.write import Block
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Window
 from orbitile.tables.layer_geometry import checked_points
 from orbitile.tables.layer_rows import refuse_rows
 from orbitile.tables.layers import read_layers
@@ -71,7 +70,7 @@ class PointBand:
         for window in row_windows(grid):
             pixels = np.full((window.height, window.width), NOT_MEASURED, np.uint8)
             transform = rasterio.Affine.translation(window.col, window.row)
-            is_inside = shapely.intersects(discs, shapely.box(*_bounds(window)))
+            is_inside = shapely.intersects(discs, shapely.box(*window.edges))
             if is_inside.any():
                 rasterize(zip(discs[is_inside], levels[is_inside].tolist(), strict=True), out=pixels,
                           transform=transform)  # fmt: skip
@@ -91,7 +90,3 @@ class PointBand:
     @cached_property
     def _values(self) -> np.ndarray:
         return pd.to_numeric(self._frame[self.column], errors="coerce").to_numpy(np.float64)
-
-
-def _bounds(window: Window) -> tuple[float, float, float, float]:
-    return window.col, window.row, window.col + window.width, window.row + window.height

@@ -99,6 +99,9 @@ def even_lines(start: float, line_s: float) -> LineExposure:
 
 
 def detector_column(product: RawProduct, line: float = 0.0) -> Detector:
-    """The detector of a line scanner, of which one line sees; mirrored images run backwards along it."""
+    """The detector of a line scanner, of which one line sees; mirrored images run backwards along it.
+
+    Samples are counted from the detector's outer edge (0); ISIS' samples, by their centres from 1, are these plus 0.5.
+    """
     step = -product.summing if product.columns.mirrored else product.summing
     return Detector(product.first_sample, line, step)

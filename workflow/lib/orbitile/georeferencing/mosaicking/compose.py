@@ -16,7 +16,7 @@ from orbitile.georeferencing.mosaicking.levels import (
 )
 from orbitile.georeferencing.mosaicking.order import Strip
 from orbitile.rasters.read import band_names, channel_numbers, opened_raster, read_window, row_windows
-from orbitile.rasters.resample import pixel_type
+from orbitile.rasters.resample import cast_pixels, pixel_type
 from orbitile.rasters.write import Block
 from orbitile.space.grids import Grid, Window, grid_around_grids
 from orbitile.space.mosaics import grid_lattice
@@ -75,7 +75,7 @@ class Composition:
         """The pixels of all strips in their own data type, window by window."""
         for window in windows:
             pixels, index = self.read(window, levels)
-            yield window, _cast(pixels, np.dtype(self.pixel_type.dtype)), index > 0
+            yield window, cast_pixels(pixels, np.dtype(self.pixel_type.dtype)), index > 0
 
     def source_blocks(self, windows: Iterable[Window]) -> Iterator[Block]:
         """The number of the strip that each pixel comes from (rows, columns), window by window."""
@@ -134,13 +134,6 @@ class Composition:
 def index_type(strips: int) -> str:
     """The smallest data type that holds the numbers of so many strips."""
     return "uint8" if strips <= 255 else "uint16"
-
-
-def _cast(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    if not np.issubdtype(dtype, np.integer):
-        return pixels.astype(dtype, copy=False)
-    limits = np.iinfo(dtype)
-    return np.clip(np.rint(pixels), limits.min, limits.max).astype(dtype)
 
 
 @contextmanager

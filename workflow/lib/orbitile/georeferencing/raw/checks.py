@@ -1,19 +1,12 @@
 """Checks of a raw product before its pixels are read: its file is complete, and it is the file of its label."""
 
-import hashlib
 import logging
-from collections.abc import Iterator
-
-import numpy as np
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.raw.label import PvlLabel
 from orbitile.georeferencing.raw.products import RawProduct
 
 log = logging.getLogger(__name__)
-
-BLOCK_LINES = 1024
-"""Lines that are read at once for a checksum."""
 
 
 def check_file(product: RawProduct) -> None:
@@ -64,39 +57,3 @@ def _has_name_of_label(product: RawProduct) -> bool:
     if name:
         return product.path.name.lower() == name.lower()
     return product.path.stem.lower().startswith(product.product_id.lower())
-
-
-def check_checksum(product: RawProduct) -> None:
-    """Compare an image with MD5_CHECKSUM or CHECKSUM (the sum of its samples modulo 2^32) of its label.
-
-    Reads all of the file. OrbitileError with both values if they differ, or if the label has neither keyword.
-    """
-    key = next((key for key in ("IMAGE.MD5_CHECKSUM", "IMAGE.CHECKSUM") if product.label.has(key)), None)
-    if key is None:
-        raise OrbitileError(f"{product.label.path}: the label has no MD5_CHECKSUM or CHECKSUM to compare with")
-    if key.endswith("MD5_CHECKSUM"):
-        expected, actual = product.label.text(key).lower(), _md5(product)
-    else:
-        expected, actual = f"{product.label.integer(key):08X}", f"{_sum_of_samples(product):08X}"
-    if expected != actual:
-        raise OrbitileError(f"{product.path}: its checksum is {actual}, but its label says {expected}; fetch it again")
-
-
-def _md5(product: RawProduct) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for lines in _line_blocks(product):
-        digest.update(lines.data)
-    return digest.hexdigest()
-
-
-def _sum_of_samples(product: RawProduct) -> int:
-    dtype = np.dtype(product.layout.dtype)
-    return sum(int(lines.view(dtype).sum(dtype=np.uint64)) for lines in _line_blocks(product)) % 2**32
-
-
-def _line_blocks(product: RawProduct) -> Iterator[np.ndarray]:
-    """The lines of an image with all their columns, block by block: bytes (up to BLOCK_LINES, line_bytes)."""
-    layout, shape = product.layout, (product.height, product.layout.line_bytes)
-    lines = np.memmap(product.path, np.uint8, "r", layout.first_byte, shape)
-    for row in range(0, product.height, BLOCK_LINES):
-        yield np.ascontiguousarray(lines[row : row + BLOCK_LINES])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.raw.correction import CorrectionMeasurement
@@ -112,7 +111,7 @@ class RawProduct:
 
     @property
     def first_sample(self) -> float:
-        """Detector sample (from 0, before summing) of the left edge of the first column; see `detector_sample`."""
+        """Detector sample (from 0, before summing) of the left edge of the first column."""
         return self.columns.first_sample
 
     @property
@@ -124,14 +123,6 @@ class RawProduct:
     def dropped_columns(self) -> tuple[int, int]:
         """Columns of the file's lines that are not read, on the left and on the right: they see no ground."""
         return self.columns.left, self.columns.right
-
-    def detector_sample(self, col: ArrayLike) -> np.ndarray:
-        """Positions on the detector, in samples from its outer edge (0), of pixel coordinates (n) along a line.
-
-        ISIS counts samples by their centres from 1: its sample is this plus 0.5.
-        """
-        step = -self.summing if self.columns.mirrored else self.summing
-        return self.first_sample + step * np.asarray(col, float)
 
 
 def is_raw(label: PvlLabel) -> bool:

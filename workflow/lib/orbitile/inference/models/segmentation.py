@@ -170,14 +170,6 @@ class Segmenter:
         return logits_of(self._model(images))[..., :height, :width]
 
 
-def describe_network(path: Path) -> NetworkDescription:
-    """Read the description of a network from .safetensors; OrbitileError where it is missing or wrong."""
-    try:
-        return NetworkDescription.from_metadata(load_tensors(path)[1])
-    except Exception as error:
-        raise OrbitileError(f"{path}: not weights of a segmentation network ({reason_of(error)})") from error
-
-
 def _load(path: Path, choice: ModelChoice) -> tuple[torch.nn.Module, NetworkDescription]:
     if path.suffix == ".safetensors":
         tensors, metadata = load_tensors(path)

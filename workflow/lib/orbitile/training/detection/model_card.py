@@ -8,12 +8,10 @@ from typing import Any, Self
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from orbitile.base.files import atomic, sha256
-from orbitile.calibration.network_calibration import CALIBRATION_KEY
-from orbitile.inference.models.weights_header import read_description
-from orbitile.inference.models.zoo_card import calibration_text
+from orbitile.base.files import sha256
+from orbitile.pictures.save_figure import save_figure
 from orbitile.training.bands import pixels_text, read_band_labels
-from orbitile.training.card_texts import purpose_text, recipe_text, training_course
+from orbitile.training.card_texts import calibration_lines, purpose_text, recipe_text, training_course
 from orbitile.training.detection.labelled_scenes import LabelledScene
 from orbitile.training.detection.recipe import DetectorRecipe
 from orbitile.training.detection.sizes import size_correction
@@ -63,9 +61,7 @@ def plot_detector_curves(history: Sequence[Mapping[str, Any]], path: str) -> Non
     for axes, title in ((losses, "Loss on training tiles"), (measures, "Validation scenes, at the best score")):
         axes.set(xlabel="epoch", title=title)
         axes.legend()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def detector_card(facts: TrainingFacts, weights: Path) -> str:
@@ -85,7 +81,7 @@ def detector_card(facts: TrainingFacts, weights: Path) -> str:
         f"{best['precision']:.3f}, recall {best['recall']:.3f}, {best['n_truth']} true craters. The epoch and the "
         "score were chosen by these scenes: other scenes will do worse, not better.", "",
         *_size_table(best["by_size"]), "", _corrections(best["by_size"]), "",
-        *_calibration(weights), f"Recipe: {recipe_text(recipe)}.", "",
+        *calibration_lines(weights), f"Recipe: {recipe_text(recipe)}.", "",
     ])  # fmt: skip
 
 
@@ -106,12 +102,6 @@ def _corrections(by_size: Sequence[Mapping[str, Any]]) -> str:
         return "Diameters are used as they are detected."
     listed = ", ".join(f"{size:g} px by {factor:g}" for size, factor in points)
     return f"By this table, runs correct diameters, as the weights state: {listed}, and between them evenly."
-
-
-def _calibration(weights: Path) -> list[str]:
-    """Markdown lines: what scores are worth, as the weights state."""
-    text = calibration_text(read_description(weights).get(CALIBRATION_KEY))
-    return [text, ""] if text else []
 
 
 def _number(row: Mapping[str, Any], name: str, text_format: str) -> str:

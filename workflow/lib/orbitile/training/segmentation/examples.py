@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from orbitile.base.files import atomic
 from orbitile.pictures.class_colours import class_colours, class_patches
+from orbitile.pictures.save_figure import save_figure
 from orbitile.training.segmentation.augmentation import LabelledPixels
 from orbitile.training.segmentation.dataset import AugmentedTiles
 from orbitile.training.segmentation.tiles import NOT_VALID
@@ -42,9 +42,7 @@ def draw_examples(tiles: AugmentedTiles, classes: Sequence[str], path: str) -> N
     shown |= {"not valid: no data, or no label": NOT_VALID_COLOUR} if NOT_VALID in numbers else {}
     patches = class_patches(shown)
     figure.legend(handles=patches, loc="outside lower center", ncols=min(6, max(1, len(patches))), frameon=False)
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=100)
-    plt.close(figure)
+    save_figure(figure, path, 100)
 
 
 def example_items(tiles: AugmentedTiles) -> list[int]:

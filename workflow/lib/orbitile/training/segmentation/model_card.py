@@ -5,12 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from orbitile.base.files import atomic, sha256
-from orbitile.calibration.network_calibration import CALIBRATION_KEY
-from orbitile.inference.models.weights_header import read_description
-from orbitile.inference.models.zoo_card import calibration_text
+from orbitile.base.files import sha256
+from orbitile.pictures.save_figure import save_figure
 from orbitile.training.bands import pixels_text, read_band_labels
-from orbitile.training.card_texts import purpose_text, recipe_text, training_course
+from orbitile.training.card_texts import calibration_lines, purpose_text, recipe_text, training_course
 from orbitile.training.segmentation.losses import loss_text
 from orbitile.training.segmentation.recipe import SegmenterRecipe
 
@@ -27,9 +25,7 @@ def plot_curves(history: list[dict[str, float]], loss: str, path: str) -> None:
     for axes, title in ((losses, f"Loss ({loss})"), (measures, "Validation tiles, threshold 0.5")):
         axes.set(xlabel="epoch", title=title)
         axes.legend()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)
 
 
 def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weights: Path) -> str:
@@ -44,7 +40,7 @@ def model_card(recipe: SegmenterRecipe, figures: dict, table: pd.DataFrame, weig
             f"    {sha256(weights)}", "",
             *_tiles_table(table), "", training_course(figures, recipe.max_hours), "", *_measures_table(figures), "",
             _best_epoch(figures, recipe), "",
-            *_calibration(weights), f"Recipe: {recipe_text(recipe)}.", "",
+            *calibration_lines(weights), f"Recipe: {recipe_text(recipe)}.", "",
         ]
     )  # fmt: skip
 
@@ -65,12 +61,6 @@ def _weights_text(weights: dict[str, float] | None) -> str:
     return (
         f" Class weights: {', '.join(f'{name} {weight:.4g}' for name, weight in weights.items())}." if weights else ""
     )
-
-
-def _calibration(weights: Path) -> list[str]:
-    """Markdown lines: what the weights state of their probabilities, if anything."""
-    text = calibration_text(read_description(weights).get(CALIBRATION_KEY))
-    return [text, ""] if text else []
 
 
 def _tiles_table(table: pd.DataFrame) -> list[str]:
