@@ -92,7 +92,7 @@ def test_where_all_scenes_are_doubtful_that_is_why_nothing_was_found(run_folder,
     warn("g", a=["none of its pixels holds data"])
     assert "Likely: scales" in end_text(run_folder.path)
     warn("g", a=["none of its pixels holds data"], b=["all of its pixels have the value 3"])
-    first, alarm, *warnings = end_text(run_folder.path).splitlines()
+    _, alarm, *warnings = end_text(run_folder.path).splitlines()
     assert alarm == "  NOTHING WAS FOUND in 2 scenes. Likely: what the warnings say of each of them"
     assert "    a: none of its pixels holds data" in warnings
 
