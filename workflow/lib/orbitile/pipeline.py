@@ -47,7 +47,7 @@ _RULES = (
     Rule("catalogue", "catalogue/craters.json", code_version=8),
     Rule("completeness", "catalogue/completeness.json", code_version=3),
     Rule("overview", "catalogue/craters.png", code_version=4),
-    Rule("contact_sheets", "contact_sheets/contact_sheets.json"),
+    Rule("contact_sheets", "contact_sheets/contact_sheets.json", code_version=2),
     Rule("judging", "judging/judging.json"),
     Rule("review", "review/review.json", code_version=3),
     Rule("qgis_project", "", code_version=3),
