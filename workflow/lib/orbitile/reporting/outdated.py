@@ -3,6 +3,7 @@
 from html import escape
 from pathlib import Path
 
+from orbitile.base.files import is_older
 from orbitile.pipeline import RULES
 from orbitile.reporting.markup import element
 
@@ -14,8 +15,3 @@ def outdated_note(results: Path, rule: str, source: str) -> list[str]:
         return []
     text = f"{target} is older than {source}: it is of an earlier one, and not shown. Run the target {rule} again."
     return [element("p", escape(text), class_="note")]
-
-
-def is_older(path: Path, source: Path) -> bool:
-    """Whether a file changed last before another one did; not where either is missing."""
-    return path.is_file() and source.is_file() and path.stat().st_mtime_ns < source.stat().st_mtime_ns
