@@ -20,6 +20,11 @@ STEPS_PER_DEGREE = 1e7
 SHARE_STEPS = 65_534
 UNKNOWN_SHARE = 65_535
 NUMBERS = ("lon", "lat", "diameter_km", "score", "probability")
+TYPES = dict(
+    lon="f8", lat="f8", diameter_km="f8", score="f4", probability="f4", scene="u4", class_number="u2", scale="u1",
+    truncated="?",
+)  # fmt: skip
+"""As small as what a catalogue stores, and as the page reads: there may be ten million rows."""
 COLUMNS = ("id", "scene", "class", "scale_m", "truncated", *NUMBERS)
 
 
@@ -48,13 +53,17 @@ class PageRows:
 
     @classmethod
     def read(cls, catalogue: Catalogue) -> "PageRows":
-        """All rows of a catalogue, in memory (60 bytes each)."""
+        """All rows of a catalogue, in memory (51 bytes each)."""
         names: dict[str, list[Any]] = dict(scene=[], scale_m=[]) | {"class": []}
-        parts = [_columns(batch, names) for batch in catalogue.batches(COLUMNS)]
-        parts = parts or [_columns(_without_rows(catalogue), names)]
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        joined["comparison"] = np.full(len(joined["lon"]), NOT_JUDGED, np.uint8)
-        return cls(**joined, scenes=names["scene"], classes=names["class"], scales_m=names["scale_m"])
+        count, first = len(catalogue), 0
+        columns = {name: np.empty(count, dtype) for name, dtype in TYPES.items()}
+        columns["identity"] = np.empty((count, ID_BYTES), np.uint8)
+        for batch in catalogue.batches(COLUMNS):
+            for name, values in _columns(batch, names).items():
+                columns[name][first : first + len(batch)] = values
+            first += len(batch)
+        columns["comparison"] = np.full(count, NOT_JUDGED, np.uint8)
+        return cls(**columns, scenes=names["scene"], classes=names["class"], scales_m=names["scale_m"])
 
     def __len__(self) -> int:
         return len(self.lon)
@@ -106,11 +115,6 @@ def _columns(batch: pa.RecordBatch, names: dict[str, list[Any]]) -> dict[str, np
     )  # fmt: skip
 
 
-def _without_rows(catalogue: Catalogue) -> pa.RecordBatch:
-    schema = pa.schema([catalogue.dataset.schema.field(name) for name in COLUMNS])
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
-
-
 def _numbered(values: pa.Array, names: list[Any]) -> np.ndarray:
     """The number of each value in a list of names, which grows."""
     encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
@@ -141,5 +145,5 @@ def degree_steps(degrees: np.ndarray) -> np.ndarray:
 def _shares(values: np.ndarray) -> np.ndarray:
     """Shares 0..1 in SHARE_STEPS steps; UNKNOWN_SHARE for NaN."""
     is_unknown = np.isnan(values)
-    steps = np.round(np.clip(np.where(is_unknown, 0, values), 0, 1) * SHARE_STEPS)
+    steps = np.round(np.clip(np.where(is_unknown, 0, values.astype(float)), 0, 1) * SHARE_STEPS)
     return np.where(is_unknown, UNKNOWN_SHARE, steps).astype("u2")
