@@ -51,7 +51,7 @@ _RULES = (
     Rule("judging", "judging/judging.json"),
     Rule("review", "review/review.json", code_version=3),
     Rule("qgis_project", "", code_version=3),
-    Rule("page", "page/index.html", code_version=3),
+    Rule("page", "page/index.html", code_version=4),
     Rule("evaluate", "evaluation/metrics.json", code_version=5),
     Rule("calibrate", "calibration/calibration.json", code_version=5),
     Rule("count", "counting/counts.json", code_version=2),

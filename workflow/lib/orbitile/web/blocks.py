@@ -5,7 +5,8 @@ it has; an object is in one block. So the page shows the same objects at every z
 does not show is smaller than what it does.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,19 @@ def blocks_by_size(lon: np.ndarray, lat: np.ndarray, size: np.ndarray, block_row
             rest = left[members[most:]]
             yield SizeBlock(level, *place, left[members[:most]], _cell_counts(lon[rest], lat[rest], level, place))
         left = left[is_deeper]
+
+
+def rounded_reaches(reaches: Mapping[str, tuple[float, float]]) -> dict[str, list[float]]:
+    """How far objects of blocks, by name, and of blocks below them reach from their places, rounded up.
+
+    That is in degrees of longitude and of latitude: what lies beside a view may reach into it.
+    """
+    joined = {name: [math.ceil(1000 * part) / 1000 for part in reach] for name, reach in reaches.items()}
+    for level, column, row in sorted((tuple(map(int, name.split("-"))) for name in reaches), reverse=True):
+        above = f"{level - 1}-{column // 2}-{row // 2}"
+        if above in joined:
+            joined[above] = [max(pair) for pair in zip(joined[above], joined[f"{level}-{column}-{row}"], strict=True)]
+    return joined
 
 
 def _block_numbers(lon: np.ndarray, lat: np.ndarray, chosen: np.ndarray, level: int) -> np.ndarray:

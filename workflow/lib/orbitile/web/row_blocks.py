@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from orbitile.catalogue import Catalogue
-from orbitile.web.blocks import blocks_by_size
+from orbitile.web.blocks import blocks_by_size, rounded_reaches
 from orbitile.web.data_scripts import packed, write_data_script
 from orbitile.web.truth_comparison import NOT_JUDGED
 
@@ -95,14 +95,25 @@ class PageRows:
         ])  # fmt: skip
 
 
-def write_blocks(rows: PageRows, folder: Path) -> dict[str, int]:
-    """Write all blocks as data scripts rows/level-column-row; returns how many rows each has, by name."""
-    counts = {}
+def write_blocks(rows: PageRows, folder: Path, radius_m: float) -> tuple[dict[str, int], dict[str, list[float]]]:
+    """Write all blocks as data scripts rows/level-column-row.
+
+    Returns how many rows each has, by name, and how far these reach on a body of a radius (see `rounded_reaches`).
+    """
+    counts, reaches = {}, {}
     for block in blocks_by_size(rows.lon, rows.lat, rows.diameter_km, BLOCK_ROWS):
         value = dict(count=len(block.rows), columns=rows.packed(block.rows), deeper=block.deeper_cells())
         write_data_script(folder, f"rows/{block.name}", value)
         counts[block.name] = len(block.rows)
-    return counts
+        reaches[block.name] = _reach(rows.lat[block.rows], rows.diameter_km[block.rows] * 500 / radius_m)
+    return counts, rounded_reaches(reaches)
+
+
+def _reach(lat: np.ndarray, angle: np.ndarray) -> tuple[float, float]:
+    """Degrees of longitude and of latitude that circles (n: latitudes in degrees, radii in radians) reach at most."""
+    across = np.sin(np.minimum(angle, np.pi / 2)) / np.maximum(np.cos(np.radians(lat)), np.finfo(float).tiny)
+    half_width = np.where(across < 1, np.degrees(np.arcsin(np.minimum(across, 1))), 180)
+    return float(half_width.max()), float(np.degrees(angle.max()))
 
 
 def _columns(batch: pa.RecordBatch, names: dict[str, list[Any]]) -> dict[str, np.ndarray]:
