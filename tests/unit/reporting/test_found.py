@@ -235,6 +235,13 @@ def test_no_map_no_table(tmp_path):
     assert map_table(tmp_path / "summary.csv") == ""
 
 
+@pytest.mark.parametrize("name", ["NA", "null", "nan", "1.0"])
+def test_a_class_is_called_what_it_is(tmp_path, name):
+    path = tmp_path / "summary.csv"
+    path.write_text(f"class,scale_m,polygons,area_m2,lines,length_m\n{name},5.0,3,1e6,0,\n")
+    assert f">{name}<" in map_table(path)
+
+
 def test_command_settings_and_versions_are_shown_and_escaped(results):
     keep_call(results, RunCall(["snakemake"], ["--configfile", HOSTILE], HOSTILE))
     keep_settings(
