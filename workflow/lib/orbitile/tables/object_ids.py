@@ -65,7 +65,7 @@ def _kinds(places: ObjectPlaces, body: Body, scenes_apart: bool) -> tuple[list["
     frame = pd.DataFrame(columns)
     kind = frame.groupby(list(columns), sort=False).ngroup().to_numpy()
     distinct = frame.drop_duplicates().itertuples(index=False)
-    texts = ["/".join([body.name, row.name, repr(row.scale), *row[2:]]) for row in distinct]
+    texts = ["/".join(map(str, (body.name, row.name, repr(row.scale), *row[2:]))) for row in distinct]
     return [hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES) for text in texts], kind
 
 
