@@ -26,7 +26,8 @@ sphere of the body; sizes are those on the ground. A Shapefile has no more than 
 An `id` is made of what and where an object is: its class, its scale, its centre and its size, to a
 hundredth of a pixel. The same detection has the same id in every run, whatever the groups, the order, the name of the
 run and the scenes that a mosaic is cut into; an object that lies a hundredth of a pixel elsewhere has another. An image
-that is mapped twice under two names gives its polygons the same ids twice.
+that is mapped twice under two names gives its polygons the same ids twice. In plain pixel coordinates the scene's name
+is part of an id, too.
 `orbitile.tables.object_ids` says how it is computed.
 """
 RESULTS = {

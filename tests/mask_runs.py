@@ -199,7 +199,15 @@ class MaskRun:
         """The rows of all groups' stitched rasters, by scene and scale."""
         return {(row.scene, row.scale_m): row for path in self.tables("stitched") for row in read_rasters(path)}
 
-    def united(self, tracing=TRACING, formats=VECTOR_FORMATS, rows_per_file=1000, decision=LIKELIEST, **filters) -> Map:
+    def united(
+        self,
+        tracing=TRACING,
+        formats=VECTOR_FORMATS,
+        rows_per_file=1000,
+        decision=LIKELIEST,
+        scenes_apart=False,
+        **filters,
+    ) -> Map:
         """Outlines all groups and assembles their map; classes that exclude each other get rasters, too."""
         classified = self.tables("classified") if tracing.decision == ARGMAX else []
         if classified:
@@ -211,7 +219,7 @@ class MaskRun:
         results = MapOutputs(*paths, formats, rows_per_file, str(out / "class_areas.csv"))
         polygon_filters = replace(EVERYTHING, **filters)
         assemble_map(
-            MapInputs(self.tables("outlines"), self.tables("stitched"), classified),
+            MapInputs(self.tables("outlines"), self.tables("stitched"), classified, scenes_apart),
             polygon_filters,
             MOON,
             dict(run="r"),

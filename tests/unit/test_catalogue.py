@@ -173,3 +173,19 @@ def test_the_folder_of_a_run(folder, rows, tmp_path):
 def test_a_run_without_a_catalogue(tmp_path):
     with pytest.raises(OrbitileError, match=r"craters\.json: there is no such file"):
         orbitile.catalogue.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["r", "r/catalogue", "r/catalogue/craters.json"])
+def test_a_run_that_made_a_map(tmp_path, name):
+    """It is finished, so that to run it again is no way out."""
+    (tmp_path / "r" / "map").mkdir(parents=True)
+    for made in ("plan.parquet", "map/polygons.json"):
+        (tmp_path / "r" / made).write_text("{}")
+    with pytest.raises(OrbitileError, match=r"r: this run maps pixels and has no catalogue; .* in \S*r/map, which"):
+        orbitile.catalogue.open(tmp_path / name)
+
+
+def test_a_run_that_has_just_begun(tmp_path):
+    (tmp_path / "plan.parquet").write_text("")
+    with pytest.raises(OrbitileError, match=r"catalogue/craters\.json: there is no such file: the run has not come"):
+        orbitile.catalogue.open(tmp_path)

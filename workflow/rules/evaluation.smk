@@ -96,6 +96,7 @@ rule annotate:
             settings.annotation.craters, settings.evaluation.truth
         ),
         craters_columns=settings.annotation_columns,
+        enlarged=settings.enlarged,
         truth_columns=settings.truth_columns,
         unmapped_scenes=unmapped_scenes(),
         match_criteria=settings.match_criteria,

@@ -135,6 +135,7 @@ rule assemble_map:
         accepted_errors=settings.mapping.accepted_errors,
         outline_settings=settings.outline_settings,
         files=settings.vectors.model_dump(include={"formats", "rows_per_file"}),
+        scenes_apart=settings.pixel_coordinates,
         body=settings.body,
         origin=settings.origin,
         plan=PLAN,

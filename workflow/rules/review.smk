@@ -19,6 +19,7 @@ rule contact_sheets:
     params:
         code_version=code_version("contact_sheets"),
         size_limits=settings.size_limits,
+        enlarged=settings.enlarged,
         overlap=dict(
             iou_threshold=settings.suppression.iou_threshold,
             scenes_apart=settings.pixel_coordinates,

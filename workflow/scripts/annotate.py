@@ -15,5 +15,5 @@ if __name__ == "__main__":
         criteria = MatchCriteria(**params.match_criteria, radius_m=find_body(params.body).radius_m)
         truth = CraterTable.of(files.truth, params.truth_columns) if files.truth else None
         detected = files.catalogue or CraterTable.of(files.craters, params.craters_columns)
-        drawn, unmapped = DrawnCraters(detected, truth), params.unmapped_scenes
+        drawn, unmapped = DrawnCraters(detected, truth, params.enlarged), params.unmapped_scenes
         annotate_craters(files.rasters, drawn, criteria, snakemake.output[0], work, unmapped)

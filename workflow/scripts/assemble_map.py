@@ -24,6 +24,5 @@ if __name__ == "__main__":
         stems = (str(folder / name) for name in ("polygons", "lines"))
         outputs = MapOutputs(*stems, out.summary, out.rose, **params.files, class_areas=out.get("class_areas"))
         statement = MapStatement.read(params.pixel_calibration, params.accepted_errors, params.outline_settings)
-        assemble_map(
-            MapInputs(files.outlines, files.stitched, files.classified), filters, body, origin, outputs, statement
-        )
+        tables = MapInputs(files.outlines, files.stitched, files.classified, params.scenes_apart)
+        assemble_map(tables, filters, body, origin, outputs, statement)

@@ -8,5 +8,5 @@ if __name__ == "__main__":
         # Imported here, so that a job that is killed on the way is on record.
         from orbitile.stages.contact_sheets import SheetFiles, SheetInputs, contact_sheets
 
-        inputs = SheetInputs(files.catalogue, files.detections, files.rasters)
+        inputs = SheetInputs(files.catalogue, files.detections, files.rasters, params.enlarged)
         contact_sheets(inputs, params.size_limits, params.overlap, SheetFiles(**snakemake.output))

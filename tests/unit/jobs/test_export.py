@@ -11,6 +11,7 @@ import pyogrio
 import pytest
 import shapely
 from made_up_catalogue import write_catalogue
+from plan_rows import plan_row
 
 import orbitile.catalogue
 from orbitile.__main__ import main
@@ -18,6 +19,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.features.shapes.detection_shapes import VectorStyle, detection_shapes
 from orbitile.jobs import export
 from orbitile.jobs.export import SHAPES, WRITERS, export_craters
+from orbitile.tables.plan import PlanGroup, PlanOrigin, UnplannedScene, write_plan
 
 BOX = (150.0, -40.0, -150.0, 40.0)
 
@@ -144,6 +146,33 @@ def test_the_command(monkeypatch, capsys, folder, tmp_path):
 def test_scenes(monkeypatch, capsys, folder, tmp_path):
     assert run(monkeypatch, capsys, folder, tmp_path / "part.csv", "--scenes", "group001-3", "group002-0")[0] == 0
     assert set(pd.read_csv(tmp_path / "part.csv")["scene"]) == {"group001-3", "group002-0"}
+
+
+@pytest.fixture
+def planned(folder):
+    """A plan beside the catalogue, with a scene in which nothing was found and one that could not be planned."""
+    path, names = folder.parent / "plan.parquet", ["group001-3", "empty"]
+    rows = [plan_row(name, "g", outline_lon=[0.0], outline_lat=[0.0]) for name in names]
+    group = PlanGroup("g", [], [], "version", 1.0)
+    write_plan(rows, [group], [UnplannedScene("bad", "bad.tif", "", "broken")], PlanOrigin("", "", ""), path)
+    yield path
+    path.unlink()
+
+
+@pytest.mark.parametrize(("name", "rows"), [("group001-3", 100), ("empty", 0), ("bad", 0)])
+def test_a_scene_of_the_plan(monkeypatch, capsys, folder, planned, tmp_path, name, rows):
+    assert run(monkeypatch, capsys, folder, tmp_path / "part.csv", "--scenes", name)[0] == 0
+    assert len(pd.read_csv(tmp_path / "part.csv")) == pytest.approx(rows, rel=0.5)
+
+
+def test_a_scene_that_the_run_does_not_have(monkeypatch, capsys, folder, planned, tmp_path):
+    """A slip of the pen gave a file of fewer scenes, or of none."""
+    names = ["group001-3", "group01-3"]
+    status, printed = run(monkeypatch, capsys, folder, tmp_path / "part.csv", "--scenes", *names)
+    assert status == 1 and not (tmp_path / "part.csv").exists()
+    assert printed.err == (
+        f"{planned}: the run has no scene 'group01-3'; of its 3 the names most like it are group001-3, empty, bad\n"
+    )
 
 
 @pytest.mark.parametrize(

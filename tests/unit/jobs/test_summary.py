@@ -1,4 +1,5 @@
 import csv
+import os
 import string
 
 import pandas as pd
@@ -58,6 +59,20 @@ def test_a_run_in_one_line(run_folder, rows, manifest):
     rows("suppressed/h.parquet", "c")
     manifest(5)
     assert end_text(run_folder.path) == "results/r: 3 scenes planned, 5 detections in 3 scenes"
+
+
+@pytest.mark.parametrize("group_is_done", [True, False])
+def test_a_catalogue_of_before_does_not_tell_what_the_run_came_to(run_folder, rows, manifest, group_is_done):
+    """Other settings made the groups anew, or some of them, and the catalogue was not."""
+    run_folder.plan(dict(g="ab", h="c"))
+    manifest(500)
+    rows("suppressed/g.parquet", "aaab")
+    if group_is_done:
+        rows("suppressed/h.parquet", "c")
+    manifest_path = run_folder.path / CHAIN_RESULTS[DETECTION].manifest
+    os.utime(manifest_path, (0, 0))
+    expected = "5 detections in 3 scenes" if group_is_done else "4 detections in 2 scenes of 2 searched so far"
+    assert end_text(run_folder.path) == f"results/r: 3 scenes planned, {expected}"
 
 
 def test_a_run_that_has_not_begun(run_folder):

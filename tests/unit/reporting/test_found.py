@@ -1,6 +1,7 @@
 """What a report shows of a result: sizes, figures of merit, chips; and that nothing of it runs in a browser."""
 
 import json
+import os
 import re
 from html import escape
 
@@ -143,6 +144,48 @@ def test_figures_of_merit_stand_before_what_the_run_took(results):
     assert page.index("What was found") < page.index("Compared with the truth") < page.index('id="took"')
 
 
+SURFACE = dict(count="counting/counts.json", density="density/density.json", shapes="shapes/shapes.json",
+               secondaries="secondaries/secondaries.json", evaluate="evaluation/metrics.json")  # fmt: skip
+PICTURES = ["counting/size_frequency.png", "density/density.png", "secondaries/secondaries.png", "shapes/depths.png"]
+
+
+@pytest.mark.parametrize("rule", [None, *SURFACE])
+def test_what_was_made_of_an_earlier_catalogue_is_not_shown(results, rule):
+    """Other settings give another catalogue; the figures of the one before stay until their targets are run."""
+    evaluation(results)
+    write_json(results / "counting" / "counts.json", dict(areas=[], refused=[]))
+    for name in ("density", "secondaries", "shapes"):
+        write_json(results / name / f"{name}.json", {})
+    for name in PICTURES:
+        Image.fromarray(GREY).save(results / name)
+    if rule:
+        changed = (results / "catalogue" / "craters.json").stat().st_mtime_ns
+        os.utime(results / SURFACE[rule], ns=(changed - 1, changed - 1))
+    page = page_of(results)
+    notes = re.findall(r"(\S+) is older than catalogue/craters.json: it is of an earlier one", page)
+    assert [note.rpartition(">")[2] for note in notes] == ([SURFACE[rule]] if rule else [])
+    shown = ["Craters by size in the counted", "Craters per area", "Depths of", "Clusters of", "craters in the truth"]
+    assert [text in page for text in shown] == [rule != name for name in SURFACE]
+
+
+def test_ages_of_earlier_counts_are_not_shown(results):
+    age = dict(age_ga=3.52, lower_ga=3.47, upper_ga=3.55)
+    write_json(results / "dating" / "ages.json", dict(areas=[dict(name="b", ages=[age])]))
+    areas = [dict(name="b", searched_km2=1.0, from_km=2.0, craters=3)]
+    write_json(results / "counting" / "counts.json", dict(areas=areas, refused=[]))
+    page = page_of(results)
+    assert "dating/ages.json is older than counting/counts.json" in page and "3.52" not in page
+
+
+def test_a_picture_of_an_earlier_catalogue_is_not_shown(results):
+    picture = results / "catalogue" / "craters.png"
+    Image.fromarray(GREY).save(picture)
+    assert "holds it in full" in page_of(results)
+    os.utime(picture, (0, 0))
+    page = page_of(results)
+    assert "holds it in full" not in page and "Run the target overview again" in page
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"by_scale": 1}'])
 def test_damaged_figures_cost_a_line_and_not_the_page(results, text):
     (results / "evaluation").mkdir()
@@ -190,6 +233,13 @@ def test_a_map_is_shown_by_class(results):
 
 def test_no_map_no_table(tmp_path):
     assert map_table(tmp_path / "summary.csv") == ""
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "nan", "1.0"])
+def test_a_class_is_called_what_it_is(tmp_path, name):
+    path = tmp_path / "summary.csv"
+    path.write_text(f"class,scale_m,polygons,area_m2,lines,length_m\n{name},5.0,3,1e6,0,\n")
+    assert f">{name}<" in map_table(path)
 
 
 def test_command_settings_and_versions_are_shown_and_escaped(results):

@@ -5,42 +5,72 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from orbitile.review.additions import FramePairing
-from orbitile.review.contact_sheets import RowCollector, SizeRange, at_borders, unseen_scales
+from orbitile.review.contact_sheets import (
+    RowCollector,
+    SearchedScales,
+    SheetChoice,
+    SizeRange,
+    at_borders,
+    unseen_scales,
+)
 from orbitile.space.bodies import find_body
 from orbitile.tables.detections import MAP_BOX
 
 LIMITS = dict(slack_px=4, min_object_px=10.0, max_object_px=100.0, is_coarsest=False)
 PAIRING = FramePairing(0.4, find_body("Moon").radius_m, False)
-SIZES = [SizeRange.of(100.0, LIMITS), SizeRange.of(400.0, LIMITS)]
+CHOICE = SheetChoice([SizeRange.of(100.0, LIMITS), SizeRange.of(400.0, LIMITS)], PAIRING)
+EVERYWHERE = [("a", 100.0), ("a", 400.0)]
 
 
 def craters(*rows):
     """Rows of longitude, diameter in metres, scale and whether they are cut."""
     frame = pd.DataFrame(rows, columns=["lon", "size_m", "scale_m", "truncated"])
     size = dict(width_m=frame["size_m"], height_m=frame["size_m"], diameter_km=frame["size_m"] / 1000)
-    return frame.assign(lat=0.0, scene="a", **size)
+    x = find_body("Moon").radius_m * np.radians(frame["lon"])
+    box = dict(xmin=x - 1000, xmax=x + 1000, ymin=-1000.0, ymax=1000.0)
+    return frame.assign(lat=0.0, scene="a", **size, **box)
+
+
+def searched(*places, failed=()):
+    """Scales of scenes that were searched, and shapes of what failed by scene and scale."""
+    return SearchedScales(frozenset(places or EVERYWHERE), dict(failed))
 
 
 def test_a_scale_that_had_to_detect_a_crater_and_did_not():
     rows = craters((1, 6000, 100, False), (2, 6000, 100, False), (3, 6000, 400, False), (4, 6000, 100, True),
                    (5, 2000, 100, False), (6, 9000, 400, False))  # fmt: skip
     detections = craters((1.01, 6300, 400, False), (2, 6000, 100, False), (3, 30_000, 100, False))
-    unseen = unseen_scales(rows, detections, SIZES, PAIRING)
+    unseen = unseen_scales(rows, detections, CHOICE, searched())
     assert unseen.tolist() == pytest.approx([np.nan, 400, 100, np.nan, np.nan, np.nan], nan_ok=True)
 
 
 def test_on_images_without_a_map_scenes_have_nothing_in_common():
     rows = craters((1, 6000, 100, False)).assign(scene="a")
     detections = craters((1, 6000, 400, False)).assign(scene="b")
-    unseen = [unseen_scales(rows, detections, SIZES, replace(PAIRING, scenes_apart=apart)) for apart in (False, True)]
+    choices = [replace(CHOICE, pairing=replace(PAIRING, scenes_apart=apart)) for apart in (False, True)]
+    unseen = [unseen_scales(rows, detections, choice, searched()) for choice in choices]
     assert np.isnan(unseen).ravel().tolist() == [True, False]
 
 
 def test_a_size_at_the_limit_of_a_scale_is_not_due():
     rows = craters((1, 4100, 100, False), (2, 4700, 100, False), (3, 9000, 400, False), (4, 8400, 400, False))
-    assert np.isnan(unseen_scales(rows, rows, SIZES, PAIRING)).tolist() == [True, False, True, False]
+    assert np.isnan(unseen_scales(rows, rows, CHOICE, searched())).tolist() == [True, False, True, False]
+
+
+def test_a_scale_that_was_not_searched_there_is_not_due():
+    """A scene without a raster at that scale, and tiles that failed."""
+    rows = craters((1, 6000, 100, False), (2, 6000, 100, False), (3, 6000, 100, False))
+    rows["scene"] = ["a", "a", "b"]
+    beside = shapely.box(0, -5000, rows["xmax"][0], 5000)
+    unseen = unseen_scales(rows, rows, CHOICE, searched(*EVERYWHERE, ("b", 100.0), failed={("a", 400.0): beside}))
+    assert unseen.tolist() == pytest.approx([np.nan, 400, np.nan], nan_ok=True)
+    elsewhere = {("a", 100.0): beside, ("c", 400.0): beside}
+    assert unseen_scales(rows, rows, CHOICE, searched(*EVERYWHERE, failed=elsewhere)).tolist() == pytest.approx(
+        [400, 400, np.nan], nan_ok=True
+    )
 
 
 def test_craters_at_borders(raster):

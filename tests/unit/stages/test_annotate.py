@@ -37,9 +37,10 @@ def draw(folder, drawing, unmapped_scenes=0, name="a"):
 def drawn(tmp_path):
     """Draws craters (lon, lat, diameter in km) on rasters; returns the pixels of the picture of scene a."""
 
-    def run(rasters, detected, truth=None):
+    def run(rasters, detected, truth=None, exclusions=()):
         write_rasters(rasters, tmp_path / "rasters.parquet")
         manifest = write_small_catalogue(tmp_path, detected, part_of=[number % 2 for number in range(len(detected))])
+        Path(manifest).write_text(json.dumps(json.loads(Path(manifest).read_text()) | dict(exclusions=exclusions)))
         lines = ["lon,lat,diam_km", *(",".join(map(str, row)) for row in truth or [])]
         (tmp_path / "truth.csv").write_text("\n".join(lines))
         drawing = DrawnCraters(manifest, None if truth is None else CraterTable(str(tmp_path / "truth.csv")))
@@ -80,6 +81,17 @@ def test_kinds_have_their_colours(raster, drawn):
     image = drawn([raster(GREY)], [right, false], [right, missed])
     centres = [places(image, kind)[1].mean() for kind in ("right", "false", "missed")]
     assert centres == pytest.approx([40, 100, 160], abs=3)
+
+
+@pytest.mark.parametrize("detail", ["100 m/px, tile 3 (100 x 100 px from column 100, row 0)", "100 m/px"])
+def test_craters_where_tiles_failed_are_not_missed(raster, drawn, detail):
+    """The missed one lies at 16 km, of 20; what was found beside it stays."""
+    right, false, missed = ((k * 4000 / DEGREE_M, -5000 / DEGREE_M, 3) for k in (1, 3, 4))
+    other_scene = dict(scene="b", detail="100 m/px", reason="broken")
+    for exclusions, count in (([other_scene], 3), ([other_scene, dict(scene="a", detail=detail, reason="broken")], 2)):
+        image = drawn([raster(GREY)], [right, false], [right, missed], exclusions)
+        assert sum(len(places(image, kind)[0]) > 0 for kind in ("right", "false", "missed")) == count
+        assert (len(places(image, "missed")[0]) > 0) == (count == 3)
 
 
 def test_without_craters_the_scene_is_there(raster, drawn):

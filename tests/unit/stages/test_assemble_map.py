@@ -1,5 +1,7 @@
 """The map of a made-up run, from its scenes' probabilities to its files."""
 
+from dataclasses import replace
+
 import geopandas
 import numpy as np
 import pandas as pd
@@ -162,6 +164,23 @@ def test_the_dataset_holds_the_rows_of_the_files(grooves):
         rows = pd.concat(parts).sort_values("feature", ignore_index=True)
         texts = dict.fromkeys(("class", "scene", "georef_method"), object)
         assert plain_rows(rows.astype(texts)) == plain_rows(getattr(found, kind))
+
+
+@pytest.mark.parametrize(("scenes_apart", "count"), [(True, 2), (False, 1)])
+def test_the_same_image_under_two_names_has_the_same_ids_in_all_files(tmp_path, scenes_apart, count):
+    """In the dataset, made by group, and in files of all rows; in pixel coordinates alone ids differ by scene."""
+    run = MaskRun(tmp_path, margin="never").stitched(lying(SHAPE, (5, 40, 45, 46)), pieces(100, 60))
+    (scene,) = run.groups
+    for stage in ("scaled", "stitched"):
+        (row,) = read_rasters(run.table(stage, scene))
+        write_rasters([replace(row, scene="z")], run.table(stage, "z"))
+    run.groups.append("z")
+    found = run.united(scenes_apart=scenes_apart)
+    parts = pd.concat(geopandas.read_parquet(path) for path in sorted((run.folder / "map" / "polygons").iterdir()))
+    in_file = found.polygons.sort_values("scene")
+    assert in_file["scene"].tolist() == [scene, "z"]
+    assert in_file["id"].tolist() == parts.sort_values("scene")["id"].tolist()
+    assert in_file["id"].nunique() == count
 
 
 def test_a_map_of_more_rows_than_a_file_may_hold_is_in_several(tmp_path, monkeypatch):

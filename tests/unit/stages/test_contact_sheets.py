@@ -9,6 +9,7 @@ from reviewed_catalogues import made_up_rows, write_reviewed_catalogue
 
 from orbitile.stages.contact_sheets import SheetFiles, SheetInputs, contact_sheets
 from orbitile.tables.detections import GEOLOCATED
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 from orbitile.tables.parquet import write_table
 from orbitile.tables.rasters import write_rasters
 
@@ -19,15 +20,17 @@ LIMITS = {100.0: dict(slack_px=4, min_object_px=10.0, max_object_px=100.0, is_co
 def run(tmp_path, raster):
     """Draws the sheets of a catalogue of a group on a scene of 20 km; gives their folder and what they say."""
 
-    def draw(rows):
+    def draw(rows, limits=LIMITS, enlarged=NOT_ENLARGED, exclusions=()):
         folder = tmp_path / "results" / "r"
         write_reviewed_catalogue(folder / "catalogue", rows)
+        manifest = folder / "catalogue" / "craters.json"
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | dict(exclusions=exclusions)))
         write_rasters([raster(np.full((200, 200), 90, np.uint8))], folder / "scaled" / "part0.parquet")
         write_table(rows.assign(out_of_reach=False), GEOLOCATED, folder / "detections" / "part0.parquet")
         out = SheetFiles(*(str(folder / "contact_sheets" / name) for name in ("contact_sheets.json", "craters.csv")))
-        inputs = SheetInputs(str(folder / "catalogue" / "craters.json"), [str(folder / "detections" / "part0.parquet")],
-                             [str(folder / "scaled" / "part0.parquet")])  # fmt: skip
-        contact_sheets(inputs, LIMITS, dict(iou_threshold=0.4, scenes_apart=False), out)
+        inputs = SheetInputs(str(manifest), [str(folder / "detections" / "part0.parquet")],
+                             [str(folder / "scaled" / "part0.parquet")], enlarged)  # fmt: skip
+        contact_sheets(inputs, limits, dict(iou_threshold=0.4, scenes_apart=False), out)
         return folder / "contact_sheets", json.loads((folder / "contact_sheets" / "contact_sheets.json").read_text())
 
     return draw
@@ -66,3 +69,13 @@ def test_an_empty_catalogue(run):
     folder, about = run(placed_rows()[:0])
     assert [sheet["craters"] for sheet in about["sheets"]] == [0] * 6
     assert sorted(path.name for path in folder.iterdir()) == ["contact_sheets.json", "craters.csv"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "craters"), [([], 7), (["50 m/px, tile 0 (200 x 400 px from column 0, row 0)"], 4), (["50 m/px"], 0)]
+)
+def test_where_a_scale_failed_it_did_not_miss_anything(run, failed, craters):
+    """Tiles of enlarged pixels, up to 10 km (0.33 degrees) from the left, or all of them."""
+    exclusions = [dict(scene="a", detail=detail, reason="broken") for detail in failed]
+    _, about = run(placed_rows(), {50.0: LIMITS[100.0]} | LIMITS, {50.0: 2}, exclusions)
+    assert [sheet["craters"] for sheet in about["sheets"] if sheet["sheet"] == "one_scale"] == [craters]

@@ -162,6 +162,15 @@ def test_scenes_that_are_apart_have_no_chains(detections, suppressed):
     assert len(suppressed("a", tables, neighbours, changed(rings=1, scenes_apart=True))) == 1
 
 
+def test_equal_boxes_of_scenes_that_are_apart_have_ids_of_their_own(detections, suppressed, tmp_path):
+    """The same image under two names, in two groups."""
+    tables, ids = {name: detections([0, 5], 0, 1000, [0.9, 0.8]) for name in "ab"}, []
+    for name in tables:
+        suppressed(name, tables, {}, changed(scenes_apart=True))
+        ids += read_survivors(tmp_path / "out.parquet", ["id"])["id"].tolist()
+    assert len(set(ids)) == 4
+
+
 @pytest.mark.parametrize(("slack_m", "is_sure"), [(200, True), (220, False)])
 def test_detections_may_lie_a_little_outside_their_scenes(detections, suppressed, slack_m, is_sure):
     """The third group's footprint is 606 m from the second's detection, its own may overlap what is 400 m away."""

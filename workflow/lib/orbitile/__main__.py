@@ -27,11 +27,14 @@ def check_settings_file(path: Path) -> Settings:
 def export(arguments: argparse.Namespace) -> None:
     """Write what the arguments select of a catalogue to a file, and print how much it is."""
     from orbitile.catalogue import open as open_catalogue
-    from orbitile.jobs.export import export_craters  # brings GeoPandas, which the other commands need not wait for
+    from orbitile.jobs.export import (
+        check_scenes,
+        export_craters,
+    )  # brings GeoPandas, which the other commands need not wait for
 
-    selection = open_catalogue(arguments.path).select(
-        arguments.box, arguments.diameter_km, arguments.score, arguments.scenes
-    )
+    catalogue = open_catalogue(arguments.path)
+    check_scenes(catalogue, arguments.scenes or ())
+    selection = catalogue.select(arguments.box, arguments.diameter_km, arguments.score, arguments.scenes)
     rows = export_craters(selection, arguments.out, arguments.shape)
     print(f"{arguments.out}: {rows} craters")
 

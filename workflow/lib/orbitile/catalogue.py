@@ -25,6 +25,7 @@ from pyarrow.fs import LocalFileSystem
 from orbitile.base.errors import OrbitileError
 from orbitile.base.file_access import real_path
 from orbitile.base.manifests import changed_part, read_manifest
+from orbitile.pipeline import CHAIN_RESULTS, SEGMENTATION
 from orbitile.space.bodies import Body, find_body
 from orbitile.space.ground import wrap_longitude
 from orbitile.tables.crater_parts import ATTRIBUTES, CRATERS, DICTIONARIES
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 FOLDER = "catalogue"
 MANIFEST = "craters.json"
+PLAN = "plan.parquet"
+"""In the folder of every run."""
 Range = tuple[float | None, float | None]
 Box = tuple[float, float, float, float]
 EVERYTHING = pc.scalar(True)
@@ -47,6 +50,7 @@ def open(path: str | Path) -> "Catalogue":
     OrbitileError where there is none yet, or where its parts are not those that the manifest names.
     """
     manifest = _manifest_at(Path(path))
+    _check_chain(manifest)
     metadata = read_manifest(manifest)
     change = changed_part(manifest, metadata)
     if change:
@@ -55,11 +59,21 @@ def open(path: str | Path) -> "Catalogue":
 
 
 def _manifest_at(path: Path) -> Path:
-    """The manifest in the folder of a run or of a catalogue; a path that is no folder is its own."""
-    if not path.is_dir():
+    """The manifest in the folder of a run or of a catalogue; a path to a file is its own."""
+    if path.suffix == Path(MANIFEST).suffix:
         return path
-    is_run = (path / FOLDER).is_dir() and not (path / MANIFEST).is_file()
+    is_run = (path / PLAN).is_file() or ((path / FOLDER).is_dir() and not (path / MANIFEST).is_file())
     return (path / FOLDER if is_run else path) / MANIFEST
+
+
+def _check_chain(manifest: Path) -> None:
+    """OrbitileError in place of a catalogue for a run that made a map."""
+    map_manifest = manifest.parent.parent / CHAIN_RESULTS[SEGMENTATION].manifest
+    if not manifest.is_file() and map_manifest.is_file():
+        raise OrbitileError(
+            f"{map_manifest.parent.parent}: this run maps pixels and has no catalogue; its polygons and lines are "
+            f"files in {map_manifest.parent}, which {map_manifest} names"
+        )
 
 
 @dataclass(frozen=True)

@@ -112,3 +112,8 @@ def cache_key(**parts: object) -> str:
     """Return a short name for a piece of work, made of everything that determines its content."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def is_older(path: Path, source: Path) -> bool:
+    """Whether a file changed last before another one did; not where either is missing."""
+    return path.is_file() and source.is_file() and path.stat().st_mtime_ns < source.stat().st_mtime_ns

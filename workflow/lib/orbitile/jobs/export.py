@@ -1,5 +1,6 @@
 """Part of a catalogue as a file of its own, in bounded memory: `python -m orbitile export`."""
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from tqdm import tqdm
 
 from orbitile.base.errors import OrbitileError
 from orbitile.base.files import atomic
-from orbitile.catalogue import ATTRIBUTES, Catalogue, check_outside, with_shapes
+from orbitile.catalogue import ATTRIBUTES, PLAN, Catalogue, check_outside, with_shapes
 from orbitile.tables.crater_parts import STORED
+from orbitile.tables.plan import read_columns, read_unplanned
 from orbitile.tables.vector_parts import rows_that_fit
 from orbitile.tables.vectors import write_vectors
 
@@ -43,6 +45,20 @@ def export_craters(catalogue: Catalogue, path: Path, shape: str) -> int:
     with tqdm(total=rows, unit=" craters", unit_scale=True, disable=None) as bar, _explained_failure(path):
         write(_counted(_frames(catalogue, "point" if path.suffix == ".csv" else shape), bar), path, shape)
     return rows
+
+
+def check_scenes(catalogue: Catalogue, scenes: Iterable[str]) -> None:
+    """OrbitileError for names that no scene of the catalogue's run has; none where there is no plan to tell."""
+    plan = catalogue.manifest.parent.parent / PLAN
+    if not plan.is_file():
+        return
+    planned = read_columns(plan, ["scene"])["scene"]
+    known = {*planned, *(scene.scene for scene in read_unplanned(plan))}
+    if unknown := sorted(set(scenes) - known):
+        nearest = ", ".join(difflib.get_close_matches(unknown[0], sorted(known), 5, 0))
+        raise OrbitileError(
+            f"{plan}: the run has no scene {unknown[0]!r}; of its {len(known):,} the names most like it are {nearest}"
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbitile.base.errors import first_line
+from orbitile.base.files import is_older
 from orbitile.base.manifests import read_manifest
 from orbitile.base.messages import format_count, shorten_names
 from orbitile.jobs.scene_warnings import SceneWarning, read_warnings
@@ -37,8 +38,8 @@ class RunSummary:
     """What a run came to so far.
 
     `searched` are the scenes whose groups are done, `objects` counts what was found by scene; `rows` are those of the
-    catalogue or map, by its manifest, or of all groups where there is none yet. `errors` is what a calibrated catalogue
-    or map says of its own errors, else empty.
+    catalogue or map, by its manifest, or of all groups where there is none of them yet. `errors` is what a calibrated
+    catalogue or map says of its own errors, else empty.
     """
 
     plan: Plan
@@ -82,7 +83,8 @@ def read_summary(results: Path, plan: Plan | None = None) -> RunSummary:
     done = {group: path for group, path in paths.items() if path.is_file()}
     searched = frozenset(scene for scene, group in plan.group_of_scene.items() if group in done)
     objects = count_by_scene(done.values())
-    stated: dict[str, Any] = read_manifest(manifest) if manifest.is_file() else dict(rows=objects.total())
+    is_made = manifest.is_file() and not any(is_older(manifest, path) for path in done.values())
+    stated: dict[str, Any] = read_manifest(manifest) if is_made else dict(rows=objects.total())
     errors = (stated.get("errors") or {}).get("text", "")
     return RunSummary(plan, searched, objects, stated["rows"], read_warnings(results, plan), errors)
 

@@ -6,20 +6,22 @@ from html import escape
 
 from orbitile import catalogue
 from orbitile.base.errors import OrbitileError, reason_of
-from orbitile.pipeline import DETECTION, RULES, SEGMENTATION
+from orbitile.pipeline import CHAIN_RESULTS, DETECTION, RULES, SEGMENTATION
 from orbitile.reporting.certainty import certainty_sheets
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.findings import RunFindings
 from orbitile.reporting.judged import judged_section
 from orbitile.reporting.markup import element
 from orbitile.reporting.merit import merit_section
+from orbitile.reporting.outdated import outdated_note
 from orbitile.reporting.sizes import DiameterCounts, map_table, size_table
 from orbitile.reporting.summary import found_cards, statements
 from orbitile.reporting.surface import surface_section
 
 log = logging.getLogger(__name__)
 OVERVIEWS = {DETECTION: "overview", SEGMENTATION: "overview_map"}
-"""The rules that draw all scenes with what was found, by chain."""
+EVALUATIONS = {DETECTION: "evaluate", SEGMENTATION: "evaluate_map"}
+"""The rules that draw a chain's result, and that compare it with a truth."""
 
 
 def found_section(findings: RunFindings) -> list[str]:
@@ -31,9 +33,9 @@ def found_section(findings: RunFindings) -> list[str]:
     return [
         *parts, *_overview(findings),
         *_readable(findings, "sizes", lambda: [_sizes(findings)]),
-        *_readable(findings, "figures of merit", lambda: merit_section(findings.results / "evaluation")),
+        *_readable(findings, "figures of merit", lambda: _merit(findings)),
         *_readable(findings, "judgements", lambda: judged_section(findings.results, findings.manifest.get("sha256"))),
-        *_readable(findings, "counts and ages", lambda: surface_section(findings.results)),
+        *_readable(findings, "counts and ages", lambda: surface_section(findings.results, _manifest(findings))),
         *_readable(
             findings, "chips", lambda: certainty_sheets(findings.results, findings.plan.chain, findings.in_pixels)
         ),
@@ -50,8 +52,20 @@ def _readable(findings: RunFindings, about: str, show: Callable[[], list[str]]) 
         return [element("p", escape(text), class_="note")]
 
 
+def _manifest(findings: RunFindings) -> str:
+    return CHAIN_RESULTS[findings.plan.chain].manifest
+
+
+def _merit(findings: RunFindings) -> list[str]:
+    note = outdated_note(findings.results, EVALUATIONS[findings.plan.chain], _manifest(findings))
+    return note or merit_section(findings.results / "evaluation")
+
+
 def _overview(findings: RunFindings) -> list[str]:
-    target = RULES[OVERVIEWS[findings.plan.chain]].target or ""
+    rule = OVERVIEWS[findings.plan.chain]
+    if note := outdated_note(findings.results, rule, _manifest(findings)):
+        return note
+    target = RULES[rule].target or ""
     path = findings.results / target
     if not path.is_file():
         return [element("p", f"There is no picture of it yet ({target}).", class_="note")]

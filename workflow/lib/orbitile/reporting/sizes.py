@@ -85,7 +85,7 @@ def map_table(path: Path) -> str:
     """Counts, areas and lengths of a map by class and scale, of its summary.csv; nothing where there is none."""
     if not path.is_file():
         return ""
-    summary = pd.read_csv(path)
+    summary = pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=[""])  # a class may be called NA
     rows = [
         [str(row["class"]), f"{row['scale_m']:g}", f"{row['polygons']:,}", _measure(row["area_m2"] / M2_PER_KM2),
          f"{row['lines']:,}", _measure(row["length_m"] / M_PER_KM), f"{int(_dropped(row)):,}"]

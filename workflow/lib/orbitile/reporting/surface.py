@@ -11,21 +11,29 @@ from orbitile.pipeline import RULES
 from orbitile.reporting.embedding import picture_figure
 from orbitile.reporting.markup import element, scrollable
 from orbitile.reporting.merit import CHART_PX
+from orbitile.reporting.outdated import outdated_note
 from orbitile.reporting.tables import plain_table
 
 PICTURES = {
-    "counting/size_frequency.png": "Craters by size in the counted areas",
-    "density/density.png": "Craters per area",
-    "secondaries/secondaries.png": "Clusters of craters",
-    "shapes/depths.png": "Depths of craters, and their diameters",
+    "count": ("size_frequency.png", "Craters by size in the counted areas"),
+    "density": ("density.png", "Craters per area"),
+    "secondaries": ("secondaries.png", "Clusters of craters"),
+    "shapes": ("depths.png", "Depths of craters, and their diameters"),
 }
-"""Pictures of a run's folder, and what they show."""
+"""Pictures beside the targets of rules, and what they show."""
 
 
-def surface_section(results: Path) -> list[str]:
-    """A table of counted areas with their ages, and pictures, of what is there; OrbitileError for damaged manifests."""
-    pictures = [(results / name, about) for name, about in PICTURES.items() if (results / name).is_file()]
-    parts = [*_areas(results), *(picture_figure(path, about, CHART_PX) for path, about in pictures)]
+def surface_section(results: Path, catalogue: str) -> list[str]:
+    """A table of counted areas with their ages, and pictures, of what is there; OrbitileError for damaged manifests.
+
+    What is older than the manifest of the `catalogue` (its path in `results`) is named, and not shown.
+    """
+    notes = {rule: outdated_note(results, rule, catalogue) for rule in PICTURES}
+    parts = [*(notes["count"] or _areas(results))]
+    for rule, (name, about) in PICTURES.items():
+        picture = (results / (RULES[rule].target or "")).with_name(name)
+        shown = [] if notes[rule] or not picture.is_file() else [picture_figure(picture, about, CHART_PX)]
+        parts += shown if rule == "count" else [*notes[rule], *shown]
     return [element("h3", "What the surface says"), *parts] if parts else []
 
 
@@ -33,8 +41,9 @@ def _areas(results: Path) -> list[str]:
     counts = results / (RULES["count"].target or "")
     if not counts.is_file():
         return []
+    note = outdated_note(results, "date", RULES["count"].target or "")
     about = read_manifest(counts)
-    ages = _ages(results / (RULES["date"].target or ""))
+    ages = {} if note else _ages(results / (RULES["date"].target or ""))
     rows = [
         [area["name"], f"{area['searched_km2']:,.6g}", f"{area['from_km']:.3g}", f"{area['craters']:,}",
          ages.get(area["name"], "-")]
@@ -42,7 +51,7 @@ def _areas(results: Path) -> list[str]:
     ]  # fmt: skip
     names = ["area", "searched (km²)", "from (km)", "craters", "age by Craterstats"]
     table = scrollable("Counted areas", plain_table(names, rows, words=1))
-    return [table, *(element("p", escape(f"{area['name']}: {area['reason']}"), class_="note")
+    return [table, *note, *(element("p", escape(f"{area['name']}: {area['reason']}"), class_="note")
                      for area in about["refused"])]  # fmt: skip
 
 

@@ -1,19 +1,22 @@
 """Contact sheets: which craters of a catalogue to look at first, a page of chips for each reason to."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import shapely
 
 from orbitile.catalogue import Catalogue
 from orbitile.pictures.chip_pages import PAGE_CHIPS
 from orbitile.review.additions import FramePairing
 from orbitile.review.extremes import certainty_column, extreme_rows, first_rows
 from orbitile.tables.detections import MAP_BOX
+from orbitile.tables.enlarged_rasters import SearchedRaster, rasters_at_all_scales
+from orbitile.tables.failed_windows import failed_by_scale
 from orbitile.tables.parquet import read_arrow
 from orbitile.tables.rasters import RasterRow, read_rasters
 
@@ -63,10 +66,14 @@ class SheetTables:
 
 @dataclass(frozen=True)
 class SheetChoice:
-    """What sheets are drawn by: the sizes that scales detect, and what is the same crater at two of them."""
+    """What sheets are drawn by: the sizes that scales detect, and what is the same crater at two of them.
+
+    `enlarged` holds the factors of scales that were searched in enlarged pixels.
+    """
 
     sizes: Sequence[SizeRange]
     pairing: FramePairing
+    enlarged: Mapping[float, int] = field(default_factory=dict)
     craters_per_sheet: int = PAGE_CHIPS
 
 
@@ -78,13 +85,13 @@ def choose_sheets(catalogue: Catalogue, groups: Mapping[str, SheetTables], choic
     certainty, count = certainty_column(catalogue), choice.craters_per_sheet
     frames = (_frame(batch).dropna(subset=[certainty]) for batch in catalogue.batches(SHEET_COLUMNS))
     extremes = extreme_rows(frames, certainty, count)
-    largest = RowCollector("diameter_km", count)
+    largest, exclusions = RowCollector("diameter_km", count), catalogue.metadata.get("exclusions", ())
     cut, border, scales = (RowCollector(certainty, count) for _ in range(3))
     for name, rows in _groups(catalogue):
         largest.feed(rows)
         cut.feed(rows[rows["truncated"]])
         border.feed(rows[at_borders(rows, read_rasters(groups[name].rasters))])
-        scales.feed(_seen_at_one_scale(rows, groups[name].detections, choice))
+        scales.feed(_seen_at_one_scale(rows, groups[name], choice, exclusions))
     return [
         Sheet("most_certain", f"highest {certainty}", extremes.most, extremes.total),
         Sheet("least_certain", f"lowest {certainty}", extremes.least, extremes.total),
@@ -123,25 +130,55 @@ def at_borders(rows: pd.DataFrame, rasters: Iterable[RasterRow]) -> np.ndarray:
     return is_near.any(axis=1) & ~rows["truncated"].to_numpy(bool)
 
 
+@dataclass(frozen=True)
+class SearchedScales:
+    """At which scales scenes were searched: scenes and scales in m/px with a raster, and where these failed.
+
+    What failed are shapes on the scenes' maps.
+    """
+
+    searched: frozenset[tuple[str, float]]
+    failed: Mapping[tuple[str, float], shapely.Geometry]
+
+    @classmethod
+    def of(cls, rasters: Iterable[SearchedRaster], exclusions: Iterable[Mapping[str, str]]) -> Self:
+        """Those of a group's rasters, by the exclusions of the run."""
+        rasters = list(rasters)
+        scales = frozenset((raster.stored.scene, raster.scale_m) for raster in rasters)
+        return cls(scales, failed_by_scale(exclusions, rasters))
+
+    def reach(self, rows: pd.DataFrame, scale_m: float) -> np.ndarray:
+        """Which rows (n, bool; scene and MAP_BOX) have their centres where a scale was searched."""
+        keys, boxes = [(scene, scale_m) for scene in rows["scene"]], rows[MAP_BOX].to_numpy(float)
+        centres = shapely.points((boxes[:, :2] + boxes[:, 2:]) / 2)
+        failed = np.array([self.failed.get(key) for key in keys], object)
+        return np.array([key in self.searched for key in keys], bool) & ~shapely.intersects(failed, centres)
+
+
 def unseen_scales(
-    rows: pd.DataFrame, detections: pd.DataFrame, sizes: Sequence[SizeRange], pairing: FramePairing
+    rows: pd.DataFrame, detections: pd.DataFrame, choice: SheetChoice, scales: SearchedScales
 ) -> np.ndarray:
     """The first scale (n, m/px) that had to detect each row and did not, by the detections of all scales; else NaN.
 
-    A scale has to detect what is whole and of a size that it detects with certainty.
+    A scale has to detect what is whole, of a size that it detects with certainty, and where it was searched.
     """
+    pairing = choice.pairing
     unseen, size_m = np.full(len(rows), np.nan), rows[["width_m", "height_m"]].max(axis=1).to_numpy()
-    for scale in sizes:
+    for scale in choice.sizes:
         is_due = (size_m >= scale.least_m) & (size_m <= scale.most_m) & (rows["scale_m"] != scale.scale_m).to_numpy()
-        index = np.flatnonzero(is_due & ~rows["truncated"].to_numpy(bool) & np.isnan(unseen))
+        is_due &= ~rows["truncated"].to_numpy(bool) & np.isnan(unseen)
+        index = np.flatnonzero(is_due)[scales.reach(rows[is_due], scale.scale_m)]
         is_seen = pairing.overlapping(rows.iloc[index], detections[detections["scale_m"] == scale.scale_m])
         unseen[index[~is_seen]] = scale.scale_m
     return unseen
 
 
-def _seen_at_one_scale(rows: pd.DataFrame, detections: str, choice: SheetChoice) -> pd.DataFrame:
-    table = read_arrow(detections, list(DETECTED)).to_pandas()
-    unseen = unseen_scales(rows, table, choice.sizes, choice.pairing)
+def _seen_at_one_scale(
+    rows: pd.DataFrame, tables: SheetTables, choice: SheetChoice, exclusions: Iterable[Mapping[str, str]]
+) -> pd.DataFrame:
+    table = read_arrow(tables.detections, list(DETECTED)).to_pandas()
+    scales = SearchedScales.of(rasters_at_all_scales(read_rasters(tables.rasters), choice.enlarged), exclusions)
+    unseen = unseen_scales(rows, table, choice, scales)
     return rows.assign(unseen_scale_m=unseen)[~np.isnan(unseen)]
 
 

@@ -41,7 +41,8 @@ def added_rows(catalogue: Catalogue, additions: pd.DataFrame) -> pd.DataFrame:
     """What was added to a catalogue as rows (columns CORRECTED), of its class where it has a single one."""
     size_m, kind = 1000 * additions["diameter_km"].to_numpy(float), _single_class(catalogue)
     scale_m = np.full(len(additions), float(min(catalogue.metadata.get("scales_m") or [1.0])))
-    places = ObjectPlaces(np.full(len(additions), kind, object), scale_m, *additions[["lon", "lat"]].to_numpy(float).T)
+    nowhere, kinds = (np.full(len(additions), text, object) for text in ("", kind))
+    places = ObjectPlaces(nowhere, kinds, scale_m, *additions[["lon", "lat"]].to_numpy(float).T)
     ids = object_ids(places, [size_m, size_m], catalogue.body).to_pylist()
     unknown = dict(score=np.nan, probability=np.nan, truncated=False)
     sizes = {"id": ids, "class": kind, "verdict": ADDED, "width_m": size_m, "height_m": size_m}

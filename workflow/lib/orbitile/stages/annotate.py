@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from orbitile import catalogue
 from orbitile.base.files import cache_key
@@ -24,13 +25,16 @@ from orbitile.space.caps import ROUNDING, Caps, grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
+from orbitile.tables.failed_windows import failed_on_maps
 from orbitile.tables.rasters import RasterRow, read_rasters
 
 CATALOGUED, TABLED = "in the catalogue", "in the table"
 """What is drawn without a truth: the run's craters, or those of somebody's table."""
-COLOURS = {CATALOGUED: "#56b4e9", TABLED: "#56b4e9", "right": "#56b4e9", "false": "#d55e00", "missed": "#f0e442"}
+MISSED = "missed"
+COLOURS = {CATALOGUED: "#56b4e9", TABLED: "#56b4e9", "right": "#56b4e9", "false": "#d55e00", MISSED: "#f0e442"}
 """Okabe and Ito's colours, which colour-blind people tell apart."""
-STYLES: dict[str, LineStyle] = {"right": "solid", "false": (0, (3.7, 1.6)), "missed": (0, (1.2, 1))}
+STYLES: dict[str, LineStyle] = {"right": "solid", "false": (0, (3.7, 1.6)), MISSED: (0, (1.2, 1))}
 """Lines, so that nothing depends on colour alone."""
 LINKS = 3
 """The match of a crater depends on its rivals, on theirs, and on theirs again; what lies farther off has no say."""
@@ -41,10 +45,21 @@ SIZES_KM = [0.0, *2.0 ** np.arange(-7, 14)]
 
 
 class DrawnCraters(NamedTuple):
-    """The craters to draw, of a catalogue (its manifest) or of a table, and the true ones, if any."""
+    """The craters to draw, of a catalogue (its manifest) or of a table, and the true ones, if any.
+
+    `enlarged` holds the factors of scales that a catalogue's run searched in enlarged pixels.
+    """
 
     detected: str | CraterTable
     truth: CraterTable | None = None
+    enlarged: Mapping[float, int] = NOT_ENLARGED
+
+    def failed(self, rows: Sequence[RasterRow]) -> Mapping[str, shapely.Geometry]:
+        """Where scenes of a catalogue failed at any scale, in the coordinates of their maps; by scene."""
+        if not isinstance(self.detected, str):
+            return {}
+        exclusions = catalogue.open(self.detected).metadata.get("exclusions", ())
+        return failed_on_maps(exclusions, rasters_at_all_scales(rows, self.enlarged))
 
 
 def annotate_craters(
@@ -53,14 +68,17 @@ def annotate_craters(
     """Draw the craters of a group's scenes as PNGs; with a truth, right, false and missed ones in their colours.
 
     `rasters` is the group's table of scenes, `out` the list of its pictures, which lie beside it. Of a run in pixel
-    coordinates with so many `unmapped_scenes` only a scene's craters are drawn on it. OrbitileError where a table
-    lacks a column, or a scene cannot be drawn.
+    coordinates with so many `unmapped_scenes` only a scene's craters are drawn on it. Where a scene failed no crater
+    counts as missed. OrbitileError where a table lacks a column, or a scene cannot be drawn.
     """
     rows = read_rasters(rasters)
     displayed = _displayed_rasters(rows)
     kinds = _read_kinds(rows, drawn, criteria, unmapped_scenes) if rows else {}
+    failed = drawn.failed(rows)
     drawings = {
-        scene: CraterDrawing(raster, kinds[scene].on_raster(raster), not unmapped_scenes, criteria.radius_m)
+        scene: CraterDrawing(
+            raster, kinds[scene].on_raster(raster, failed.get(scene)), not unmapped_scenes, criteria.radius_m
+        )
         for scene, raster in displayed.items()
     }
     draw_scenes(drawings, out, work)
@@ -105,15 +123,19 @@ class CraterKinds:
         self._points = {kind: unit_vectors(craters.lon, craters.lat) for kind, craters in self._kinds.items()}
         self._radius_m = radius_m
 
-    def on_raster(self, raster: RasterRow) -> dict[str, Craters]:
-        """Those whose centre lies in a raster."""
+    def on_raster(self, raster: RasterRow, failed: shapely.Geometry | None = None) -> dict[str, Craters]:
+        """Those whose centre lies in a raster; missed ones only where its scene did not fail (a shape on its map)."""
         cap = grid_cap(raster.grid, self._radius_m)
         grid, ground = raster.grid, Ground(raster.crs_wkt, self._radius_m)
         kinds = {}
         for kind in self._kinds:
             craters = self._near(kind, cap)
-            col, row = grid.to_pixel(*ground.xy(craters.lon, craters.lat, *grid.middle))
-            kinds[kind] = craters.select((col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height))
+            x, y = ground.xy(craters.lon, craters.lat, *grid.middle)
+            col, row = grid.to_pixel(x, y)
+            is_shown = (col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height)
+            if kind == MISSED and failed is not None:
+                is_shown &= ~shapely.intersects_xy(failed, x, y)
+            kinds[kind] = craters.select(is_shown)
         return kinds
 
     def _near(self, kind: str, cap: Caps) -> Craters:
@@ -217,7 +239,7 @@ def _kinds(craters: Craters, truth: Craters | None, criteria: MatchCriteria, nou
     matches = match_craters(craters, truth, *limits)
     right, wrong = matches.detected[matches.detected["hit"]], matches.detected[~matches.detected["hit"]]
     missed = matches.truth[~matches.truth["hit"]]
-    tables = dict(right=right, false=wrong, missed=missed)
+    tables = {"right": right, "false": wrong, MISSED: missed}
     return CraterKinds({kind: _craters(table) for kind, table in tables.items()}, criteria.radius_m)
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,12 +65,14 @@ SCRATCH = ".features-"
 class MapInputs(NamedTuple):
     """The groups' tables of outlines, each with its group's name, and of the rasters that these are outlines of.
 
-    `classified` are those of rasters of classes, where classes exclude each other.
+    `classified` are those of rasters of classes, where classes exclude each other. `scenes_apart`: the run is in plain
+    pixel coordinates.
     """
 
     outlines: Sequence[str]
     stitched: Sequence[str]
     classified: Sequence[str] = ()
+    scenes_apart: bool = False
 
 
 class MapOutputs(NamedTuple):
@@ -135,7 +138,8 @@ def assemble_map(
             store.add(group, part)
             figures.add(part, body.radius_m)
         numbered = store.numbered()
-        parts = [PublishedFeatures.of(numbered, kind, getattr(outputs, kind), methods, body) for kind in KINDS]
+        published = partial(PublishedFeatures.of, numbered, body=body, scenes_apart=inputs.scenes_apart)
+        parts = [published(kind, getattr(outputs, kind), methods) for kind in KINDS]
         totals = _write_figures(numbered, figures, _class_rasters(inputs), outputs)
         content = ContentHash.joined(part.content for part in parts).text
         metadata = totals | dict(sha256=content, georef_methods=count_georef_methods(methods), **origin, **provenance(),
@@ -210,7 +214,10 @@ def _write_figures(
 
 @dataclass(frozen=True)
 class PublishedFeatures:
-    """The polygons or the lines of a map as a dataset: its parts as the manifest describes them, and its hash."""
+    """The polygons or the lines of a map as a dataset: its parts as the manifest describes them, and its hash.
+
+    `scenes_apart`: in plain pixel coordinates.
+    """
 
     kind: str
     stem: str
@@ -218,20 +225,22 @@ class PublishedFeatures:
     body: Body
     parts: list[dict]
     content: ContentHash
+    scenes_apart: bool
 
     @classmethod
     def of(
-        cls, numbered: NumberedFeatures, kind: str, stem: str, methods: Mapping[str, Mapping], body: Body
-    ) -> "PublishedFeatures":
+        cls, numbered: NumberedFeatures, kind: str, stem: str, methods: Mapping[str, Mapping], body: Body,
+        scenes_apart: bool,
+    ) -> "PublishedFeatures":  # fmt: skip
         """Write the dataset into a folder of the name of `stem`, in place of what is there."""
         hashes = []
         with published_folder(Path(stem)) as folder:
             for group in sorted(numbered.groups):
                 rows = pa.concat_tables([table for table, _ in numbered.rows(kind, group)])
                 hashes.append(content_hash(rows, CONTENT[kind]))
-                write_features(rows, kind, methods, body, folder / f"{group}.parquet")
+                write_features(rows, kind, methods, body, folder / f"{group}.parquet", scenes_apart)
         parts = [dict(kind=kind, **describe_part(Path(stem) / f"{group}.parquet")) for group in sorted(numbered.groups)]
-        return cls(kind, stem, methods, body, parts, ContentHash.joined(hashes))
+        return cls(kind, stem, methods, body, parts, ContentHash.joined(hashes), scenes_apart)
 
     def write_files(
         self, numbered: NumberedFeatures, outputs: MapOutputs, metadata: dict, classes: Sequence[str]
@@ -264,6 +273,6 @@ class PublishedFeatures:
         for first in range(0, max(len(order), 1), ROWS_AT_ONCE):
             rows = table.take(order[first : first + ROWS_AT_ONCE]).to_pandas()
             shapes = shapely.from_wkb(rows["geometry"].to_numpy(object))
-            rows.insert(0, ID.name, feature_ids(rows, self.kind, self.body).to_pylist())
+            rows.insert(0, ID.name, feature_ids(rows, self.kind, self.body, self.scenes_apart).to_pylist())
             frame = geopandas.GeoDataFrame(rows.drop(columns="geometry"), geometry=shapes, crs=self.body.crs)
             yield add_georef_methods(frame, self.methods)

@@ -14,6 +14,7 @@ from orbitile.pictures.chip_pages import draw_chip_page
 from orbitile.review.additions import FramePairing
 from orbitile.review.chips import chips_of_rows
 from orbitile.review.contact_sheets import Sheet, SheetChoice, SheetTables, SizeRange, choose_sheets
+from orbitile.tables.enlarged_rasters import NOT_ENLARGED
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,15 @@ DECIMALS = dict(lon=6, lat=6, diameter_km=6, score=4, probability=4)
 
 
 class SheetInputs(NamedTuple):
-    """The manifest of the catalogue, and the groups' tables of detections and rasters."""
+    """The manifest of the catalogue, and the groups' tables of detections and rasters.
+
+    `enlarged` holds the factors of scales that were searched in enlarged pixels.
+    """
 
     catalogue: str
     detections: Sequence[str]
     rasters: Sequence[str]
+    enlarged: Mapping[float, int] = NOT_ENLARGED
 
 
 class SheetFiles(NamedTuple):
@@ -50,9 +55,8 @@ def contact_sheets(
     rasters = {Path(path).stem: path for path in inputs.rasters}
     groups = {Path(path).stem: SheetTables(path, rasters[Path(path).stem]) for path in inputs.detections}
     sizes = [SizeRange.of(scale_m, limits) for scale_m, limits in size_limits.items()]
-    sheets = choose_sheets(
-        catalogue, groups, SheetChoice(sizes, FramePairing(radius_m=catalogue.body.radius_m, **overlap))
-    )
+    pairing = FramePairing(radius_m=catalogue.body.radius_m, **overlap)
+    sheets = choose_sheets(catalogue, groups, SheetChoice(sizes, pairing, inputs.enlarged))
     run, folder = Path(inputs.catalogue).resolve().parent.parent, Path(files.manifest).parent
     listed = [_draw(sheet, run, catalogue.body.radius_m, folder) for sheet in sheets]
     table = pd.concat(listed).reindex(columns=list(LISTED)).round(DECIMALS)

@@ -79,7 +79,8 @@ def suppress(
     if confidence:
         columns = [survivors[name].to_numpy() for name in ("score", "diameter_km")]
         survivors = survivors.assign(**confidence.columns(columns[0], columns[1] * 1000))
-    write_part(survivors, read_georef_methods(Path(plan)), body, result.longest_chain, out)
+    methods = read_georef_methods(Path(plan))
+    write_part(survivors, methods, body, result.longest_chain, out, settings.scenes_apart)
 
 
 def _group_survivors(neighbourhood: GroupNeighbourhood, settings: NmsSettings) -> tuple[pd.DataFrame, NmsResult]:

@@ -59,14 +59,16 @@ CHAIN_KEY = b"longest_chain"
 
 
 def write_part(
-    survivors: pd.DataFrame, methods: Mapping[str, Mapping], body: Body, longest_chain: int, path: str | Path
-) -> None:
+    survivors: pd.DataFrame, methods: Mapping[str, Mapping], body: Body, longest_chain: int, path: str | Path,
+    scenes_apart: bool = False,
+) -> None:  # fmt: skip
     """Write the survivors of a group (columns of DETECTIONS, perhaps CONFIDENCE_COLUMNS), near ones near each other.
 
     `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods). The longest
-    chain of overlaps among the detections that decided about them becomes part of the metadata.
+    chain of overlaps among the detections that decided about them becomes part of the metadata. `scenes_apart`: of runs
+    in plain pixel coordinates.
     """
-    table = _final_form(_along_curve(_identified(survivors, body)), methods)
+    table = _final_form(_along_curve(_identified(survivors, body, scenes_apart)), methods)
     write_geoparquet_part(table, LAYOUT, body, path, {CHAIN_KEY: str(longest_chain).encode()})
 
 
@@ -107,12 +109,12 @@ def diameter_range(paths: Sequence[str | Path]) -> tuple[float, float]:
     return (min(limits), max(limits)) if limits else (1.0, 1.0)
 
 
-def _identified(survivors: pd.DataFrame, body: Body) -> pd.DataFrame:
+def _identified(survivors: pd.DataFrame, body: Body, scenes_apart: bool) -> pd.DataFrame:
     """The rows by ORDER, with the column `id`."""
     rows = survivors.sort_values(ORDER, ignore_index=True)
-    places = ObjectPlaces(*(rows[name].to_numpy() for name in ("class", "scale_m", "lon", "lat")))
+    places = ObjectPlaces(*(rows[name].to_numpy() for name in ("scene", "class", "scale_m", "lon", "lat")))
     sizes_m = [rows[name].to_numpy(float) for name in ("width_m", "height_m")]
-    return rows.assign(id=object_ids(places, sizes_m, body).to_numpy(zero_copy_only=False))
+    return rows.assign(id=object_ids(places, sizes_m, body, scenes_apart).to_numpy(zero_copy_only=False))
 
 
 def _along_curve(ordered: pd.DataFrame) -> pd.DataFrame:

@@ -76,11 +76,21 @@ def failed_on_maps(
     `failed` are the exclusions of a run (see orbitile.jobs.exclusions). The ground that is left was searched in any
     case; of what is here the edge may have been, by tiles that overlap those that failed.
     """
+    shapes = defaultdict(list)
+    for (scene, _), shape in failed_by_scale(failed, rasters).items():
+        shapes[scene].append(shape)
+    return {scene: shapely.union_all(parts) for scene, parts in shapes.items()}
+
+
+def failed_by_scale(
+    failed: Iterable[Mapping[str, str]], rasters: Iterable[SearchedRaster]
+) -> dict[tuple[str, float], shapely.Geometry]:
+    """As `failed_on_maps`, by scene and scale in m/px; a scene without a scale counts as one of its rasters."""
     by_part, boxes = rasters_by_part(rasters), defaultdict(list)
     for piece in failed:
         if part := failed_window(piece, by_part):
-            boxes[piece["scene"]].append(part.on_map)
-    return {scene: shapely.union_all(shapes) for scene, shapes in boxes.items()}
+            boxes[piece["scene"], part.raster.scale_m].append(part.on_map)
+    return {scene_scale: shapely.union_all(shapes) for scene_scale, shapes in boxes.items()}
 
 
 def _on_map(shape: shapely.Polygon, raster: RasterRow) -> shapely.Polygon:

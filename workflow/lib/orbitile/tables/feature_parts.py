@@ -52,20 +52,27 @@ def part_schema(kind: str) -> pa.Schema:
     return pa.schema([ID, *fields, geometry, BOUNDS_FIELD])
 
 
-def feature_ids(rows: pa.Table | pd.DataFrame, kind: str, body: Body) -> pa.Array:
-    """The ids of rows (the columns CONTENT of a kind) by a point in each, and its area or, of lines, its length."""
-    places = ObjectPlaces(*(np.asarray(rows[name]) for name in ("class", "scale_m", "lon", "lat")))
+def feature_ids(rows: pa.Table | pd.DataFrame, kind: str, body: Body, scenes_apart: bool = False) -> pa.Array:
+    """The ids of rows (the columns CONTENT of a kind) by a point in each, and its area or, of lines, its length.
+
+    `scenes_apart`: of runs in plain pixel coordinates.
+    """
+    places = ObjectPlaces(*(np.asarray(rows[name]) for name in ("scene", "class", "scale_m", "lon", "lat")))
     size_m = np.asarray(rows["length_m"]) if kind == "lines" else np.sqrt(np.asarray(rows["area_m2"]))
-    return object_ids(places, [size_m], body)
+    return object_ids(places, [size_m], body, scenes_apart)
 
 
-def write_features(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], body: Body, path: Path) -> None:
+def write_features(
+    rows: pa.Table, kind: str, methods: Mapping[str, Mapping], body: Body, path: Path, scenes_apart: bool = False
+) -> None:
     """Write rows (the columns CONTENT of a kind) along a Hilbert curve.
 
-    `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods).
+    `methods` gives georef_method and error_m of each scene (see orbitile.tables.plan.read_georef_methods), and
+    `scenes_apart` marks runs in plain pixel coordinates.
     """
+    rows = rows.append_column(ID, feature_ids(rows, kind, body, scenes_apart))
     numbers = hilbert_numbers(rows["lon"].to_numpy(), rows["lat"].to_numpy())
-    table = _final_form(rows.take(np.lexsort([rows["feature"].to_numpy(), numbers])), kind, methods, body)
+    table = _final_form(rows.take(np.lexsort([rows["feature"].to_numpy(), numbers])), kind, methods)
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type) and field.name != "scale_m"]
     layout = PartLayout(
         GEOMETRY_TYPES[kind],
@@ -76,9 +83,9 @@ def write_features(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], bo
     write_geoparquet_part(table, layout, body, path)
 
 
-def _final_form(rows: pa.Table, kind: str, methods: Mapping[str, Mapping], body: Body) -> pa.Table:
+def _final_form(rows: pa.Table, kind: str, methods: Mapping[str, Mapping]) -> pa.Table:
     schema, rows = part_schema(kind), rows.combine_chunks()
-    columns = {name: rows[name] for name in rows.column_names} | {ID.name: feature_ids(rows, kind, body)}
+    columns = {name: rows[name] for name in rows.column_names}
     columns |= {name: pc.dictionary_encode(column) for name, column in columns.items() if name in NAMES}
     columns |= georef_columns(columns["scene"].combine_chunks(), methods) | dict(bbox=_boxes(rows["geometry"]))
     return pa.table([columns[name] for name in schema.names], schema=schema)

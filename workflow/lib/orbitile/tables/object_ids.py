@@ -1,7 +1,7 @@
 """Ids of objects: made of what and where an object is, so that the same row has the same id in every run.
 
 Groups, order, interruptions, the run's name and the scenes that a mosaic is cut into have no part in an id. It changes
-where a place or a size changes by about a hundredth of a pixel.
+where a place or a size changes by about a hundredth of a pixel. In plain pixel coordinates a place is one in a scene.
 """
 
 import base64
@@ -23,39 +23,49 @@ FULL_TURN = 360.0
 
 
 class ObjectPlaces(NamedTuple):
-    """What and where objects are (n each): classes as texts, scales in m/px, centres in degrees."""
+    """What and where objects are (n each): scenes and classes as texts, scales in m/px, centres in degrees."""
 
+    scene: np.ndarray
     class_name: np.ndarray
     scale_m: np.ndarray
     lon: np.ndarray
     lat: np.ndarray
 
 
-def object_ids(places: ObjectPlaces, sizes_m: Sequence[np.ndarray], body: Body) -> pa.Array:
+def object_ids(places: ObjectPlaces, sizes_m: Sequence[np.ndarray], body: Body, scenes_apart: bool = False) -> pa.Array:
     """The ids (n) of objects: BLAKE2b (RFC 7693) of 10 bytes, in base 32 (RFC 4648).
 
     Hashed are "body/class/scale" in UTF-8 and, as little-endian integers of 64 bits, the centre and the sizes in
-    hundredths of the scale's pixels. Objects that agree in all of these count on: the second also has the number 1.
+    hundredths of the scale's pixels. Objects of one scene that agree in all of these count on: the second also has the
+    number 1. With `scenes_apart`, where positions in two scenes have nothing to do with each other, the text is
+    "body/class/scale/scene".
     """
-    kinds, kind = _kinds(places, body)
+    kinds, kind = _kinds(places, body, scenes_apart)
     records = _records(places, sizes_m, body.radius_m)
     digests = [_digest(kinds[number], record) for number, record in zip(kind.tolist(), records, strict=True)]
     ids = pd.Series(np.frombuffer(base64.b32encode(b"".join(digests)), f"S{DIGEST_BYTES * 8 // 5}"))
-    repeated = np.flatnonzero(ids.duplicated())
-    counts = ids[ids.isin(ids[repeated])].groupby(ids).cumcount()
+    repeated, counts = _repeats(places.scene, ids)
     for row in repeated.tolist():
         count = int(counts[row]).to_bytes(8, "little")
         ids[row] = base64.b32encode(_digest(kinds[kind[row]], records[row] + count))
     return pa.array(ids.to_numpy(f"S{DIGEST_BYTES * 8 // 5}").astype(str), pa.string())
 
 
-def _kinds(places: ObjectPlaces, body: Body) -> tuple[list["hashlib.blake2b"], np.ndarray]:
-    """The begun hash of each class and scale, and the number (n) of that of each object."""
+def _repeats(scene: np.ndarray, ids: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """The rows of objects whose scene has their id in an earlier row, too, and in how many; never by group."""
+    suspects = ids[ids.duplicated(keep=False)]
+    counts = suspects.groupby([np.asarray(scene, object)[suspects.index], suspects]).cumcount()
+    return counts.index[counts > 0].to_numpy(), counts
+
+
+def _kinds(places: ObjectPlaces, body: Body, scenes_apart: bool) -> tuple[list["hashlib.blake2b"], np.ndarray]:
+    """The begun hash of each class and scale, and perhaps scene, and the number (n) of that of each object."""
     columns = dict(name=places.class_name, scale=np.asarray(places.scale_m, float))
+    columns |= dict(scene=places.scene) if scenes_apart else {}
     frame = pd.DataFrame(columns)
     kind = frame.groupby(list(columns), sort=False).ngroup().to_numpy()
     distinct = frame.drop_duplicates().itertuples(index=False)
-    texts = [f"{body.name}/{row.name}/{row.scale!r}" for row in distinct]
+    texts = ["/".join(map(str, (body.name, row.name, repr(row.scale), *row[2:]))) for row in distinct]
     return [hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES) for text in texts], kind
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from orbitile.catalogue import Catalogue
-from orbitile.web.blocks import blocks_by_size
+from orbitile.web.blocks import blocks_by_size, rounded_reaches
 from orbitile.web.data_scripts import packed, write_data_script
 from orbitile.web.truth_comparison import NOT_JUDGED
 
@@ -20,6 +20,11 @@ STEPS_PER_DEGREE = 1e7
 SHARE_STEPS = 65_534
 UNKNOWN_SHARE = 65_535
 NUMBERS = ("lon", "lat", "diameter_km", "score", "probability")
+TYPES = dict(
+    lon="f8", lat="f8", diameter_km="f8", score="f4", probability="f4", scene="u4", class_number="u2", scale="u1",
+    truncated="?",
+)  # fmt: skip
+"""As small as what a catalogue stores, and as the page reads: there may be ten million rows."""
 COLUMNS = ("id", "scene", "class", "scale_m", "truncated", *NUMBERS)
 
 
@@ -48,13 +53,17 @@ class PageRows:
 
     @classmethod
     def read(cls, catalogue: Catalogue) -> "PageRows":
-        """All rows of a catalogue, in memory (60 bytes each)."""
+        """All rows of a catalogue, in memory (51 bytes each)."""
         names: dict[str, list[Any]] = dict(scene=[], scale_m=[]) | {"class": []}
-        parts = [_columns(batch, names) for batch in catalogue.batches(COLUMNS)]
-        parts = parts or [_columns(_without_rows(catalogue), names)]
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        joined["comparison"] = np.full(len(joined["lon"]), NOT_JUDGED, np.uint8)
-        return cls(**joined, scenes=names["scene"], classes=names["class"], scales_m=names["scale_m"])
+        count, first = len(catalogue), 0
+        columns = {name: np.empty(count, dtype) for name, dtype in TYPES.items()}
+        columns["identity"] = np.empty((count, ID_BYTES), np.uint8)
+        for batch in catalogue.batches(COLUMNS):
+            for name, values in _columns(batch, names).items():
+                columns[name][first : first + len(batch)] = values
+            first += len(batch)
+        columns["comparison"] = np.full(count, NOT_JUDGED, np.uint8)
+        return cls(**columns, scenes=names["scene"], classes=names["class"], scales_m=names["scale_m"])
 
     def __len__(self) -> int:
         return len(self.lon)
@@ -86,14 +95,25 @@ class PageRows:
         ])  # fmt: skip
 
 
-def write_blocks(rows: PageRows, folder: Path) -> dict[str, int]:
-    """Write all blocks as data scripts rows/level-column-row; returns how many rows each has, by name."""
-    counts = {}
+def write_blocks(rows: PageRows, folder: Path, radius_m: float) -> tuple[dict[str, int], dict[str, list[float]]]:
+    """Write all blocks as data scripts rows/level-column-row.
+
+    Returns how many rows each has, by name, and how far these reach on a body of a radius (see `rounded_reaches`).
+    """
+    counts, reaches = {}, {}
     for block in blocks_by_size(rows.lon, rows.lat, rows.diameter_km, BLOCK_ROWS):
         value = dict(count=len(block.rows), columns=rows.packed(block.rows), deeper=block.deeper_cells())
         write_data_script(folder, f"rows/{block.name}", value)
         counts[block.name] = len(block.rows)
-    return counts
+        reaches[block.name] = _reach(rows.lat[block.rows], rows.diameter_km[block.rows] * 500 / radius_m)
+    return counts, rounded_reaches(reaches)
+
+
+def _reach(lat: np.ndarray, angle: np.ndarray) -> tuple[float, float]:
+    """Degrees of longitude and of latitude that circles (n: latitudes in degrees, radii in radians) reach at most."""
+    across = np.sin(np.minimum(angle, np.pi / 2)) / np.maximum(np.cos(np.radians(lat)), np.finfo(float).tiny)
+    half_width = np.where(across < 1, np.degrees(np.arcsin(np.minimum(across, 1))), 180)
+    return float(half_width.max()), float(np.degrees(angle.max()))
 
 
 def _columns(batch: pa.RecordBatch, names: dict[str, list[Any]]) -> dict[str, np.ndarray]:
@@ -104,11 +124,6 @@ def _columns(batch: pa.RecordBatch, names: dict[str, list[Any]]) -> dict[str, np
         scene=_numbered(batch["scene"], names["scene"]), class_number=_numbered(batch["class"], names["class"]),
         scale=_numbered(batch["scale_m"], names["scale_m"]), identity=_identities(batch["id"]),
     )  # fmt: skip
-
-
-def _without_rows(catalogue: Catalogue) -> pa.RecordBatch:
-    schema = pa.schema([catalogue.dataset.schema.field(name) for name in COLUMNS])
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
 
 
 def _numbered(values: pa.Array, names: list[Any]) -> np.ndarray:
@@ -141,5 +156,5 @@ def degree_steps(degrees: np.ndarray) -> np.ndarray:
 def _shares(values: np.ndarray) -> np.ndarray:
     """Shares 0..1 in SHARE_STEPS steps; UNKNOWN_SHARE for NaN."""
     is_unknown = np.isnan(values)
-    steps = np.round(np.clip(np.where(is_unknown, 0, values), 0, 1) * SHARE_STEPS)
+    steps = np.round(np.clip(np.where(is_unknown, 0, values.astype(float)), 0, 1) * SHARE_STEPS)
     return np.where(is_unknown, UNKNOWN_SHARE, steps).astype("u2")

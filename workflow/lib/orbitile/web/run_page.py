@@ -106,7 +106,7 @@ class RunPage:
         """Write the rows of a catalogue, if any, compared with a table; returns what the page knows of them."""
         if catalogue is None:
             return dict(
-                rows=0, catalogue=None, blocks={}, classes=[], scene_names=[], scales_m=[],
+                rows=0, catalogue=None, blocks={}, reaches={}, classes=[], scene_names=[], scales_m=[],
                 sizes=_sizes(np.zeros(0)), diameters_km=[0, 0], has_probability=False, sample=[],
                 comparison=None, chips=0,
             )  # fmt: skip
@@ -117,9 +117,10 @@ class RunPage:
             rows = replace(rows, comparison=compared.kinds)
             comparison = table.words() | self._write_missed(compared)
         sizes_km, sample = rows.diameter_km, self._sample(catalogue, rows)
+        blocks, reaches = write_blocks(rows, self.folder / "data", self.body.radius_m)
         return dict(
             rows=len(rows), catalogue=catalogue.metadata.get("sha256"),
-            blocks=write_blocks(rows, self.folder / "data"), classes=rows.classes, scene_names=rows.scenes,
+            blocks=blocks, reaches=reaches, classes=rows.classes, scene_names=rows.scenes,
             scales_m=rows.scales_m, class_counts=np.bincount(rows.class_number, minlength=len(rows.classes)).tolist(),
             row_counts=np.bincount(rows.scene, minlength=len(rows.scenes)).tolist(), sizes=_sizes(sizes_km),
             diameters_km=[float(sizes_km.min()), float(sizes_km.max())] if len(rows) else [0, 0],

@@ -23,19 +23,21 @@ class Visible {
       [this.east, this.north] = map.fromMap(extent.slice(2));
     }
   }
-  touches(level, column, row) {
-    const side = 180 / 2 ** level, west = column * side - 180, north = 90 - row * side;
+  /** Whether objects of a block may reach into it: so many degrees of longitude and latitude beyond the block. */
+  touches(level, column, row, [across, down] = [0, 0]) {
+    const side = 180 / 2 ** level, west = column * side - 180 - across, width = side + 2 * across;
+    const north = Math.min(90, 90 - row * side + down), south = Math.max(-90, 90 - (row + 1) * side - down), height = north - south;
     if (this.map.turn) {
-      if (north < this.south || north - side > this.north) return false;
-      return ((((west - this.west) % 360) + 360) % 360) < this.east - this.west || ((((this.west - west) % 360) + 360) % 360) < side;
+      if (north < this.south || south > this.north) return false;
+      return ((((west - this.west) % 360) + 360) % 360) < this.east - this.west || ((((this.west - west) % 360) + 360) % 360) < width;
     }
-    const near = this.map.sign > 0 ? north : -(north - side);
+    const near = this.map.sign > 0 ? north : -south;
     if (near < 0) return false;
-    if (side > 45) return true;
+    if (Math.max(width, height) > 45) return true;
     let [left, bottom, right, top] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i <= 4; i++) for (let j = 0; j <= 4; j++) {
-      const lat = north - (side * j) / 4;
-      const [x, y] = this.map.toMap(west + (side * i) / 4, this.map.sign * Math.max(0, this.map.sign * lat));
+      const lat = north - (height * j) / 4;
+      const [x, y] = this.map.toMap(west + (width * i) / 4, this.map.sign * Math.max(0, this.map.sign * lat));
       [left, right, bottom, top] = [Math.min(left, x), Math.max(right, x), Math.min(bottom, y), Math.max(top, y)];
     }
     return left <= this.extent[2] && right >= this.extent[0] && bottom <= this.extent[3] && top >= this.extent[1];

@@ -43,7 +43,7 @@ class Features {
     const features = [], isDirect = layer.rows <= MOST_DIRECT_FEATURES;
     const visit = (level, column, row) => {
       const name = `${level}-${column}-${row}`;
-      if (!layer.blocks[name] || !(visible.touches(level, column, row) || level < 2)) return;
+      if (!layer.blocks[name] || !visible.touches(level, column, row, layer.reaches[name])) return;
       features.push(...(this.want(layer.kind, name)?.features ?? []));
       if (!isDirect && (180 / 2 ** (level + 1)) * visible.pixelsPerDegree < BLOCK_PX) return;
       for (const [right, down] of [[0, 0], [1, 0], [0, 1], [1, 1]]) visit(level + 1, 2 * column + right, 2 * row + down);

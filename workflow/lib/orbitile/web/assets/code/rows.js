@@ -78,7 +78,7 @@ class Rows {
     const blocks = [];
     const visit = (level, column, row) => {
       const name = `${level}-${column}-${row}`;
-      if (!this.has(name) || !view.touches(level, column, row)) return;
+      if (!this.has(name) || !view.touches(level, column, row, this.run.reaches[name])) return;
       const block = this.want(name);
       if (block) blocks.push(block);
       if (!this.opens(level, view)) return;
