@@ -6,6 +6,7 @@ import pytest
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
+from orbitile.jobs.lock import hold_lock
 from orbitile.planning.plan import current_plan
 from orbitile.rasters.read import opened_raster
 from orbitile.settings import Settings
@@ -59,6 +60,19 @@ def test_a_plan_of_one_scene(geotiff, planned, tmp_path):
     assert read_scenes(tmp_path / "plan.parquet", "a")[0].transform == [100, 0, 1000, 0, -100, 2000]
     assert (plan.names, plan.groups, plan.unplanned) == (["a"], ["a"], [])
     assert plan.group("a").neighbours == []
+
+
+def test_a_plan_that_jobs_follow_is_not_replaced(geotiff, planned, tmp_path):
+    """By a dry run, say: running jobs would work by the groups of another run."""
+    table = [f"{name},{geotiff(GREY, f'{name}.tif', left=left)}" for name, left in (("a", 0), ("b", 9000))]
+    planned(*table)
+    before = (tmp_path / "plan.parquet").read_bytes()
+    with hold_lock(tmp_path / "jobs" / "driver.lock"):
+        assert planned(*table).names == ["a", "b"]
+        with pytest.raises(OrbitileError, match=r"process \d+ on .* drives this run, and its .* scene table"):
+            planned(table[0])
+        assert (tmp_path / "plan.parquet").read_bytes() == before
+    assert planned(table[0]).names == ["a"]
 
 
 @pytest.mark.parametrize(
