@@ -434,6 +434,14 @@ def test_a_driver_that_ends_leaves_no_lock(tmp_path, python):
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
+def test_a_driver_that_ends_in_another_folder_leaves_no_lock(tmp_path, python):
+    """As Snakemake does with --directory."""
+    (tmp_path / "run").mkdir()
+    code = f"import os\nos.chdir({str(tmp_path)!r})\n{DRIVE}\nos.chdir('/')"
+    assert python(code, "run", 0).wait(20) == 0
+    assert list((tmp_path / "run" / "jobs").iterdir()) == []
+
+
 def test_runs_are_driven_side_by_side(tmp_path, python):
     processes = [python(DRIVE, tmp_path / name, 60) for name in "ab"]
     assert [process.stdout.readline() for process in processes] == ["drives\n"] * 2

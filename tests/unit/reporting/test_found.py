@@ -1,7 +1,9 @@
 """What a report shows of a result: sizes, figures of merit, chips; and that nothing of it runs in a browser."""
 
 import json
+import os
 import re
+import time
 from html import escape
 
 import numpy as np
@@ -65,6 +67,23 @@ def test_counted_areas_stand_in_a_table_with_their_ages(results):
     assert f"|{escape(HOSTILE)}||1,234.5||2||17||3.52 (+0.03, -0.05) Ga|" in cells
     assert "|b||1,234.5||2||0||-|" in cells
     assert "c: is elsewhere" in page
+
+
+def test_what_was_made_of_an_earlier_catalogue_is_named_and_not_shown(results):
+    area = dict(name="mare", searched_km2=1234.5, from_km=2.0, craters=17)
+    write_json(results / "counting" / "counts.json", dict(areas=[area], refused=[]))
+    write_json(results / "density" / "density.json", {})
+    Image.fromarray(GREY).save(results / "density" / "density.png")
+    evaluation(results, n_truth=4)
+    page = page_of(results)
+    assert "mare" in page and "Craters per area" in page and "in the truth" in page and "Not shown" not in page
+    os.utime(results / "catalogue" / "craters.json", (time.time() + 10,) * 2)
+    page = page_of(results)
+    assert "mare" not in page and "Craters per area" not in page and "in the truth" not in page
+    assert (
+        "made of an earlier result: count, density (ask" in page
+        and "earlier result: evaluation/metrics.json (ask" in page
+    )
 
 
 def test_craters_are_counted_by_size_and_cut_out(results):

@@ -84,4 +84,4 @@ def _way_out(holder: LockHolder) -> str:
 
 
 def _lock(results: str | Path) -> Path:
-    return Path(results) / "jobs" / "driver.lock"
+    return Path(results).absolute() / "jobs" / "driver.lock"  # Snakemake leaves its working directory before its end

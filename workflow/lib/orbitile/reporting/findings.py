@@ -44,6 +44,11 @@ class RunFindings:
         return CHAIN_RESULTS[self.plan.chain].noun
 
     @property
+    def result(self) -> Path:
+        """The path of the manifest."""
+        return self.results / CHAIN_RESULTS[self.plan.chain].manifest
+
+    @property
     def groups_done(self) -> int:
         """How many groups have come to the end of their chain."""
         path = GROUP_RESULTS[self.plan.chain]

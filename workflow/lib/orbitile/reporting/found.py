@@ -6,6 +6,7 @@ from html import escape
 
 from orbitile import catalogue
 from orbitile.base.errors import OrbitileError, reason_of
+from orbitile.base.files import is_older
 from orbitile.pipeline import DETECTION, RULES
 from orbitile.reporting.certainty import certainty_sheets
 from orbitile.reporting.embedding import picture_figure
@@ -15,7 +16,7 @@ from orbitile.reporting.markup import element
 from orbitile.reporting.merit import merit_section
 from orbitile.reporting.sizes import DiameterCounts, map_table, size_table
 from orbitile.reporting.summary import found_cards, statements
-from orbitile.reporting.surface import surface_section
+from orbitile.reporting.surface import outdated_note, surface_section
 
 log = logging.getLogger(__name__)
 OVERVIEWS = {DETECTION: "overview"}
@@ -31,13 +32,20 @@ def found_section(findings: RunFindings) -> list[str]:
     return [
         *parts, *_overview(findings),
         *_readable(findings, "sizes", lambda: [_sizes(findings)]),
-        *_readable(findings, "figures of merit", lambda: merit_section(findings.results / "evaluation")),
+        *_readable(findings, "figures of merit", lambda: _merit(findings)),
         *_readable(findings, "judgements", lambda: judged_section(findings.results, findings.manifest.get("sha256"))),
-        *_readable(findings, "counts and ages", lambda: surface_section(findings.results)),
+        *_readable(findings, "counts and ages", lambda: surface_section(findings.results, findings.result)),
         *_readable(
             findings, "chips", lambda: certainty_sheets(findings.results, findings.plan.chain, findings.in_pixels)
         ),
     ]  # fmt: skip
+
+
+def _merit(findings: RunFindings) -> list[str]:
+    folder = findings.results / "evaluation"
+    if is_older(folder / "metrics.json", findings.result):
+        return [element("h3", "Compared with the truth"), outdated_note(["evaluation/metrics.json"])]
+    return merit_section(folder)
 
 
 def _readable(findings: RunFindings, about: str, show: Callable[[], list[str]]) -> list[str]:

@@ -1,10 +1,11 @@
 """What a catalogue says of the surface, where it has been asked: counts of areas and their ages, density, depths."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from orbitile.base.files import is_older
 from orbitile.base.manifests import read_manifest
 from orbitile.counting.ages import stated_age
 from orbitile.pipeline import RULES
@@ -14,27 +15,51 @@ from orbitile.reporting.merit import CHART_PX
 from orbitile.reporting.tables import plain_table
 
 PICTURES = {
-    "counting/size_frequency.png": "Craters by size in the counted areas",
-    "density/density.png": "Craters per area",
-    "secondaries/secondaries.png": "Clusters of craters",
-    "shapes/depths.png": "Depths of craters, and their diameters",
+    "count": ("counting/size_frequency.png", "Craters by size in the counted areas"),
+    "density": ("density/density.png", "Craters per area"),
+    "secondaries": ("secondaries/secondaries.png", "Clusters of craters"),
+    "shapes": ("shapes/depths.png", "Depths of craters, and their diameters"),
 }
-"""Pictures of a run's folder, and what they show."""
+"""By target: a picture of a run's folder, and what it shows."""
 
 
-def surface_section(results: Path) -> list[str]:
-    """A table of counted areas with their ages, and pictures, of what is there; OrbitileError for damaged manifests."""
-    pictures = [(results / name, about) for name, about in PICTURES.items() if (results / name).is_file()]
-    parts = [*_areas(results), *(picture_figure(path, about, CHART_PX) for path, about in pictures)]
+def surface_section(results: Path, catalogue: Path) -> list[str]:
+    """A table of counted areas with their ages, and pictures, of what is there; OrbitileError for damaged manifests.
+
+    What was made before the `catalogue` (its manifest) is named, and not shown.
+    """
+    outdated = _outdated_targets(results, catalogue)
+    current = [picture for target, picture in PICTURES.items() if target not in outdated]
+    pictures = [(results / name, about) for name, about in current if (results / name).is_file()]
+    parts = [] if "count" in outdated else _areas(results, with_ages="date" not in outdated)
+    parts += [picture_figure(path, about, CHART_PX) for path, about in pictures]
+    parts += [outdated_note(outdated)] if outdated else []
     return [element("h3", "What the surface says"), *parts] if parts else []
 
 
-def _areas(results: Path) -> list[str]:
-    counts = results / (RULES["count"].target or "")
+def outdated_note(targets: Sequence[str]) -> str:
+    """A paragraph about targets whose results were made before the catalogue, or what else they are made of."""
+    return element(
+        "p", f"Not shown, because it was made of an earlier result: {', '.join(targets)} (ask for it again).",
+        class_="note",
+    )  # fmt: skip
+
+
+def _outdated_targets(results: Path, catalogue: Path) -> list[str]:
+    made_of = dict.fromkeys(PICTURES, catalogue) | dict(date=_manifest(results, "count"))
+    return [target for target, source in made_of.items() if is_older(_manifest(results, target), source)]
+
+
+def _manifest(results: Path, target: str) -> Path:
+    return results / (RULES[target].target or "")
+
+
+def _areas(results: Path, with_ages: bool) -> list[str]:
+    counts = _manifest(results, "count")
     if not counts.is_file():
         return []
     about = read_manifest(counts)
-    ages = _ages(results / (RULES["date"].target or ""))
+    ages = _ages(_manifest(results, "date")) if with_ages else {}
     rows = [
         [area["name"], f"{area['searched_km2']:,.6g}", f"{area['from_km']:.3g}", f"{area['craters']:,}",
          ages.get(area["name"], "-")]
