@@ -2,6 +2,9 @@ import re
 
 import pytest
 
+from orbitile.base.errors import OrbitileError
+from orbitile.jobs.end import end_text
+from orbitile.jobs.paths import JobPaths
 from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.status import stage_states, status_text
@@ -43,6 +46,21 @@ def test_groups_are_done_running_failed_or_to_come(run_folder):
     assert counts(page, "tile") == [1, 1, 1, 1]
     assert "\n  tile h: node7, 1 min 4" in page
     assert "jobs failed: `make failures` tells" in page
+
+
+@pytest.mark.parametrize("rule", ["georeference", "tile", "suppress"])
+def test_a_damaged_table_is_named(run_folder, rule):
+    """By the status, and by the end of a run, which has nobody to catch its errors."""
+    run_folder.plan(dict(g="a"))
+    path = JobPaths(run_folder.path, rule, "g").table
+    for say in (status_text, end_text):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"PAR1 cut short")
+        if say is status_text:
+            with pytest.raises(OrbitileError, match=f"{path}: not a readable table .*run again"):
+                say(run_folder.path)
+        elif rule != "tile":  # of which the end says nothing
+            assert f"cannot be told: {path}: not a readable table" in say(run_folder.path)
 
 
 def test_stages_before_the_chain_are_told_where_they_are_needed(run_folder):

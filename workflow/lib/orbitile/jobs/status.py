@@ -4,14 +4,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from orbitile.jobs.paths import JobPaths
 from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, RUNNING, Attempt, read_attempts
 from orbitile.jobs.running import running_jobs
 from orbitile.jobs.summary import read_summary, summary_lines
 from orbitile.pipeline import CHAINS, OPTIONAL_RULES
+from orbitile.tables.parquet import count_rows
 from orbitile.tables.plan import Plan, read_plan
 
 
@@ -119,7 +118,7 @@ def _scenes(states: dict[str, list[GroupState]], plan: Plan) -> str:
 def _tiles(states: list[GroupState], results: Path, plan: Plan) -> str:
     """Tiles done and failed; while groups are not tiled yet, their tiles are estimated from their pixels."""
     tables = {group: JobPaths(results, "tile", group).table for group in plan.groups}
-    tiles = {group: pq.read_metadata(table).num_rows for group, table in tables.items() if table.is_file()}
+    tiles = {group: count_rows(table) for group, table in tables.items() if table.is_file()}
     if not tiles:
         return "tiles: none counted yet"
     counted, tiled_gigapixels = sum(tiles.values()), sum(plan.group(group).gigapixels for group in tiles)
