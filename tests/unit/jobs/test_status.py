@@ -3,8 +3,9 @@ import re
 import pytest
 
 from orbitile.base.errors import OrbitileError
+from orbitile.base.files import write_text
 from orbitile.jobs.end import end_text
-from orbitile.jobs.paths import JobPaths
+from orbitile.jobs.paths import WHOLE_RUN, JobPaths
 from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.status import stage_states, status_text
@@ -71,6 +72,32 @@ def test_stages_before_the_chain_are_told_where_they_are_needed(run_folder):
     page = status_text(run_folder.path)
     assert counts(page, "isis") == [1, 0, 1, 0]
     assert page.index("isis") < page.index("georeference")
+
+
+def test_jobs_of_the_whole_run_are_told(run_folder):
+    """Whether the catalogue is there, and what else runs or failed: a training, say, or pictures."""
+    run_folder.plan(dict(g="a", h="b"))
+    assert counts(status_text(run_folder.path), "catalogue") == [0, 0, 0, 1]
+    run_folder.attempts("catalogue", WHOLE_RUN, FAILED)
+    run_folder.attempts("annotate", "h", DONE)
+    run_folder.attempts("annotate", "former", FAILED)
+    run_folder.attempts("train_detector", WHOLE_RUN, RUNNING)
+    write_text(run_folder.path / "annotated" / "h.json", "{}")
+    with run_folder.running("train_detector", WHOLE_RUN):
+        page = status_text(run_folder.path)
+    assert counts(page, "catalogue") == [0, 0, 1, 0]
+    assert counts(page, "annotate") == [1, 0, 0, 0]
+    assert counts(page, "train_detector") == [0, 1, 0, 0]
+    assert "\n  train_detector: node7, 1 min 4" in page
+    assert "jobs failed: `make failures` tells" in page
+
+
+def test_what_is_done_counts_without_its_records(run_folder):
+    run_folder.plan(dict(g="ab"))
+    for rule, rows in (("georeference", 0), ("tile", 7), ("infer", 0)):
+        run_folder.table(rule, "g", rows=rows)
+    page = status_text(run_folder.path)
+    assert "scenes: 2 of 2 georeferenced" in page and "tiles: 7 of 7 searched" in page
 
 
 @pytest.mark.parametrize(
