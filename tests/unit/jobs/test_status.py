@@ -46,7 +46,7 @@ def test_groups_are_done_running_failed_or_to_come(run_folder):
         page = status_text(run_folder.path)
     assert counts(page, "tile") == [1, 1, 1, 1]
     assert "\n  tile h: node7, 1 min 4" in page
-    assert "jobs failed: `make failures` tells" in page
+    assert "jobs failed: `make failures RUN=r` tells" in page
 
 
 @pytest.mark.parametrize("rule", ["georeference", "tile", "suppress"])
@@ -89,7 +89,7 @@ def test_jobs_of_the_whole_run_are_told(run_folder):
     assert counts(page, "annotate") == [1, 0, 0, 0]
     assert counts(page, "train_detector") == [0, 1, 0, 0]
     assert "\n  train_detector: node7, 1 min 4" in page
-    assert "jobs failed: `make failures` tells" in page
+    assert "jobs failed: `make failures RUN=r` tells" in page
 
 
 def test_what_is_done_counts_without_its_records(run_folder):

@@ -57,7 +57,7 @@ def hold_driver_lock(results: str | Path) -> None:
     A driver that was killed leaves its lock behind, and the next one takes it over.
     """
     if holder := _live_driver(results):
-        raise OrbitileError(f"{results}: {holder} already drives this run; {_way_out(holder)}")
+        raise OrbitileError(f"{results}: {holder} already drives this run; {_way_out(holder, results)}")
     stack = ExitStack()
     stack.enter_context(hold_lock(_lock(results)))
     atexit.register(stack.close)
@@ -68,7 +68,7 @@ def refuse_while_driven(results: str | Path) -> None:
     if holder := _live_driver(results):
         raise OrbitileError(
             f"{results}: {holder} drives this run, and its settings, scene table or images are not those that it began "
-            f"with; change them when nothing runs: {_way_out(holder)}"
+            f"with; change them when nothing runs: {_way_out(holder, results)}"
         )
 
 
@@ -79,8 +79,9 @@ def _live_driver(results: str | Path) -> LockHolder | None:
     return None if holder is None or has_ended(holder, path) else holder
 
 
-def _way_out(holder: LockHolder) -> str:
-    return f"let it finish, or end it with `kill {holder.pid}` on {holder.host} (`make status` shows how far it is)"
+def _way_out(holder: LockHolder, results: str | Path) -> str:
+    progress = f"`make status RUN={Path(results).name}` shows how far it is"
+    return f"let it finish, or end it with `kill {holder.pid}` on {holder.host} ({progress})"
 
 
 def _lock(results: str | Path) -> Path:

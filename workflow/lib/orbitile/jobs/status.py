@@ -97,7 +97,10 @@ def status_text(results: Path) -> str:
     if doubts := summary_lines(read_summary(results), results)[1:]:
         lines += ["", *doubts]
     if any(state.has_failed for state in all_states):
-        lines += ["", "jobs failed: `make failures` tells which, why, and how to run them again"]
+        lines += [
+            "",
+            f"jobs failed: `make failures RUN={results.resolve().name}` tells which, why, and how to run them again",
+        ]
     return "\n".join(lines)
 
 
