@@ -75,6 +75,26 @@ def test_a_plan_that_jobs_follow_is_not_replaced(geotiff, planned, tmp_path):
     assert planned(table[0]).names == ["a"]
 
 
+@pytest.mark.parametrize(("in_place", "is_new"), [(True, True), (False, False)])
+def test_a_folder_that_has_moved_leads_to_new_links(geotiff, tmp_path, monkeypatch, in_place, is_new):
+    """Relative paths name other files than before; images that are copied need nothing of that."""
+    (tmp_path / "old").mkdir()
+    Path(geotiff(GREY, "a.tif")).rename(tmp_path / "old" / "a.tif")
+    (tmp_path / "old" / "scenes.csv").write_text("scene,path\na,a.tif\n")
+    scale, model = dict(gsd_m=100, tile_px=32, overlap_px=16), dict(weights="any.safetensors", sha256="0" * 64)
+    georeferencing = dict(in_place=in_place)
+    settings = Settings(run="r", body="Moon", scenes="scenes.csv", scales=[scale], model=model, scenes_per_group=1,
+                        georeferencing=georeferencing)  # fmt: skip
+    versions = []
+    for folder in ("old", "old", "new"):
+        if folder == "new":
+            (tmp_path / "old").rename(tmp_path / "new")
+        monkeypatch.chdir(tmp_path / folder)
+        versions.append(current_plan(settings, Path("plan.parquet")).group("a").version)
+    assert versions[0] == versions[1]
+    assert (versions[2] != versions[1]) == is_new
+
+
 @pytest.mark.parametrize(
     ("section", "settings_of_it"),
     [("training", dict(craters="c.csv")), ("segmentation_training", dict(labels="l.gpkg", classes=["rim"]))],

@@ -138,6 +138,8 @@ def _origin(settings: Settings) -> PlanOrigin:
             relevant["network"] |= dict(gsd_range_m=settings.model.gsd_range_m)
     if settings.assumed_gsd_m is not None:
         relevant["assumed_gsd_m"] = settings.assumed_gsd_m
+    if not settings.scenes.is_absolute():  # where it counts from decides where images lie
+        relevant["place"] = str(Path.cwd())
     state = cache_key(
         table=table, table_path=str(settings.scenes), settings=relevant, reach=settings.reach_m,
         version=code_version("plan"),
