@@ -127,6 +127,17 @@ def test_no_second_driver(cluster: Cluster, tiled: Project):
     assert "already drives this run" in second.stderr
 
 
+def test_settings_that_are_edited_meanwhile(cluster: Cluster, tiled: Project, undisturbed: Project):
+    """Each job on the cluster reads settings: those that the run began with, which the next call asks about."""
+    edited = tiled.change(suppression=dict(score_threshold=0.6))
+    with inferring(tiled, cluster) as running:
+        edited.command(CATALOGUE)  # writes its settings
+        running.go_on()
+        assert running.driver.wait(400) == 0
+    pd.testing.assert_frame_equal(tiled.catalogue, undisturbed.catalogue, check_exact=True)
+    assert edited.jobs(CATALOGUE) == {"suppress", "catalogue"}
+
+
 @pytest.fixture
 def spoilt(cluster: Cluster, tmp_path: Path) -> Project:
     """The three scenes, the second with its last third missing."""

@@ -157,6 +157,7 @@ def test_a_body_goes_by_its_name(value, name):
         (dict(training=TRAINING | dict(augmentation=dict(rotation_deg=5))), ["augmentation.rotation_deg: unknown"]),
         (dict(model=None), ["model: missing; give a network"]),
         (dict(evaluation=dict(truth="gone.csv")), ["evaluation.truth: no file at gone.csv"]),
+        (dict(evaluation=dict(truth="{2012}.csv")), ["evaluation.truth: {2012}.csv", "braces", "rename the file"]),
         (dict(annotation=dict(craters="gone.csv")), ["annotation.craters: no file at gone.csv"]),
         (dict(model=dict(weights="gone.pt", sha256="0" * 64)), ["model.weights: no file at gone.pt"]),
         (dict(model=dict(weights="x", sha256="0" * 63)), ["model.sha256"]),

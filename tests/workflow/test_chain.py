@@ -104,6 +104,15 @@ def test_pixels_that_were_deleted_for_room_are_made_again_without_the_network(fi
         assert len(done_before) == 1 and len(set(done_before[0])) == 1
 
 
+def test_a_report_is_written_last_and_whenever_it_is_asked_for(finished: Project, tmp_path: Path):
+    """It shows what other targets made, in the same call or since, of which none is part of the run by itself."""
+    project = finished.copy(tmp_path / "reported")
+    done = project.run("report", "density", "results/small/tiles/east.parquet")
+    assert done.returncode == 0, done.stderr
+    assert "Craters per area" in project.result("report/index.html").read_text()
+    assert project.jobs("report", "all") == {"report"}
+
+
 def test_a_finished_run_has_nothing_to_do(finished: Project):
     assert finished.jobs("all", "annotated") == set()
 

@@ -1,4 +1,5 @@
 import math
+import time
 from itertools import chain
 
 from orbitile.base.manifests import withdraw_manifest
@@ -62,6 +63,24 @@ def all_tables(stage):
     where the rule has a job.
     """
     return lambda wildcards: tables_of(stage, plan.groups)
+
+
+def results_beside(target):
+    """What the other targets of this call make: a function for the input of a target that shows it."""
+
+    def files_of(name):
+        if not workflow.is_rule(name):
+            return [name]
+        made_by = workflow.get_rule(name)
+        return [*made_by.output] or [*made_by.input]
+
+    def files(wildcards):
+        others = sorted({*workflow.dag_settings.targets} - {target})
+        results = chain.from_iterable(map(files_of, others))
+        lists = (file(wildcards) if callable(file) else [file] for file in results)
+        return [*chain.from_iterable(lists)]
+
+    return files
 
 
 def masks_to_learn():

@@ -3,6 +3,7 @@ rule report:
         # What it shows is made before; `python -m orbitile report` writes it of a run in any state.
         RESULT,
         COMPARED if settings.evaluation.truth else [],
+        results_beside("report"),
     output:
         index=f"{RESULTS}/report/index.html",
         jobs=f"{RESULTS}/report/jobs.csv",
@@ -17,6 +18,8 @@ rule report:
     params:
         code_version=code_version("report"),
         results=subpath(output.index, ancestor=2),
+        # It shows jobs, failures and what other targets made: it is written whenever it is asked for.
+        asked_at=lambda wildcards: time.time(),
     message:
         "report on the whole run"
     script:

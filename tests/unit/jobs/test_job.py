@@ -282,9 +282,9 @@ def test_no_record_means_no_attempts(paths):
     assert read_attempts(paths.record) == []
 
 
-@pytest.mark.parametrize("content", ["", "made up", "{}"])
+@pytest.mark.parametrize("content", ["", "made up", "{}", "[1]", '[{"state": "done"}]', '[{"progress": {}, "new": 1}]'])
 def test_a_record_that_cannot_be_read_stops_no_job(paths, attempt, content):
-    """A machine that failed may leave an empty file."""
+    """A machine that failed may leave an empty file, another version of the library one with other fields."""
     paths.record.parent.mkdir(parents=True)
     paths.record.write_text(content)
     attempt("a")

@@ -17,7 +17,7 @@ from waiting import wait_until
 
 from orbitile.base.errors import OrbitileError
 from orbitile.jobs import lock as module
-from orbitile.jobs.driver import hold_driver_lock
+from orbitile.jobs.driver import hold_driver_lock, refuse_while_driven
 from orbitile.jobs.lock import (
     GONE_AFTER_SECONDS,
     hold_lock,
@@ -409,6 +409,16 @@ def test_one_driver_at_a_time(tmp_path, python):
     assert lock_holder(tmp_path / "jobs" / "driver.lock").pid == process.pid
 
 
+def test_a_run_is_not_planned_anew_while_it_is_driven(tmp_path, python):
+    process = python(DRIVE, tmp_path, 60)
+    assert process.stdout.readline() == "drives\n"
+    with pytest.raises(OrbitileError, match=rf"process {process.pid} on .* drives this run.*kill {process.pid}"):
+        refuse_while_driven(tmp_path)
+    process.kill()
+    process.wait()
+    refuse_while_driven(tmp_path)
+
+
 def test_a_dead_driver_is_taken_over_from(tmp_path, python):
     process = python(DRIVE, tmp_path, 60)
     assert process.stdout.readline() == "drives\n"
@@ -422,6 +432,14 @@ def test_a_dead_driver_is_taken_over_from(tmp_path, python):
 def test_a_driver_that_ends_leaves_no_lock(tmp_path, python):
     assert python(DRIVE, tmp_path, 0).wait(20) == 0
     assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_driver_that_ends_in_another_folder_leaves_no_lock(tmp_path, python):
+    """As Snakemake does with --directory."""
+    (tmp_path / "run").mkdir()
+    code = f"import os\nos.chdir({str(tmp_path)!r})\n{DRIVE}\nos.chdir('/')"
+    assert python(code, "run", 0).wait(20) == 0
+    assert list((tmp_path / "run" / "jobs").iterdir()) == []
 
 
 def test_runs_are_driven_side_by_side(tmp_path, python):

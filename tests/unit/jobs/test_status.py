@@ -2,6 +2,10 @@ import re
 
 import pytest
 
+from orbitile.base.errors import OrbitileError
+from orbitile.base.files import write_text
+from orbitile.jobs.end import end_text
+from orbitile.jobs.paths import WHOLE_RUN, JobPaths
 from orbitile.jobs.pieces import JobProgress
 from orbitile.jobs.records import DONE, FAILED, LOST, RUNNING, STOPPED
 from orbitile.jobs.status import stage_states, status_text
@@ -42,7 +46,22 @@ def test_groups_are_done_running_failed_or_to_come(run_folder):
         page = status_text(run_folder.path)
     assert counts(page, "tile") == [1, 1, 1, 1]
     assert "\n  tile h: node7, 1 min 4" in page
-    assert "jobs failed: `make failures` tells" in page
+    assert "jobs failed: `make failures RUN=r` tells" in page
+
+
+@pytest.mark.parametrize("rule", ["georeference", "tile", "suppress"])
+def test_a_damaged_table_is_named(run_folder, rule):
+    """By the status, and by the end of a run, which has nobody to catch its errors."""
+    run_folder.plan(dict(g="a"))
+    path = JobPaths(run_folder.path, rule, "g").table
+    for say in (status_text, end_text):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"PAR1 cut short")
+        if say is status_text:
+            with pytest.raises(OrbitileError, match=f"{path}: not a readable table .*run again"):
+                say(run_folder.path)
+        elif rule != "tile":  # of which the end says nothing
+            assert f"cannot be told: {path}: not a readable table" in say(run_folder.path)
 
 
 def test_stages_before_the_chain_are_told_where_they_are_needed(run_folder):
@@ -53,6 +72,32 @@ def test_stages_before_the_chain_are_told_where_they_are_needed(run_folder):
     page = status_text(run_folder.path)
     assert counts(page, "isis") == [1, 0, 1, 0]
     assert page.index("isis") < page.index("georeference")
+
+
+def test_jobs_of_the_whole_run_are_told(run_folder):
+    """Whether the catalogue is there, and what else runs or failed: a training, say, or pictures."""
+    run_folder.plan(dict(g="a", h="b"))
+    assert counts(status_text(run_folder.path), "catalogue") == [0, 0, 0, 1]
+    run_folder.attempts("catalogue", WHOLE_RUN, FAILED)
+    run_folder.attempts("annotate", "h", DONE)
+    run_folder.attempts("annotate", "former", FAILED)
+    run_folder.attempts("train_detector", WHOLE_RUN, RUNNING)
+    write_text(run_folder.path / "annotated" / "h.json", "{}")
+    with run_folder.running("train_detector", WHOLE_RUN):
+        page = status_text(run_folder.path)
+    assert counts(page, "catalogue") == [0, 0, 1, 0]
+    assert counts(page, "annotate") == [1, 0, 0, 0]
+    assert counts(page, "train_detector") == [0, 1, 0, 0]
+    assert "\n  train_detector: node7, 1 min 4" in page
+    assert "jobs failed: `make failures RUN=r` tells" in page
+
+
+def test_what_is_done_counts_without_its_records(run_folder):
+    run_folder.plan(dict(g="ab"))
+    for rule, rows in (("georeference", 0), ("tile", 7), ("infer", 0)):
+        run_folder.table(rule, "g", rows=rows)
+    page = status_text(run_folder.path)
+    assert "scenes: 2 of 2 georeferenced" in page and "tiles: 7 of 7 searched" in page
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
+from orbitile.jobs.lock import hold_lock
 from orbitile.planning.plan import current_plan
 from orbitile.rasters.read import opened_raster
 from orbitile.settings import Settings
@@ -59,6 +60,39 @@ def test_a_plan_of_one_scene(geotiff, planned, tmp_path):
     assert read_scenes(tmp_path / "plan.parquet", "a")[0].transform == [100, 0, 1000, 0, -100, 2000]
     assert (plan.names, plan.groups, plan.unplanned) == (["a"], ["a"], [])
     assert plan.group("a").neighbours == []
+
+
+def test_a_plan_that_jobs_follow_is_not_replaced(geotiff, planned, tmp_path):
+    """By a dry run, say: running jobs would work by the groups of another run."""
+    table = [f"{name},{geotiff(GREY, f'{name}.tif', left=left)}" for name, left in (("a", 0), ("b", 9000))]
+    planned(*table)
+    before = (tmp_path / "plan.parquet").read_bytes()
+    with hold_lock(tmp_path / "jobs" / "driver.lock"):
+        assert planned(*table).names == ["a", "b"]
+        with pytest.raises(OrbitileError, match=r"process \d+ on .* drives this run, and its .* scene table"):
+            planned(table[0])
+        assert (tmp_path / "plan.parquet").read_bytes() == before
+    assert planned(table[0]).names == ["a"]
+
+
+@pytest.mark.parametrize(("in_place", "is_new"), [(True, True), (False, False)])
+def test_a_folder_that_has_moved_leads_to_new_links(geotiff, tmp_path, monkeypatch, in_place, is_new):
+    """Relative paths name other files than before; images that are copied need nothing of that."""
+    (tmp_path / "old").mkdir()
+    Path(geotiff(GREY, "a.tif")).rename(tmp_path / "old" / "a.tif")
+    (tmp_path / "old" / "scenes.csv").write_text("scene,path\na,a.tif\n")
+    scale, model = dict(gsd_m=100, tile_px=32, overlap_px=16), dict(weights="any.safetensors", sha256="0" * 64)
+    georeferencing = dict(in_place=in_place)
+    settings = Settings(run="r", body="Moon", scenes="scenes.csv", scales=[scale], model=model, scenes_per_group=1,
+                        georeferencing=georeferencing)  # fmt: skip
+    versions = []
+    for folder in ("old", "old", "new"):
+        if folder == "new":
+            (tmp_path / "old").rename(tmp_path / "new")
+        monkeypatch.chdir(tmp_path / folder)
+        versions.append(current_plan(settings, Path("plan.parquet")).group("a").version)
+    assert versions[0] == versions[1]
+    assert (versions[2] != versions[1]) == is_new
 
 
 @pytest.mark.parametrize(

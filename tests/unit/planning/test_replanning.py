@@ -85,8 +85,8 @@ def test_groups_are_the_same_whether_headers_are_read_or_kept(planned, geotiff, 
     """To the type of each value: 0 and 0.0 would make two versions of a group, and its jobs run again."""
     compute, versions = headers._version, []
 
-    def spy(scenes):
-        versions.append(compute(scenes))
+    def spy(scenes, settings):
+        versions.append(compute(scenes, settings))
         return versions[-1]
 
     monkeypatch.setattr(headers, "_version", spy)

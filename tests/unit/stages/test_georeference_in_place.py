@@ -178,3 +178,23 @@ def test_a_linked_scene_is_not_linked_again(geotiff, run):
     again = JobWork()
     run(path, work=again)
     assert again.progress.pieces_before == 1
+
+
+def test_a_scene_whose_folder_has_moved_is_linked_to_where_it_lies_now(geotiff, run, tmp_path, monkeypatch):
+    """As relative paths have it: a folder with scenes and results in it may be moved, and a run in it goes on."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    (old / "images").mkdir(parents=True)
+    Path(geotiff(PIXELS, "a.tif")).rename(old / "images" / "a.tif")
+    rows = []
+    for folder, pieces_before in ((old, 0), (old, 1), (new, 0), (new, 1)):
+        if not folder.is_dir():
+            old.rename(new)
+        monkeypatch.chdir(folder)
+        work = JobWork()
+        planned = planned_row("images/a.tif")
+        georeference([planned], TARGET, "rasters", "out.parquet", work)
+        assert work.progress.pieces_before == pieces_before
+        rows += read_sealed_rasters("out.parquet")
+        with opened_raster(rows[-1].path) as source:
+            assert (source.read(1) == PIXELS).all()
+    assert rows == [rows[0]] * 4

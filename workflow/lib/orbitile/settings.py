@@ -57,6 +57,10 @@ LONGEST_TEXT, LONGEST_PATH = 200, 4096
 """Characters of names and of paths of files."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that names, paths and messages of one line have no use for."""
+BRACES = set("{}")
+"""What no path of a file may hold that a rule reads by its name."""
+READ_BY_PLANS = "georeferencing."
+"""Of these files rules read the names in the plan."""
 
 
 def _holds_truth_value(value: object) -> bool:
@@ -1808,6 +1812,11 @@ def check_settings(config: dict, sources: Iterable[str | Path], zoo: Path = ZOO)
         more = [f"and {len(faults) - FAULTS_SHOWN} faults more"] if len(faults) > FAULTS_SHOWN else []
         raise OrbitileError(f"{source}: {'; '.join(faults[:FAULTS_SHOWN] + more)}") from error
     for key, path in _files(settings).items():
+        if path is not None and not key.startswith(READ_BY_PLANS) and BRACES & set(str(path)):
+            raise OrbitileError(
+                f"{source}: {key}: {shortened(str(path), 200)}: braces in a path would stand for the name of a group; "
+                "rename the file or the folder"
+            )
         may_be_folder = key in CRATERS_GIVEN and (settings.chain == DETECTION or key == "evaluation.truth")
         if path is not None and not path.is_file() and not (may_be_folder and path.is_dir()):
             raise OrbitileError(f"{source}: {key}: no file at {shortened(str(path), 200)}")

@@ -102,6 +102,11 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def is_older(path: Path, other: Path) -> bool:
+    """Whether a file was written before another; False where either is not there."""
+    return path.is_file() and other.is_file() and path.stat().st_mtime_ns < other.stat().st_mtime_ns
+
+
 def sha256(path: str | Path) -> str:
     """Return the hexadecimal SHA-256 of a file's content."""
     with open(path, "rb") as file:
@@ -112,8 +117,3 @@ def cache_key(**parts: object) -> str:
     """Return a short name for a piece of work, made of everything that determines its content."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def is_older(path: Path, source: Path) -> bool:
-    """Whether a file changed last before another one did; not where either is missing."""
-    return path.is_file() and source.is_file() and path.stat().st_mtime_ns < source.stat().st_mtime_ns

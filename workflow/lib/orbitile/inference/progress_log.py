@@ -31,9 +31,9 @@ class ProgressLog:
         progress.figures = figures = meter.figures
         done, rate = progress.size_before + meter.tiles, meter.tiles / meter.seconds
         log.info(
-            "%d of %d tiles, %d detections, %.1f tiles/s, network busy %.0f %%, %.0f MB of pixels read, %.0f s left",
+            "%d of %d tiles, %d detections, %.1f tiles/s, network busy %.0f %%, %.0f MB of pixels read, %s left",
             done, progress.size, meter.detections, rate, figures["network_busy_percent"], figures["read_mb"],
-            (progress.size - done) / max(rate, 1e-9),
+            f"{(progress.size - done) / rate:.0f} s" if rate else "unknown time",
         )  # fmt: skip
         log.debug("%s", figures)
         if meter.bottleneck and not self._warned:

@@ -64,6 +64,13 @@ def keep_settings(results: str | Path, stated: Mapping[str, Any], complete: Mapp
     write_json(_settings_path(Path(results)), dict(stated=stated, complete=complete))
 
 
+def freeze_config(results: str | Path, config: Mapping[str, Any]) -> Path:
+    """Write a run's settings as its jobs shall read them, whatever becomes of the user's file; returns the path."""
+    path = Path(results).absolute() / "jobs" / "config.json"
+    write_json(path, config)
+    return path
+
+
 def read_run_settings(results: Path) -> dict[str, dict[str, Any]]:
     """The settings of a run's last call, `stated` and `complete`; both empty where it has not kept them."""
     try:

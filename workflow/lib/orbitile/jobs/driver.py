@@ -10,19 +10,23 @@ from pathlib import Path
 from orbitile.base.errors import OrbitileError, reason_of
 from orbitile.jobs.call import RunCall, keep_call
 from orbitile.jobs.future_files import mend_future_tables, refuse_future_files
-from orbitile.jobs.lock import has_ended, hold_lock, lock_holder
+from orbitile.jobs.lock import LockHolder, has_ended, hold_lock, lock_holder
 from orbitile.jobs.reserve import keep_reserve
+from orbitile.tables.plan import Plan, read_plan
 
 
-def begin_run(results: str | Path, call: RunCall, inputs: Iterable[str]) -> None:
+def begin_run(results: str | Path, call: RunCall, inputs: Iterable[str], plan: Plan) -> None:
     """Hold the lock of a run's driver, keep how it was called, and keep room on the disk for its last words.
 
-    `inputs` are the user's files that jobs depend on. OrbitileError while another process drives the run, where its
-    folder cannot be written, and for inputs with times in the future.
+    `inputs` are the user's files that jobs depend on, `plan` is that by which the graph was built. OrbitileError while
+    another process drives the run, where its folder cannot be written or its plan was replaced meanwhile, and for
+    inputs with times in the future.
     """
     _end_with_the_terminal()
     try:
         hold_driver_lock(results)
+        if read_plan(Path(results) / "plan.parquet") != plan:
+            raise OrbitileError(f"{results}: another call has planned this run anew meanwhile; run again")
         keep_call(Path(results), call)
         keep_reserve(Path(results))
         mend_future_tables(Path(results))
@@ -52,13 +56,33 @@ def hold_driver_lock(results: str | Path) -> None:
 
     A driver that was killed leaves its lock behind, and the next one takes it over.
     """
-    path = Path(results) / "jobs" / "driver.lock"
-    holder = lock_holder(path)
-    if holder is not None and not has_ended(holder, path):
-        raise OrbitileError(
-            f"{results}: {holder} already drives this run; let it finish, or end it with `kill {holder.pid}` on "
-            f"{holder.host} (`make status` shows how far it is)"
-        )
+    if holder := _live_driver(results):
+        raise OrbitileError(f"{results}: {holder} already drives this run; {_way_out(holder, results)}")
     stack = ExitStack()
-    stack.enter_context(hold_lock(path))
+    stack.enter_context(hold_lock(_lock(results)))
     atexit.register(stack.close)
+
+
+def refuse_while_driven(results: str | Path) -> None:
+    """OrbitileError while a process drives a run, whose jobs would read another plan than the one they are part of."""
+    if holder := _live_driver(results):
+        raise OrbitileError(
+            f"{results}: {holder} drives this run, and its settings, scene table or images are not those that it began "
+            f"with; change them when nothing runs: {_way_out(holder, results)}"
+        )
+
+
+def _live_driver(results: str | Path) -> LockHolder | None:
+    """The process that drives a run now."""
+    path = _lock(results)
+    holder = lock_holder(path)
+    return None if holder is None or has_ended(holder, path) else holder
+
+
+def _way_out(holder: LockHolder, results: str | Path) -> str:
+    progress = f"`make status RUN={Path(results).name}` shows how far it is"
+    return f"let it finish, or end it with `kill {holder.pid}` on {holder.host} ({progress})"
+
+
+def _lock(results: str | Path) -> Path:
+    return Path(results).absolute() / "jobs" / "driver.lock"  # Snakemake leaves its working directory before its end

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from orbitile.pipeline import TABLE_FOLDERS
+from orbitile.pipeline import RULES, TABLE_FOLDERS
 
 WHOLE_RUN = "_run"
 """Stands for the group in jobs that work on the whole run; no group can have this name."""
@@ -30,6 +30,14 @@ class JobPaths:
     def table(self) -> Path:
         """The rule's table of the group; only rules of orbitile.pipeline.TABLE_FOLDERS have one."""
         return self.results / TABLE_FOLDERS[self.rule] / f"{self.group}.parquet"
+
+    @property
+    def result(self) -> Path | None:
+        """Its table, or the file to request it by; None where the rule has neither."""
+        if self.rule in TABLE_FOLDERS:
+            return self.table
+        target = RULES[self.rule].target if self.rule in RULES else None
+        return self.results / target.format(self.group) if target else None
 
     @property
     def log(self) -> Path:

@@ -81,12 +81,12 @@ class Recorder:
 
 
 def read_attempts(path: Path) -> list[Attempt]:
-    """All attempts at a job, oldest first; none where there is no record."""
+    """All attempts at a job, oldest first; none where there is no record, or none that can be read."""
     try:
         rows = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):  # none yet, or cut short when the power failed
+        return [Attempt(**row | dict(progress=JobProgress(**row["progress"]))) for row in rows]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # cut short when the power failed; of another version
         return []
-    return [Attempt(**row | dict(progress=JobProgress(**row["progress"]))) for row in rows]
 
 
 def as_lost(attempt: Attempt) -> Attempt:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from orbitile.base.files import atomic
 from orbitile.jobs.paths import JobPaths
+from orbitile.tables.parquet import explained_damage
 from orbitile.tables.plan import Plan, read_plan
 
 READERS = 8
@@ -65,7 +66,7 @@ def _table_warnings(stage: str, path: Path) -> Iterator[SceneWarning]:
     """The warnings of a table; none of one that is not there yet, or of an earlier version without the column."""
     if not path.is_file():
         return
-    with pq.ParquetFile(path) as file:
+    with explained_damage(path), pq.ParquetFile(path) as file:
         if COLUMN not in file.schema_arrow.names:
             return
         columns = file.read(columns=["scene", COLUMN], use_threads=False).to_pydict()

@@ -16,6 +16,7 @@ from orbitile.base.manifests import read_manifest
 from orbitile.base.messages import format_count, shorten_names
 from orbitile.jobs.scene_warnings import SceneWarning, read_warnings
 from orbitile.pipeline import CHAIN_RESULTS, DETECTION, GROUP_RESULTS, SEGMENTATION
+from orbitile.tables.parquet import explained_damage
 from orbitile.tables.plan import Plan, read_plan
 
 WARNINGS_SHOWN = 3
@@ -126,10 +127,13 @@ def _warning_lines(summary: RunSummary, results: Path) -> list[str]:
 
 
 def count_by_scene(tables: Iterable[Path]) -> Counter[str]:
-    """The number of rows of each scene in tables; only one row group's column of scenes is in memory at a time."""
+    """The number of rows of each scene in tables; only one row group's column of scenes is in memory at a time.
+
+    OrbitileError for a damaged table.
+    """
     counts: Counter[str] = Counter()
     for path in tables:
-        with pq.ParquetFile(path, read_dictionary=["scene"]) as file:
+        with explained_damage(path), pq.ParquetFile(path, read_dictionary=["scene"]) as file:
             for batch in file.iter_batches(columns=["scene"], use_threads=False):
                 counts += _count_codes(batch["scene"])
     return counts

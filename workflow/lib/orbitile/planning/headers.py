@@ -161,7 +161,7 @@ def group_scenes(
             name,
             neighbours[name],
             _lending_groups(scenes, groups),
-            _version(scenes),
+            _version(scenes, settings),
             _gigapixels(scenes, settings),
             name in named_groups,
             any(image.georef_method == ISIS for image in scene_images(scenes)),
@@ -255,10 +255,13 @@ def _lending_groups(scenes: Sequence[PlanRow], groups: Mapping[str, str]) -> lis
     return sorted({groups[lender] for scene in scenes for lender in scene.lenders if lender not in members})
 
 
-def _version(scenes: Sequence[PlanRow]) -> str:
-    """A key of everything that a group's jobs read of the plan."""
+def _version(scenes: Sequence[PlanRow], settings: Settings) -> str:
+    """A key of everything that a group's jobs read of the plan, and of where images lie that are used in place."""
     columns = [scene.columns for scene in scenes]
-    return cache_key(scenes=[{name: scene[name] for name in FOR_JOBS} for scene in columns])
+    local = [image.path for image in scene_images(scenes) if not is_remote(image.path)]
+    moves = settings.georeferencing.in_place and not all(Path(path).is_absolute() for path in local)
+    place = dict(place=str(Path.cwd())) if moves else {}
+    return cache_key(scenes=[{name: scene[name] for name in FOR_JOBS} for scene in columns], **place)
 
 
 def _gigapixels(scenes: Sequence[PlanRow], settings: Settings) -> float:

@@ -8,6 +8,7 @@ from orbitile.base.messages import format_count, shorten_names
 from orbitile.base.remote_files import is_remote, remote_versions
 from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
+from orbitile.jobs.driver import refuse_while_driven
 from orbitile.pipeline import code_version
 from orbitile.planning.crater_tables import check_crater_tables
 from orbitile.planning.vector_files import check_vector_files
@@ -41,10 +42,14 @@ def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = No
     `submitted_jobs` is how many jobs are submitted to a cluster at a time; None: they run on this machine. It matters
     only to the first plan of a run that leaves the number of scenes per group open: later ones keep that number.
     Called whenever the workflow's graph is built, so everything that reads images is imported only
-    for a new plan. Jobs take the plan as it is (see orbitile.tables.plan.read_plan).
+    for a new plan. Jobs take the plan as it is (see orbitile.tables.plan.read_plan); OrbitileError for a new plan while
+    a process drives the run by the earlier one.
     """
     origin = _origin(settings)
-    if read_origin(path) != origin or not _images_unchanged(path):
+    earlier = read_origin(path)
+    if earlier != origin or not _images_unchanged(path):
+        if earlier is not None:
+            refuse_while_driven(path.parent)
         _make_plan(settings, origin, path, submitted_jobs)
     plan = read_plan(path)
     if plan.unplanned and not settings.allow_failures:
@@ -136,6 +141,8 @@ def _origin(settings: Settings) -> PlanOrigin:
             relevant["network"] |= dict(gsd_range_m=settings.model.gsd_range_m)
     if settings.assumed_gsd_m is not None:
         relevant["assumed_gsd_m"] = settings.assumed_gsd_m
+    if not settings.scenes.is_absolute():  # where it counts from decides where images lie
+        relevant["place"] = str(Path.cwd())
     state = cache_key(
         table=table, table_path=str(settings.scenes), settings=relevant, reach=settings.reach_m,
         version=code_version("plan"),

@@ -99,6 +99,14 @@ def write_link(
     write_text(path, ElementTree.tostring(root, encoding="unicode"))
 
 
+def linked_image(path: Path) -> str | None:
+    """The image that a linked raster takes its pixels from, by its complete path; None where it cannot be read."""
+    try:
+        return ElementTree.parse(path).findtext(".//SourceFilename")
+    except (OSError, ElementTree.ParseError):
+        return None
+
+
 def _add_band(
     root: Element, source: rasterio.DatasetReader, number: int, attributes: dict[str, str], pixel_type: PixelType
 ) -> None:

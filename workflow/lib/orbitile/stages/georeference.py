@@ -15,6 +15,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.base.files import cache_key, scratch, write_json
 from orbitile.base.image_cache import ImageCache
 from orbitile.base.remote_files import download, is_remote
+from orbitile.base.seals import seal_path
 from orbitile.base.versions import files_version, unchanged_files
 from orbitile.georeferencing.mosaicking.merge import MergeOptions, merge_strips, mosaic_files
 from orbitile.georeferencing.mosaicking.order import Strip
@@ -23,7 +24,7 @@ from orbitile.jobs.pieces import JobWork, Piece
 from orbitile.pipeline import code_version
 from orbitile.rasters.histogram import BandCounts, Histogram, band_blocks, band_histograms
 from orbitile.rasters.linked_files import LinkedFiles
-from orbitile.rasters.links import hides_values, is_linkable, write_link
+from orbitile.rasters.links import hides_values, is_linkable, linked_image, write_link
 from orbitile.rasters.read import opened_raster, raster_grid
 from orbitile.rasters.resample import pixel_type
 from orbitile.rasters.stretch import Stretch
@@ -89,6 +90,8 @@ def georeference(
     again. `cache` keeps images of servers for other runs.
     """
     georeferenced = [GeoreferencedScene(scene, target, Path(folder), cache) for scene in scenes]
+    for made in georeferenced:
+        made.forget_link_elsewhere()
     steps = {piece: make for scene in georeferenced for piece, make in scene.steps()}
     complete_pieces = set(work.make_pieces(list(steps), lambda piece: steps[piece](piece.path)))
     write_rasters([scene.row() for scene in georeferenced if scene.piece in complete_pieces], out, work.table_metadata)
@@ -121,6 +124,15 @@ class GeoreferencedScene:
     def name(self) -> str:
         """The scene's name."""
         return self.scene.scene
+
+    def forget_link_elsewhere(self) -> None:
+        """Let a finished raster count as missing that is linked to where the image was: their folder has moved."""
+        description = self.piece.path
+        link, image = description.with_suffix(".vrt"), str(Path(self.scene.path).absolute())
+        if link.is_file() and linked_image(link) != image:
+            log.info("scene %s: its image lies at %s now, and is linked to again", self.name, image)
+            for file in (description, seal_path(description), link):
+                file.unlink(missing_ok=True)
 
     def steps(self) -> Iterator[tuple[Piece, Callable[[Path], None]]]:
         """The pieces to be made, one after another: the strips of a mosaic, and the scene."""
