@@ -215,6 +215,19 @@ def test_a_deleted_result_is_made_again_with_what_hangs_on_it(finished: Project)
     assert finished.result("catalogue/craters.json").read_text() == before
 
 
+def test_a_table_that_a_failed_job_left_out_is_missed(finished: Project, tmp_path: Path):
+    """Beside later tables of earlier settings, than which no other file is newer."""
+    project = finished.copy(tmp_path / "gap")
+    project.result("predictions/east.parquet").unlink()
+    record = project.result("jobs/infer/east.json")
+    record.write_text(record.read_text().replace('"state": "done"', '"state": "failed"'))
+    planned = project.run("all", options=("--dry-run",))
+    assert "predictions/east.parquet: gone, or not made again" in planned.stdout + planned.stderr
+    command = project.ask("failures").stdout.splitlines()[-1]
+    targets = command.partition(" -- ")[2].split()
+    assert {"infer", "untile", "suppress"} <= project.jobs(*targets)
+
+
 def test_a_group_is_a_target_by_name(finished: Project):
     finished.result("suppressed/east.parquet").unlink()
     done = finished.run("results/small/suppressed/east.parquet")

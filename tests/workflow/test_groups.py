@@ -22,7 +22,12 @@ from orbitile.tables.tiles import SCHEMA as TILES
 GROUPS = 306
 FAILED = "s117"
 TABLES = dict(
-    georeferenced=None, scaled=None, tiles=TILES, raw=TILE_DETECTIONS, detections=GEOLOCATED, suppressed=DETECTIONS
+    georeferenced=None,
+    scaled=None,
+    tiles=TILES,
+    predictions=TILE_DETECTIONS,
+    detections=GEOLOCATED,
+    suppressed=DETECTIONS,
 )
 
 

@@ -1,10 +1,11 @@
+import json
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from orbitile.jobs.call import UNKNOWN, call_of, has_call, keep_call, options_of, read_call
+from orbitile.jobs.call import UNKNOWN, call_of, freeze_config, has_call, keep_call, options_of, read_call
 
 LOCAL = ["--profile", "profiles/local", "--configfile", "my settings.yaml"]
 
@@ -62,3 +63,12 @@ def test_a_run_without_its_call_says_what_to_put_in(tmp_path, content):
         (tmp_path / "jobs" / "call.json").write_text(content)
     assert read_call(tmp_path) == UNKNOWN
     assert not has_call(tmp_path)
+
+
+def test_the_settings_of_jobs_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = dict(run="r", scales=[dict(gsd_m=100.0)], crs=None)
+    path = freeze_config("results/r", config)
+    monkeypatch.chdir("/")
+    assert path == tmp_path / "results" / "r" / "jobs" / "config.json"
+    assert json.loads(path.read_text()) == config

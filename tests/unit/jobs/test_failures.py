@@ -166,6 +166,18 @@ def test_what_to_type_to_do_failed_jobs_again(run_folder, fail, jobs, expected):
     assert rerun_command(read_failures(run_folder.path), run_folder.path) == f"{CALLED} {expected}"
 
 
+def test_a_failed_job_beside_later_tables_is_a_target_itself(run_folder, fail):
+    """Of earlier settings they are, and newer than all that is there: the group's result would be taken for done."""
+    run_folder.plan(dict(g="a", h="b"))
+    for rule in ("georeference", "downsample", "infer", "untile", "suppress"):
+        run_folder.table(rule, "g")
+    fail("tile", "g", "a", False)
+    fail("tile", "h", "b", False)
+    command = rerun_command(read_failures(run_folder.path), run_folder.path)
+    targets = ("suppressed/g.parquet", "suppressed/h.parquet", "tiles/g.parquet")
+    assert command == " ".join([CALLED, "--", *(f"results/r/{target}" for target in targets)])
+
+
 def test_a_job_of_the_whole_run_is_done_again_by_its_call(run_folder):
     run_folder.plan(dict(g="a"))
     run_folder.attempts("catalogue", WHOLE_RUN, LOST)

@@ -8,8 +8,9 @@ from orbitile.base.errors import OrbitileError
 from orbitile.jobs.paths import WHOLE_RUN
 from orbitile.jobs.records import DONE
 from orbitile.jobs.show import show_stale
-from orbitile.jobs.stale import clear_stale, stale_files
+from orbitile.jobs.stale import clear_stale, missing_tables, stale_files
 from orbitile.pipeline import TABLE_FOLDERS
+from orbitile.tables.plan import read_plan
 
 
 @pytest.fixture
@@ -211,3 +212,16 @@ def test_stale_files_are_shown_with_their_sizes(run_folder, finished, capsys):
     assert capsys.readouterr().out.endswith("1 stale files, 2.5 MB, removed\n")
     show_stale(run_folder.path, remove=False)
     assert capsys.readouterr().out == "0 stale files, 0.0 MB\n"
+
+
+@pytest.mark.parametrize(("rasters", "missing"), [(True, ["georeferenced/g", "tiles/g"]), (False, ["tiles/g"])])
+def test_tables_are_missing_where_later_ones_are_there(run_folder, rasters, missing):
+    """Rasters and their tables may be deleted for room."""
+    run_folder.plan(dict(g="a", h="b"))
+    for rule in ("downsample", "infer"):
+        run_folder.table(rule, "g")
+    run_folder.table("georeference", "h")
+    if rasters:
+        run_folder.piece("rasters", "a", "a.tif")
+    paths = missing_tables(run_folder.path, read_plan(run_folder.path / "plan.parquet"))
+    assert [str(path.relative_to(run_folder.path).with_suffix("")) for path in paths] == missing

@@ -11,7 +11,8 @@ from orbitile.jobs.paths import WHOLE_RUN, JobPaths, recorded_jobs
 from orbitile.jobs.pieces import Failure
 from orbitile.jobs.records import FAILED, INTERRUPTED, LOST, RUNNING, STOPPED, Attempt, format_utc, read_attempts
 from orbitile.jobs.running import running_jobs
-from orbitile.pipeline import GROUP_RESULTS, RULES
+from orbitile.jobs.stale import missing_tables
+from orbitile.pipeline import GROUP_RESULTS, RULES, TABLE_FOLDERS
 from orbitile.tables.parquet import concat_tables, read_table, write_arrow
 from orbitile.tables.plan import Plan, UnplannedScene, read_plan, read_unplanned, refused_plan
 
@@ -78,6 +79,9 @@ def rerun_command(rows: "pd.DataFrame", results: Path) -> str:
     group_result = GROUP_RESULTS[run_chain(results)]
     jobs = set(zip(rows["rule"], rows["group"], strict=True))
     names = {_target(rule, group_result).format(group) for rule, group in jobs}
+    # Where later tables are there, of earlier settings, there would be nothing to do for the group's result.
+    tables = {JobPaths(results, *job).table for job in jobs if job[0] in TABLE_FOLDERS}
+    names |= {str(path.relative_to(results)) for path in tables.intersection(missing_tables(results, _plan(results)))}
     targets = sorted(f"results/{results.resolve().name}/{name}" for name in names if name)
     few = targets if targets and len(targets) <= MOST_TARGETS else ["all"]
     return read_call(results).command(*force, "--", *few)
@@ -91,8 +95,12 @@ def rerun_hint(results: Path) -> str:
 
 def run_chain(results: Path) -> str:
     """The chain of a run, by its plan or by that which was refused before there was any."""
+    return _plan(results).chain
+
+
+def _plan(results: Path) -> Plan:
     path = results / "plan.parquet"
-    return read_plan(path if path.is_file() else refused_plan(path)).chain
+    return read_plan(path if path.is_file() else refused_plan(path))
 
 
 def _target(rule: str, group_result: str) -> str:

@@ -8,12 +8,14 @@ from orbitile.base.seals import seal_path
 from orbitile.jobs.lock import holder_is_gone, lock_holder
 from orbitile.jobs.paths import JobPaths
 from orbitile.jobs.pieces import table_pieces
-from orbitile.pipeline import RULES, TABLE_FOLDERS, WORK_FOLDERS
+from orbitile.pipeline import CHAINS, RULES, TABLE_FOLDERS, WORK_FOLDERS
 from orbitile.tables.plan import Plan, read_plan
 
 RASTER_FILES = ("{}.tif", "{}.vrt", "{}.tif.aux.xml", "sources-{}.tif", "seams-{}.parquet")
 """Files beside the description of a scene's raster: the raster, copied or linked to its image, the names of its values,
 of a mosaic its sources and seams."""
+
+PIXEL_TABLES = {TABLE_FOLDERS[rule] for rule in ("georeference", "downsample")}
 
 
 def stale_files(results: Path) -> list[Path]:
@@ -25,6 +27,24 @@ def stale_files(results: Path) -> list[Path]:
     plan = read_plan(results / "plan.parquet")
     pieces = [path for folder in set(WORK_FOLDERS.values()) for path in _unused_pieces(results, folder, plan)]
     return sorted({*pieces, *_temporary_files(results), *_files_of_former_groups(results, plan)})
+
+
+def missing_tables(results: Path, plan: Plan) -> list[Path]:
+    """Tables of groups that are not there although later ones of their chain are: the latter are of earlier settings.
+
+    A job that fails, or is killed, when it is run again, leaves such a gap. Tables of rasters that were deleted for
+    room, with the rasters, are none.
+    """
+    paths = [[JobPaths(results, rule, group).table for rule in CHAINS[plan.chain]] for group in plan.groups]
+    present = [[path.is_file() for path in tables] for tables in paths]
+    missing = [
+        path
+        for tables, flags in zip(paths, present, strict=True)
+        for number, path in enumerate(tables)
+        if not flags[number] and any(flags[number:])
+    ]
+    has_rasters = (results / WORK_FOLDERS["georeference"]).is_dir()
+    return [path for path in missing if has_rasters or path.parent.name not in PIXEL_TABLES]
 
 
 def clear_stale(results: Path) -> list[Path]:
