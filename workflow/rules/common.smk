@@ -64,13 +64,13 @@ def all_tables(stage):
     return lambda wildcards: tables_of(stage, plan.groups)
 
 
-def masks_to_learn():
-    """The masks that a segmentation network learns from, where it does."""
-    if not settings.mask_files:
+def masks_in(folder):
+    """The masks in a folder, each a file that a job reads; none where a path is none or that of a file."""
+    if folder is None or not Path(folder).is_dir():
         return []
     from orbitile.tables.image_folders import masks_of_folder
 
-    return masks_of_folder(Path(settings.mask_files["folder"])).values()
+    return masks_of_folder(Path(folder)).values()
 
 
 def unmapped_scenes():

@@ -201,7 +201,9 @@ rule evaluate_map:
         runtime=growing(60, 20),
     params:
         code_version=code_version("evaluate_map"),
-        user_files=lambda wildcards: user_files(settings.evaluation.truth),
+        user_files=lambda wildcards: user_files(
+            settings.evaluation.truth, *masks_in(settings.evaluation.truth)
+        ),
         unmapped_scenes=unmapped_scenes(),
         map_comparison=settings.map_comparison,
         body=settings.body,

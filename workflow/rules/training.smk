@@ -75,7 +75,7 @@ rule rasterise_labels:
                 else ()
             ),
             *settings.point_files,
-            *masks_to_learn(),
+            *masks_in(settings.mask_files and settings.mask_files["folder"]),
             *([] if settings.scenes.is_dir() else [settings.scenes]),
         ),
         unmapped_scenes=unmapped_scenes(),
