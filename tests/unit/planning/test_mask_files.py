@@ -92,8 +92,8 @@ def test_classes_that_have_no_value_are_named(plan):
 @pytest.mark.parametrize(("learning", "is_refused"), [({}, False), (dict(folds=2), True)])
 def test_masks_of_scenes_for_tests_are_not_learnt_from(plan, mask, tmp_path, learning, is_refused):
     mask(LABELS * 4)
-    rows = [f"{name},{tmp_path}/images/{name}.png,{split}\n" for name, split in zip("ab", ("train", "test"), strict=True)]
-    (tmp_path / "scenes.csv").write_text("".join(["scene,path,split\n", *rows]))
+    rows = [f"{name},{tmp_path}/images/{name}.png,{split}" for name, split in dict(a="train", b="test").items()]
+    (tmp_path / "scenes.csv").write_text("\n".join(["scene,path,split", *rows, ""]))
     if is_refused:
         with pytest.raises(OrbitileError, match="value 4 is no class"):
             plan("learning", "scenes.csv", learning)

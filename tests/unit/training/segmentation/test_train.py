@@ -346,6 +346,22 @@ def test_a_class_without_a_training_pixel_is_refused(tmp_path: Path):
         trained(table, tmp_path, classes=("fracture", "ridge"))
 
 
+def test_a_class_without_a_pixel_for_validation_has_no_figures(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Means were half as large, as if all of it had been missed."""
+    table = made_up(tmp_path, 2)
+    tiles = read_table(table)
+    tiles = tiles[(tiles["split"] == "train") | (class_pixels(tiles)[:, 1] == 0)]
+    write_table(tiles, SCHEMA, table, {})
+    _, figures = trained(table, tmp_path, classes=("fracture", "ridge"), epochs=1)
+    assert "no pixel of ridge is in the tiles kept for validation" in caplog.text
+    judged = figures["at_half"]
+    assert judged["classes"]["ridge"]["pooled"] == dict.fromkeys(("precision", "recall", "f1", "iou"))
+    assert judged["pooled"] == judged["classes"]["fracture"]["pooled"]
+    assert judged["tile_averaged"] == judged["classes"]["fracture"]["tile_averaged"]
+    assert judged["pooled"]["f1"] == pytest.approx(figures["best_epoch"]["f1"], abs=0.02)
+    assert "| the likeliest | all pixels, ridge | - | - | - | - |" in (tmp_path / "model_card.md").read_text()
+
+
 def test_several_classes(tmp_path: Path):
     weights, figures = trained(made_up(tmp_path, 2), tmp_path, classes=("fracture", "ridge"), epochs=1)
     assert load_tensors(weights)[1]["names"] == {"0": "background", "1": "fracture", "2": "ridge"}

@@ -1,4 +1,4 @@
-"""Users' masks, to learn from or as the truth, checked before a run starts: once for each version of them and the plan."""
+"""Users' masks, to learn from or as the truth, checked before a run starts: once for each version of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,8 +30,8 @@ def check_mask_files(settings: Settings, plan: Path) -> None:
     masks = [mask for folder in folders.values() for mask in masks_of_folder(folder).values()]
     key = cache_key(
         folders={key: str(folder) for key, folder in folders.items()}, versions=files_version(masks, FileVersions()),
-        plan=file_version(plan), version=CHECKS_VERSION, classes=true_classes(settings), values=settings.labels.mask_values,
-        learnt=settings.mask_files and settings.mask_files["classes"], pixels=settings.pixel_coordinates,
+        plan=file_version(plan), version=CHECKS_VERSION, true=true_classes(settings), learnt=settings.mask_files,
+        values=settings.labels.mask_values, pixels=settings.pixel_coordinates, deal=settings.scene_deal,
     )  # fmt: skip
     check_once(plan.with_name("mask-files.json"), key, lambda: _check(folders, settings, plan))
 
@@ -48,7 +48,7 @@ def mask_folders(settings: Settings) -> dict[str, Path]:
 
 
 def true_classes(settings: Settings) -> tuple[str, ...] | None:
-    """The classes that a run maps, in their order, as the weights or the settings name them; None where neither does."""
+    """The classes that a run maps, in their order, as weights or settings name them; None where neither does."""
     if settings.model is None:
         return None
     weights = settings.model.weights

@@ -55,8 +55,9 @@ def evaluate_weights(weights: str, tiles: str, split: str | None = "val", run: E
     `tiles`, `tiles_with_features`; `best_threshold` on these tiles (None where the network chooses among several
     classes) and `threshold`, that stated by the weights or else the best one; `at_half` and `at_threshold` with the
     measures (see features.metrics) `pooled` over all pixels and `tile_averaged`, each the mean over the classes, and by
-    `classes`, and with those `of_all_classes`, background included (see features.confusion). OrbitileError where the
-    split has no tile, or the tiles have other channels than the network takes.
+    `classes`, and with those `of_all_classes`, background included (see features.confusion). Classes of which no pixel
+    is true have no measures (None), and count in no mean. OrbitileError where the split has no tile, or the tiles have
+    other channels than the network takes.
     """
     table = read_table(tiles)
     table = table if split is None else table[table["split"] == split]
@@ -106,16 +107,18 @@ def _measures(batches: list[PredictedBatch], names: tuple[str, ...], threshold: 
     counts = concat_counts([count_pixels(*pair, len(names)) for pair in predicted])
     matrices = (count_confusion(*pair, len(names)) for pair in predicted)
     confusion = sum(matrices, ConfusionMatrix.empty(len(names) + 1))
-    pooled, by_tile = class_metrics(counts), tile_mean_class_metrics(counts)
+    has_truth = counts.total().true > 0
+    kinds = dict(pooled=class_metrics(counts), tile_averaged=tile_mean_class_metrics(counts))
     classes = {
-        name: dict(pooled={measure: values[k] for measure, values in pooled.items()},
-                   tile_averaged={measure: values[k] for measure, values in by_tile.items()})
+        name: {kind: {measure: values[k] if has_truth[k] else None for measure, values in measures.items()}
+               for kind, measures in kinds.items()}
         for k, name in enumerate(names)
     }  # fmt: skip
-    return dict(
-        pooled=class_mean(pooled), tile_averaged=class_mean(by_tile), classes=classes,
-        of_all_classes=confusion.figures((BACKGROUND, *names), BACKGROUND),
-    )  # fmt: skip
+    means = {
+        kind: class_mean(measures, has_truth) if has_truth.any() else dict.fromkeys(measures)
+        for kind, measures in kinds.items()
+    }
+    return means | dict(classes=classes, of_all_classes=confusion.figures((BACKGROUND, *names), BACKGROUND))
 
 
 def _class_numbers(probability: torch.Tensor, threshold: float) -> torch.Tensor:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from orbitile.base.files import atomic, sha256
 from orbitile.calibration.network_calibration import CALIBRATION_KEY
+from orbitile.features.metrics import MEASURES
 from orbitile.inference.models.weights_header import read_description
 from orbitile.inference.models.zoo_card import calibration_text
 from orbitile.training.bands import pixels_text, read_band_labels
@@ -103,6 +104,7 @@ def _measures_table(figures: dict) -> list[str]:
     return [head, "|---|---|---|---|---|---|", *lines]
 
 
-def _measures_line(threshold: str, kind: str, measures: dict[str, float]) -> str:
-    values = (f"{measures[name]:.3f}" for name in ("precision", "recall", "f1", "iou"))
+def _measures_line(threshold: str, kind: str, measures: dict[str, float | None]) -> str:
+    """A row; a dash where a measure is not defined."""
+    values = ("-" if measures[name] is None else f"{measures[name]:.3f}" for name in MEASURES)
     return f"| {threshold} | {kind} | {' | '.join(values)} |"

@@ -160,8 +160,8 @@ def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
 
 
 def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
-    """OrbitileError for a class that is not there to be learnt, or to be repeated."""
-    class_px = class_pixels(table[table["split"] == SPLITS[0]]).sum(axis=0)
+    """OrbitileError for a class that cannot be learnt, or repeated; a warning for one that cannot be judged."""
+    class_px, validation_px = (class_pixels(table[table["split"] == split]).sum(axis=0) for split in SPLITS)
     if len(class_px) != len(recipe.classes):
         raise OrbitileError(f"segmentation_training.classes: {', '.join(recipe.classes)}, but the table of tiles has "
                             f"{len(class_px)} classes; delete it to cut the scenes again")  # fmt: skip
@@ -170,6 +170,10 @@ def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
             raise OrbitileError(f"segmentation_training.classes: no pixel of {name} is in the training tiles, which "
                                 "cannot be learnt then; leave it out, or keep other scenes or squares for validation"
                                 )  # fmt: skip
+    if unjudged := [name for name, pixels in zip(recipe.classes, validation_px.tolist(), strict=True) if not pixels]:
+        log.warning("no pixel of %s is in the tiles kept for validation: nothing tells how well that is mapped, means "
+                    "are over the other classes; keep other scenes or squares for validation",
+                    ", ".join(unjudged))  # fmt: skip
     if unknown := sorted(set(recipe.oversample) - set(recipe.classes)):
         raise OrbitileError(f"segmentation_training.oversample: {unknown[0]} is no class; allowed are "
                             f"{', '.join(recipe.classes)}")  # fmt: skip
