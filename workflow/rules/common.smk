@@ -73,6 +73,14 @@ def masks_in(folder):
     return masks_of_folder(Path(folder)).values()
 
 
+def scene_origins():
+    """What the scene table says of scenes for training, place and split, where it does."""
+    from orbitile.tables.scenes import read_scene_origins
+
+    origins = read_scene_origins(settings.scenes)
+    return {scene: tuple(cells) for scene, cells in origins.items() if any(cells)}
+
+
 def unmapped_scenes():
     """How many scenes lie in pixel coordinates, all at one place; 0 where the run has a map."""
     return len(plan.names) if settings.pixel_coordinates else 0

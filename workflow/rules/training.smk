@@ -34,6 +34,7 @@ rule train_detector:
         ),
         label_columns=settings.label_columns,
         unmapped_scenes=unmapped_scenes(),
+        scene_origins=plain_errors(lambda wildcards: scene_origins()),
         detector_recipe=settings.detector_recipe,
         tile_sizes=settings.tile_sizes,
         size_limits=settings.size_limits,

@@ -179,10 +179,10 @@ class SceneTable:
     deal: SceneDeal
     is_mapped: bool
 
-    def split_by_scene(self, scenes: Sequence[str]) -> dict[str, str] | None:
-        """See SceneDeal."""
+    def participants(self, scenes: Sequence[str]) -> dict[str, SceneOrigin]:
+        """Place and split of those scenes that take part; see SceneDeal."""
         origins = read_scene_origins(Path(self.path))
-        return self.deal.split_by_scene({scene: origins.get(scene, SceneOrigin()) for scene in scenes}, self.is_mapped)
+        return self.deal.participants({scene: origins.get(scene, SceneOrigin()) for scene in scenes})
 
 
 def rasterise_labels(
@@ -197,8 +197,9 @@ def rasterise_labels(
     rows = sorted((row for path in rasters for row in read_sealed_rasters(path)), key=lambda row: row.scene)
     labelled = set(source.scenes([row.scene for row in rows]))
     rows = [row for row in rows if row.scene in labelled]
-    splits = table.split_by_scene([row.scene for row in rows])
-    rows = [row for row in rows if splits is None or row.scene in splits]
+    origins = table.participants([row.scene for row in rows])
+    rows = [row for row in rows if row.scene in origins]
+    splits = table.deal.split_by_scene(origins, table.is_mapped)
     finest = {row.scene: row.grid for row in sorted(rows, key=lambda row: -row.scale_m)}
     paths = [_path(row, _key(source, points, row.scene), Path(folder)) for row in rows]
     for row, path in zip(rows, paths, strict=True):
