@@ -114,12 +114,15 @@ class MaskSource:
     may_be_empty: bool = True
 
     def scenes(self, scenes: Sequence[str]) -> list[str]:
-        """See LabelSource; the log names those without a mask."""
+        """See LabelSource; the log names those without a mask, and masks without a scene."""
         self.masks.check_scenes(list(scenes))
         without = sorted(set(scenes) - set(self.masks.by_scene))
         if without:
             log.warning("%d scenes have no mask in %s and are not for training: %s", len(without), self.masks.folder,
                         shorten_names(without))  # fmt: skip
+        if orphans := sorted(set(self.masks.by_scene) - set(scenes)):
+            log.warning("%d masks in %s are of no scene of this run: %s", len(orphans), self.masks.folder,
+                        shorten_names(orphans))  # fmt: skip
         return [scene for scene in scenes if scene in self.masks.by_scene]
 
     def key(self, scene: str) -> str:

@@ -172,8 +172,9 @@ def _check_layout(source: rasterio.DatasetReader, size: tuple[int, int], scene: 
         raise OrbitileError(f"{path}: {source.width} x {source.height} px, but the scene {scene} has "
                             f"{size[0]} x {size[1]}; a mask has the size of its image")  # fmt: skip
     if source.nodata not in (None, UNKNOWN):
+        way = "save it without transparent colours" if source.driver == "PNG" else "rio edit-info FILE --unset-nodata"
         raise OrbitileError(f"{path}: its nodata value is {source.nodata:g}, which is also a label; take it away "
-                            f"(gdal_edit.py -unsetnodata), and write {UNKNOWN} where classes are unknown")  # fmt: skip
+                            f"({way}), and write {UNKNOWN} where classes are unknown")  # fmt: skip
 
 
 def _check_place(source: rasterio.DatasetReader, finest: Grid) -> None:
