@@ -48,7 +48,7 @@ def test_number_formats(monkeypatch: pytest.MonkeyPatch, precision: str, has_cud
 
 def test_float16_without_a_gpu_is_refused():
     """Lightning takes bfloat16 instead."""
-    with pytest.raises(OrbitileError, match=r"^training\.precision: float16 needs a GPU; use bfloat16, float32 or auto"):
+    with pytest.raises(OrbitileError, match=r"^training\.precision: float16 needs a GPU; use bfloat16, float32"):
         _ = replace(OPTIONS, precision="float16").lightning_precision
 
 

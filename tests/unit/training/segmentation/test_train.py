@@ -49,7 +49,7 @@ OUTPUTS = dict(
 ON_THE_CPU = EvaluationRun("cpu", "float32")
 
 
-def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
+def made_up(folder: Path, classes: int = 1, bands: int = 1, overlap_share: float = 0) -> str:
     """A table of tiles of a scene with dark stripes, which are its features, in the last of its bands."""
     rng = np.random.default_rng(0)
     labels = np.zeros((SIDE, SIDE), np.uint8)
@@ -78,7 +78,7 @@ def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
         "projected",
     )
     cut = TrainingTileCut(
-        tile_px=TILE, overlap_share=0, block_deg=0.5, validation_share=0.3, seed=1, class_count=classes
+        tile_px=TILE, overlap_share=overlap_share, block_deg=0.5, validation_share=0.3, seed=1, class_count=classes
     )
     cut_tiles([row], [str(folder / "labels.tif")], cut, str(folder / "tiles.parquet"))
     return str(folder / "tiles.parquet")
@@ -360,6 +360,22 @@ def test_a_class_without_a_pixel_for_validation_has_no_figures(tmp_path: Path, c
     assert judged["tile_averaged"] == judged["classes"]["fracture"]["tile_averaged"]
     assert judged["pooled"]["f1"] == pytest.approx(figures["best_epoch"]["f1"], abs=0.02)
     assert "| the likeliest | all pixels, ridge | - | - | - | - |" in (tmp_path / "model_card.md").read_text()
+
+
+def test_where_tiles_overlap_pixels_are_judged_once(tmp_path: Path):
+    table = made_up(tmp_path, overlap_share=0.4)
+    weights, figures = trained(table, tmp_path, epochs=1)
+    tiles = read_table(table)
+    tiles = tiles[tiles["split"] == "val"]
+    shown = np.zeros((SIDE, SIDE), bool)
+    for tile in tiles.itertuples():
+        shown[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width] = True
+    assert shown.sum() < 0.8 * (tiles["width"] * tiles["height"]).sum()
+    judged = figures["at_half"]["of_all_classes"]
+    assert np.sum(judged["confusion"]["true_by_predicted"]) == shown.sum()
+    with rasterio.open(tiles["labels"].iloc[0]) as source:
+        assert judged["classes"]["fracture"]["true_px"] == (source.read(1)[shown] == 1).sum()
+    assert evaluate_weights(str(weights), table, "val", ON_THE_CPU)["at_half"] == figures["at_half"]
 
 
 def test_several_classes(tmp_path: Path):
