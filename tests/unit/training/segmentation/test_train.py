@@ -46,6 +46,7 @@ OUTPUTS = dict(
     weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md",
     examples="examples.png",
 )  # fmt: skip
+BAND_NAMES = ("image", "slope", "heat")
 ON_THE_CPU = EvaluationRun("cpu", "float32")
 
 
@@ -389,12 +390,14 @@ def test_several_classes(tmp_path: Path):
 
 @pytest.mark.parametrize("bands", [2, 3])
 def test_networks_of_several_bands(tmp_path: Path, bands: int):
-    weights, _ = trained(made_up(tmp_path, bands=bands), tmp_path, epochs=1)
+    table = made_up(tmp_path, bands=bands)
+    with rasterio.open(tmp_path / "scene.tif", "r+") as sink:
+        sink.descriptions = BAND_NAMES[:bands]
+    weights, _ = trained(table, tmp_path, epochs=1)
     described = load_tensors(weights)[1]
-    assert described["channels"] == bands
+    assert (described["channels"], described["bands"]) == (bands, list(BAND_NAMES[:bands]))
     assert described["mean"] == pytest.approx([25 * number / 255 for number in range(1, bands)] + [0.49], abs=0.03)
-    names = ", ".join(str(number) for number in range(1, bands + 1))
-    assert f"{bands} bands ({names}) of 8 bit" in (tmp_path / "model_card.md").read_text()
+    assert f"{bands} bands ({', '.join(BAND_NAMES[:bands])}) of 8 bit" in (tmp_path / "model_card.md").read_text()
     loaded = load_network(on_the_cpu(weights, family="segmentation", score_threshold=0.5, bands=bands))
     assert loaded.predict_batch(torch.zeros(1, bands, TILE, TILE, dtype=torch.uint8)).probability.shape == (
         1,

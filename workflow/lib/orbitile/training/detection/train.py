@@ -16,7 +16,7 @@ from orbitile.pictures.calibration_picture import draw_calibration
 from orbitile.tables.craters import CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
 from orbitile.tables.rasters import read_sealed_rasters
 from orbitile.tables.scenes import SceneOrigin
-from orbitile.training.bands import common_bands
+from orbitile.training.bands import bands_to_state, common_bands
 from orbitile.training.detection.batches import DetectorBatches
 from orbitile.training.detection.calibrate import calibrate_detector
 from orbitile.training.detection.labelled_scenes import LabelledScene, SplitChoice, label_scenes
@@ -77,7 +77,8 @@ def train_detector(
     progress = fit(module, data, options, work)
     figures = progress.figures
     tensors = best_tensors(work, "average.module.")
-    metadata = describe_detector(module.network, scenes[0].bands, _described(figures, recipe))
+    described = _described(figures, recipe) | bands_to_state(scenes[0].row.path)
+    metadata = describe_detector(module.network, scenes[0].bands, described)
     weights = work / "model.safetensors"
     save_tensors(weights, tensors, metadata)
     calibration = with_figures(calibrate_detector(weights, data, recipe))

@@ -21,6 +21,7 @@ from orbitile.inference.models.architectures import first_layer_channels, input_
 from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
 from orbitile.inference.models.weights import save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
+from orbitile.training.bands import bands_to_state
 from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
 from orbitile.training.segmentation.calibrate import calibrate_segmenter
@@ -59,7 +60,7 @@ def train_segmenter(
     draw_examples(data.augmented_tiles(epoch=0), recipe.classes, examples)
     module = _module(recipe, data, _learning(recipe, data, weights_of_classes))
     progress = fit(module, data, _options(recipe), work)
-    figures = _export(work, module, Path(weights), tiles, recipe)
+    figures = _export(work, module, Path(weights), tiles, recipe, bands_to_state(table["path"].iloc[0]))
     figures |= progress.figures | dict(parameters=sum(tensor.numel() for tensor in module.network.parameters()))
     figures |= dict(history=progress.history)
     figures |= dict(class_weights=weights_of_classes) if weights_of_classes else {}
@@ -233,10 +234,12 @@ def _options(recipe: SegmenterRecipe) -> FitOptions:
     )  # fmt: skip
 
 
-def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe) -> dict:
+def _export(
+    work: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe, bands: dict
+) -> dict:  # fmt: skip
     """Write the best epoch's weights with the threshold best on the validation tiles; return the figures of both.
 
-    They state what their probabilities are worth on these tiles, where there are enough of them.
+    They state what their probabilities are worth on these tiles, where there are enough of them, and `bands`.
     """
     tensors = best_tensors(work, "network.")
     is_cuda = _options(recipe).is_cuda
@@ -247,5 +250,5 @@ def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, r
         calibration = calibrate_segmenter(str(unjudged), tiles, run)
     described = replace(module.description, threshold=figures["threshold"])
     stated = {CALIBRATION_KEY: with_pixel_figures(calibration)} if calibration else {}
-    save_tensors(weights, tensors, described.metadata | stated | recipe.purpose)
+    save_tensors(weights, tensors, described.metadata | stated | bands | recipe.purpose)
     return figures
