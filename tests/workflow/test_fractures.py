@@ -341,6 +341,7 @@ def test_masks_as_truth_are_compared_again_where_they_change(mapped: Project, tm
         Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(masks / f"{scene}.png")
     project = mapped.copy(tmp_path / "masked").change(evaluation=dict(truth=str(masks)))
     made(project, "all")
+    refused(project, "masks is a folder of masks, which serves `evaluate_map` alone", target="calibrate")
     assert project.jobs("all") == set()
     Image.fromarray(np.ones((SIDE, SIDE), np.uint8)).save(masks / "east.png")
     assert project.jobs("all") == {"evaluate_map", "all"}

@@ -73,6 +73,17 @@ def masks_in(folder):
     return masks_of_folder(Path(folder)).values()
 
 
+def vector_truth(wildcards):
+    """The file of true lines and polygons; a folder of masks ends the call before anything runs."""
+    truth = required_setting("evaluation.truth", settings.evaluation.truth)
+    if truth.is_dir():
+        raise OrbitileError(
+            f"evaluation.truth: {truth} is a folder of masks, which serves `evaluate_map` alone; give a vector file of "
+            "true lines or polygons to calibrate by"
+        )
+    return truth
+
+
 def scene_origins():
     """What the scene table says of scenes for training, place and split, where it does."""
     from orbitile.tables.scenes import read_scene_origins

@@ -216,13 +216,7 @@ rule evaluate_map:
 rule calibrate_map:
     input:
         stitched=all_tables("stitched"),
-        truth=ancient(
-            plain_errors(
-                lambda wildcards: required_setting(
-                    "evaluation.truth", settings.evaluation.truth
-                )
-            )
-        ),
+        truth=ancient(plain_errors(vector_truth)),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",
         picture=report(
