@@ -61,16 +61,16 @@ def test_arrays_of_counts_have_measures_of_their_shape():
     assert tiles.iou.tolist() == [[0.5, 0], [0.5, pytest.approx(np.nan, nan_ok=True)]]
     assert class_metrics(tiles) == dict(precision=[4 / 6, 0], recall=[4 / 6, 0], f1=[8 / 12, 0], iou=[0.5, 0])
     expected = dict(precision=2 / 6, recall=2 / 6, f1=4 / 12, iou=0.25)
-    assert class_mean(class_metrics(tiles), tiles.total().true > 0) == pytest.approx(expected)
+    assert class_mean(class_metrics(tiles), tiles.total().has_truth) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("absent", "f1"), [((0, 0, 0), 2 / 3), ((0, 7, 0), 2 / 3), ((0, 0, 1), 1 / 3)])
 def test_a_class_that_is_nowhere_true_counts_in_no_mean(absent, f1):
     """Not even where it is predicted: an epoch would be the best for a single pixel less of it."""
     tiles = PixelCounts(*np.array([[1, 1, 0], absent]).T[:, None])
-    assert class_mean(class_metrics(tiles), tiles.total().true > 0)["f1"] == pytest.approx(f1)
+    assert class_mean(class_metrics(tiles), tiles.total().has_truth)["f1"] == pytest.approx(f1)
     nothing = PixelCounts(*np.zeros((3, 1, 2), int))
-    assert class_mean(class_metrics(nothing), nothing.total().true > 0)["f1"] == 0
+    assert class_mean(class_metrics(nothing), nothing.total().has_truth)["f1"] == 0
 
 
 def test_means_over_tiles_pass_over_tiles_where_a_measure_is_undefined():

@@ -39,9 +39,9 @@ class PixelCounts:
         return type(self)(*(np.sum(count, axis=0) for count in (self.tp, self.fp, self.fn)))
 
     @property
-    def true(self) -> int | np.ndarray:
-        """TP + FN."""
-        return self.tp + self.fn
+    def has_truth(self) -> np.ndarray:
+        """Whether any pixel is true (bool)."""
+        return np.asarray(self.tp + self.fn) > 0
 
     @property
     def precision(self) -> np.ndarray:

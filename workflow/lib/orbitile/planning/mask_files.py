@@ -62,11 +62,13 @@ def true_classes(settings: Settings) -> tuple[str, ...] | None:
 def _check(folders: dict[str, Path], settings: Settings, plan: Path) -> None:
     from orbitile.features.labels.masks import MaskFolder
 
+    training = settings.segmentation_training
+    learnt = tuple(training.classes) if training else None
     columns = read_columns(plan, ["scene", "width", "height"])
     sizes = dict(zip(columns["scene"], zip(columns["width"], columns["height"], strict=True), strict=True))
     for key, folder in folders.items():
         is_truth = key == "evaluation.truth"
-        classes = true_classes(settings) if is_truth else tuple(settings.mask_files["classes"])
+        classes = true_classes(settings) if is_truth else learnt
         if classes is None:
             continue
         masks = MaskFolder(folder, classes, settings.labels.mask_values)

@@ -270,7 +270,7 @@ class PixelSums:
 def _figures_of_class(tiles: Sequence[PixelCounts]) -> dict[str, dict]:
     total = sum(tiles, PixelCounts())
     figures = dict(pooled=pooled_metrics(total), averaged=tile_mean_metrics(tiles))
-    return figures if total.true else {kind: dict.fromkeys(measures) for kind, measures in figures.items()}
+    return figures if total.has_truth else {kind: dict.fromkeys(measures) for kind, measures in figures.items()}
 
 
 def _tile_heights(row: RasterRow) -> Iterator[int]:

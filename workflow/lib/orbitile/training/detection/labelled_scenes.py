@@ -157,7 +157,7 @@ class SplitChoice:
     def of(cls, recipe: Mapping, origins: Mapping[str, SceneOrigin]) -> Self:
         """By the fields of a recipe."""
         names = ("validation_scenes", "block_deg", "validation_share", "seed")
-        return cls(*(recipe[name] for name in names), origins)
+        return cls(**{name: recipe[name] for name in names}, origins=origins)
 
     def participants(self, rows: Sequence[RasterRow]) -> list[RasterRow]:
         """The rows of scenes that are not set aside for tests; OrbitileError where none is left."""

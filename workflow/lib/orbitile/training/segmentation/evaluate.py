@@ -117,7 +117,7 @@ def _measures(batches: list[PredictedBatch], names: tuple[str, ...], threshold: 
     counts = concat_counts([count_pixels(*pair, len(names)) for pair in predicted])
     matrices = (count_confusion(*pair, len(names)) for pair in predicted)
     confusion = sum(matrices, ConfusionMatrix.empty(len(names) + 1))
-    has_truth = counts.total().true > 0
+    has_truth = counts.total().has_truth
     kinds = dict(pooled=class_metrics(counts), tile_averaged=tile_mean_class_metrics(counts))
     classes = {
         name: {kind: {measure: values[k] if has_truth[k] else None for measure, values in measures.items()}

@@ -115,7 +115,7 @@ class SegmentationModule(MonitoredModule):
         """Put the epoch's figures together; the criterion's decides which epoch is best."""
         counts = concat_counts(self._validation_counts)
         losses = dict(loss=_mean(self._losses), validation_loss=mean_loss(self._validation_terms))
-        has_truth = counts.total().true > 0
+        has_truth = counts.total().has_truth
         pooled = class_mean(class_metrics(counts), has_truth)
         by_tile = class_mean(tile_mean_class_metrics(counts), has_truth)
         with_background = dict(
