@@ -89,7 +89,9 @@ def test_classes_that_have_no_value_are_named(plan):
             plan(role, **values)
 
 
-@pytest.mark.parametrize(("learning", "is_refused"), [({}, False), (dict(folds=2), True)])
+@pytest.mark.parametrize(
+    ("learning", "is_refused"), [({}, False), (dict(folds=2), False), (dict(validation_scenes=["b"]), True)]
+)
 def test_masks_of_scenes_for_tests_are_not_learnt_from(plan, mask, tmp_path, learning, is_refused):
     mask(LABELS * 4)
     rows = [f"{name},{tmp_path}/images/{name}.png,{split}" for name, split in dict(a="train", b="test").items()]

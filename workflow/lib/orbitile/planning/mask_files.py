@@ -79,8 +79,8 @@ def _check(folders: dict[str, Path], settings: Settings, plan: Path) -> None:
 
 
 def _learnt(masks: dict[str, Path], sizes: dict[str, tuple[int, int]], settings: Settings) -> list[str]:
-    """The scenes that have a mask, without those that the scene table sets aside for tests."""
+    """The scenes that have a mask, without those for tests (see orbitile.training.scene_deal)."""
     training = settings.segmentation_training
-    is_dealt = training is not None and (training.validation_scenes or training.folds)
-    origins = {} if is_dealt else read_scene_origins(settings.scenes)
-    return [s for s in sizes if s in masks and not (s in origins and origins[s].split == TEST_SPLIT)]
+    named = training.validation_scenes if training else ()
+    tests = {scene for scene, origin in read_scene_origins(settings.scenes).items() if origin.split == TEST_SPLIT}
+    return [scene for scene in sizes if scene in masks and (scene not in tests or scene in named)]
