@@ -13,6 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+from PIL import Image
 from projects import (
     FRACTURED_ROW,
     SIDE,
@@ -330,3 +331,19 @@ def test_an_error_that_users_accept_chooses_the_probability(mapped: Project, tmp
     report = made(project, "report").result("report/index.html").read_text()
     assert "at most" in report
     refused(project.change(mapping=dict(max_fdr=0.001, calibration=calibration)), "max_fdr: 0.001 cannot be promised")
+
+
+def test_masks_as_truth_are_compared_again_where_they_change(mapped: Project, tmp_path: Path):
+    """A folder has no version of its own: its masks have."""
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for scene in SCENES:
+        Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(masks / f"{scene}.png")
+    project = mapped.copy(tmp_path / "masked").change(evaluation=dict(truth=str(masks)))
+    made(project, "all")
+    refused(project, "masks is a folder of masks, which serves `evaluate_map` alone", target="calibrate")
+    assert project.jobs("all") == set()
+    Image.fromarray(np.ones((SIDE, SIDE), np.uint8)).save(masks / "east.png")
+    assert project.jobs("all") == {"evaluate_map", "all"}
+    (masks / "east.png").unlink()
+    refused(project, "masks: no mask of scene east; add east.png or east.tif")

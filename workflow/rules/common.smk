@@ -83,13 +83,32 @@ def results_beside(target):
     return files
 
 
-def masks_to_learn():
-    """The masks that a segmentation network learns from, where it does."""
-    if not settings.mask_files:
+def masks_in(folder):
+    """The masks in a folder, each a file that a job reads; none where a path is none or that of a file."""
+    if folder is None or not Path(folder).is_dir():
         return []
     from orbitile.tables.image_folders import masks_of_folder
 
-    return masks_of_folder(Path(settings.mask_files["folder"])).values()
+    return masks_of_folder(Path(folder)).values()
+
+
+def vector_truth(wildcards):
+    """The file of true lines and polygons; a folder of masks ends the call before anything runs."""
+    truth = required_setting("evaluation.truth", settings.evaluation.truth)
+    if truth.is_dir():
+        raise OrbitileError(
+            f"evaluation.truth: {truth} is a folder of masks, which serves `evaluate_map` alone; give a vector file of "
+            "true lines or polygons to calibrate by"
+        )
+    return truth
+
+
+def scene_origins():
+    """What the scene table says of scenes for training, place and split, where it does."""
+    from orbitile.tables.scenes import read_scene_origins
+
+    origins = read_scene_origins(settings.scenes)
+    return {scene: tuple(cells) for scene, cells in origins.items() if any(cells)}
 
 
 def unmapped_scenes():

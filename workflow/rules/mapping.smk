@@ -196,7 +196,9 @@ rule evaluate_map:
         runtime=growing(60, 20),
     params:
         code_version=code_version("evaluate_map"),
-        user_files=lambda wildcards: user_files(settings.evaluation.truth),
+        user_files=lambda wildcards: user_files(
+            settings.evaluation.truth, *masks_in(settings.evaluation.truth)
+        ),
         unmapped_scenes=unmapped_scenes(),
         map_comparison=settings.map_comparison,
         body=settings.body,
@@ -209,7 +211,7 @@ rule evaluate_map:
 rule calibrate_map:
     input:
         stitched=all_tables("stitched"),
-        truth=needed_files("evaluation.truth", settings.evaluation.truth),
+        truth=ancient(plain_errors(vector_truth)),
     output:
         calibration=f"{RESULTS}/calibration/calibration.json",
         picture=report(

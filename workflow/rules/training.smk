@@ -30,6 +30,7 @@ rule train_detector:
         ),
         label_columns=settings.label_columns,
         unmapped_scenes=unmapped_scenes(),
+        scene_origins=plain_errors(lambda wildcards: scene_origins()),
         detector_recipe=settings.detector_recipe,
         tile_sizes=settings.tile_sizes,
         size_limits=settings.size_limits,
@@ -68,7 +69,7 @@ rule rasterise_labels:
                 else ()
             ),
             *settings.point_files,
-            *masks_to_learn(),
+            *masks_in(settings.mask_files and settings.mask_files["folder"]),
             *([] if settings.scenes.is_dir() else [settings.scenes]),
         ),
         unmapped_scenes=unmapped_scenes(),

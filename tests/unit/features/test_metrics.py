@@ -60,7 +60,17 @@ def test_arrays_of_counts_have_measures_of_their_shape():
     ]
     assert tiles.iou.tolist() == [[0.5, 0], [0.5, pytest.approx(np.nan, nan_ok=True)]]
     assert class_metrics(tiles) == dict(precision=[4 / 6, 0], recall=[4 / 6, 0], f1=[8 / 12, 0], iou=[0.5, 0])
-    assert class_mean(class_metrics(tiles)) == dict(precision=2 / 6, recall=2 / 6, f1=4 / 12, iou=0.25)
+    expected = dict(precision=2 / 6, recall=2 / 6, f1=4 / 12, iou=0.25)
+    assert class_mean(class_metrics(tiles), tiles.total().has_truth) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("absent", "f1"), [((0, 0, 0), 2 / 3), ((0, 7, 0), 2 / 3), ((0, 0, 1), 1 / 3)])
+def test_a_class_that_is_nowhere_true_counts_in_no_mean(absent, f1):
+    """Not even where it is predicted: an epoch would be the best for a single pixel less of it."""
+    tiles = PixelCounts(*np.array([[1, 1, 0], absent]).T[:, None])
+    assert class_mean(class_metrics(tiles), tiles.total().has_truth)["f1"] == pytest.approx(f1)
+    nothing = PixelCounts(*np.zeros((3, 1, 2), int))
+    assert class_mean(class_metrics(nothing), nothing.total().has_truth)["f1"] == 0
 
 
 def test_means_over_tiles_pass_over_tiles_where_a_measure_is_undefined():
@@ -136,8 +146,9 @@ def test_lines_by_hand():
 @pytest.mark.parametrize(("predicted", "true"), [((), ()), ((1,), ()), ((), (1,))])
 def test_nothing_found_or_no_true_line(predicted, true):
     figures = line_metrics([at(*predicted)], at(*true), DEGREE_M, R)
+    share = 0 if true else None
     assert [figures[name] for name in ("precision", "recall", "f1", "found_km", "true_km")] == [
-        0, 0, 0, len(predicted), len(true)
+        share, share, share, len(predicted), len(true)
     ]  # fmt: skip
 
 
@@ -156,8 +167,8 @@ def test_shares_are_those_of_a_plain_loop(predicted, true, tolerance_deg, cut):
     if (np.abs(apart - tolerance_deg) < 1e-6).any():
         return
     near = apart <= tolerance_deg
-    precision, recall = (np.mean(near.any(axis=axis)) if near.size else 0 for axis in (1, 0))
+    shares = tuple(np.mean(near.any(axis=axis)) if near.size else 0 for axis in (1, 0)) if true else (None, None)
     for parts in ([predicted], [predicted[:cut], predicted[cut:]]):
         figures = line_metrics((at(*part) for part in parts), at(*true), tolerance_deg * DEGREE_M, R)
-        assert (figures["precision"], figures["recall"]) == pytest.approx((precision, recall))
+        assert (figures["precision"], figures["recall"]) == (pytest.approx(shares) if true else shares)
         assert figures["found_km"] == len(predicted)

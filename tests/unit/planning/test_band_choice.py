@@ -41,6 +41,12 @@ def chosen(bands, named=None, network=None):
         (WITH_HEIGHTS, ("elevation",), GREY, [2]),
         (WITH_HEIGHTS, ("IMAGE", "ELEVATION"), ANY, [1, 2]),
         (WITH_HEIGHTS, ("grey",), GREY, [1]),
+        (WITH_HEIGHTS, None, NetworkBands(2, 2, ("elevation", "image")), [2, 1]),
+        (RGB, None, NetworkBands(2, 2, ("Blue", "red")), [3, 1]),
+        (WITH_HEIGHTS, None, NetworkBands(2, 2, ("grey values", "depth")), [1, 2]),
+        (WITH_HEIGHTS, (2, 1), NetworkBands(2, 2, ("elevation", "image")), [2, 1]),
+        (WITH_HEIGHTS, (1, 1), NetworkBands(2, 2, ("elevation", "image")), [1, 1]),
+        (RGB, (3, 1), NetworkBands(2, 2, ("elevation", "image")), [3, 1]),
     ],
 )
 def test_bands_that_are_used(bands, named, network, expected):
@@ -59,6 +65,9 @@ TWICE = (DataBand(1, "uint8", None, "red"), DataBand(2, "uint8", None, "", "red"
         (RGB, (4,), None, f"has no band 4; it has 3 bands (1 red, 2 green, 3 blue); {WAY_OUT}"),
         (RGB[:1], ("nir",), None, f"has no band 'nir'; it has 1 band (1 red); {WAY_OUT}"),
         (TWICE, ("red",), None, f"has 2 bands called 'red'; it has 2 bands (1 red, 2 red); {WAY_OUT}"),
+        (WITH_HEIGHTS, (1, 2), NetworkBands(2, 2, ("elevation", "image")),
+         "is to be used with the bands image, Elevation, but the network learnt from elevation, image; name them in "
+         "this order in the scene table's column bands or in the setting bands, or leave them out"),
         (RGB, (1, 2), THREE, "is to be used with 2 bands, but the network takes 3; name as many "
                              f"{BAND_PLACES}, or use other weights"),
     ],
@@ -91,9 +100,10 @@ def rgb(geotiff):
 def weights(tmp_path):
     """Writes the header of weights that state a number of channels."""
 
-    def write(channels):
-        header = json.dumps(dict(__metadata__=dict(channels=json.dumps(channels)))).encode()
-        path = tmp_path / f"{channels}.safetensors"
+    def write(channels, bands=None):
+        described = dict(channels=channels) | (dict(bands=bands) if bands else {})
+        header = json.dumps(dict(__metadata__={key: json.dumps(value) for key, value in described.items()})).encode()
+        path = tmp_path / f"{channels}{'-with-bands' if bands else ''}.safetensors"
         path.write_bytes(len(header).to_bytes(8, "little") + header)
         return dict(weights=path, sha256=f"{channels:064x}")
 
@@ -122,6 +132,23 @@ def test_the_plan_holds_bands_and_their_names(planned, rgb):
         "uint8",
         [1, 2, 3],
     )
+
+
+def test_bands_come_in_the_order_that_the_network_learnt_from(planned, rgb, weights):
+    """Colours in another order made another map, without a word; an earlier plan does not keep it."""
+    (row,) = planned(f"a,{rgb()}")
+    assert row.bands == [1, 2, 3]
+    model = weights(3, ["blue", "green", "red"]) | dict(sha256="f" * 64)
+    (row,) = planned(f"a,{rgb()}", model=model)
+    assert (row.bands, row.band_names) == ([3, 2, 1], ["blue", "green", "red"])
+    with pytest.raises(OrbitileError, match="the bands red, green, blue, but the network learnt from blue, green, red"):
+        planned(f"a,{rgb()}", model=model, bands=["red", "green", "blue"])
+
+
+@pytest.mark.parametrize("bands", ["blue", [1, 2], ["a"], ["a", "a", "b"], {"a": 1}])
+def test_names_of_bands_that_cannot_be_count_as_none(planned, rgb, weights, bands):
+    (row,) = planned(f"a,{rgb()}", model=weights(3, bands))
+    assert row.bands == [1, 2, 3]
 
 
 def test_the_plan_of_one_band_is_as_ever(planned, geotiff, weights):

@@ -127,8 +127,8 @@ def test_lines_where_a_scene_failed_are_not_judged(mapped, judged, detail):
     exclusions = [dict(scene="a", detail=detail, reason="no memory")]
     write_json(manifest, read_manifest(manifest) | dict(exclusions=exclusions))
     (figures,) = judged(run, line)
-    recall, true_km = (1, 7) if "tile" in detail else (0, 0)
-    assert figures["lines"]["recall"] == pytest.approx(recall, abs=0.06)
+    recall, true_km = (pytest.approx(1, abs=0.06), 7) if "tile" in detail else (None, 0)
+    assert figures["lines"]["recall"] == recall
     assert figures["lines"]["true_km"] == pytest.approx(true_km, rel=0.01)
 
 
@@ -154,10 +154,14 @@ def test_nothing_found(mapped, judged, lacking):
     assert figures["pixels"] == expected
 
 
-def test_truth_elsewhere(mapped, judged):
+def test_truth_elsewhere(mapped, judged, caplog):
+    """Nothing tells how good the map is."""
     (figures,) = judged(mapped(BOX), shapely.LineString([(3000, 44), (3100, 44)]))
-    assert figures["pixels"]["fracture"]["pooled"] == dict(precision=0, recall=0, f1=0, iou=0)
-    assert (figures["lines"]["f1"], figures["lines"]["true_km"]) == (0, 0)
+    none = dict(precision=None, recall=None, f1=None)
+    assert figures["pixels"]["fracture"] == dict(pooled=none | dict(iou=None), averaged=none)
+    assert figures["lines"] == none | dict(found_km=pytest.approx(15.2, rel=0.01), true_km=0, tolerance_m=150)
+    assert "truth.gpkg: nothing of fracture is true where the map has data, at 100 m/px; its figures" in caplog.text
+    assert "truth.gpkg: no true line lies where the map has data" in caplog.text
 
 
 def test_what_has_no_data_is_not_judged(tmp_path, judged):
@@ -225,6 +229,17 @@ def test_classes_that_exclude_each_other_against_masks(tmp_path, cols):
     for name in ("dune", "ridge"):
         assert scale["pixels"][name]["pooled"]["iou"] == pytest.approx(confusion["classes"][name]["iou"])
     assert scale["lines"] is None
+
+
+@pytest.mark.parametrize("decision", ["threshold", "argmax"])
+def test_a_class_that_no_mask_holds_has_no_figures(tmp_path, decision, caplog):
+    run = exclusive_run(tmp_path / "r", pieces(40, 20))
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.where(squares(TRUE) == 2, 0, squares(TRUE))).save(tmp_path / "masks" / "a.png")
+    (scale,) = compared(run, tmp_path / "masks", decision)["by_scale"]
+    assert scale["pixels"]["ridge"]["pooled"] == dict.fromkeys(("precision", "recall", "f1", "iou"))
+    assert scale["pixels"]["dune"]["pooled"]["iou"] == pytest.approx(0.75)
+    assert "masks: nothing of ridge is true where the map has data" in caplog.text
 
 
 def test_masks_serve_maps_by_threshold_too(tmp_path):

@@ -85,6 +85,11 @@ class TestMasks:
         assert tiles["positive_px"].tolist() == [8, 8, 0]
         assert "1 scenes have no mask" in caplog.text and "not for training: c" in caplog.text
 
+    def test_masks_of_no_scene_are_named(self, masked, caplog):
+        """Perhaps the mask of c by another name."""
+        masked(dict(a=1, b=2, d=0, c_mask=1), SceneDeal(validation_scenes=("b",)))
+        assert "1 masks in" in caplog.text and "are of no scene of this run: c_mask" in caplog.text
+
     def test_the_scene_table_names_splits(self, masked):
         table = "scene,path,split\na,a.png,train\nb,b.png,test\nc,c.png,val\nd,d.png,train\n"
         tiles = masked(dict.fromkeys("abcd", 1), table=table)

@@ -7,6 +7,8 @@ import rasterio
 
 from orbitile.__main__ import main
 from orbitile.base.errors import OrbitileError
+from orbitile.rasters.read import opened_raster, overlooked_alpha, read_window
+from orbitile.space.grids import Window
 from orbitile.tables.array_sets import ArrayNames, unpack_arrays
 from orbitile.tables.scenes import SceneOrigin, read_scene_origins, read_scene_table
 
@@ -63,6 +65,18 @@ def test_values_stay(unpacked, images, suffix):
     assert not (folder / "masks").exists()
 
 
+def test_a_fourth_channel_is_data_and_no_alpha(unpacked):
+    """GDAL takes the last of four bytes for an alpha band: of every pixel where it is 0, all channels were lost."""
+    pixels = RNG.integers(0, 2, (1, 6, 5, 4)).astype(np.uint8)
+    _, folder = unpacked(X=pixels)
+    with opened_raster(str(folder / "images" / "X_0001.tif")) as source:
+        values, valid = read_window(source, Window(0, 0, 5, 6), range(1, 5))
+        assert overlooked_alpha(source) is None
+        assert "alpha" not in [meaning.name for meaning in source.colorinterp]
+    assert valid.all()
+    assert np.array_equal(values, np.moveaxis(pixels[0], -1, 0))
+
+
 @pytest.mark.parametrize(
     "masks", [MASKS.astype(bool), MASKS[..., None], MASKS.astype("float64"), MASKS.astype("int64")]
 )
@@ -76,6 +90,8 @@ def test_masks_of_other_kinds(unpacked, masks):
     [
         (dict(X=GREY, images="Z"), "has no array Z; it has X"),
         (dict(X=GREY[0]), r"X: of shape \(6, 5\); images are"),
+        (dict(X=np.zeros((2, 3, 64, 64), np.uint8)), r"shape \(2, 3, 64, 64\), whose channels seem to come before"),
+        (dict(X=np.zeros((2, 3, 99, 99), np.uint8)), r"the last axis: numpy\.moveaxis\(images, 1, -1\)"),
         (dict(X=GREY.astype("complex64")), "X: of type complex64"),
         (dict(X=GREY, Y=MASKS[:2], masks="Y"), r"Y: of shape \(2, 6, 5\); masks of these images are \(3, 6, 5\)"),
         (dict(X=GREY, Y=MASKS * 0.5, masks="Y"), "Y: holds other values than masks have"),

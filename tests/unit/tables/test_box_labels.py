@@ -84,6 +84,22 @@ def test_diameter_is_the_mean_of_the_sides_in_pixels(written):
     assert (labels.col, labels.row, labels.diameter_px) == (50, 25, 7.5)
 
 
+@pytest.mark.parametrize("degrees", [0, 10, 45, 80, 90, 200])
+def test_turned_boxes_are_as_large_as_they_are_upright(written, degrees):
+    """Corners of an oriented box of 20 x 16 px: the box around them is up to 41 % larger."""
+    turn = np.exp(1j * np.radians(degrees))
+    corners = 50 + 25j + turn * np.array([-10 - 8j, 10 - 8j, 10 + 8j, -10 + 8j])
+    shares = " ".join(f"{corner.real / 100:.6f} {corner.imag / 50:.6f}" for corner in corners)
+    labels = read_box_labels(written({"a.txt": f"0 {shares}"}), {"a": (100, 50)})
+    assert [labels.col[0], labels.row[0], labels.diameter_px[0]] == pytest.approx([50, 25, 18], abs=1e-3)
+
+
+@pytest.mark.parametrize(("corners", "sides"), [("0 0 .2 0 .1 .2", 15), (".1 0 .2 .3 .1 .4 0 .1", 20)])
+def test_other_polygons_have_the_box_around_them(written, corners, sides):
+    labels = read_box_labels(written({"a.txt": f"0 {corners}"}), {"a": (100, 50)})
+    assert labels.diameter_px == pytest.approx(sides)
+
+
 def test_agreement_is_the_share_of_the_largest_count_of_all(written):
     path = written({"a.xml": voc((1, 1, 5, 5, 2), (10, 10, 20, 20, 3)), "-2.xml": voc((1, 1, 9, 9, 6))})
     assert read_box_labels(path, SIZES).agreement.tolist() == pytest.approx([1.0, 1 / 3, 0.5])

@@ -101,7 +101,11 @@ def test_masks_are_named_as_their_scenes(folder):
 
 @pytest.mark.parametrize(
     ("names", "reason"),
-    [(("a.jpg",), "holds no mask"), (("a.png", "a.tif"), r"a\.png and a\.tif are both masks of the scene a")],
+    [
+        (("a.jpg",), "holds no mask"),
+        (("train/a.png",), "it has the folders train: name the one with the masks"),
+        (("a.png", "a.tif"), r"a\.png and a\.tif are both masks of the scene a"),
+    ],
 )
 def test_folders_without_masks_or_with_two_of_a_scene(folder, names, reason):
     with pytest.raises(OrbitileError, match=reason):

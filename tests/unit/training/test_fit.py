@@ -46,6 +46,12 @@ def test_number_formats(monkeypatch: pytest.MonkeyPatch, precision: str, has_cud
     assert replace(OPTIONS, device="auto", precision=precision).lightning_precision == expected
 
 
+def test_float16_without_a_gpu_is_refused():
+    """Lightning takes bfloat16 instead."""
+    with pytest.raises(OrbitileError, match=r"^training\.precision: float16 needs a GPU; use bfloat16, float32"):
+        _ = replace(OPTIONS, precision="float16").lightning_precision
+
+
 @pytest.mark.parametrize(("threads", "text"), [(None, "4 CPU cores"), (4, "4 CPU cores"), (1, "1 of 4 CPU cores")])
 def test_hardware_in_words(monkeypatch: pytest.MonkeyPatch, threads: int | None, text: str):
     monkeypatch.setattr(fit, "core_count", lambda: 4)

@@ -50,6 +50,37 @@ def test_scenes_for_tests_take_no_part():
     assert splits == dict(a="train", b="val")
 
 
+@pytest.mark.parametrize(
+    ("deal", "expected"),
+    [
+        (dict(folds=2), "abd"), (dict(validation_scenes=["b"]), "abd"), ({}, "abd"),
+        (dict(validation_scenes=["c"]), "abcd"),  # who names it for validation wants it there
+    ],
+)  # fmt: skip
+def test_scenes_for_tests_take_no_part_however_others_are_dealt(deal, expected):
+    scenes = origins(a=(None, "train"), b=(None, "val"), c=(None, "test"), d=(None, "train"))
+    splits = SceneDeal(**deal).split_by_scene(scenes, is_mapped=False)
+    assert set(splits) == set(expected)
+    assert set(splits.values()) == {"train", "val"}
+
+
+@pytest.mark.parametrize("is_mapped", [True, False])
+def test_scenes_for_tests_are_none_of_the_participants(is_mapped):
+    """Also where squares decide, which know no scenes."""
+    scenes = origins(a=(None, None), b=(None, "test"))
+    deal = SceneDeal()
+    assert deal.split_by_scene(scenes, is_mapped) is None
+    assert set(deal.participants(scenes)) == {"a"}
+    with pytest.raises(OrbitileError, match="all scenes with labels are for tests in the column split"):
+        deal.participants(origins(b=(None, "test")))
+
+
+def test_a_place_of_scenes_that_are_named_may_be_in_both_splits_too(caplog):
+    with caplog.at_level(logging.WARNING):
+        SceneDeal(validation_scenes=["a"]).split_by_scene(FOUR, is_mapped=False)
+    assert "scenes of x are both learnt from and kept for validation" in caplog.text
+
+
 @pytest.mark.parametrize(("scenes", "is_mapped"), [(FOUR, True), (origins(a=None), False)])
 def test_squares_decide_where_nothing_is_named(scenes, is_mapped):
     assert SceneDeal().split_by_scene(scenes, is_mapped) is None

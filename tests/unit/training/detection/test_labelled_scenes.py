@@ -16,6 +16,7 @@ from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
 from orbitile.tables.craters import Craters
 from orbitile.tables.rasters import RasterRow
+from orbitile.tables.scenes import SceneOrigin
 from orbitile.training.detection.labelled_scenes import ScenePixels, SceneSplit, SplitChoice, label_scenes
 
 DEGREE_M = MOON_M * np.pi / 180
@@ -105,6 +106,36 @@ def test_a_single_scene_without_a_map_is_refused():
 def test_scenes_in_a_single_square_are_refused():
     with pytest.raises(OrbitileError, match=r"training\.block_deg: all scenes lie in the same square"):
         labelled([made_row(left=1000, top=-1000 + DEGREE_M)], craters((5, 5, 9)), CHOICE)
+
+
+@pytest.mark.parametrize("is_mapped", [True, False])
+@pytest.mark.parametrize(
+    ("named", "expected"), [((), dict(a="train", b="val", d="train")), (("a",), dict(a="val", b="train", d="train"))]
+)
+def test_the_scene_table_says_what_is_learnt_from(is_mapped, named, expected):
+    """Scenes for tests were learnt from."""
+    splits = dict(a="train", b="val", c="test", d="train")
+    origins = {name: SceneOrigin(None, split) for name, split in splits.items()}
+    truth = craters((5, 5, 9), scene=None if is_mapped else ["a"])
+    choice = replace(CHOICE, origins=origins, validation_scenes=named)
+    scenes = labelled([made_row(name) for name in splits], truth, choice)
+    assert {scene.row.scene: scene.split.whole for scene in scenes} == expected
+
+
+def test_places_without_a_map_are_kept_for_validation_as_a_whole():
+    origins = {f"crop{number}": SceneOrigin(f"image{number // 4}") for number in range(20)}
+    choice = replace(CHOICE, origins=origins)
+    scenes = labelled([made_row(name) for name in origins], craters((5, 5, 9), scene=["crop0"]), choice)
+    by_place = {origins[scene.row.scene].place: set() for scene in scenes}
+    for scene in scenes:
+        by_place[origins[scene.row.scene].place].add(scene.split.whole)
+    assert all(len(splits) == 1 for splits in by_place.values())
+    assert set.union(*by_place.values()) == {"train", "val"}
+
+
+def test_scenes_for_tests_alone_are_refused():
+    with pytest.raises(OrbitileError, match="all scenes with labels are for tests in the column split; training needs"):
+        labelled([made_row()], craters((5, 5, 9)), replace(CHOICE, origins=dict(a=SceneOrigin(None, "test"))))
 
 
 @settings(deadline=None, max_examples=30)

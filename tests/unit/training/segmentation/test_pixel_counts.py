@@ -69,7 +69,9 @@ def test_nothing_predicted_and_nothing_true_is_nought_not_nan(metrics):
 
 
 def test_the_mean_over_classes():
-    assert class_mean(dict(precision=[0.2, 0.6], recall=[1.0, 0.0])) == dict(precision=0.4, recall=0.5)
+    measures = dict(precision=[0.2, 0.6], recall=[1.0, 0.0])
+    assert class_mean(measures, np.array([True, True])) == dict(precision=0.4, recall=0.5)
+    assert class_mean(measures, np.array([True, False])) == dict(precision=0.2, recall=1)
 
 
 def test_histogram():

@@ -46,10 +46,11 @@ OUTPUTS = dict(
     weights="model.safetensors", metrics="metrics.json", curves="curves.png", card="model_card.md",
     examples="examples.png",
 )  # fmt: skip
+BAND_NAMES = ("image", "slope", "heat")
 ON_THE_CPU = EvaluationRun("cpu", "float32")
 
 
-def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
+def made_up(folder: Path, classes: int = 1, bands: int = 1, overlap_share: float = 0) -> str:
     """A table of tiles of a scene with dark stripes, which are its features, in the last of its bands."""
     rng = np.random.default_rng(0)
     labels = np.zeros((SIDE, SIDE), np.uint8)
@@ -78,7 +79,7 @@ def made_up(folder: Path, classes: int = 1, bands: int = 1) -> str:
         "projected",
     )
     cut = TrainingTileCut(
-        tile_px=TILE, overlap_share=0, block_deg=0.5, validation_share=0.3, seed=1, class_count=classes
+        tile_px=TILE, overlap_share=overlap_share, block_deg=0.5, validation_share=0.3, seed=1, class_count=classes
     )
     cut_tiles([row], [str(folder / "labels.tif")], cut, str(folder / "tiles.parquet"))
     return str(folder / "tiles.parquet")
@@ -346,6 +347,38 @@ def test_a_class_without_a_training_pixel_is_refused(tmp_path: Path):
         trained(table, tmp_path, classes=("fracture", "ridge"))
 
 
+def test_a_class_without_a_pixel_for_validation_has_no_figures(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Means were half as large, as if all of it had been missed."""
+    table = made_up(tmp_path, 2)
+    tiles = read_table(table)
+    tiles = tiles[(tiles["split"] == "train") | (class_pixels(tiles)[:, 1] == 0)]
+    write_table(tiles, SCHEMA, table, {})
+    _, figures = trained(table, tmp_path, classes=("fracture", "ridge"), epochs=1)
+    assert "no pixel of ridge is in the tiles kept for validation" in caplog.text
+    judged = figures["at_half"]
+    assert judged["classes"]["ridge"]["pooled"] == dict.fromkeys(("precision", "recall", "f1", "iou"))
+    assert judged["pooled"] == judged["classes"]["fracture"]["pooled"]
+    assert judged["tile_averaged"] == judged["classes"]["fracture"]["tile_averaged"]
+    assert judged["pooled"]["f1"] == pytest.approx(figures["best_epoch"]["f1"], abs=0.02)
+    assert "| the likeliest | all pixels, ridge | - | - | - | - |" in (tmp_path / "model_card.md").read_text()
+
+
+def test_where_tiles_overlap_pixels_are_judged_once(tmp_path: Path):
+    table = made_up(tmp_path, overlap_share=0.4)
+    weights, figures = trained(table, tmp_path, epochs=1)
+    tiles = read_table(table)
+    tiles = tiles[tiles["split"] == "val"]
+    shown = np.zeros((SIDE, SIDE), bool)
+    for tile in tiles.itertuples():
+        shown[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width] = True
+    assert shown.sum() < 0.8 * (tiles["width"] * tiles["height"]).sum()
+    judged = figures["at_half"]["of_all_classes"]
+    assert np.sum(judged["confusion"]["true_by_predicted"]) == shown.sum()
+    with rasterio.open(tiles["labels"].iloc[0]) as source:
+        assert judged["classes"]["fracture"]["true_px"] == (source.read(1)[shown] == 1).sum()
+    assert evaluate_weights(str(weights), table, "val", ON_THE_CPU)["at_half"] == figures["at_half"]
+
+
 def test_several_classes(tmp_path: Path):
     weights, figures = trained(made_up(tmp_path, 2), tmp_path, classes=("fracture", "ridge"), epochs=1)
     assert load_tensors(weights)[1]["names"] == {"0": "background", "1": "fracture", "2": "ridge"}
@@ -357,12 +390,14 @@ def test_several_classes(tmp_path: Path):
 
 @pytest.mark.parametrize("bands", [2, 3])
 def test_networks_of_several_bands(tmp_path: Path, bands: int):
-    weights, _ = trained(made_up(tmp_path, bands=bands), tmp_path, epochs=1)
+    table = made_up(tmp_path, bands=bands)
+    with rasterio.open(tmp_path / "scene.tif", "r+") as sink:
+        sink.descriptions = BAND_NAMES[:bands]
+    weights, _ = trained(table, tmp_path, epochs=1)
     described = load_tensors(weights)[1]
-    assert described["channels"] == bands
+    assert (described["channels"], described["bands"]) == (bands, list(BAND_NAMES[:bands]))
     assert described["mean"] == pytest.approx([25 * number / 255 for number in range(1, bands)] + [0.49], abs=0.03)
-    names = ", ".join(str(number) for number in range(1, bands + 1))
-    assert f"{bands} bands ({names}) of 8 bit" in (tmp_path / "model_card.md").read_text()
+    assert f"{bands} bands ({', '.join(BAND_NAMES[:bands])}) of 8 bit" in (tmp_path / "model_card.md").read_text()
     loaded = load_network(on_the_cpu(weights, family="segmentation", score_threshold=0.5, bands=bands))
     assert loaded.predict_batch(torch.zeros(1, bands, TILE, TILE, dtype=torch.uint8)).probability.shape == (
         1,

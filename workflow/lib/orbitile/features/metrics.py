@@ -39,6 +39,11 @@ class PixelCounts:
         return type(self)(*(np.sum(count, axis=0) for count in (self.tp, self.fp, self.fn)))
 
     @property
+    def has_truth(self) -> np.ndarray:
+        """Whether any pixel is true (bool)."""
+        return np.asarray(self.tp + self.fn) > 0
+
+    @property
     def precision(self) -> np.ndarray:
         """TP / (TP + FP), the share of predicted pixels that are true."""
         return share_or_nan(self.tp, self.tp + self.fp)
@@ -77,9 +82,13 @@ def class_metrics(tiles: PixelCounts) -> dict[str, list[float]]:
     return {name: np.nan_to_num(getattr(counts, name)).tolist() for name in MEASURES}
 
 
-def class_mean(measures: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The mean of each measure over the classes."""
-    return {name: sum(values) / len(values) for name, values in measures.items()}
+def class_mean(measures: Mapping[str, Sequence[float]], has_truth: np.ndarray) -> dict[str, float]:
+    """The mean of each measure over the classes that have a true pixel (bool), or over all where none has.
+
+    Whoever finds no pixel of a class that is nowhere makes no mistake, but every measure of it is 0.
+    """
+    counts = has_truth if has_truth.any() else np.ones_like(has_truth)
+    return {name: float(np.mean(np.array(values)[counts])) for name, values in measures.items()}
 
 
 def tile_mean_metrics(tiles: Sequence[PixelCounts]) -> dict[str, float]:
@@ -154,12 +163,12 @@ def _chord(tolerance_m: float, radius_m: float) -> float:
 
 def line_metrics(
     predicted: Iterable[LinePoints], true: LinePoints, tolerance_m: float, radius_m: float
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Precision, recall and F1 of lines by their length, within a tolerance, and both lengths in kilometres.
 
     Precision is the share of the predicted length that lies near true lines, recall the share of the true length that
-    lies near predicted ones; 0 where either have no length. The predicted lines come in parts, of which only one is in
-    memory at a time.
+    lies near predicted ones; 0 where there are no predicted lines, None where there are no true ones. The predicted
+    lines come in parts, of which only one is in memory at a time.
     """
     total_m, near_m, true_is_near = 0.0, 0.0, np.zeros(len(true.points), bool)
     for part in predicted:
@@ -169,8 +178,9 @@ def line_metrics(
             around = true.indices_around(part.points, tolerance_m, radius_m)
             true_is_near[around] |= true.select(around).are_near(part, tolerance_m, radius_m)
     true_m = true.length_m.sum()
+    lengths = dict(found_km=total_m / 1000, true_km=true_m / 1000, tolerance_m=tolerance_m)
+    if not true_m:
+        return dict(precision=None, recall=None, f1=None) | lengths
     precision = near_m / total_m if total_m else 0.0
-    recall = true.length_m[true_is_near].sum() / true_m if true_m else 0.0
-    return harmonic_metrics(float(precision), float(recall)) | dict(
-        found_km=total_m / 1000, true_km=true_m / 1000, tolerance_m=tolerance_m
-    )
+    recall = true.length_m[true_is_near].sum() / true_m
+    return harmonic_metrics(float(precision), float(recall)) | lengths

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from orbitile.base.errors import OrbitileError
 from orbitile.base.messages import format_count
 from orbitile.inference.models.network_channels import network_channels, stated_channels
+from orbitile.inference.models.weights_header import stated_bands
 from orbitile.rasters.data_bands import DataBand
 from orbitile.settings import Settings
 from orbitile.tables.plan import PlanRow
@@ -17,10 +18,19 @@ SPELLINGS = {"grey": "gray"}
 
 
 class NetworkBands(NamedTuple):
-    """How many bands images for a network have: if none are requested, and as its weights state it, if they do."""
+    """How many bands images for a network have: if none are requested, and as its weights state it, if they do.
+
+    `names` are those of the bands that it learnt from, in their order, where the weights state them.
+    """
 
     default: int
     stated: int | None = None
+    names: tuple[str, ...] | None = None
+
+    def are_in_another_order(self, names: Sequence[str]) -> bool:
+        """Whether these are the names of the bands that it learnt from, in another order."""
+        expected, plain = _plain(self.names or ()), _plain(names)
+        return expected != plain and sorted(expected) == sorted(plain)
 
 
 class BandRules(NamedTuple):
@@ -39,6 +49,8 @@ class BandRules(NamedTuple):
     def still_hold(self, row: PlanRow, requested: tuple[int | str, ...] | None) -> bool:
         """Whether the bands of a row of an earlier plan, made for the same names, suit the network of today."""
         network = self.network() if requested is not None or len(row.bands) > 1 else None
+        if network is not None and network.names and _plain(network.names) != _plain(row.band_names):
+            return False
         if requested is None:
             return len(row.bands) == 1 or (network is not None and len(row.bands) == network.default)
         return network is None or network.stated in (None, len(row.bands))
@@ -47,7 +59,14 @@ class BandRules(NamedTuple):
 def network_bands(settings: Settings) -> NetworkBands | None:
     """What the run's network takes, by its weights; None for a run without a network."""
     model = settings.model
-    return None if model is None else NetworkBands(network_channels(model), stated_channels(model))
+    if model is None:
+        return None
+    channels = stated_channels(model)
+    return NetworkBands(network_channels(model), channels, stated_bands(model.weights, channels))
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    return [name.casefold() for name in names]
 
 
 def choose_bands(
@@ -58,9 +77,9 @@ def choose_bands(
 ) -> tuple[DataBand, ...]:
     """The bands of an image to use: those that are `requested`, by number, colour or description, in this order.
 
-    If none are requested: the only one, or all if the network takes as many. OrbitileError begins with `image`, for
-    bands that do not exist, names that fit none or several, a number that the network does not take, and bands of
-    which it is open what brightness their values mean.
+    If none are requested: the only one, those that the network learnt from by their names, or all if it takes as many.
+    OrbitileError begins with `image`, for bands that do not exist, names that fit none or several, a number or an order
+    that the network does not take, and bands of which it is open what brightness their values mean.
     """
     chosen = _requested_bands(bands, requested, network, image)
     for band in chosen:
@@ -84,6 +103,12 @@ def _requested_bands(
             f"{image} is to be used with {format_count(len(chosen), 'band')}, but the network takes {takes.stated}; "
             f"name as many {BAND_PLACES}, or use other weights"
         )
+    names = [band.name for band in chosen]
+    if takes is not None and takes.names and takes.are_in_another_order(names):
+        raise OrbitileError(
+            f"{image} is to be used with the bands {', '.join(names)}, but the network learnt from "
+            f"{', '.join(takes.names)}; name them in this order {BAND_PLACES}, or leave them out"
+        )
     return chosen
 
 
@@ -95,6 +120,9 @@ def _default_bands(
     takes = network()
     if takes is None:
         raise OrbitileError(f"{image} has {_list_bands(bands)}; {WAY_OUT}")
+    by_name = [[band for band in bands if name.casefold() in band.keywords] for name in takes.names or ()]
+    if by_name and all(len(matches) == 1 for matches in by_name):
+        return tuple(matches[0] for matches in by_name)
     if takes.default != len(bands):
         raise OrbitileError(f"{image} has {_list_bands(bands)}, but the network takes {takes.default}; {WAY_OUT}")
     return tuple(bands)

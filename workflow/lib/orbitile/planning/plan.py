@@ -11,6 +11,7 @@ from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.jobs.driver import refuse_while_driven
 from orbitile.pipeline import code_version
 from orbitile.planning.crater_tables import check_crater_tables
+from orbitile.planning.mask_files import check_mask_files
 from orbitile.planning.vector_files import check_vector_files
 from orbitile.settings import Settings
 from orbitile.tables.image_folders import scenes_version
@@ -57,6 +58,7 @@ def current_plan(settings: Settings, path: Path, submitted_jobs: int | None = No
     _check_validation_scenes(settings, plan)
     check_vector_files(settings, path)
     check_crater_tables(settings, path)
+    check_mask_files(settings, path)
     refused_plan(path).unlink(missing_ok=True)
     return plan
 

@@ -159,15 +159,16 @@ def evaluate_map(results: MapResults, truth: str, comparison: MapComparison, met
 
     Of classes that exclude each other also the confusion of all classes, background included. `truth` is a vector file,
     or a folder with a mask of each scene. Pixels count all at once and as means over squares of 512 px; lines, where
-    the truth has some, by their length. Only what lies on valid pixels that did not fail is judged. OrbitileError where
-    the truth cannot be read. What several scenes of a mosaic show counts once.
+    the truth has some, by their length. Only what lies on valid pixels that did not fail is judged. Measures are null,
+    with a warning, for a class or for lines of which nothing true lies there. OrbitileError where the truth cannot be
+    read. What several scenes of a mosaic show counts once.
     """
     rasters = read_rasters_of_groups(results.stitched)
     true = comparison.read_truth(truth, mapped_classes(rasters))
     by_scale = [_figures(scale, true, comparison) for scale in _scales(results, rasters)]
     write_json(metrics, comparison.stated | dict(by_scale=by_scale))
     _plot(by_scale, plot)
-    _log(by_scale)
+    _log(by_scale, truth)
 
 
 def _scales(results: MapResults, rasters: Sequence[RasterRow]) -> list[MapScale]:
@@ -212,7 +213,7 @@ def _figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dic
     )  # fmt: skip
 
 
-def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dict[str, float] | None:
+def _line_figures(scale: MapScale, truth: MapTruth, comparison: MapComparison) -> dict[str, float | None] | None:
     """Figures of lines by their length; None where truth or map have no lines, or scenes lie at one place."""
     if not comparison.centre_lines:
         return None
@@ -262,11 +263,14 @@ class PixelSums:
                 tiles.append(PixelCounts.of(mask[tile], part.true[tile] == number, part.valid[tile]))
 
     def figures(self) -> dict[str, dict]:
-        """For each class the figures of all pixels, and their means over tiles."""
-        return {
-            name: dict(pooled=pooled_metrics(sum(tiles, PixelCounts())), averaged=tile_mean_metrics(tiles))
-            for name, tiles in self._tiles.items()
-        }
+        """For each class the figures of all pixels, and their means over tiles; None where none of it is true."""
+        return {name: _figures_of_class(tiles) for name, tiles in self._tiles.items()}
+
+
+def _figures_of_class(tiles: Sequence[PixelCounts]) -> dict[str, dict]:
+    total = sum(tiles, PixelCounts())
+    figures = dict(pooled=pooled_metrics(total), averaged=tile_mean_metrics(tiles))
+    return figures if total.has_truth else {kind: dict.fromkeys(measures) for kind, measures in figures.items()}
 
 
 def _tile_heights(row: RasterRow) -> Iterator[int]:
@@ -288,20 +292,27 @@ def _on_data(points: LinePoints, coverage: Coverage) -> LinePoints:
     return points.select(coverage.holds(*lonlat_of_points(points.points)))
 
 
-def _log(by_scale: list[dict]) -> None:
+def _log(by_scale: list[dict], truth: str) -> None:
     for scale in by_scale:
         for name, pixels in scale["pixels"].items():
             f1, iou = (pixels["pooled"][measure] for measure in ("f1", "iou"))
-            log.info("%g m/px, %s: F1 %.3f, IoU %.3f", scale["scale_m"], name, f1, iou)
+            if f1 is None:
+                log.warning("%s: nothing of %s is true where the map has data, at %g m/px; its figures are not defined",
+                            truth, name, scale["scale_m"])  # fmt: skip
+            else:
+                log.info("%g m/px, %s: F1 %.3f, IoU %.3f", scale["scale_m"], name, f1, iou)
         if "confusion" in scale and scale["confusion"]["mean_iou"] is not None:
             figures = scale["confusion"]
             mean, balanced = figures["mean_iou"], figures["balanced_accuracy"]
             log.info("%g m/px: mean IoU %.3f, balanced accuracy %.3f", scale["scale_m"], mean, balanced)
-        if scale["lines"]:
+        if scale["lines"] and scale["lines"]["f1"] is None:
+            log.warning("%s: no true line lies where the map has data, at %g m/px; its figures are not defined", truth,
+                        scale["scale_m"])  # fmt: skip
+        elif scale["lines"]:
             log.info("%g m/px, lines: F1 %.3f, by length", scale["scale_m"], scale["lines"]["f1"])
 
 
-def _bars(by_scale: list[dict]) -> dict[str, dict[str, float]]:
+def _bars(by_scale: list[dict]) -> dict[str, dict[str, float | None]]:
     """The measures to be drawn, by the labels of their bars."""
     bars = {}
     for scale in by_scale:
@@ -322,8 +333,9 @@ def _plot(by_scale: list[dict], path: str | Path) -> None:
     for cell, (scale_m, matrix) in zip(below, confused.items(), strict=True):
         draw_confusion(cell, matrix["classes"], np.array(matrix["true_by_predicted"]), f"{scale_m:g} m/px")
     for offset, measure in enumerate(MEASURES):
-        centres = [n + 0.2 * (offset - 1.5) for n, bar in enumerate(bars.values()) if measure in bar]
-        container = axes.bar(centres, [bar[measure] for bar in bars.values() if measure in bar], 0.18, label=measure,
+        heights = {n: bar[measure] for n, bar in enumerate(bars.values()) if bar.get(measure) is not None}
+        centres = [n + 0.2 * (offset - 1.5) for n in heights]
+        container = axes.bar(centres, list(heights.values()), 0.18, label=measure,
                              **MEASURE_STYLES[measure].bar)  # fmt: skip
         axes.bar_label(container, fmt="%.2f", fontsize=8)
     axes.set_xticks(range(len(bars)), list(bars))

@@ -114,12 +114,15 @@ class MaskSource:
     may_be_empty: bool = True
 
     def scenes(self, scenes: Sequence[str]) -> list[str]:
-        """See LabelSource; the log names those without a mask."""
+        """See LabelSource; the log names those without a mask, and masks without a scene."""
         self.masks.check_scenes(list(scenes))
         without = sorted(set(scenes) - set(self.masks.by_scene))
         if without:
             log.warning("%d scenes have no mask in %s and are not for training: %s", len(without), self.masks.folder,
                         shorten_names(without))  # fmt: skip
+        if orphans := sorted(set(self.masks.by_scene) - set(scenes)):
+            log.warning("%d masks in %s are of no scene of this run: %s", len(orphans), self.masks.folder,
+                        shorten_names(orphans))  # fmt: skip
         return [scene for scene in scenes if scene in self.masks.by_scene]
 
     def key(self, scene: str) -> str:
@@ -179,10 +182,10 @@ class SceneTable:
     deal: SceneDeal
     is_mapped: bool
 
-    def split_by_scene(self, scenes: Sequence[str]) -> dict[str, str] | None:
-        """See SceneDeal."""
+    def participants(self, scenes: Sequence[str]) -> dict[str, SceneOrigin]:
+        """Place and split of those scenes that take part; see SceneDeal."""
         origins = read_scene_origins(Path(self.path))
-        return self.deal.split_by_scene({scene: origins.get(scene, SceneOrigin()) for scene in scenes}, self.is_mapped)
+        return self.deal.participants({scene: origins.get(scene, SceneOrigin()) for scene in scenes})
 
 
 def rasterise_labels(
@@ -197,8 +200,9 @@ def rasterise_labels(
     rows = sorted((row for path in rasters for row in read_sealed_rasters(path)), key=lambda row: row.scene)
     labelled = set(source.scenes([row.scene for row in rows]))
     rows = [row for row in rows if row.scene in labelled]
-    splits = table.split_by_scene([row.scene for row in rows])
-    rows = [row for row in rows if splits is None or row.scene in splits]
+    origins = table.participants([row.scene for row in rows])
+    rows = [row for row in rows if row.scene in origins]
+    splits = table.deal.split_by_scene(origins, table.is_mapped)
     finest = {row.scene: row.grid for row in sorted(rows, key=lambda row: -row.scale_m)}
     paths = [_path(row, _key(source, points, row.scene), Path(folder)) for row in rows]
     for row, path in zip(rows, paths, strict=True):

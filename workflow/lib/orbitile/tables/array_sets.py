@@ -89,6 +89,9 @@ def _array(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarra
 def _images(images: np.ndarray, name: str) -> np.ndarray:
     """Images as (n, rows, columns, channels), of a type that a file can hold."""
     images = images[..., None] if images.ndim == 3 else images
+    if images.ndim == 4 and images.shape[1] < images.shape[2] == images.shape[3]:
+        raise OrbitileError(f"{name}: of shape {images.shape}, whose channels seem to come before rows and columns; "
+                            "save them as the last axis: numpy.moveaxis(images, 1, -1)")  # fmt: skip
     if images.ndim != 4 or not images.size or images.shape[3] > MOST_CHANNELS:
         raise OrbitileError(f"{name}: of shape {images.shape}; images are (n, rows, columns) or (n, rows, columns, "
                             f"channels), of at most {MOST_CHANNELS} channels")  # fmt: skip
@@ -138,10 +141,13 @@ def _write_set(
 
 
 def _write_image(path: Path, pixels: np.ndarray) -> None:
-    """Write pixels (channels, rows, columns) in the format of the suffix."""
+    """Write pixels (channels, rows, columns) in the format of the suffix.
+
+    As grey and further channels in TIF: by default GDAL makes the last of four bytes an alpha band.
+    """
     channels, height, width = pixels.shape
-    driver = "PNG" if path.suffix == ".png" else "GTiff"
-    profile = dict(driver=driver, width=width, height=height, count=channels, dtype=pixels.dtype.name)
+    form = dict(driver="PNG") if path.suffix == ".png" else dict(driver="GTiff", photometric="MINISBLACK")
+    profile = dict(**form, width=width, height=height, count=channels, dtype=pixels.dtype.name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as sink:

@@ -31,6 +31,8 @@ SHARE_SLACK = 0.01
 """How far shares of an image may lie outside 0..1: programs round, and boxes may end beyond the border."""
 FEWEST_NUMBERS, POLYGON_NUMBERS = 5, 7
 """Numbers in a line of YOLO: class and box, or class and at least three corners."""
+RECTANGLE_SLACK = 0.05
+"""How much farther from the middle one of four corners of a rectangle may be than another, as a share."""
 LARGEST_BYTES = 1 << 30
 HEAD_BYTES = 1 << 16
 """Bytes in which the first line of a table is looked for."""
@@ -78,11 +80,28 @@ def yolo_boxes(path: Path, scene: str, size: tuple[int, int], names: Mapping[int
             if len(numbers) + 1 == FEWEST_NUMBERS:
                 x, y, width, height = numbers
                 left, top = x - width / 2, y - height / 2
+                box = left * size[0], top * size[1], width * size[0], height * size[1]
             else:
-                xs, ys = numbers[::2], numbers[1::2]
-                left, top, width, height = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+                box = _box_of_corners(np.reshape(numbers, (-1, 2)) * size)
             name = names.get(int(label), f"class {int(label)}")
-            yield LabelledBox(place, scene, left * size[0], top * size[1], width * size[0], height * size[1], name)
+            yield LabelledBox(place, scene, *box, name)
+
+
+def _box_of_corners(corners: np.ndarray) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the corners (n, 2; pixels) of a polygon, or of a turned box, which is turned back.
+
+    The box around a turned one is up to 41 % larger than the circle in it.
+    """
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    distances = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
+    if len(corners) == 4 and np.ptp(distances) <= RECTANGLE_SLACK * distances.max():
+        first, second, third = corners[:3]
+        sides = np.array([math.dist(first, second), math.dist(second, third)])
+        if abs(first - second).argmin() == 0:
+            sides = sides[::-1]
+        middle = corners.mean(axis=0)
+        low, high = middle - sides / 2, middle + sides / 2
+    return *low.tolist(), *(high - low).tolist()
 
 
 def _yolo_numbers(fields: Sequence[str], place: str) -> list[float]:

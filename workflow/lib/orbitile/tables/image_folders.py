@@ -73,7 +73,8 @@ def masks_of_folder(folder: Path) -> dict[str, Path]:
             raise OrbitileError(f"{folder}: {shortened(earlier.name)} and {shortened(path.name)} are both masks of the "
                                 f"scene {shortened(scene_name(path.stem))}; remove one")  # fmt: skip
     if not masks:
-        raise OrbitileError(f"{folder}: holds no mask ({', '.join(MASK_SUFFIXES)}); name the folder with the masks")
+        inside = _folders_in(folder, "masks") or "; name the folder with the masks"
+        raise OrbitileError(f"{folder}: holds no mask ({', '.join(MASK_SUFFIXES)}){inside}")
     return dict(sorted(masks.items()))
 
 
@@ -90,6 +91,11 @@ def scenes_version(scenes: Path) -> str:
 
 
 def _no_images(folder: Path) -> str:
+    inside = _folders_in(folder, "images") or "; name a folder of images, or a scene table"
+    return f"holds no image ({', '.join(IMAGE_SUFFIXES)}){inside}"
+
+
+def _folders_in(folder: Path, noun: str) -> str:
+    """Which folders a folder has, of which one with such files may be meant; "" for none."""
     below = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    inside = f"; it has the folders {shorten_names(below)}: name the one with the images" if below else ""
-    return f"holds no image ({', '.join(IMAGE_SUFFIXES)}){inside or '; name a folder of images, or a scene table'}"
+    return f"; it has the folders {shorten_names(below)}: name the one with the {noun}" if below else ""

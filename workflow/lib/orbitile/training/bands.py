@@ -31,6 +31,14 @@ def read_band_labels(path: str) -> tuple[str, ...]:
         return tuple(name or str(number) for number, name in enumerate(band_names(source), 1))
 
 
+def bands_to_state(path: str) -> dict[str, list[str]]:
+    """What weights state of the bands of the rasters that they learn from, by the path of one; {} without names."""
+    with opened_raster(path) as source:
+        names = band_names(source)
+    is_named = len(names) > 1 and all(names) and len({name.casefold() for name in names}) == len(names)
+    return dict(bands=list(names)) if is_named else {}
+
+
 def pixels_text(names: Sequence[str], purpose: Mapping[str, Any]) -> str:
     """The pixels of tiles in words, for model cards, from the names of their bands and how they were stretched."""
     values = purpose.get("stretch_values")

@@ -55,7 +55,12 @@ class FitOptions:
 
     @property
     def lightning_precision(self) -> Precision:
-        """Lightning's name of the number format; auto is half precision where there is a GPU."""
+        """Lightning's name of the number format; auto is half precision where there is a GPU.
+
+        OrbitileError for float16 without one: Lightning would take bfloat16.
+        """
+        if self.precision == "float16" and not self.is_cuda:
+            raise OrbitileError(f"{self.section}.precision: float16 needs a GPU; use bfloat16, float32 or auto")
         precision = self.precision if self.precision != "auto" else "bfloat16" if self.is_cuda else "float32"
         return PRECISIONS[precision]
 

@@ -15,17 +15,34 @@ from orbitile.training.split import SPLITS, split_by_draw, split_by_name
 log = logging.getLogger(__name__)
 
 SECTION = "segmentation_training"
+TEST = "test"
+"""What the scene table says of scenes that take no part."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneDeal:
-    """How scenes are dealt out; fields as in the settings' section `segmentation_training`."""
+    """How scenes are dealt out; fields as in the settings' `section`.
+
+    Scenes that the scene table sets aside for tests take no part, unless `validation_scenes` names them.
+    """
 
     validation_scenes: tuple[str, ...] = ()
     folds: int | None = None
     fold: int = 0
     validation_share: float = 0.2
     seed: int = 0
+    section: str = SECTION
+
+    def participants(self, origins: Mapping[str, SceneOrigin]) -> dict[str, SceneOrigin]:
+        """The scenes without those for tests; OrbitileError where none is left."""
+        chosen = {
+            scene: origin for scene, origin in origins.items()
+            if origin.split != TEST or scene in self.validation_scenes
+        }  # fmt: skip
+        if origins and not chosen:
+            raise OrbitileError("scenes: all scenes with labels are for tests in the column split; "
+                                f"{self.section} needs others")  # fmt: skip
+        return chosen
 
     def split_by_scene(self, origins: Mapping[str, SceneOrigin], is_mapped: bool) -> dict[str, str] | None:
         """The split of each scene that takes part, by the scenes' places and splits of the scene table.
@@ -33,8 +50,11 @@ class SceneDeal:
         None where squares of longitude and latitude decide: nothing is named, and scenes have a map, or there is but
         one. OrbitileError where a split would be empty.
         """
+        origins = self.participants(origins)
         if self.validation_scenes:
-            return split_by_name(sorted(origins), self.validation_scenes, SECTION)
+            splits = split_by_name(sorted(origins), self.validation_scenes, self.section)
+            _warn_of_shared_places(origins, splits)
+            return splits
         if self.folds:
             return self._by_fold(_places(origins), self.folds)
         if any(origin.split for origin in origins.values()):
@@ -43,7 +63,7 @@ class SceneDeal:
             return None
         places = _places(origins)
         noun = "scene" if set(places.values()) == set(origins) else "place"
-        drawn = split_by_draw(sorted(set(places.values())), self.validation_share, self.seed, SECTION, noun)
+        drawn = split_by_draw(sorted(set(places.values())), self.validation_share, self.seed, self.section, noun)
         return {scene: drawn[place] for scene, place in places.items()}
 
     def _by_fold(self, places: Mapping[str, str], folds: int) -> dict[str, str]:
@@ -78,15 +98,19 @@ def _places(origins: Mapping[str, SceneOrigin]) -> dict[str, str]:
 
 
 def _by_column(origins: Mapping[str, SceneOrigin]) -> dict[str, str]:
-    """The splits that the scene table names, without scenes for tests."""
+    """The splits that the scene table names."""
     without = sorted(scene for scene, origin in origins.items() if origin.split is None)
     if without:
         raise OrbitileError(f"scenes: scene {without[0]} has an empty cell in the column split; write train, val or "
                             "test")  # fmt: skip
-    splits = {scene: str(origin.split) for scene, origin in origins.items() if origin.split in SPLITS}
+    splits = {scene: str(origin.split) for scene, origin in origins.items()}
     if missing := [split for split in SPLITS if split not in splits.values()]:
         raise OrbitileError(f"scenes: no scene with labels has {missing[0]} in the column split; name at least one")
-    learnt, kept = ({origins[scene].place or "" for scene in splits if splits[scene] == split} for split in SPLITS)
-    if shared := sorted((learnt & kept) - {""}):
-        log.warning("scenes of %s are both learnt from and kept for validation", shortened(", ".join(shared)))
+    _warn_of_shared_places(origins, splits)
     return splits
+
+
+def _warn_of_shared_places(origins: Mapping[str, SceneOrigin], splits: Mapping[str, str]) -> None:
+    learnt, judged = ({origins[scene].place or "" for scene in splits if splits[scene] == split} for split in SPLITS)
+    if shared := sorted((learnt & judged) - {""}):
+        log.warning("scenes of %s are both learnt from and kept for validation", shortened(", ".join(shared)))

@@ -13,7 +13,7 @@ from orbitile.base.messages import shorten_names, shortened
 from orbitile.features.labels.burn import LABEL_NODATA, write_labels
 from orbitile.features.labels.read import VectorLabels
 from orbitile.rasters.gdal import raster_window
-from orbitile.rasters.read import explain_read_errors, opened_raster, read_window, row_windows
+from orbitile.rasters.read import explain_read_errors, image_grid, opened_raster, read_window, row_windows
 from orbitile.rasters.write import Block
 from orbitile.space.grids import Grid, Window
 from orbitile.tables.image_folders import masks_of_folder
@@ -64,17 +64,26 @@ class MaskFolder:
     def of_scene(self, scene: str, finest: Grid, grid: Grid) -> "SceneMask":
         """The mask of a scene, of the size of its `finest` grid, to be read on a grid of its lattice or a coarser one.
 
-        OrbitileError where there is none, and for a mask of another size, of several bands, with a value that is none
-        of a class, or with a map on which it lies elsewhere than the scene.
+        OrbitileError as of `check`, and for a mask with a map on which it lies elsewhere than the scene.
+        """
+        self.check(scene, (finest.width, finest.height))
+        path = self.by_scene[scene]
+        with opened_raster(str(path)) as source:
+            _check_place(source, finest)
+        return SceneMask(self, path, finest, grid, round(grid.transform.a / finest.transform.a))
+
+    def check(self, scene: str, size: tuple[int, int] | None) -> None:
+        """Read the mask of a scene, whose width and height in pixels are its `size`, None where they are not known yet.
+
+        OrbitileError where there is none, and for a mask of another size, of several bands, or with a value that is
+        none of a class.
         """
         if scene not in self.by_scene:
             raise OrbitileError(f"{self.folder}: no mask of scene {scene}; add {scene}.png or {scene}.tif, {UNKNOWN} "
                                 "where nothing is known")  # fmt: skip
-        path = self.by_scene[scene]
-        with opened_raster(str(path)) as source:
-            _check_layout(source, finest, scene)
-            self._check_values(source, finest)
-        return SceneMask(self, path, finest, grid, round(grid.transform.a / finest.transform.a))
+        with opened_raster(str(self.by_scene[scene])) as source:
+            _check_layout(source, size or (source.width, source.height), scene)
+            self._check_values(source)
 
     def write_raster(self, row: RasterRow, finest: Grid, path: str | Path, points: VectorLabels | None = None) -> None:
         """Write the mask of a scene as a label raster on its grid: 255 where its class is unknown, or without data.
@@ -91,10 +100,10 @@ class MaskFolder:
         labels = np.array([self.class_of_value[value] for value in values.tolist()], np.uint8)
         return labels[position].reshape(pixels.shape)
 
-    def _check_values(self, source: rasterio.DatasetReader, grid: Grid) -> None:
+    def _check_values(self, source: rasterio.DatasetReader) -> None:
         """OrbitileError for values that are none of a class, and where 255 may as well be the class as unknown."""
         values: set[int] = set()
-        for window in row_windows(grid):
+        for window in row_windows(image_grid(source)):
             with explain_read_errors(source.name):
                 distinct = np.unique(source.read(1, window=raster_window(window)))
             self.labels(distinct, source.name)
@@ -152,21 +161,26 @@ def _blocks(row: RasterRow, mask: SceneMask) -> Iterator[Block]:
             yield window, mask.burn(window, valid), valid
 
 
-def _check_layout(source: rasterio.DatasetReader, finest: Grid, scene: str) -> None:
-    """OrbitileError for a raster that is no mask, has another size than its scene, or lies elsewhere on its map."""
+def _check_layout(source: rasterio.DatasetReader, size: tuple[int, int], scene: str) -> None:
+    """OrbitileError for a raster that is no mask, or has another size (width, height) than its scene."""
     path = source.name
     if source.count != 1:
         raise OrbitileError(f"{path}: has {source.count} bands, as colours have; a mask is one band of class numbers")
     if not np.issubdtype(np.dtype(source.dtypes[0]), np.integer):
         raise OrbitileError(f"{path}: holds {source.dtypes[0]}; a mask holds whole numbers, those of classes")
-    if (source.width, source.height) != (finest.width, finest.height):
+    if (source.width, source.height) != size:
         raise OrbitileError(f"{path}: {source.width} x {source.height} px, but the scene {scene} has "
-                            f"{finest.width} x {finest.height}; a mask has the size of its image")  # fmt: skip
+                            f"{size[0]} x {size[1]}; a mask has the size of its image")  # fmt: skip
     if source.nodata not in (None, UNKNOWN):
+        way = "save it without transparent colours" if source.driver == "PNG" else "rio edit-info FILE --unset-nodata"
         raise OrbitileError(f"{path}: its nodata value is {source.nodata:g}, which is also a label; take it away "
-                            f"(gdal_edit.py -unsetnodata), and write {UNKNOWN} where classes are unknown")  # fmt: skip
+                            f"({way}), and write {UNKNOWN} where classes are unknown")  # fmt: skip
+
+
+def _check_place(source: rasterio.DatasetReader, finest: Grid) -> None:
+    """OrbitileError for a mask with a map on which it lies elsewhere than its scene."""
     if source.crs is not None and _px_off(source, finest) > MOST_PX_OFF:
-        raise OrbitileError(f"{path}: lies {_px_off(source, finest):.3g} px off its scene; give a mask on the "
+        raise OrbitileError(f"{source.name}: lies {_px_off(source, finest):.3g} px off its scene; give a mask on the "
                             "scene's grid, or one without a map")  # fmt: skip
 
 

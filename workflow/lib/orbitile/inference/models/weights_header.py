@@ -82,6 +82,14 @@ def stated_stretch(path: str | Path) -> dict[str, object]:
     return {key: description[key] for key in STRETCHES if description.get(key) is not None}
 
 
+def stated_bands(path: str | Path, channels: int | None) -> tuple[str, ...] | None:
+    """The names of the bands that weights were trained on, in order; None where they state none for their channels."""
+    names = read_description(path).get("bands") if Path(path).is_file() else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != channels:
+        return None
+    return tuple(names) if len(set(map(str.casefold, names))) == len(names) else None
+
+
 def _is_range(value: object) -> bool:
     try:
         least, largest = checked_numbers("range", value)

@@ -1,7 +1,7 @@
 """Scenes to learn from: their pixels, the boxes of their craters, and what of them is kept for validation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
@@ -14,12 +14,13 @@ from orbitile.space.grids import Window
 from orbitile.space.ground import Ground
 from orbitile.tables.craters import Craters
 from orbitile.tables.rasters import RasterRow
+from orbitile.tables.scenes import SceneOrigin
 from orbitile.training.bands import band_channels
+from orbitile.training.scene_deal import SceneDeal
 from orbitile.training.split import (
     SPLITS,
     choose_squares,
     split_by_draw,
-    split_by_name,
     square_numbers,
     squares_of,
     window_outline,
@@ -144,27 +145,43 @@ class LabelledScene:
 
 @dataclass(frozen=True)
 class SplitChoice:
-    """How scenes are kept for validation (see recipe.DetectorRecipe)."""
+    """How scenes are kept for validation (see recipe.DetectorRecipe); `origins` is what the scene table says."""
 
     validation_scenes: tuple[str, ...]
     block_deg: float
     validation_share: float
     seed: int
+    origins: Mapping[str, SceneOrigin] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, recipe: Mapping) -> Self:
-        """Its fields of a recipe."""
-        return cls(*(recipe[name] for name in cls.__dataclass_fields__))
+    def of(cls, recipe: Mapping, origins: Mapping[str, SceneOrigin]) -> Self:
+        """By the fields of a recipe."""
+        names = ("validation_scenes", "block_deg", "validation_share", "seed")
+        return cls(**{name: recipe[name] for name in names}, origins=origins)
+
+    def participants(self, rows: Sequence[RasterRow]) -> list[RasterRow]:
+        """The rows of scenes that are not set aside for tests; OrbitileError where none is left."""
+        names = self._deal.participants(self._origins(rows))
+        return [row for row in rows if row.scene in names]
+
+    @property
+    def _deal(self) -> SceneDeal:
+        return SceneDeal(validation_scenes=self.validation_scenes, validation_share=self.validation_share,
+                         seed=self.seed, section="training")  # fmt: skip
+
+    def _origins(self, rows: Sequence[RasterRow]) -> dict[str, SceneOrigin]:
+        return {name: self.origins.get(name, SceneOrigin()) for name in sorted({row.scene for row in rows})}
 
     def splits(
         self, rows: Sequence[RasterRow], grounds: Mapping[str, Ground], is_mapped: bool
     ) -> dict[str, SceneSplit]:
         """The split of each scene. OrbitileError where nothing, or all, would be kept for validation."""
         names = sorted({row.scene for row in rows})
-        if self.validation_scenes:
-            return _whole(split_by_name(names, self.validation_scenes, "training"))
-        if not is_mapped:
-            return _whole(split_by_draw(names, self.validation_share, self.seed, "training"))
+        splits = self._deal.split_by_scene(self._origins(rows), is_mapped)
+        if splits is None and not is_mapped:
+            splits = split_by_draw(names, self.validation_share, self.seed, "training")
+        if splits is not None:
+            return _whole(splits)
         finest = {row.scene: row for row in sorted(rows, key=lambda row: -row.scale_m)}
         squares = np.unique(np.concatenate([
             squares_of(*window_outline(row.grid, grounds[row.crs_wkt], Window(0, 0, row.width, row.height),
@@ -184,8 +201,8 @@ def _whole(splits: Mapping[str, str]) -> dict[str, SceneSplit]:
 def label_scenes(
     rows: Sequence[RasterRow], craters: Craters, choice: SplitChoice, radius_m: float, labelled_from_px: float
 ) -> list[LabelledScene]:
-    """Scenes at all scales with the boxes of their craters, sorted by scale and name."""
-    rows = sorted(rows, key=lambda row: (row.scale_m, row.scene))
+    """Scenes at all scales with the boxes of their craters, sorted by scale and name, without those for tests."""
+    rows = sorted(choice.participants(rows), key=lambda row: (row.scale_m, row.scene))
     finest_m = rows[0].scale_m
     grounds = {row.crs_wkt: Ground(row.crs_wkt, radius_m) for row in rows}
     splits = choice.splits(rows, grounds, craters.scene is None)

@@ -39,11 +39,12 @@ class DetectorRecipe:
 
     `start_from` is an ultralytics network (.yaml) or weights (.pt, .safetensors), of which all tensors are used that
     fit. `labelled_from_px` is the size (pixels of the finest scale) from which labels are complete: smaller boxes of
-    the network count neither as right nor as wrong. `validation_scenes` are kept for validation, else squares of
-    `block_deg` degrees, or whole scenes where these have no map, `validation_share` of them. Training ends after
-    `patience` epochs without a better one, or after `max_hours`, and exports the averaged weights of the best epoch:
-    that of the largest F1 of all validation scenes at `iou_threshold`. `threads` None chooses by measuring. `purpose`
-    is what the weights state of the images that they are for (weights_header.PURPOSE).
+    the network count neither as right nor as wrong. `validation_scenes` are kept for validation, else those that the
+    scene table names, else squares of `block_deg` degrees, or whole scenes or places where these have no map,
+    `validation_share` of them. Training ends after `patience` epochs without a better one, or after `max_hours`,
+    and exports the averaged weights of the best epoch: that of the largest F1 of all validation scenes at
+    `iou_threshold`. `threads` None chooses by measuring. `purpose` is what the weights state of the images that
+    they are for (weights_header.PURPOSE).
     """
 
     start_from: str = "yolo11n.yaml"

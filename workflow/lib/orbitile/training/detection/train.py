@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orbitile.base.errors import OrbitileError
@@ -15,7 +15,8 @@ from orbitile.inference.models.weights import save_tensors
 from orbitile.pictures.calibration_picture import draw_calibration
 from orbitile.tables.craters import CraterTable, PixelPlaces, check_scene_names, read_craters_of_run
 from orbitile.tables.rasters import read_sealed_rasters
-from orbitile.training.bands import common_bands
+from orbitile.tables.scenes import SceneOrigin
+from orbitile.training.bands import bands_to_state, common_bands
 from orbitile.training.detection.batches import DetectorBatches
 from orbitile.training.detection.calibrate import calibrate_detector
 from orbitile.training.detection.labelled_scenes import LabelledScene, SplitChoice, label_scenes
@@ -33,11 +34,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """The groups' tables of scaled scenes, the labels, and the number of scenes where these have no map."""
+    """The groups' tables of scaled scenes, the labels, and the number of scenes where these have no map.
+
+    `origins` is what the scene table says of scenes for training, by their names.
+    """
 
     rasters: Sequence[str]
     craters: CraterTable
     unmapped_scenes: int = 0
+    origins: Mapping[str, SceneOrigin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ def train_detector(
     progress = fit(module, data, options, work)
     figures = progress.figures
     tensors = best_tensors(work, "average.module.")
-    metadata = describe_detector(module.network, scenes[0].bands, _described(figures, recipe))
+    described = _described(figures, recipe) | bands_to_state(scenes[0].row.path)
+    metadata = describe_detector(module.network, scenes[0].bands, described)
     weights = work / "model.safetensors"
     save_tensors(weights, tensors, metadata)
     calibration = with_figures(calibrate_detector(weights, data, recipe))
@@ -89,7 +95,7 @@ def _read(inputs: TrainingInputs, recipe: DetectorRecipe, radius_m: float) -> li
     common_bands(rows)
     truth = read_craters_of_run(inputs.craters, PixelPlaces.of(rows, radius_m), inputs.unmapped_scenes)
     check_scene_names(truth, {row.scene for row in rows}, inputs.craters.path)
-    return label_scenes(rows, truth, SplitChoice.of(vars(recipe)), radius_m, recipe.labelled_from_px)
+    return label_scenes(rows, truth, SplitChoice.of(vars(recipe), inputs.origins), radius_m, recipe.labelled_from_px)
 
 
 def _check_labels(scenes: Sequence[LabelledScene], inputs: TrainingInputs) -> None:
@@ -113,7 +119,9 @@ def _work_folder(
     start = sha256(recipe.start_from) if Path(recipe.start_from).is_file() else None
     labels = [(scene.row.scene, scene.boxes.round(3).tobytes(), scene.agreement.tobytes()) for scene in scenes]
     pixels = [(sha256(scene.row.path), scene.row.low, scene.row.high) for scene in scenes]
-    key = cache_key(recipe=fields, start=start, labels=labels, pixels=pixels, scales=sorted(scales.items()))
+    splits = {scene.row.scene: scene.split.whole for scene in scenes}
+    key = cache_key(recipe=fields, start=start, labels=labels, pixels=pixels, scales=sorted(scales.items()),
+                    splits=splits)  # fmt: skip
     work = folder / f"attempt-{key}"
     work.mkdir(parents=True, exist_ok=True)
     return work

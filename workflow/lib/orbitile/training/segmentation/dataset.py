@@ -16,6 +16,7 @@ from orbitile.rasters.stretch import Stretch
 from orbitile.space.grids import Window
 from orbitile.training.bands import band_channels
 from orbitile.training.segmentation.augmentation import LabelledPixels, TileAugmentation, rotated
+from orbitile.training.segmentation.judged_once import JudgedOnce
 from orbitile.training.segmentation.tiles import NOT_VALID, class_pixels, read_label_window, read_point_window
 
 MEMORY_BYTES = 4 * 2**30
@@ -109,16 +110,18 @@ class TrainingTiles:
 
 
 class ValidationTiles(Dataset):
-    """Tiles as they are, for validation."""
+    """Tiles as they are, for validation; what several of them show is labelled in a single one."""
 
     def __init__(self, tiles: TrainingTiles) -> None:
-        self._tiles = tiles
+        self._tiles, self._once = tiles, JudgedOnce(tiles.table)
 
     def __len__(self) -> int:
         return len(self._tiles)
 
     def __getitem__(self, number: int) -> Example:
-        return _example(self._tiles[number])
+        pixels = self._tiles[number]
+        labels, points = (self._once.labels(number, plane) for plane in (pixels.labels, pixels.points))
+        return _example(pixels._replace(labels=labels, points=points))
 
 
 class AugmentedTiles(Dataset):

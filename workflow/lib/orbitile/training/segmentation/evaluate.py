@@ -1,6 +1,6 @@
 """How good weights are on training tiles, with the network run as in inference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from orbitile.inference.models.network import ModelChoice
 from orbitile.inference.models.segmentation import BACKGROUND, Segmenter
 from orbitile.tables.parquet import read_table
 from orbitile.training.segmentation.dataset import TileShape, TrainingTiles
+from orbitile.training.segmentation.judged_once import JudgedOnce
 from orbitile.training.segmentation.pixel_counts import (
     best_threshold,
     concat_counts,
@@ -55,8 +56,9 @@ def evaluate_weights(weights: str, tiles: str, split: str | None = "val", run: E
     `tiles`, `tiles_with_features`; `best_threshold` on these tiles (None where the network chooses among several
     classes) and `threshold`, that stated by the weights or else the best one; `at_half` and `at_threshold` with the
     measures (see features.metrics) `pooled` over all pixels and `tile_averaged`, each the mean over the classes, and by
-    `classes`, and with those `of_all_classes`, background included (see features.confusion). OrbitileError where the
-    split has no tile, or the tiles have other channels than the network takes.
+    `classes`, and with those `of_all_classes`, background included (see features.confusion). Classes of which no pixel
+    is true have no measures (None), and count in no mean. Where tiles overlap, a pixel counts in a single one.
+    OrbitileError where the split has no tile, or the tiles have other channels than the network takes.
     """
     table = read_table(tiles)
     table = table if split is None else table[table["split"] == split]
@@ -64,7 +66,7 @@ def evaluate_weights(weights: str, tiles: str, split: str | None = "val", run: E
         raise OrbitileError(f"{tiles}: no tile of the split {split}; delete it to cut the scenes again")
     run = run or EvaluationRun()
     network = load_segmenter(weights, run, tile_channels(table))
-    batches = list(predicted_batches(network, table, run))
+    batches = list(_once_per_pixel(predicted_batches(network, table, run), table))
     best = _best(batches) if len(network.names) == 1 else None
     threshold = best if network.threshold is None else network.threshold
     return dict(
@@ -96,6 +98,15 @@ def predicted_batches(network: Segmenter, table: pd.DataFrame, run: EvaluationRu
         yield PredictedBatch(network.predict_batch(images).probability.cpu(), labels)
 
 
+def _once_per_pixel(batches: Iterable[PredictedBatch], table: pd.DataFrame) -> Iterator[PredictedBatch]:
+    """Batches of a table's tiles in their order, of whose overlaps each pixel is labelled in a single tile."""
+    once, first = JudgedOnce(table), 0
+    for batch in batches:
+        labels = [once.labels(number, plane) for number, plane in enumerate(batch.labels.numpy(), first)]
+        yield batch._replace(labels=torch.from_numpy(np.stack(labels)))
+        first += len(labels)
+
+
 def _best(batches: list[PredictedBatch]) -> float:
     histograms = [probability_histogram(batch.probability[:, 0] / FULL, batch.labels) for batch in batches]
     return best_threshold(torch.stack(histograms).sum(dim=0))
@@ -106,16 +117,18 @@ def _measures(batches: list[PredictedBatch], names: tuple[str, ...], threshold: 
     counts = concat_counts([count_pixels(*pair, len(names)) for pair in predicted])
     matrices = (count_confusion(*pair, len(names)) for pair in predicted)
     confusion = sum(matrices, ConfusionMatrix.empty(len(names) + 1))
-    pooled, by_tile = class_metrics(counts), tile_mean_class_metrics(counts)
+    has_truth = counts.total().has_truth
+    kinds = dict(pooled=class_metrics(counts), tile_averaged=tile_mean_class_metrics(counts))
     classes = {
-        name: dict(pooled={measure: values[k] for measure, values in pooled.items()},
-                   tile_averaged={measure: values[k] for measure, values in by_tile.items()})
+        name: {kind: {measure: values[k] if has_truth[k] else None for measure, values in measures.items()}
+               for kind, measures in kinds.items()}
         for k, name in enumerate(names)
     }  # fmt: skip
-    return dict(
-        pooled=class_mean(pooled), tile_averaged=class_mean(by_tile), classes=classes,
-        of_all_classes=confusion.figures((BACKGROUND, *names), BACKGROUND),
-    )  # fmt: skip
+    means = {
+        kind: class_mean(measures, has_truth) if has_truth.any() else dict.fromkeys(measures)
+        for kind, measures in kinds.items()
+    }
+    return means | dict(classes=classes, of_all_classes=confusion.figures((BACKGROUND, *names), BACKGROUND))
 
 
 def _class_numbers(probability: torch.Tensor, threshold: float) -> torch.Tensor:

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from orbitile.base.files import sha256
+from orbitile.features.metrics import MEASURES
 from orbitile.pictures.save_figure import save_figure
 from orbitile.training.bands import pixels_text, read_band_labels
 from orbitile.training.card_texts import calibration_lines, purpose_text, recipe_text, training_course
@@ -93,6 +94,7 @@ def _measures_table(figures: dict) -> list[str]:
     return [head, "|---|---|---|---|---|---|", *lines]
 
 
-def _measures_line(threshold: str, kind: str, measures: dict[str, float]) -> str:
-    values = (f"{measures[name]:.3f}" for name in ("precision", "recall", "f1", "iou"))
+def _measures_line(threshold: str, kind: str, measures: dict[str, float | None]) -> str:
+    """A row; a dash where a measure is not defined."""
+    values = ("-" if measures[name] is None else f"{measures[name]:.3f}" for name in MEASURES)
     return f"| {threshold} | {kind} | {' | '.join(values)} |"

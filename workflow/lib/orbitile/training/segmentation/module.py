@@ -115,12 +115,14 @@ class SegmentationModule(MonitoredModule):
         """Put the epoch's figures together; the criterion's decides which epoch is best."""
         counts = concat_counts(self._validation_counts)
         losses = dict(loss=_mean(self._losses), validation_loss=mean_loss(self._validation_terms))
-        by_tile = {f"tile_{name}": value for name, value in class_mean(tile_mean_class_metrics(counts)).items()}
+        has_truth = counts.total().has_truth
+        pooled = class_mean(class_metrics(counts), has_truth)
+        by_tile = class_mean(tile_mean_class_metrics(counts), has_truth)
         with_background = dict(
             balanced_accuracy=self._confusion.balanced_accuracy, mean_iou=self._confusion.mean_iou(),
             mean_iou_without_background=self._confusion.mean_iou([0]),
         )  # fmt: skip
-        self.figures = losses | class_mean(class_metrics(counts)) | by_tile | with_background
+        self.figures = losses | pooled | {f"tile_{name}": value for name, value in by_tile.items()} | with_background
         self._losses, self._validation_terms, self._validation_counts = [], [], []
         self._confusion = ConfusionMatrix.empty(len(self._confusion.counts))
         self.log_criterion()

@@ -21,6 +21,7 @@ from orbitile.inference.models.architectures import first_layer_channels, input_
 from orbitile.inference.models.segmentation import BACKGROUND, NetworkDescription
 from orbitile.inference.models.weights import save_tensors
 from orbitile.tables.parquet import read_metadata, read_table
+from orbitile.training.bands import bands_to_state
 from orbitile.training.fit import FitOptions, best_tensors, fit
 from orbitile.training.segmentation.augmentation import TileAugmentation
 from orbitile.training.segmentation.calibrate import calibrate_segmenter
@@ -59,7 +60,7 @@ def train_segmenter(
     draw_examples(data.augmented_tiles(epoch=0), recipe.classes, examples)
     module = _module(recipe, data, _learning(recipe, data, weights_of_classes))
     progress = fit(module, data, _options(recipe), work)
-    figures = _export(work, module, Path(weights), tiles, recipe)
+    figures = _export(work, module, Path(weights), tiles, recipe, bands_to_state(table["path"].iloc[0]))
     figures |= progress.figures | dict(parameters=sum(tensor.numel() for tensor in module.network.parameters()))
     figures |= dict(history=progress.history)
     figures |= dict(class_weights=weights_of_classes) if weights_of_classes else {}
@@ -160,8 +161,8 @@ def _check(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
 
 
 def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
-    """OrbitileError for a class that is not there to be learnt, or to be repeated."""
-    class_px = class_pixels(table[table["split"] == SPLITS[0]]).sum(axis=0)
+    """OrbitileError for a class that cannot be learnt, or repeated; a warning for one that cannot be judged."""
+    class_px, validation_px = (class_pixels(table[table["split"] == split]).sum(axis=0) for split in SPLITS)
     if len(class_px) != len(recipe.classes):
         raise OrbitileError(f"segmentation_training.classes: {', '.join(recipe.classes)}, but the table of tiles has "
                             f"{len(class_px)} classes; delete it to cut the scenes again")  # fmt: skip
@@ -170,6 +171,10 @@ def _check_classes(recipe: SegmenterRecipe, table: pd.DataFrame) -> None:
             raise OrbitileError(f"segmentation_training.classes: no pixel of {name} is in the training tiles, which "
                                 "cannot be learnt then; leave it out, or keep other scenes or squares for validation"
                                 )  # fmt: skip
+    if unjudged := [name for name, pixels in zip(recipe.classes, validation_px.tolist(), strict=True) if not pixels]:
+        log.warning("no pixel of %s is in the tiles kept for validation: nothing tells how well that is mapped, means "
+                    "are over the other classes; keep other scenes or squares for validation",
+                    ", ".join(unjudged))  # fmt: skip
     if unknown := sorted(set(recipe.oversample) - set(recipe.classes)):
         raise OrbitileError(f"segmentation_training.oversample: {unknown[0]} is no class; allowed are "
                             f"{', '.join(recipe.classes)}")  # fmt: skip
@@ -229,10 +234,12 @@ def _options(recipe: SegmenterRecipe) -> FitOptions:
     )  # fmt: skip
 
 
-def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe) -> dict:
+def _export(
+    work: Path, module: SegmentationModule, weights: Path, tiles: str, recipe: SegmenterRecipe, bands: dict
+) -> dict:  # fmt: skip
     """Write the best epoch's weights with the threshold best on the validation tiles; return the figures of both.
 
-    They state what their probabilities are worth on these tiles, where there are enough of them.
+    They state what their probabilities are worth on these tiles, where there are enough of them, and `bands`.
     """
     tensors = best_tensors(work, "network.")
     is_cuda = _options(recipe).is_cuda
@@ -243,5 +250,5 @@ def _export(work: Path, module: SegmentationModule, weights: Path, tiles: str, r
         calibration = calibrate_segmenter(str(unjudged), tiles, run)
     described = replace(module.description, threshold=figures["threshold"])
     stated = {CALIBRATION_KEY: with_pixel_figures(calibration)} if calibration else {}
-    save_tensors(weights, tensors, described.metadata | stated | recipe.purpose)
+    save_tensors(weights, tensors, described.metadata | stated | bands | recipe.purpose)
     return figures
