@@ -169,6 +169,7 @@ def test_scenes_at_least_as_fine_are_taken(geotiff, rows_of, gsd):
     [
         ("IAU_2015:30100", "crs: Moon .* is not a map in metres of Moon .*; allowed is e.g. IAU_2015:30110"),
         ("IAU_2015:49910", "crs: Mars .* is not a map in metres of Moon"),
+        ("+proj=eqc +R=1737400 +units=km +type=crs", "crs: unknown is not a map in metres of Moon"),
         ("made up", "crs: 'made up' is not a coordinate system"),
     ],
 )

@@ -170,7 +170,8 @@ def check_run_map(settings: Settings, body: Body) -> None:
     except CRSError as error:
         raise OrbitileError(f"crs: {settings.crs!r} is not a coordinate system that PROJ knows") from error
     is_westward = any(axis.direction == "west" for axis in _axes(crs))
-    if not crs.is_projected or not lies_on(crs, body) or is_westward or _is_flattened(crs):
+    is_in_metres = crs.is_projected and all(axis.unit_conversion_factor == 1 for axis in crs.axis_info)
+    if not is_in_metres or not lies_on(crs, body) or is_westward or _is_flattened(crs):
         raise OrbitileError(
             f"crs: {crs.name} is not a map in metres of {body.name} as a sphere, longitudes to the east; "
             f"allowed is e.g. IAU_2015:{body.code + 10}"

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.transform import array_bounds
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import calculate_default_transform
 
 from orbitile.rasters.band_selection import select_bands
 from orbitile.rasters.compiled_loops import block_sums
@@ -21,12 +20,14 @@ from orbitile.rasters.read import (
     common_dtype,
     common_nodata,
     explain_read_errors,
+    raster_grid,
     read_pixels,
     read_window,
     row_windows,
 )
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.grids import Grid, Window, bounding_window
+from orbitile.space.reprojection import covered_bounds, recentred
 
 LEAST_ROWS = 512
 """Rows of fine pixels that are read at once, at least: those of the blocks that rasters are written in."""
@@ -42,13 +43,11 @@ def pixel_type(source: rasterio.DatasetReader, channels: Channels = 1, names: Se
 
 
 def common_grid(image_grid: Grid, wkt: str, gsd_m: float) -> Grid:
-    """The window of a map's common pixel grid (multiples of its pixel size) that covers an image's grid."""
-    bounds = array_bounds(image_grid.height, image_grid.width, image_grid.transform)
-    exact, width, height = calculate_default_transform(
-        image_grid.crs_wkt, wkt, image_grid.width, image_grid.height, *bounds
-    )
-    right, bottom = exact.c + exact.a * width, exact.f + exact.e * height
-    return Grid.on_lattice(wkt, gsd_m, (exact.c, bottom, right, exact.f))
+    """The window of a map's common pixel grid (multiples of its pixel size) that covers an image's grid.
+
+    OrbitileError where the map shows nothing of it.
+    """
+    return Grid.on_lattice(wkt, gsd_m, covered_bounds(image_grid, wkt))
 
 
 def unchanged_blocks(source: rasterio.DatasetReader, grid: Grid, channels: Channels = 1) -> Iterator[Block]:
@@ -63,9 +62,9 @@ def warped_blocks(
     """The image resampled to a grid, window by window of full width: pixels ([channels,] rows, columns).
 
     Pixels without data in any of the channels take no part in any average. Where the image has no nodata value, an
-    alpha band marks what lies outside it.
+    alpha band marks what lies outside it. OrbitileError where GDAL does not reach all of it from other maps.
     """
-    options = dict(crs=grid.crs_wkt, transform=grid.transform, width=grid.width, height=grid.height)
+    options = _warping_grids(raster_grid(source), grid)
     with (
         explain_read_errors(source.name),
         _warping_source(source, channels) as (selected, numbers),
@@ -75,6 +74,18 @@ def warped_blocks(
         for window in row_windows(grid):
             pixels, valid = read_pixels(view, window, numbers)
             yield window, pixels if pixels.dtype == dtype else _cast(pixels, dtype), valid
+
+
+def _warping_grids(image_grid: Grid, grid: Grid) -> dict[str, Any]:
+    """The grids of an image and of what it is warped to, as options of GDAL, which turns places into degrees and back.
+
+    On one map it does not, whatever longitude they have.
+    """
+    target = dict(crs=grid.crs_wkt, transform=grid.transform, width=grid.width, height=grid.height)
+    if grid.crs == image_grid.crs:
+        return target | dict(crs=image_grid.crs_wkt)
+    image_grid = recentred(image_grid)
+    return target | dict(src_crs=image_grid.crs_wkt, src_transform=image_grid.transform)
 
 
 @contextmanager
