@@ -1,4 +1,4 @@
-"""Where the pixels of warped images lie, against the longitudes and latitudes that they show. All images are made up."""
+"""Where the pixels of warped images lie, against longitudes and latitudes that they show. All images are made up."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def _grid(crs, left, top, pixel, width, height):
 
 @pytest.fixture
 def warped(tmp_path):
-    """The image of the made-up ground on a grid, brought to another map: the grid there, pixels, and which are valid."""
+    """The image of the made-up ground on a grid, brought to another map: grid, pixels, and which are valid."""
 
     def warp(grid, crs, gsd_m, method=Resampling.cubic):
         profile = dict(driver="GTiff", width=grid.width, height=grid.height, count=1, dtype="float32")
@@ -67,9 +67,9 @@ def warped(tmp_path):
         pytest.param(_grid(DEGREES, 200, 30, 0.25, 80, 80), FAR_SIDE, 7_600, id="degrees from 200 to 220"),
         pytest.param(_grid(CYLINDRICAL, 0, 9e5, 16_000, 682, 100), FAR_SIDE, 16_000, id="metres from 0 to 360"),
         pytest.param(_grid(CYLINDRICAL, 175 * DEGREE_M, 3e5, 7_600, 80, 80), FAR_SIDE, 7_600, id="metres beyond 180"),
-        pytest.param(_grid(CYLINDRICAL, 175 * DEGREE_M, 2.6e6, 7_600, 80, 60), NORTH, 7_600, id="beyond 180 to a pole"),
+        pytest.param(_grid(CYLINDRICAL, 175 * DEGREE_M, 2.6e6, 7_600, 80, 60), NORTH, 7_600, id="beyond 180, polar"),
         pytest.param(_grid(FAR_SIDE, -3e5, 1e5, 10_000, 60, 50), CYLINDRICAL, 10_000, id="across the antimeridian"),
-        pytest.param(_grid(FAR_SIDE, -3e5, 1e6, 10_000, 60, 50), SINUSOIDAL, 10_000, id="across that of a sinusoidal map"),
+        pytest.param(_grid(FAR_SIDE, -3e5, 1e6, 10_000, 60, 50), SINUSOIDAL, 10_000, id="a sinusoidal map's"),
         pytest.param(_grid(NORTH, -2e5, 6e5, 10_000, 40, 40), CYLINDRICAL, 10_000, id="polar across the antimeridian"),
         pytest.param(_grid(NORTH, -3e5, 3e5, 10_000, 60, 60), CYLINDRICAL, 10_000, id="around a pole"),
         pytest.param(_grid(NORTH, -1e5, 5e5, 10_000, 60, 60), CYLINDRICAL, 10_000, id="a pole near its border"),

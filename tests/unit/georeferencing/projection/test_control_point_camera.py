@@ -221,7 +221,9 @@ def test_five_points_with_all_four_corners(extra):
 
 def test_six_points_are_enough():
     camera = flight()
-    fit = control_point_camera(seen(camera, [0, 300, 300, 0, 150, 140], [0, 0, 500, 500, 100, 390]), SIZE, MOON.radius_m)
+    fit = control_point_camera(
+        seen(camera, [0, 300, 300, 0, 150, 140], [0, 0, 500, 500, 100, 390]), SIZE, MOON.radius_m
+    )
     assert offset_m(camera, fit) < 10 * fit.expected_error_m < 10_000
 
 

@@ -19,7 +19,7 @@ from orbitile.base.messages import shortened
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.planning.scene_rows import ImagePlacement
 from orbitile.settings import Settings
-from orbitile.space.bodies import Body, find_body, lies_on
+from orbitile.space.bodies import FLATTENED_OFFSET, Body, find_body, lies_on
 from orbitile.space.footprints import FootprintOutline
 from orbitile.space.grids import Grid, crs_from_wkt
 from orbitile.space.ground import Ground
@@ -54,10 +54,6 @@ FAR_FROM_NETWORK = 2.0
 """How many times finer or coarser than the images that the network is for an image is when that is noted."""
 DOUBTFUL_DISTORTION = 0.01
 """Share by which sizes may be wrong in pixel coordinates, from which on it is noted."""
-FLATTENED_OFFSET = 1
-"""Offset of the IAU's code of a body's planetographic ellipsoid from that of its sphere."""
-
-
 CHECKED_SHARES = np.array([(0.5, 0.5)] * 3 + [(col, row) for row in (0.0, 0.5, 1.0) for col in (0.0, 0.5, 1.0)]).T
 NEXT = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)] + [(0.0, 0.0)] * 9).T
 """Where images are looked at: shares (2, 12) of their width and height, and pixels right of and below that."""

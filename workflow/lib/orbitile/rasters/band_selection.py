@@ -50,6 +50,7 @@ def select_bands(source: rasterio.DatasetReader, channels: Channels) -> Iterator
     dtype = typename_fwd[dtype_rev[join_types(encoding.dtype for encoding in encodings.values())]]
     for place, number in enumerate(channel_list(channels), start=1):
         band = SubElement(root, "VRTRasterBand", dataType=dtype, band=str(place))
+        SubElement(band, "UnitType").text = source.units[number - 1] or ""
         _add_encoded(band, source, number, encodings[number])
     _add_mask(root, source, encodings)
     with opened_virtual(ElementTree.tostring(root, encoding="unicode")) as selected:

@@ -190,6 +190,11 @@ def wrap_longitude(lon: np.ndarray) -> np.ndarray:
     return turned - 360 * (turned >= 180)  # the remainder of -1e-14 is 360
 
 
+def goes_around_a_pole(lon: np.ndarray) -> bool:
+    """Whether longitudes (n, degrees) around an outline make a full turn."""
+    return bool(abs(wrap_longitude(np.diff(lon, append=lon[:1])).sum()) > 180)
+
+
 @lru_cache(maxsize=256)
 def _transformer_of(wkt: str, over: bool) -> Transformer:
     """From a map to its degrees; cached, because PROJ takes some 15 ms, and thousands of scenes share a map."""

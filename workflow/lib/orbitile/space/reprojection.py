@@ -44,7 +44,7 @@ def covered_bounds(grid: Grid, wkt: str) -> tuple[float, float, float, float]:
 
 
 def recentred(grid: Grid) -> Grid:
-    """A grid on a map whose central meridian is its own middle, if it lies beyond half a turn from its map's; or itself.
+    """A grid on a map with a central meridian in its middle, if it lies beyond half a turn from its map's; or itself.
 
     Pixels and their places stay. OrbitileError where they could not, as on sinusoidal maps.
     """
@@ -142,8 +142,11 @@ def _refuse_beyond_half_a_turn(grid: Grid) -> None:
 def _central_place(wkt: str) -> tuple[float, float]:
     """Coordinates of a place on a map's central meridian; of the map's origin where that is not shown."""
     operation = crs_from_wkt(wkt).coordinate_operation
-    meridians = [math.degrees(parameter.value * parameter.unit_conversion_factor)
-                 for parameter in (operation.params if operation else ()) if parameter.name.startswith("Longitude of")]  # fmt: skip
+    meridians = [
+        math.degrees(parameter.value * parameter.unit_conversion_factor)
+        for parameter in (operation.params if operation else ())
+        if parameter.name.startswith("Longitude of")
+    ]
     x, y = Ground(wkt, 1.0, over=False).from_degrees(np.array(meridians[0] if meridians else 0.0), np.zeros(()))
     return (float(x), float(y)) if np.isfinite([x, y]).all() else (0.0, 0.0)
 
