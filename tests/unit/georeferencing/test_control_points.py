@@ -25,6 +25,8 @@ from orbitile.tables.georef_methods import CORNERS
 MARS, MERCURY = find_body("Mars"), find_body("Mercury")
 SIZE = 60, 40
 OUTER = [(0, 0), (60, 0), (60, 40), (0, 40)]
+OCENTRIC = {-4: -3.9532, -4.1: -4.052038}
+"""Planetocentric latitudes of planetographic ones on Mars."""
 PLACES = [(137, -4), (137.1, -4), (137.1, -4.1), (137, -4.1)]
 METRES_PER_DEGREE = np.pi / 180 * MARS.radius_m
 
@@ -177,9 +179,9 @@ def test_corners_of_a_label(tmp_path, unit, lon, decimals):
         ("POSITIVE_LONGITUDE_DIRECTION", "WEST", [(-lon, lat) for lon, lat in PLACES]),
         ("POSITIVE_LONGITUDE_DIRECTION", "EAST", PLACES),
         ("COORDINATE_SYSTEM_NAME", "PLANETOCENTRIC", PLACES),
-        ("COORDINATE_SYSTEM_NAME", "PLANETOGRAPHIC", [(lon, {-4: -3.9532, -4.1: -4.052038}[lat]) for lon, lat in PLACES]),
+        ("COORDINATE_SYSTEM_NAME", "PLANETOGRAPHIC", [(lon, OCENTRIC[lat]) for lon, lat in PLACES]),
     ],
-)  # fmt: skip
+)
 def test_labels_say_how_their_corners_count(tmp_path, keyword, value, expected):
     """Planetographic ones by tan(planetocentric) = (3376.2 / 3396.19)^2 tan(planetographic)."""
     points = points_of_label(label(tmp_path, **corners_of_label(), **{keyword: f'"{value}"'}), SIZE, MARS)

@@ -167,7 +167,7 @@ def test_models_in_kilometres_are_refused(scale, tmp_path):
     path = write(tmp_path / "dem.tif", hill())
     with rasterio.open(path, "r+") as sink:
         sink.units, sink.scales = ("km",), (scale,)
-    with pytest.raises(OrbitileError, match="dem.tif: its heights are in 'km'; give an elevation model in metres"):
+    with pytest.raises(OrbitileError, match=r"dem\.tif: its heights are in 'km'; give an elevation model in metres"):
         read_heights(path, MOON, *AROUND)
 
 
