@@ -662,3 +662,9 @@ def test_images_of_other_types_are_no_pieces_of_one_mosaic(geotiff, rows_of):
     rows = [f"{name},{geotiff(GREY.astype(dtype), f'{name}.tif', left=number * WIDTH_M)}"
             for number, (name, dtype) in enumerate(zip("abc", ["uint8", "int16", "int16"], strict=True))]  # fmt: skip
     assert lenders(rows_of(*rows)) == dict(a=(False, "", []), b=(True, "c", [0]), c=(True, "b", [0]))
+
+
+def test_degrees_on_an_ellipsoid_are_told_the_way_to_metres(geotiff, rows_of):
+    path = geotiff(GREY, crs="IAU_2015:49901", gsd=0.001)
+    with pytest.raises(OrbitileError, match="in metres of its ellipsoid .gdalwarp -t_srs IAU_2015:49911, or 49912"):
+        rows_of(f"a,{path}", body="Mars", crs="IAU_2015:49910")

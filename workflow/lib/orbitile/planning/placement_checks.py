@@ -143,7 +143,7 @@ def check_fit(row: ImageRow, settings: Settings) -> None:
     if settings.crs is not None and _is_flattened(crs):
         raise OrbitileError(
             f"{row.path}: scene {row.scene} lies on an ellipsoid, but the run's map on a sphere, and PROJ would "
-            "confuse latitudes on the two; leave crs out, or reproject the scene to a sphere first"
+            f"confuse latitudes on the two; {_way_off_ellipsoid(crs, find_body(settings.body))}"
         )
     if settings.crs is None and crs.is_geographic:
         raise OrbitileError(
@@ -155,6 +155,15 @@ def check_fit(row: ImageRow, settings: Settings) -> None:
             f"{row.path}: scene {row.scene} has {row.image_gsd_m:.2f} m/px, coarser than the finest scale "
             f"({settings.finest_key} = {settings.finest_m:g}); raise that, or leave the scene out"
         )
+
+
+def _way_off_ellipsoid(crs: CRS, body: Body) -> str:
+    """What to do with images on an ellipsoid; those in degrees cannot do without a map."""
+    if not crs.is_geographic:
+        return "leave crs out"
+    codes = f" (gdalwarp -t_srs IAU_2015:{body.code + 11}, or {body.code + 12} of planetocentric latitudes)"
+    command = codes if body.polar_m != body.radius_m else ""
+    return f"bring it to a map in metres of its ellipsoid{command}, and leave crs out"
 
 
 def check_run_map(settings: Settings, body: Body) -> None:
@@ -368,7 +377,7 @@ def _check_pixels(transform: Affine) -> None:
 
 def _check_scale(grid: Grid, limits: PlaceLimits) -> None:
     """Refuse pixels far finer than the run's scale, and those of which only the longer side is too coarse."""
-    shorter_m, longer_m = sorted(side * grid.metres_per_unit for side in _sides(grid.transform))
+    shorter_m, longer_m = sorted(grid.sides_m)
     if shorter_m * MAX_FINENESS < limits.finest_m:
         in_degrees = "are its coordinates degrees, declared as metres?"
         raise MisplacedError(

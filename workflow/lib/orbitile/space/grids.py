@@ -94,6 +94,12 @@ class Grid:
         return math.hypot(self.transform.a, self.transform.d) * self.metres_per_unit
 
     @property
+    def sides_m(self) -> tuple[float, float]:
+        """Lengths of a pixel's sides along a row and along a column, in the map's metres (degrees become metres)."""
+        t = self.transform
+        return math.hypot(t.a, t.d) * self.metres_per_unit, math.hypot(t.b, t.e) * self.metres_per_unit
+
+    @property
     def metres_per_unit(self) -> float:
         """Length of one map unit in metres; a degree is measured on the equator."""
         return _metres_per_unit(self.crs)
