@@ -96,9 +96,10 @@ def _warping_source(
 
     Rasterio lets GDAL treat a pixel as nodata only where all bands of an image are, selected or not, and use one nodata
     value for all; so bands selected from several get a mask in common. So does one with special pixels, of which GDAL
-    warps all but nodata as if they were brightness.
+    warps all but nodata as if they were brightness, and one of floats, of which a NaN would spread.
     """
-    if source.count == 1 and not band_encoding(source, 1).visible:
+    is_whole = not source.dtypes[0].startswith("float")
+    if source.count == 1 and is_whole and not band_encoding(source, 1).visible:
         yield source, channels
         return
     with select_bands(source, channels) as selected:
