@@ -46,13 +46,13 @@ def _grid(crs, left, top, pixel, width, height):
 def warped(tmp_path):
     """The image of the made-up ground on a grid, brought to another map: grid, pixels, and which are valid."""
 
-    def warp(grid, crs, gsd_m, method=Resampling.cubic):
+    def warp(grid, crs, gsd_m, holes=False):
         profile = dict(driver="GTiff", width=grid.width, height=grid.height, count=1, dtype="float32")
         with rasterio.open(tmp_path / "image.tif", "w", crs=grid.crs_wkt, transform=grid.transform, **profile) as sink:
-            sink.write(_brightness(grid).astype("float32"), 1)
+            sink.write(np.where(holes, np.nan, _brightness(grid)).astype("float32"), 1)
         with rasterio.open(tmp_path / "image.tif") as source:
             target = common_grid(raster_grid(source), CRS(crs).to_wkt(), gsd_m)
-            _, pixels, valid = zip(*warped_blocks(source, target, method), strict=True)
+            _, pixels, valid = zip(*warped_blocks(source, target, Resampling.cubic), strict=True)
             return target, np.vstack(pixels), np.vstack(valid)
 
     return warp
@@ -119,3 +119,13 @@ def test_mirrored_images(warped, steps):
 def test_sinusoidal_images_beyond_half_a_turn_are_refused(warped):
     with pytest.raises(OrbitileError, match="beyond half a turn from the central meridian of its map"):
         warped(_grid(SINUSOIDAL, 2.8e6, 1.6e6, 10_000, 100, 30), FAR_SIDE, 10_000)
+
+
+def test_corners_without_data_may_lie_beyond_half_a_turn(warped):
+    """As those of the easternmost piece of a global sinusoidal map."""
+    image = _grid(SINUSOIDAL, 2.8e6, 1.6e6, 10_000, 100, 30)
+    x, y = image.to_map(*np.meshgrid(np.arange(100) + 0.5, np.arange(30) + 0.5))
+    is_ground = Ground(image.crs_wkt, MOON.radius_m).degrees(x, y)[0] < 179
+    grid, pixels, valid = warped(image, CYLINDRICAL, 10_000, holes=~is_ground)
+    assert valid.sum() > is_ground.sum()
+    np.testing.assert_allclose(pixels[valid], _brightness(grid)[valid], atol=2.5)

@@ -10,6 +10,7 @@ import rasterio
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
+from orbitile.base.errors import OrbitileError
 from orbitile.rasters.band_selection import select_bands
 from orbitile.rasters.compiled_loops import block_sums
 from orbitile.rasters.encodings import band_encoding
@@ -27,10 +28,13 @@ from orbitile.rasters.read import (
 )
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.grids import Grid, Window, bounding_window
-from orbitile.space.reprojection import covered_bounds, recentred
+from orbitile.space.ground import wrap_width
+from orbitile.space.reprojection import covered_bounds, is_beyond_half_a_turn, recentred
 
 LEAST_ROWS = 512
 """Rows of fine pixels that are read at once, at least: those of the blocks that rasters are written in."""
+SAMPLE_PX = 64
+"""Places along each side of an image at which it is asked for data."""
 
 
 def pixel_type(source: rasterio.DatasetReader, channels: Channels = 1, names: Sequence[str] | None = None) -> PixelType:
@@ -70,6 +74,8 @@ def warped_blocks(
         _warping_source(source, channels) as (selected, numbers),
         WarpedVRT(selected, resampling=method, add_alpha=selected.nodata is None, **options) as view,
     ):
+        if grid.crs != raster_grid(source).crs:
+            _refuse_unreached(source.name, selected, numbers)
         dtype = np.dtype(common_dtype(selected, numbers))  # rasterio warps some types as wider ones
         for window in row_windows(grid):
             pixels, valid = read_pixels(view, window, numbers)
@@ -86,6 +92,21 @@ def _warping_grids(image_grid: Grid, grid: Grid) -> dict[str, Any]:
         return target | dict(crs=image_grid.crs_wkt)
     image_grid = recentred(image_grid)
     return target | dict(src_crs=image_grid.crs_wkt, src_transform=image_grid.transform)
+
+
+def _refuse_unreached(path: str, source: rasterio.DatasetReader, channels: Channels) -> None:
+    """OrbitileError for an image with data so far from its map's central meridian that GDAL leaves them out."""
+    image_grid = raster_grid(source)
+    shape = min(SAMPLE_PX, image_grid.height), min(SAMPLE_PX, image_grid.width)
+    if wrap_width(image_grid.crs_wkt) or not (beyond := is_beyond_half_a_turn(image_grid, shape)).any():
+        return
+    _, valid = read_pixels(source, Window(0, 0, image_grid.width, image_grid.height), channels, shape)
+    if (valid & beyond).any():
+        raise OrbitileError(
+            f"{path}: reaches beyond half a turn from the central meridian of its map "
+            f"({image_grid.crs.name!r}), from where it cannot be brought onto another one; give it on a map with "
+            "another central meridian"
+        )
 
 
 @contextmanager

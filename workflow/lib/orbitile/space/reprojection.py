@@ -46,14 +46,11 @@ def covered_bounds(grid: Grid, wkt: str) -> tuple[float, float, float, float]:
 def recentred(grid: Grid) -> Grid:
     """A grid on a map with a central meridian in its middle, if it lies beyond half a turn from its map's; or itself.
 
-    Pixels and their places stay. OrbitileError where they could not, as on sinusoidal maps.
+    Pixels and their places stay, so that it is done for cylindrical maps alone (see `is_beyond_half_a_turn`).
     """
     width = wrap_width(grid.crs_wkt)
-    if not width:
-        _refuse_beyond_half_a_turn(grid)
-        return grid
     x, centre = _corners(grid)[0], _central_place(grid.crs_wkt)[0]
-    if np.abs(x - centre).max() <= width / 2 + abs(grid.transform.a) + abs(grid.transform.b):
+    if not width or np.abs(x - centre).max() <= width / 2 + abs(grid.transform.a) + abs(grid.transform.b):
         return grid
     middle = float(x.min() + x.max()) / 2
     (first, second), _ = Ground(grid.crs_wkt, 1.0).degrees(np.array([centre, middle]), np.zeros(2))
@@ -125,17 +122,14 @@ def _is_reached(wkt: str, lon: np.ndarray, x: np.ndarray, y: np.ndarray) -> bool
     return bool((np.abs(wrap_longitude(back - lon[is_shown])) < SAME_PLACE_DEG).all())
 
 
-def _refuse_beyond_half_a_turn(grid: Grid) -> None:
-    """OrbitileError for a grid of whose border GDAL finds some elsewhere on its map."""
-    x, y = grid.to_map(*image_border(grid.width, grid.height, LATTICE))
+def is_beyond_half_a_turn(grid: Grid, shape: tuple[int, int]) -> np.ndarray:
+    """Which parts (bool, of a shape: rows, columns) of a grid GDAL does not reach from other maps, by their middles."""
+    rows, columns = (np.arange(count) + 0.5 for count in shape)
+    col, row = np.meshgrid(columns * grid.width / shape[1], rows * grid.height / shape[0])
+    x, y = grid.to_map(col, row)
     lon, lat = Ground(grid.crs_wkt, 1.0).degrees(x, y)
-    lon, lat, x = lon[np.isfinite(lon)], lat[np.isfinite(lon)], x[np.isfinite(lon)]
     again, _ = Ground(grid.crs_wkt, 1.0, over=False).from_degrees(lon, lat)
-    if np.abs(again - x).max(initial=0) > abs(grid.transform.a) + abs(grid.transform.b):
-        raise OrbitileError(
-            f"map: the image reaches beyond half a turn from the central meridian of its map ({grid.crs.name!r}), from "
-            "where it cannot be brought onto another one; give it on a map with another central meridian"
-        )
+    return np.asarray(np.isfinite(lon) & (np.abs(again - x) > abs(grid.transform.a) + abs(grid.transform.b)))
 
 
 @lru_cache(maxsize=256)
@@ -143,7 +137,7 @@ def _central_place(wkt: str) -> tuple[float, float]:
     """Coordinates of a place on a map's central meridian; of the map's origin where that is not shown."""
     operation = crs_from_wkt(wkt).coordinate_operation
     meridians = [
-        math.degrees(parameter.value * parameter.unit_conversion_factor)
+        math.degrees(float(parameter.value) * parameter.unit_conversion_factor)
         for parameter in (operation.params if operation else ())
         if parameter.name.startswith("Longitude of")
     ]
