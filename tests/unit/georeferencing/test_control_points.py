@@ -25,6 +25,8 @@ from orbitile.tables.georef_methods import CORNERS
 MARS, MERCURY = find_body("Mars"), find_body("Mercury")
 SIZE = 60, 40
 OUTER = [(0, 0), (60, 0), (60, 40), (0, 40)]
+OCENTRIC = {-4: -3.9532, -4.1: -4.052038}
+"""Planetocentric latitudes of planetographic ones on Mars."""
 PLACES = [(137, -4), (137.1, -4), (137.1, -4.1), (137, -4.1)]
 METRES_PER_DEGREE = np.pi / 180 * MARS.radius_m
 
@@ -166,16 +168,31 @@ def test_control_points_of_another_body_do_not_count(image):
     [("", str, 0), ("", lambda lon: f"{lon + 360:.3f}", 0), (" <DEG>", str, 2)],
 )
 def test_corners_of_a_label(tmp_path, unit, lon, decimals):
-    points = points_of_label(label(tmp_path, **corners_of_label(unit, lon)), SIZE)
+    points = points_of_label(label(tmp_path, **corners_of_label(unit, lon)), SIZE, MARS)
     assert (pixels(points), places(points)) == (OUTER, PLACES)
     assert points.decimals == decimals
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "expected"),
+    [
+        ("POSITIVE_LONGITUDE_DIRECTION", "WEST", [(-lon, lat) for lon, lat in PLACES]),
+        ("POSITIVE_LONGITUDE_DIRECTION", "EAST", PLACES),
+        ("COORDINATE_SYSTEM_NAME", "PLANETOCENTRIC", PLACES),
+        ("COORDINATE_SYSTEM_NAME", "PLANETOGRAPHIC", [(lon, OCENTRIC[lat]) for lon, lat in PLACES]),
+    ],
+)
+def test_labels_say_how_their_corners_count(tmp_path, keyword, value, expected):
+    """Planetographic ones by tan(planetocentric) = (3376.2 / 3396.19)^2 tan(planetographic)."""
+    points = points_of_label(label(tmp_path, **corners_of_label(), **{keyword: f'"{value}"'}), SIZE, MARS)
+    np.testing.assert_allclose(places(points), expected, atol=1e-5)
 
 
 def test_labels_without_all_corners(tmp_path):
     some = corners_of_label()
     del some["LOWER_LEFT_LATITUDE"]
-    assert points_of_label(label(tmp_path, **some), SIZE) is None
-    assert points_of_label(None, SIZE) is None
+    assert points_of_label(label(tmp_path, **some), SIZE, MARS) is None
+    assert points_of_label(None, SIZE, MARS) is None
 
 
 def test_the_scene_table_counts_before_the_image(image):

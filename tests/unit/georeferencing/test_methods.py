@@ -129,7 +129,11 @@ def test_isis_is_installed_for_one_instrument_and_not_without_its_folders(monkey
     [
         ("plain", {}, "has no georeferencing; .*kernels and corners.*pixel_coordinates: true"),
         ("plain", FOLDER, "has no georeferencing; .*camera model or corners"),
-        ("lunar", {}, "has no georeferencing"),
+        (
+            "lunar",
+            {},
+            "its ground control points lie on another body than Mars .*Moon.*gdal_translate -a_srs IAU_2015:49900",
+        ),
         ("edr", {}, "is a raw image of HIRISE; name its SPICE kernels .*georeferencing.kernels, or install ISIS, or"),
         ("map", dict(method=ISIS), "georef_method is isis, but the image is not a raw product"),
         (

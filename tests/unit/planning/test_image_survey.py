@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from made_zoo import made_zoo
+from rasterio.control import GroundControlPoint
 
 from orbitile.base.errors import OrbitileError
 from orbitile.planning.image_survey import (
@@ -19,7 +22,7 @@ def entry(scene, path):
 
 
 def image(**change):
-    return SurveyedImage(**dict(path="a.tif", width=10, height=20, dtypes=("uint8",), gsd_m=5.0, is_raw=False,
+    return SurveyedImage(**dict(path="a.tif", width=10, height=20, dtypes=("uint8",), gsd_m=5.0, is_placed=False,
                                 is_in_degrees=False, body="Mars") | change)  # fmt: skip
 
 
@@ -46,6 +49,23 @@ def test_headers_of_16_bit_images(geotiff):
     assert survey.pixels == 1200
     assert survey.body_name() == "Moon"
     assert not survey.unmapped and not survey.has_degrees
+
+
+@pytest.mark.parametrize("sides", [(100, 120), (120, 100)])
+def test_pixels_are_as_coarse_as_their_longer_side(geotiff, sides):
+    path = geotiff(np.zeros((5, 5), np.uint8))
+    with rasterio.open(path, "r+") as sink:
+        sink.transform = Affine(sides[0], 0, 0, 0, -sides[1], 0)
+    assert survey_images([entry("a", path)]).gsd_range_m == (120, 120)
+
+
+def test_ground_control_points_place_an_image(tmp_path):
+    points = [GroundControlPoint(row, col, 10 + col / 100, 5 - row / 100) for row in (0, 20) for col in (0, 30)]
+    profile = dict(driver="GTiff", width=30, height=20, count=1, dtype="uint8", gcps=points, crs="IAU_2015:30100")
+    with rasterio.open(tmp_path / "a.tif", "w", **profile) as sink:
+        sink.write(np.ones((1, 20, 30), np.uint8))
+    survey = survey_images([entry("a", tmp_path / "a.tif")])
+    assert survey.body_name() == "Moon" and survey.unmapped and not survey.is_plain
 
 
 def test_an_image_without_a_map(geotiff):

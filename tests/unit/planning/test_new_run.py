@@ -133,7 +133,11 @@ def test_images_without_a_map(folder, geotiff):
     request = RunRequest("mine", folder / "plain", body="Moon")
     with pytest.raises(OrbitileError, match=r"^a\.tif: no map; --gsd-m says how many metres a pixel is"):
         make(request)
-    assert make(request._replace(gsd_m=1.0)).settings.pixel_coordinates
+    new = make(request._replace(gsd_m=80.0))
+    assert new.settings.pixel_coordinates
+    assert new.settings.finest_m == 80.0  # whatever the network learnt from: a pixel is as large as the user says
+    assert [row.gsd_m for row in new.rows] == [80.0]
+    assert "it has 80 m/px, but the network is for images of 351 to 640 m/px" in "\n".join(new_run_lines(new))
 
 
 @pytest.fixture

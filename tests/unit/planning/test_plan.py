@@ -203,6 +203,7 @@ def test_scenes_at_least_as_fine_are_taken(geotiff, rows_of, gsd):
     [
         ("IAU_2015:30100", "crs: Moon .* is not a map in metres of Moon .*; allowed is e.g. IAU_2015:30110"),
         ("IAU_2015:49910", "crs: Mars .* is not a map in metres of Moon"),
+        ("+proj=eqc +R=1737400 +units=km +type=crs", "crs: unknown is not a map in metres of Moon"),
         ("made up", "crs: 'made up' is not a coordinate system"),
     ],
 )
@@ -618,6 +619,30 @@ def test_scenes_on_both_sides_of_the_antimeridian_lend_each_other_pixels(geotiff
     assert lenders(rows) == dict(east=(True, "west", [1]), west=(True, "east", [-1]))
 
 
+FAR_SIDE = "+proj=eqc +lon_0=180 +R=1737400 +type=crs"
+
+
+def test_pieces_that_abut_at_the_antimeridian_of_the_run_s_map_lend_around_it(geotiff, rows_of):
+    """On their own map they abut in its middle; 3600 made-up columns around the Moon."""
+    step = 0.1 * DEGREE_M
+    paths = [
+        geotiff(GREY, f"{name}.tif", FAR_SIDE, left=left * step, gsd=step) for name, left in (("a", -60), ("b", 0))
+    ]
+    scales = [dict(gsd_m=step, tile_px=32, overlap_px=16)]
+    rows = rows_of(f"a,{paths[0]}", f"b,{paths[1]}", crs="IAU_2015:30110", scales=scales)
+    assert lenders(rows) == dict(a=(True, "b", [1]), b=(True, "a", [-1]))
+
+
+@pytest.mark.parametrize(("columns", "lent"), [(1800, ("b", [1])), (1801.5, ("", []))])
+def test_around_the_body_whole_pixels_of_the_run_are_lent(geotiff, rows_of, columns, lent):
+    """Images of 3600 columns around the Moon, in a run of fewer."""
+    step, gsd = 0.1 * DEGREE_M, 360 / columns * DEGREE_M
+    east = geotiff(GREY, "a.tif", left=1740 * step, gsd=step)
+    west = geotiff(GREY, "b.tif", left=-1800 * step, gsd=step)
+    rows = rows_of(f"a,{east}", f"b,{west}", scales=[dict(gsd_m=gsd, tile_px=32, overlap_px=16)])
+    assert lenders(rows)["a"] == (True, *lent)
+
+
 def test_groups_beside(planned, row_of_scenes):
     """Their scenes lend each other pixels; the last scene is a neighbour, but does not abut."""
     rows = [f"{row},{group}" for row, group in zip(row_of_scenes("abcdf"), "xxyyz", strict=True)]
@@ -695,3 +720,9 @@ def test_images_of_other_types_are_no_pieces_of_one_mosaic(geotiff, rows_of):
     rows = [f"{name},{geotiff(GREY.astype(dtype), f'{name}.tif', left=number * WIDTH_M)}"
             for number, (name, dtype) in enumerate(zip("abc", ["uint8", "int16", "int16"], strict=True))]  # fmt: skip
     assert lenders(rows_of(*rows)) == dict(a=(False, "", []), b=(True, "c", [0]), c=(True, "b", [0]))
+
+
+def test_degrees_on_an_ellipsoid_are_told_the_way_to_metres(geotiff, rows_of):
+    path = geotiff(GREY, crs="IAU_2015:49901", gsd=0.001)
+    with pytest.raises(OrbitileError, match=r"in metres of its ellipsoid \(gdalwarp -t_srs IAU_2015:49911, or 49912"):
+        rows_of(f"a,{path}", body="Mars", crs="IAU_2015:49910")

@@ -262,6 +262,22 @@ def test_warped_averages_ignore_what_is_not_valid(geotiff, how):
     assert (averaged == 50).all()
 
 
+@pytest.mark.parametrize("method", [Resampling.average, Resampling.cubic])
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("nodata", [None, -9999.0])
+def test_what_is_no_number_spreads_nowhere(geotiff, nodata, odd, method):
+    """A made-up scene of value 50 with a pixel that is no number and, where it is declared, one of nodata."""
+    pixels = np.full((12, 12), 50, np.float32)
+    pixels[4, 5] = odd
+    if nodata is not None:
+        pixels[8, 9] = nodata
+    with opened_raster(geotiff(pixels, nodata=nodata)) as source:
+        target = raster_grid(source).coarser(3) if method == Resampling.average else grid(11, 11, 0.5, 0.5)
+        ((_, warped, valid),) = warped_blocks(source, target, method)
+    np.testing.assert_allclose(warped[valid], 50, rtol=1e-5)
+    assert valid.mean() > 0.9
+
+
 @pytest.mark.parametrize("nodata", [None, 255])
 def test_warped_knows_the_outside(geotiff, nodata):
     with opened_raster(geotiff(GREY, nodata=nodata)) as source:

@@ -72,6 +72,8 @@ def test_every_body_has_its_own_crs(name):
         ("IAU_2015:49912", "Mars", True),
         ("+proj=eqc +R=3389500", "Mars", True),
         ("+proj=eqc +a=3396190 +b=3376200", "Mars", True),
+        ("+proj=stere +lat_0=90 +R=3376200", "Mars", True),
+        ("+proj=stere +lat_0=90 +R=3350000", "Mars", False),
         ("EPSG:4326", "Earth", True),
         ("EPSG:4326", "Moon", False),
         ("IAU_2015:49910", "Moon", False),

@@ -33,9 +33,9 @@ class Rule:
 
 
 _RULES = (
-    Rule("plan", "", code_version=7),
+    Rule("plan", "", code_version=8),
     Rule("isis", table_folder="isis", work_folder="work/isis"),
-    Rule("georeference", None, BOTH_CHAINS, "georeferenced", "rasters", code_version=6),
+    Rule("georeference", None, BOTH_CHAINS, "georeferenced", "rasters", code_version=7),
     Rule("downsample", None, BOTH_CHAINS, "scaled", "rasters", code_version=3),
     Rule("tile", None, BOTH_CHAINS, "tiles", "work/tile", code_version=4),
     Rule("infer", None, BOTH_CHAINS, "predictions", "work/infer", code_version=3),

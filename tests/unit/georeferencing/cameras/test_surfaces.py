@@ -3,14 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hills import HILL_M, hill
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import CRS
 
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.cameras.elevation import ElevationSurface, read_heights
 from orbitile.georeferencing.cameras.surfaces import Ellipsoid
 from orbitile.space.bodies import find_body
+from orbitile.space.grids import Grid
 from orbitile.space.ground import destination, lonlat_of_points
 
 MARS = Ellipsoid(3396190.0, 3376200.0)
@@ -112,6 +115,84 @@ def test_a_part_of_a_model_is_the_whole_of_it_around_a_footprint(tmp_path):
     assert part.grid.width < 700
     lon, lat = np.array([19.95, 20.0, 20.07]), np.array([10.0, 9.93, 10.05])
     np.testing.assert_allclose(part.at(lon, lat), heights.at(lon, lat), atol=1e-3)
+
+
+@pytest.mark.parametrize("turn_deg", [0, 30, 90, 200])
+def test_models_that_are_turned_or_mirrored_on_their_map(turn_deg, tmp_path):
+    """A made-up slope of 20 m to the east and 30 m to the north, each in 1 km."""
+    size, middle = 120, np.array([20.0, 10.0]) * np.pi / 180 * MOON.radius_m
+    cos, sin = 500 * np.cos(np.radians(turn_deg)), 500 * np.sin(np.radians(turn_deg))
+    transform = Affine(cos, sin, middle[0] - 60 * (cos + sin), sin, -cos, middle[1] - 60 * (sin - cos))
+    grid = Grid(CRS("IAU_2015:30110").to_wkt(), transform, size, size)
+    x, y = grid.to_map(*np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5))
+    slope = ((x - middle[0]) * 0.02 + (y - middle[1]) * 0.03).astype("float32")
+    profile = dict(driver="GTiff", width=size, height=size, count=1, dtype="float32")
+    with rasterio.open(tmp_path / "dem.tif", "w", crs=grid.crs_wkt, transform=transform, **profile) as sink:
+        sink.write(slope, 1)
+    part = read_heights(tmp_path / "dem.tif", MOON, *AROUND)
+    lon, lat = np.array([19.95, 20.0, 20.07]), np.array([10.0, 9.93, 10.05])
+    east, north = np.radians([lon - 20, lat - 10]) * MOON.radius_m
+    np.testing.assert_allclose(part.height(lon, lat), east * 0.02 + north * 0.03, atol=0.1)
+
+
+@pytest.mark.parametrize("left", [-180, 0])
+@pytest.mark.parametrize(
+    "around",
+    [
+        pytest.param((np.array([179.0, -179, -179, 179]), np.array([2.0, 2, -2, -2])), id="180 E"),
+        pytest.param((np.array([-1.0, 1, 1, -1]), np.array([2.0, 2, -2, -2])), id="0 E"),
+        pytest.param((np.array([0.0, 90, 180, -90]), np.full(4, 88.0)), id="north pole"),
+        pytest.param((np.array([0.0, -90, 180, 90]), np.full(4, -88.0)), id="south pole"),
+    ],
+)
+def test_models_all_around_the_body_have_no_gap_at_their_edges(left, around, tmp_path):
+    """A made-up body that is higher in the north and in the east."""
+    transform = Affine(1, 0, left, 0, -1, 90)
+    lon, lat = np.radians(np.meshgrid(left + np.arange(360) + 0.5, 89.5 - np.arange(180)))
+    profile = dict(driver="GTiff", width=360, height=180, count=1, dtype="float32")
+    with rasterio.open(tmp_path / "dem.tif", "w", crs="IAU_2015:30100", transform=transform, **profile) as sink:
+        sink.write((1000 * np.sin(lat) + 1000 * np.cos(lat) * np.sin(lon)).astype("float32"), 1)
+    part = read_heights(tmp_path / "dem.tif", MOON, *around)
+    lon, lat = np.meshgrid(
+        np.linspace(-1, 1, 21) + around[0][0].round(-1), np.linspace(around[1].min(), around[1].max(), 9)
+    )
+    if abs(around[1].mean()) > 80:
+        lon, lat = np.meshgrid(np.linspace(-180, 180, 37), np.copysign(np.linspace(88, 90, 9), around[1][0]))
+    expected = 1000 * np.sin(np.radians(lat)) + 1000 * np.cos(np.radians(lat)) * np.sin(np.radians(lon))
+    np.testing.assert_allclose(part.height(lon.ravel(), lat.ravel()), expected.ravel(), atol=10)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_models_in_kilometres_are_refused(scale, tmp_path):
+    path = write(tmp_path / "dem.tif", hill())
+    with rasterio.open(path, "r+") as sink:
+        sink.units, sink.scales = ("km",), (scale,)
+    with pytest.raises(OrbitileError, match=r"dem\.tif: its heights are in 'km'; give an elevation model in metres"):
+        read_heights(path, MOON, *AROUND)
+
+
+def test_radii_in_kilometres_are_refused(tmp_path):
+    heights = hill()
+    path = write(tmp_path / "dem.tif", replace(heights, heights=(MOON.radius_m + heights.heights) / 1000))
+    with pytest.raises(OrbitileError, match="look like kilometres"):
+        read_heights(path, MOON, *AROUND)
+
+
+def test_heights_of_a_thousandth_of_a_radius_are_heights(tmp_path):
+    heights = hill()
+    path = write(tmp_path / "dem.tif", replace(heights, heights=heights.heights + 1737))
+    lon, lat = np.array([20.07]), np.array([10.05])
+    found = read_heights(path, MOON, *AROUND).height(lon, lat)
+    np.testing.assert_allclose(found, heights.height(lon, lat) + 1737, atol=0.5)
+
+
+@pytest.mark.parametrize("value", [-32768, 1e20])
+def test_undeclared_nodata_is_no_ground(value, tmp_path):
+    heights = hill()
+    pixels = heights.heights.copy()
+    pixels[600, 600] = value
+    with pytest.raises(OrbitileError, match="is no elevation in metres and not declared as nodata"):
+        read_heights(write(tmp_path / "dem.tif", replace(heights, heights=pixels)), MOON, *AROUND)
 
 
 @pytest.mark.parametrize("offset", [0.0, MOON.radius_m])

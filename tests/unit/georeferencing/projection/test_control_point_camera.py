@@ -189,8 +189,51 @@ def test_corners_that_make_no_image_are_refused(lon, lat, reason):
 @pytest.mark.parametrize("col", [np.zeros(8), np.repeat([0.0, 9], 4)])
 def test_points_on_a_line_or_given_twice_are_refused(col):
     row = np.arange(8.0) if not col.any() else np.tile([0.0, 5], 4)
-    with pytest.raises(OrbitileError, match="the 8 points cannot be fitted"):
+    with pytest.raises(OrbitileError, match=r"the 8 points cannot be fitted|8 of the points lie on a line"):
         control_point_camera(ControlPoints(col, row, 1 + col / 100, row / 100), (20, 30), MOON.radius_m)
+
+
+LINE = [(0.0, 0.0), (75.0, 125.0), (150.0, 250.0), (225.0, 375.0), (300.0, 500.0)]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        pytest.param(LINE, id="five on a line"),
+        pytest.param([*LINE[:4], (300.0, 0.0)], id="four of five on a line"),
+        pytest.param([(0.0, 0.0), (0.0, 0.0), (300.0, 0.0), (300.0, 0.0), (0.0, 500.0)], id="three places"),
+        pytest.param([*LINE, (300.0, 500.0), (30.0, 50.0)], id="seven on a line"),
+        pytest.param([*LINE, (30.0, 50.0), (300.0, 0.0)], id="six of seven on a line"),
+        pytest.param([(c + 0.01 * (-1) ** n, r) for n, (c, r) in enumerate([*LINE, (30.0, 50.0)])], id="nearly a line"),
+    ],
+)
+def test_points_that_leave_the_image_open_are_refused(places):
+    with pytest.raises(OrbitileError, match=r"control points: .* line"):
+        control_point_camera(seen(flight(), *zip(*places, strict=True)), SIZE, MOON.radius_m)
+
+
+@pytest.mark.parametrize("extra", [(150.0, 250.0), (0.0, 0.0), (150.0, 0.0)], ids=["middle", "again", "side"])
+def test_five_points_with_all_four_corners(extra):
+    col, row = [0.0, 300, 300, 0, extra[0]], [0.0, 0, 500, 500, extra[1]]
+    camera = flight()
+    assert offset_m(camera, control_point_camera(seen(camera, col, row), SIZE, MOON.radius_m)) < 50
+
+
+def test_six_points_are_enough():
+    camera = flight()
+    fit = control_point_camera(
+        seen(camera, [0, 300, 300, 0, 150, 140], [0, 0, 500, 500, 100, 390]), SIZE, MOON.radius_m
+    )
+    assert offset_m(camera, fit) < 10 * fit.expected_error_m < 10_000
+
+
+def test_an_image_far_larger_than_its_points_is_expected_further_off():
+    """Points in a tenth of the image, each off by some metres."""
+    camera, random = flight(), np.random.default_rng(1)
+    points = seen(camera, *(axis / 10 for axis in lattice(3)))
+    noise = np.degrees(random.normal(0, 20, 9) / MOON.radius_m)
+    fit = control_point_camera(replace(points, lat=points.lat + noise), SIZE, MOON.radius_m)
+    assert 0.2 * offset_m(camera, fit) < fit.expected_error_m < 5 * offset_m(camera, fit)
 
 
 def test_images_go_onto_a_map_by_their_corners():

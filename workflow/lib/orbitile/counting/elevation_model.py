@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 
 from orbitile.base.errors import OrbitileError
-from orbitile.georeferencing.cameras.elevation import elevation_grid
+from orbitile.georeferencing.cameras.elevation import UNDECLARED, base_level_m, elevation_grid, refuse_undeclared
 from orbitile.rasters.band_selection import opened_values
 from orbitile.rasters.read import explain_read_errors, read_window
 from orbitile.space.bodies import Body
@@ -25,13 +25,8 @@ LARGEST_WINDOW_PX = 4_000_000
 BLOCK_PX = 512
 STEP_PX = 0.5
 """How far beyond the middles of its outermost pixels a raster reaches."""
-UNDECLARED = (-32768.0, -32767.0, 32767.0, 65535.0, -9999.0, -99999.0)
-"""Values that programs write where there is no elevation: no height of a body in metres is one of them."""
-LARGEST_SHARE = 0.25
-"""Of the body's radius: no height is larger."""
 SAMPLE_PX = 512
-LEAST_RELIEF_M, WIDE_M = 20.0, 100_000.0
-"""Ground so wide has more relief than this on every body."""
+"""Pixels along each side of a sample of all."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +126,8 @@ class ElevationModel:
     def _read(self, window: Window) -> np.ndarray:
         pixels, valid = read_window(self.source, window)
         heights = np.where(valid, pixels, np.nan).astype(np.float64)
-        self._refuse_undeclared(heights)
+        refuse_undeclared(self.path, heights, self.base_m, self.body)
         return heights - self.base_m
-
-    def _refuse_undeclared(self, values: np.ndarray) -> None:
-        """OrbitileError for values that can be no elevation."""
-        is_odd = np.isin(values, UNDECLARED) | (np.abs(values - self.base_m) > LARGEST_SHARE * self.body.radius_m)
-        if is_odd.any():
-            raise OrbitileError(
-                f"{self.path}: holds the value {values[is_odd][0]:g}, which is no elevation in metres and not declared "
-                "as nodata; declare it (gdal_edit.py -a_nodata), or give a model in metres"
-            )
 
     @cached_property
     def _ground(self) -> Ground:
@@ -176,20 +162,10 @@ def _base_m(path: Path, source: rasterio.DatasetReader, grid: Grid, body: Body) 
 
     By a sample of all pixels.
     """
-    unit = (source.units[0] or "m").strip().lower()
-    if unit not in ("m", "metre", "metres", "meter", "meters"):
-        raise OrbitileError(f"{path}: its heights are in {unit!r}; give an elevation model in metres")
     shape = (min(SAMPLE_PX, grid.height), min(SAMPLE_PX, grid.width))
     masked = source.read(1, out_shape=shape, masked=True)
     values = np.asarray(masked.compressed(), float)
     values = values[np.isfinite(values) & ~np.isin(values, UNDECLARED)]
     if not len(values):
         raise OrbitileError(f"{path}: the elevation model has no data")
-    middle, relief = float(np.median(values)), float(np.ptp(values))
-    is_wide = grid.gsd_m * min(grid.width, grid.height) >= WIDE_M
-    if abs(middle * 1000 / body.radius_m - 1) < 0.05 or (is_wide and 0 < relief < LEAST_RELIEF_M):
-        raise OrbitileError(
-            f"{path}: its values, {values.min():g} to {values.max():g}, look like kilometres; give an elevation model "
-            "in metres"
-        )
-    return body.radius_m if middle > body.radius_m / 2 else 0.0
+    return base_level_m(path, source, values, grid, body)

@@ -29,7 +29,7 @@ def control_points(request: GeorefRequest, header: ImageHeader, body: Body) -> C
     if request.corners:
         return read_points(request.corners, header.size)
     points = points_of_image(header, body)
-    return points_of_label(header.label, header.size) if points is None else points
+    return points_of_label(header.label, header.size, body) if points is None else points
 
 
 def read_points(corners: str, size: Size) -> ControlPoints:
@@ -85,15 +85,27 @@ def points_of_image(header: ImageHeader, body: Body) -> ControlPoints | None:
     return ControlPoints(np.array([p.col for p in points]), np.array([p.row for p in points]), lon, lat)
 
 
-def points_of_label(label: PvlLabel | None, size: Size) -> ControlPoints | None:
-    """The corners in a label (UPPER_LEFT_LATITUDE ..., longitudes east); None if it does not name all four."""
+def points_of_label(label: PvlLabel | None, size: Size, body: Body) -> ControlPoints | None:
+    """The corners in a label (UPPER_LEFT_LATITUDE ...); None if it does not name all four.
+
+    Longitudes count to the east and latitudes from the middle of the body, unless the label says that they do not.
+    """
     keys = [(f"{corner}_LONGITUDE", f"{corner}_LATITUDE") for corner in LABEL_CORNERS]
     if label is None or not all(label.has(key) for pair in keys for key in pair):
         return None
     lon, lat = np.array([[label.number(key) for key in pair] for pair in keys]).T
     texts = [label.text(key).partition(" ")[0] for pair in keys for key in pair if _has_no_unit(label, key)]
     decimals = min((len(text.partition(".")[2]) for text in texts), default=2)
+    if _says(label, "WEST", "POSITIVE_LONGITUDE_DIRECTION"):
+        lon = -lon
+    if _says(label, "GRAPHIC", "COORDINATE_SYSTEM_NAME", "COORDINATE_SYSTEM_TYPE", "PROJECTION_LATITUDE_TYPE"):
+        lat = np.degrees(np.arctan((body.polar_m / body.radius_m) ** 2 * np.tan(np.radians(lat))))
     return ControlPoints.of_corners(size, wrap_longitude(lon), lat, decimals)
+
+
+def _says(label: PvlLabel, word: str, *keys: str) -> bool:
+    """Whether one of a label's texts holds a word."""
+    return any(word in label.text(key).upper() for key in keys if label.has(key))
 
 
 def _has_no_unit(label: PvlLabel, key: str) -> bool:

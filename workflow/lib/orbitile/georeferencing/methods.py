@@ -1,5 +1,7 @@
 """Choosing how an image is georeferenced: the best method that is possible, or the one that the scene table names."""
 
+from pyproj import CRS
+
 from orbitile.base.errors import OrbitileError
 from orbitile.georeferencing.control_points import control_points
 from orbitile.georeferencing.image_header import ImageHeader
@@ -28,7 +30,7 @@ def choose_method(request: GeorefRequest, header: ImageHeader, body: Body, with_
         return SPICE
     if control_points(request, header, body) is not None:
         return CORNERS
-    raise OrbitileError(_explain_no_method(request, product))
+    raise OrbitileError(_explain_no_method(request, header, body))
 
 
 def _check_method(request: GeorefRequest, product: RawProduct | None) -> None:
@@ -48,7 +50,14 @@ def _check_method(request: GeorefRequest, product: RawProduct | None) -> None:
         )
 
 
-def _explain_no_method(request: GeorefRequest, product: RawProduct | None) -> str:
+def _explain_no_method(request: GeorefRequest, header: ImageHeader, body: Body) -> str:
+    product = header.product
+    if header.gcps is not None:
+        return (
+            f"{request.path}: its ground control points lie on another body than {body.name} "
+            f"({CRS.from_wkt(header.gcps[1]).name}); if they do lie on {body.name}, say so (gdal_translate -a_srs "
+            f"IAU_2015:{body.code} of degrees), or give its corners in the scene table's column corners"
+        )
     if product is None:
         return (
             f"{request.path}: has no georeferencing; give a map-projected image, or a camera model or corners in the "

@@ -23,6 +23,7 @@ from orbitile.base.versions import FileVersions, files_version
 from orbitile.georeferencing.image_header import ImageHeader, read_dataset_header, read_image_header, read_remote_header
 from orbitile.georeferencing.instruments.isis_support import isis_enabled
 from orbitile.georeferencing.methods import choose_method
+from orbitile.georeferencing.project_image import TargetGrid
 from orbitile.georeferencing.request import GeorefRequest
 from orbitile.planning.band_choice import BandRules, check_stretch, choose_bands, network_bands, odd_band_counts
 from orbitile.planning.groups import SceneCentre, assign_groups
@@ -50,7 +51,8 @@ from orbitile.rasters.references import image_files
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, find_body
 from orbitile.space.footprints import close_pairs, outline_centre
-from orbitile.space.mosaics import LendingNeighbour, LendingRules, lending_neighbours
+from orbitile.space.grids import Grid
+from orbitile.space.mosaics import LendingNeighbour, LendingRules, lending_neighbours, turns_on_map
 from orbitile.space.pixel_grid import pixel_grid
 from orbitile.tables.georef_methods import CORNERS, ISIS, PROJECTED
 from orbitile.tables.plan import FOR_JOBS, PlanGroup, PlanRow, UnplannedScene, scene_images
@@ -239,14 +241,28 @@ def _loans(rows: Sequence[PlanRow], settings: Settings) -> list[dict[str, Any]]:
     neighbours: dict[str, list[LendingNeighbour] | None] = {}
     for dtype in {row.dtype for row in rows}:
         neighbours |= lending_neighbours({row.scene: row.grid for row in rows if row.dtype == dtype}, rules)
-    return [
-        dict(
-            in_mosaic=lenders is not None,
-            lenders=[lender.scene for lender in lenders or []],
-            longitude_wraps=[lender.longitude_wraps for lender in lenders or []],
-        )
-        for lenders in (neighbours[row.scene] for row in rows)
-    ]
+    target = TargetGrid(find_body(settings.body), settings.crs, settings.finest_m)
+    grids = {row.scene: (row.grid, target.grid(row.grid)) for row in rows if neighbours[row.scene]}
+    return [_loan(row.scene, neighbours[row.scene], grids, rules.multiple_px) for row in rows]
+
+
+def _loan(
+    scene: str,
+    lenders: Sequence[LendingNeighbour] | None,
+    grids: Mapping[str, tuple[Grid, Grid]],
+    multiple_px: int,
+) -> dict[str, Any]:
+    """A scene's columns of its mosaic; `grids` are those of images and of what they become, by scene."""
+    loans = []
+    for lender, wraps in lenders or []:
+        images, on_map = zip(grids[scene], grids[lender], strict=True)
+        turns = turns_on_map(wraps, images, on_map, multiple_px)
+        loans += [(lender, turns)] if turns is not None else []
+    return dict(
+        in_mosaic=lenders is not None,
+        lenders=[lender for lender, _ in loans],
+        longitude_wraps=[turns for _, turns in loans],
+    )
 
 
 def _lending_groups(scenes: Sequence[PlanRow], groups: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from pyproj import CRS
 
 from orbitile.base.cores import core_count
 from orbitile.base.errors import OrbitileError
@@ -28,14 +29,17 @@ GSD_DIGITS = 4
 
 
 class SurveyedImage(NamedTuple):
-    """An image by its header; `gsd_m` and `body` are None where it has no map, or a map that names no body."""
+    """An image by its header; `gsd_m` and `body` are None where it has no map, or none that names a body.
+
+    `gsd_m` is that of the longer side of its pixels. `is_placed`: a camera or ground control points say where it lies.
+    """
 
     path: str
     width: int
     height: int
     dtypes: tuple[str, ...]
     gsd_m: float | None
-    is_raw: bool
+    is_placed: bool
     is_in_degrees: bool
     body: str | None
 
@@ -55,6 +59,11 @@ class ImageSurvey:
     def unmapped(self) -> list[SurveyedImage]:
         """Images without a map."""
         return [image for image in self.images if image.gsd_m is None]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing says where the images lie, so that they are mapped in pixel coordinates."""
+        return bool(self.unmapped) and not any(image.is_placed for image in self.unmapped)
 
     @property
     def gsd_range_m(self) -> tuple[float, float] | None:
@@ -114,11 +123,12 @@ def _survey_image(path: str) -> SurveyedImage:
         image_files(path, FileAccess())
         header = read_image_header(path)
     grid, dtypes = header.grid, tuple(dict.fromkeys(band.dtype for band in header.bands))
-    body = crs_body(grid.crs) if grid else None
+    system = grid.crs if grid else CRS.from_wkt(header.gcps[1]) if header.gcps else None
+    body = crs_body(system) if system else None
     name = body.name if body else header.product.body if header.product else None
     return SurveyedImage(
-        path, header.width, header.height, dtypes, grid.gsd_m if grid else None, header.product is not None,
-        bool(grid and grid.crs.is_geographic), name,
+        path, header.width, header.height, dtypes, max(grid.sides_m) if grid else None,
+        header.product is not None or header.gcps is not None, bool(grid and grid.crs.is_geographic), name,
     )  # fmt: skip
 
 

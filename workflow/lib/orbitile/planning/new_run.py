@@ -175,8 +175,10 @@ def _stated_body(entries: Sequence[SceneEntry]) -> str | None:
 def _choose_network(request: RunRequest, survey: ImageSurvey, body: Body, zoo: Path) -> NetworkFit:
     gsd_m = _coarsest_m(request, survey)
     if request.model is not None:
-        return fit_network(read_network(request.model, zoo), gsd_m)
-    return fitting_network((read_network(name, zoo) for name in zoo_names(zoo)), body.name, gsd_m)
+        fit = fit_network(read_network(request.model, zoo), gsd_m)
+    else:
+        fit = fitting_network((read_network(name, zoo) for name in zoo_names(zoo)), body.name, gsd_m)
+    return fit._replace(finest_m=gsd_m) if survey.is_plain else fit  # pixel coordinates know no other scale
 
 
 def _coarsest_m(request: RunRequest, survey: ImageSurvey) -> float:
@@ -187,7 +189,7 @@ def _coarsest_m(request: RunRequest, survey: ImageSurvey) -> float:
             raise OrbitileError("--gsd-m: the images' headers say how many metres their pixels have; leave it out")
         return survey.gsd_range_m[1]
     names = shorten_names(Path(image.path).name for image in survey.unmapped)
-    if len(survey.unmapped) < len(survey.images) and not all(image.is_raw for image in survey.unmapped):
+    if len(survey.unmapped) < len(survey.images) and not all(image.is_placed for image in survey.unmapped):
         raise OrbitileError(f"{names}: no georeferencing, unlike the other images; georeference them, or make two runs")
     if request.gsd_m is None:
         raise OrbitileError(f"{names}: no map; --gsd-m says how many metres a pixel is (docs/raw-images.md)")
@@ -207,7 +209,6 @@ def _relative(path: Path, folder: Path) -> str:
 def _settings_text(request: RunRequest, table: Path, survey: ImageSurvey, body: Body, fit: NetworkFit) -> str:
     about = fit.network.facts.about
     low, high = about.gsd_range_m
-    is_unmapped = bool(survey.unmapped) and not any(image.is_raw for image in survey.unmapped)
     lines = [
         f"# The run {request.run}, written by `orbitile new` from the headers of its images.",
         "# config/config.yaml explains every key, docs/first-run.md the way from here to a catalogue.",
@@ -218,7 +219,7 @@ def _settings_text(request: RunRequest, table: Path, survey: ImageSurvey, body: 
         f"{_entry(gsd_m=fit.finest_m)}  # m/px of the finest scale{_coarsened_note(fit, survey)}",
         f"# Searched are {_scales_note(fit)}.",
         *(["access:", f"  servers: {_list(request.servers)}"] if request.servers else []),
-        *([_entry(pixel_coordinates=True)] if is_unmapped else []),
+        *([_entry(pixel_coordinates=True)] if survey.is_plain else []),
         *([f"bands: {_list(request.bands)}"] if request.bands else []),
         *([f"{_entry(crs=f'IAU_2015:{body.code + 10}')}  # maps in degrees become one in metres"]
           if survey.has_degrees else []),

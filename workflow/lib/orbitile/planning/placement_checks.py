@@ -19,7 +19,7 @@ from orbitile.base.messages import shortened
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.planning.scene_rows import ImagePlacement
 from orbitile.settings import Settings
-from orbitile.space.bodies import Body, find_body, lies_on
+from orbitile.space.bodies import FLATTENED_OFFSET, Body, find_body, lies_on
 from orbitile.space.footprints import FootprintOutline
 from orbitile.space.grids import Grid, crs_from_wkt
 from orbitile.space.ground import Ground
@@ -54,10 +54,6 @@ FAR_FROM_NETWORK = 2.0
 """How many times finer or coarser than the images that the network is for an image is when that is noted."""
 DOUBTFUL_DISTORTION = 0.01
 """Share by which sizes may be wrong in pixel coordinates, from which on it is noted."""
-FLATTENED_OFFSET = 1
-"""Offset of the IAU's code of a body's planetographic ellipsoid from that of its sphere."""
-
-
 CHECKED_SHARES = np.array([(0.5, 0.5)] * 3 + [(col, row) for row in (0.0, 0.5, 1.0) for col in (0.0, 0.5, 1.0)]).T
 NEXT = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)] + [(0.0, 0.0)] * 9).T
 """Where images are looked at: shares (2, 12) of their width and height, and pixels right of and below that."""
@@ -147,7 +143,7 @@ def check_fit(row: ImageRow, settings: Settings) -> None:
     if settings.crs is not None and _is_flattened(crs):
         raise OrbitileError(
             f"{row.path}: scene {row.scene} lies on an ellipsoid, but the run's map on a sphere, and PROJ would "
-            "confuse latitudes on the two; leave crs out, or reproject the scene to a sphere first"
+            f"confuse latitudes on the two; {_way_off_ellipsoid(crs, find_body(settings.body))}"
         )
     if settings.crs is None and crs.is_geographic:
         raise OrbitileError(
@@ -161,6 +157,15 @@ def check_fit(row: ImageRow, settings: Settings) -> None:
         )
 
 
+def _way_off_ellipsoid(crs: CRS, body: Body) -> str:
+    """What to do with images on an ellipsoid; those in degrees cannot do without a map."""
+    if not crs.is_geographic:
+        return "leave crs out"
+    codes = f" (gdalwarp -t_srs IAU_2015:{body.code + 11}, or {body.code + 12} of planetocentric latitudes)"
+    command = codes if body.polar_m != body.radius_m else ""
+    return f"bring it to a map in metres of its ellipsoid{command}, and leave crs out"
+
+
 def check_run_map(settings: Settings, body: Body) -> None:
     """Refuse a map for the whole run that does not exist, is not in metres, or is of another body."""
     if settings.crs is None:
@@ -170,7 +175,8 @@ def check_run_map(settings: Settings, body: Body) -> None:
     except CRSError as error:
         raise OrbitileError(f"crs: {settings.crs!r} is not a coordinate system that PROJ knows") from error
     is_westward = any(axis.direction == "west" for axis in _axes(crs))
-    if not crs.is_projected or not lies_on(crs, body) or is_westward or _is_flattened(crs):
+    is_in_metres = crs.is_projected and all(axis.unit_conversion_factor == 1 for axis in crs.axis_info)
+    if not is_in_metres or not lies_on(crs, body) or is_westward or _is_flattened(crs):
         raise OrbitileError(
             f"crs: {crs.name} is not a map in metres of {body.name} as a sphere, longitudes to the east; "
             f"allowed is e.g. IAU_2015:{body.code + 10}"
@@ -371,7 +377,7 @@ def _check_pixels(transform: Affine) -> None:
 
 def _check_scale(grid: Grid, limits: PlaceLimits) -> None:
     """Refuse pixels far finer than the run's scale, and those of which only the longer side is too coarse."""
-    shorter_m, longer_m = sorted(side * grid.metres_per_unit for side in _sides(grid.transform))
+    shorter_m, longer_m = sorted(grid.sides_m)
     if shorter_m * MAX_FINENESS < limits.finest_m:
         in_degrees = "are its coordinates degrees, declared as metres?"
         raise MisplacedError(

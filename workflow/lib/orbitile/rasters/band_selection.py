@@ -50,6 +50,7 @@ def select_bands(source: rasterio.DatasetReader, channels: Channels) -> Iterator
     dtype = typename_fwd[dtype_rev[join_types(encoding.dtype for encoding in encodings.values())]]
     for place, number in enumerate(channel_list(channels), start=1):
         band = SubElement(root, "VRTRasterBand", dataType=dtype, band=str(place))
+        SubElement(band, "UnitType").text = source.units[number - 1] or ""
         _add_encoded(band, source, number, encodings[number])
     _add_mask(root, source, encodings)
     with opened_virtual(ElementTree.tostring(root, encoding="unicode")) as selected:
@@ -57,12 +58,14 @@ def select_bands(source: rasterio.DatasetReader, channels: Channels) -> Iterator
 
 
 def _add_mask(root: Element, source: rasterio.DatasetReader, encodings: dict[int, Encoding]) -> None:
-    """Add the product of the bands' masks: 0 where any of them is 0."""
+    """Add the product of the bands' masks: 0 where any of them is 0, or a band of floats is no number."""
     mask = SubElement(SubElement(root, "MaskBand"), "VRTRasterBand", dataType="Byte")
     for number, encoding in encodings.items():
         add_source(mask, source, f"mask,{number}")
         if encoding.visible:
             _add_table(mask, source, number, encoding.visible)
+        if source.dtypes[number - 1].startswith("float"):
+            _add_finite(mask, source, number)
     if (alpha := overlooked_alpha(source)) is not None:
         add_source(mask, source, str(alpha))
     if len(mask) > 1:
@@ -86,6 +89,13 @@ def _add_table(band: Element, source: rasterio.DatasetReader, number: int, table
     """Add a band's values, each replaced by what a table holds for it, to a band of a virtual raster."""
     lookup = ",".join(f"{stored}:{value}" for stored, value in table)
     SubElement(add_source(band, source, str(number), "ComplexSource"), "LUT").text = lookup
+
+
+def _add_finite(mask: Element, source: rasterio.DatasetReader, number: int) -> None:
+    """Add 255 to a mask where a band is a number: NaN is left out, and infinity times 0 is NaN."""
+    element = add_source(mask, source, str(number), "ComplexSource")
+    for name, text in (("ScaleOffset", "255"), ("ScaleRatio", "0"), ("NODATA", "nan")):
+        SubElement(element, name).text = text
 
 
 def add_source(band: Element, source: rasterio.DatasetReader, name: str, kind: str = "SimpleSource") -> Element:

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.transform import array_bounds
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import calculate_default_transform
 
+from orbitile.base.errors import OrbitileError
 from orbitile.rasters.band_selection import select_bands
 from orbitile.rasters.compiled_loops import block_sums
 from orbitile.rasters.encodings import band_encoding
@@ -21,15 +21,20 @@ from orbitile.rasters.read import (
     common_dtype,
     common_nodata,
     explain_read_errors,
+    raster_grid,
     read_pixels,
     read_window,
     row_windows,
 )
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.grids import Grid, Window, bounding_window
+from orbitile.space.ground import wrap_width
+from orbitile.space.reprojection import covered_bounds, is_beyond_half_a_turn, recentred
 
 LEAST_ROWS = 512
 """Rows of fine pixels that are read at once, at least: those of the blocks that rasters are written in."""
+SAMPLE_PX = 64
+"""Places along each side of an image at which it is asked for data."""
 
 
 def pixel_type(source: rasterio.DatasetReader, channels: Channels = 1, names: Sequence[str] | None = None) -> PixelType:
@@ -42,13 +47,11 @@ def pixel_type(source: rasterio.DatasetReader, channels: Channels = 1, names: Se
 
 
 def common_grid(image_grid: Grid, wkt: str, gsd_m: float) -> Grid:
-    """The window of a map's common pixel grid (multiples of its pixel size) that covers an image's grid."""
-    bounds = array_bounds(image_grid.height, image_grid.width, image_grid.transform)
-    exact, width, height = calculate_default_transform(
-        image_grid.crs_wkt, wkt, image_grid.width, image_grid.height, *bounds
-    )
-    right, bottom = exact.c + exact.a * width, exact.f + exact.e * height
-    return Grid.on_lattice(wkt, gsd_m, (exact.c, bottom, right, exact.f))
+    """The window of a map's common pixel grid (multiples of its pixel size) that covers an image's grid.
+
+    OrbitileError where the map shows nothing of it.
+    """
+    return Grid.on_lattice(wkt, gsd_m, covered_bounds(image_grid, wkt))
 
 
 def unchanged_blocks(source: rasterio.DatasetReader, grid: Grid, channels: Channels = 1) -> Iterator[Block]:
@@ -63,18 +66,47 @@ def warped_blocks(
     """The image resampled to a grid, window by window of full width: pixels ([channels,] rows, columns).
 
     Pixels without data in any of the channels take no part in any average. Where the image has no nodata value, an
-    alpha band marks what lies outside it.
+    alpha band marks what lies outside it. OrbitileError where GDAL does not reach all of it from other maps.
     """
-    options = dict(crs=grid.crs_wkt, transform=grid.transform, width=grid.width, height=grid.height)
+    options = _warping_grids(raster_grid(source), grid)
     with (
         explain_read_errors(source.name),
         _warping_source(source, channels) as (selected, numbers),
         WarpedVRT(selected, resampling=method, add_alpha=selected.nodata is None, **options) as view,
     ):
+        if grid.crs != raster_grid(source).crs:
+            _refuse_unreached(source.name, selected, numbers)
         dtype = np.dtype(common_dtype(selected, numbers))  # rasterio warps some types as wider ones
         for window in row_windows(grid):
             pixels, valid = read_pixels(view, window, numbers)
             yield window, pixels if pixels.dtype == dtype else cast_pixels(pixels, dtype), valid
+
+
+def _warping_grids(image_grid: Grid, grid: Grid) -> dict[str, Any]:
+    """The grids of an image and of what it is warped to, as options of GDAL, which turns places into degrees and back.
+
+    On one map it does not, whatever longitude they have.
+    """
+    target = dict(crs=grid.crs_wkt, transform=grid.transform, width=grid.width, height=grid.height)
+    if grid.crs == image_grid.crs:
+        return target | dict(crs=image_grid.crs_wkt)
+    image_grid = recentred(image_grid)
+    return target | dict(src_crs=image_grid.crs_wkt, src_transform=image_grid.transform)
+
+
+def _refuse_unreached(path: str, source: rasterio.DatasetReader, channels: Channels) -> None:
+    """OrbitileError for an image with data so far from its map's central meridian that GDAL leaves them out."""
+    image_grid = raster_grid(source)
+    shape = min(SAMPLE_PX, image_grid.height), min(SAMPLE_PX, image_grid.width)
+    if wrap_width(image_grid.crs_wkt) or not (beyond := is_beyond_half_a_turn(image_grid, shape)).any():
+        return
+    _, valid = read_pixels(source, Window(0, 0, image_grid.width, image_grid.height), channels, shape)
+    if (valid & beyond).any():
+        raise OrbitileError(
+            f"{path}: reaches beyond half a turn from the central meridian of its map "
+            f"({image_grid.crs.name!r}), from where it cannot be brought onto another one; give it on a map with "
+            "another central meridian"
+        )
 
 
 @contextmanager
@@ -85,9 +117,10 @@ def _warping_source(
 
     Rasterio lets GDAL treat a pixel as nodata only where all bands of an image are, selected or not, and use one nodata
     value for all; so bands selected from several get a mask in common. So does one with special pixels, of which GDAL
-    warps all but nodata as if they were brightness.
+    warps all but nodata as if they were brightness, and one of floats, of which a NaN would spread.
     """
-    if source.count == 1 and not band_encoding(source, 1).visible:
+    is_whole = not source.dtypes[0].startswith("float")
+    if source.count == 1 and is_whole and not band_encoding(source, 1).visible:
         yield source, channels
         return
     with select_bands(source, channels) as selected:

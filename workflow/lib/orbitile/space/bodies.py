@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from pyproj import CRS
 from pyproj.database import query_crs_info
 from pyproj.enums import PJType
+from pyproj.exceptions import CRSError
 
 from orbitile.base.errors import OrbitileError
 from orbitile.space.grids import ellipsoid_of
@@ -14,6 +15,9 @@ RADIUS_TOLERANCE = 0.005
 """Relative difference of radii within which two CRSs mean the same body. Published radii of one
 body differ by up to 0.3 % (Mars: equatorial 3396.19 km, mean 3389.50 km); the closest pair of
 differently sized large moons differs by more."""
+
+FLATTENED_OFFSET = 1
+"""Offset of the IAU's code of a body's planetographic ellipsoid from that of its sphere."""
 
 AUTHORITY = "IAU_2015:"
 """The prefix of a code that names its authority."""
@@ -31,6 +35,19 @@ class Body:
     def crs(self) -> CRS:
         """The body's spherical, planetocentric longitude-latitude system."""
         return CRS.from_authority("IAU_2015", self.code)
+
+    @property
+    def polar_m(self) -> float:
+        """The polar radius of the IAU's ellipsoid of revolution in metres; that of the sphere where there is none."""
+        return _polar_m(self)
+
+
+@cache
+def _polar_m(body: Body) -> float:
+    try:
+        return ellipsoid_of(CRS.from_authority("IAU_2015", body.code + FLATTENED_OFFSET)).semi_minor_metre
+    except CRSError:
+        return body.radius_m
 
 
 @cache
@@ -73,12 +90,16 @@ def _code_of_number(text: str) -> int | None:
 
 @lru_cache(maxsize=256)
 def lies_on(crs: CRS, expected: Body) -> bool:
-    """Tell whether a CRS describes the expected body: by the name, where it has one, and by the radius."""
+    """Tell whether a CRS describes the expected body: by the name, where it has one, and by the radius.
+
+    Polar maps and those of other latitudes may be of the body's radius there: GDAL reads ISIS cubes and HiRISE so.
+    """
     named = _named_body(crs)
     if named is not None and named != expected.name.lower():
         return False
     radius = ellipsoid_of(crs).semi_major_metre
-    return abs(radius / expected.radius_m - 1) <= RADIUS_TOLERANCE
+    smallest, largest = sorted((expected.polar_m, expected.radius_m))
+    return smallest * (1 - RADIUS_TOLERANCE) <= radius <= largest * (1 + RADIUS_TOLERANCE)
 
 
 def crs_body(crs: CRS) -> Body | None:

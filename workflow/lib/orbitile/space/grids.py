@@ -76,15 +76,17 @@ class Grid:
         return cls(row["crs_wkt"], Affine(*row["transform"]), row["width"], row["height"])
 
     @classmethod
-    def on_lattice(cls, crs_wkt: str, gsd: float, bounds: tuple[float, float, float, float]) -> Self:
-        """The window of a map's common pixel grid that covers bounds (left, bottom, right, top).
+    def on_lattice(cls, crs_wkt: str, gsd_m: float, bounds: tuple[float, float, float, float]) -> Self:
+        """The window of a map's common grid, of pixels of `gsd_m`, that covers bounds (left, bottom, right, top).
 
-        The common grid is made of multiples of the pixel size, in the map's units, and so the same for all scenes.
+        The bounds count in the map's units. The common grid is made of multiples of the pixel size, and so the same
+        for all scenes.
         """
-        left, bottom, right, top = bounds
-        first_col, first_row = math.floor(left / gsd), math.ceil(top / gsd)
+        gsd = gsd_m / _metres_per_unit(crs_from_wkt(crs_wkt))
+        left, bottom, right, top = (round(bound / gsd, LATTICE_DIGITS) for bound in bounds)
+        first_col, first_row = math.floor(left), math.ceil(top)
         transform = Affine(gsd, 0, first_col * gsd, 0, -gsd, first_row * gsd)
-        return cls(crs_wkt, transform, math.ceil(right / gsd) - first_col, first_row - math.floor(bottom / gsd))
+        return cls(crs_wkt, transform, math.ceil(right) - first_col, first_row - math.floor(bottom))
 
     @property
     def crs(self) -> CRS:
@@ -95,6 +97,12 @@ class Grid:
     def gsd_m(self) -> float:
         """Ground sample distance along a row, in the map's metres (degrees become metres)."""
         return math.hypot(self.transform.a, self.transform.d) * self.metres_per_unit
+
+    @property
+    def sides_m(self) -> tuple[float, float]:
+        """Lengths of a pixel's sides along a row and along a column, in the map's metres (degrees become metres)."""
+        t = self.transform
+        return math.hypot(t.a, t.d) * self.metres_per_unit, math.hypot(t.b, t.e) * self.metres_per_unit
 
     @property
     def metres_per_unit(self) -> float:

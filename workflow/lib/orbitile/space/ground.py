@@ -28,11 +28,12 @@ class Ground:
     """The transformation between a map (its CRS as WKT) and a body's sphere of a radius in metres.
 
     Longitudes may leave -180..180 in between: with PROJ's `+over`, maps that cross the antimeridian of their
-    projection are not torn.
+    projection are not torn. Without `over` they are, as GDAL sees them.
     """
 
     crs_wkt: str
     radius_m: float
+    over: bool = True
 
     @property
     def _crs(self) -> CRS:
@@ -40,7 +41,7 @@ class Ground:
 
     @property
     def _transformer(self) -> Transformer:
-        return _transformer_of(self.crs_wkt)
+        return _transformer_of(self.crs_wkt, self.over)
 
     @property
     def _geodetic_crs(self) -> CRS:
@@ -76,6 +77,10 @@ class Ground:
     def degrees(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east) and the map's own latitude in degrees, as far out as map coordinates lie beyond the body."""
         return self._to_degrees(x, y)
+
+    def from_degrees(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map coordinates of longitude (east) and the map's own latitude in degrees; the inverse of `degrees`."""
+        return self._from_degrees(lon, lat)
 
     def lonlat(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitude (east, -180..180) and planetocentric latitude in degrees of map coordinates."""
@@ -185,10 +190,15 @@ def wrap_longitude(lon: np.ndarray) -> np.ndarray:
     return turned - 360 * (turned >= 180)  # the remainder of -1e-14 is 360
 
 
+def goes_around_a_pole(lon: np.ndarray) -> bool:
+    """Whether longitudes (n, degrees) around an outline make a full turn."""
+    return bool(abs(wrap_longitude(np.diff(lon, append=lon[:1])).sum()) > 180)
+
+
 @lru_cache(maxsize=256)
-def _transformer_of(wkt: str) -> Transformer:
+def _transformer_of(wkt: str, over: bool) -> Transformer:
     """From a map to its degrees; cached, because PROJ takes some 15 ms, and thousands of scenes share a map."""
-    return Transformer.from_crs(crs_from_wkt(wkt), geodetic_crs(crs_from_wkt(wkt)), force_over=True)
+    return Transformer.from_crs(crs_from_wkt(wkt), geodetic_crs(crs_from_wkt(wkt)), force_over=over)
 
 
 def _middle(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

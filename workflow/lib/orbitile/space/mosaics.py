@@ -1,6 +1,6 @@
 """Mosaics cut into scenes: which scenes lie on one pixel grid, abut, and can lend each other pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from orbitile.space.grids import Grid
-from orbitile.space.ground import wrap_width
+from orbitile.space.ground import Ground, wrap_longitude, wrap_width
 
 SEAM_SHARE = 0.02
 """Pieces of one mosaic may overlap by this share of the smaller one's side; scenes that overlap more are others."""
@@ -59,6 +59,28 @@ def lending_neighbours(grids: Mapping[str, Grid], lending: LendingRules) -> dict
         scene: sorted(lender for lender in lenders[scene] if lender.scene in pieces) if scene in pieces else None
         for scene in grids
     }
+
+
+def turns_on_map(wraps: int, images: Sequence[Grid], on_map: Sequence[Grid], multiple_px: int) -> int | None:
+    """The turns around the body from a scene to one that lends it pixels, where both are resampled to another map.
+
+    `images` are the grids of the two images, with `wraps` turns between them there, `on_map` those on the map. None
+    where the map's turn is no whole multiple of `multiple_px` pixels, so that nothing can be lent across its ends.
+    """
+    if tuple(images) == tuple(on_map):
+        return wraps
+    turn = wrap_width(on_map[0].crs_wkt)
+    if not turn:
+        return 0
+    apart, apart_on_map = (_longitude(lender) - _longitude(first) for first, lender in (images, on_map))
+    apart = apart + 360 * wraps if wrap_width(images[0].crs_wkt) else float(wrap_longitude(np.array(apart)))
+    turns = round((apart - apart_on_map) / 360)
+    return turns if turns == 0 or _around_px(on_map[0], multiple_px) else None
+
+
+def _longitude(grid: Grid) -> float:
+    """That of a grid's middle in degrees, not wrapped."""
+    return float(Ground(grid.crs_wkt, 1.0).degrees(*map(np.array, grid.middle))[0])
 
 
 class _Pair(NamedTuple):

@@ -11,7 +11,7 @@ from orbitile.base.errors import OrbitileError
 from orbitile.space.bodies import AUTHORITY, Body
 from orbitile.space.footprints import outline_centre
 from orbitile.space.grids import Grid
-from orbitile.space.ground import Ground, lonlat_of_points, unit_vectors, wrap_longitude
+from orbitile.space.ground import Ground, goes_around_a_pole, lonlat_of_points, unit_vectors, wrap_longitude
 
 PARALLEL_STEP_DEG = 5
 """Degrees between standard parallels. Images at most half of that apart share a map with pixels square within 10 %
@@ -33,7 +33,7 @@ def choose_crs(lon: np.ndarray, lat: np.ndarray, body: Body, polar_latitude: flo
     """
     lon, lat = _on_body(lon, lat)
     middle_lon, middle_lat = _middle(lon, lat)
-    if abs(middle_lat) > polar_latitude or _goes_around_a_pole(lon):
+    if abs(middle_lat) > polar_latitude or goes_around_a_pole(lon):
         return _polar(body, middle_lat).to_wkt()
     around = middle_lon + wrap_longitude(lon - middle_lon)
     meridian = 180 if around.min() < -180 or around.max() >= 180 else 0
@@ -74,11 +74,6 @@ def _middle(lon: np.ndarray, lat: np.ndarray) -> tuple[float, float]:
     return float(middle_lon), float(middle_lat)
 
 
-def _goes_around_a_pole(lon: np.ndarray) -> bool:
-    """Whether longitudes around an outline make a full turn."""
-    return bool(abs(wrap_longitude(np.diff(lon, append=lon[:1])).sum()) > 180)
-
-
 def _densify(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """An outline with more points, on the chords between the given ones (seen from the centre: on great circles)."""
     start = unit_vectors(lon, lat)
@@ -90,7 +85,7 @@ def _densify(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _with_pole(lon: np.ndarray, lat: np.ndarray, middle_lon: float) -> tuple[np.ndarray, np.ndarray]:
     """An outline in longitudes around a middle one; if it goes around a pole, with the pole at both its ends."""
     ring = middle_lon + wrap_longitude(lon - middle_lon)
-    if not _goes_around_a_pole(lon):
+    if not goes_around_a_pole(lon):
         return ring, lat
     pole = math.copysign(90, lat.mean())
     return np.append(ring, [middle_lon - 180, middle_lon + 180]), np.append(lat, [pole, pole])

@@ -4,7 +4,8 @@ Pixels are fitted to a plane, the azimuthal equidistant map around the points' m
 four or five points, by thin-plate splines through more. The fit ignores terrain and trusts the points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, Self
@@ -29,7 +30,11 @@ MAX_ANGLE = np.radians(60)
 """Angle from the points' middle beyond which places are not projected."""
 
 FLATNESS = 1e-3
-"""Area over squared extent below which a triangle counts as a line: no image is a thousand times as long as wide."""
+"""Area over squared extent below which a triangle counts as a line, and width over length below which many points do:
+no image is a thousand times as long as wide."""
+
+ERROR_LATTICE = 5
+"""Places along each side of an image at which fits are compared."""
 
 ORIGIN_RADII = 2.0
 """Distance from the body's centre at which vertical rays start, in units of the radius."""
@@ -148,8 +153,8 @@ class ControlPointCamera:
     """A substitute for a Camera (see orbitile.georeferencing.cameras.camera) where only control points are known.
 
     It looks straight down everywhere, whatever the surface. `expected_error_m` combines the rounding of the points'
-    degrees and the residuals of the fit, for splines at points left out of it. Four points are fitted exactly, so that
-    it holds neither their own errors nor those by terrain.
+    degrees and the residuals of the fit, for splines how far fits without some of the points are off. Four points are
+    fitted exactly, so that it holds neither their own errors nor those by terrain.
     """
 
     width: int
@@ -178,24 +183,29 @@ def control_point_camera(points: ControlPoints, size: tuple[int, int], radius_m:
     """Fit an image of a width and height to control points on a body of a radius in metres.
 
     A projective map through four or five points, thin-plate splines through six and more. OrbitileError if there are
-    fewer than four, if they lie on a line, or if four corners are crossed.
+    fewer than four, if they, or all but one of them, lie on a line, or if four corners are crossed.
     """
-    fit = _fit(points, points.pixels, points.plane)
-    error = float(np.hypot(_rounding_m(points, radius_m), _residual(points, fit) * radius_m))
+    _check(points.pixels, points.plane)
+    with _explained(len(points)):
+        if len(points) < MIN_SPLINE_POINTS:
+            fit: PlaneFit = Projective.through(points.pixels, points.plane)
+            residual = _rms(fit.to_plane(points.pixels) - points.plane)
+        else:
+            fit = Splines.through(points.pixels, points.plane)
+            residual = _spline_error(points, fit, size)
+    error = float(np.hypot(_rounding_m(points, radius_m), residual * radius_m))
     return ControlPointCamera(*size, points.centre, radius_m, fit, error)
 
 
-def _fit(points: ControlPoints, pixels: np.ndarray, plane: np.ndarray) -> PlaneFit:
-    """Splines or a projective map, depending on the number of points."""
-    _check(pixels, plane)
+@contextmanager
+def _explained(count: int) -> Iterator[None]:
+    """Turn errors on fitting so many points into an OrbitileError."""
     try:
-        if len(points) < MIN_SPLINE_POINTS:
-            return Projective.through(pixels, plane)
-        return Splines.through(pixels, plane)
+        yield
     except LinAlgError as error:
         raise OrbitileError(
-            f"control points: the {len(points)} points cannot be fitted ({error}); is a point listed twice, or do all "
-            "lie on a line?"
+            f"control points: the {count} points cannot be fitted ({error}); is a point listed twice, or do all lie on "
+            "a line?"
         ) from error
 
 
@@ -210,6 +220,33 @@ def _check(pixels: np.ndarray, plane: np.ndarray) -> None:
             "control points: the four corners are crossed, on a line, or in another order on the ground than in the "
             "image; give upper left, upper right, lower right, lower left"
         )
+    if len(pixels) == 5 and not any(map(_keeps_orientation, *(_fours_of_five(side) for side in (pixels, plane)))):
+        raise OrbitileError(
+            "control points: no four of the 5 points lie off a line, and in the same order on the ground as in the "
+            "image; is a point listed twice? give all four corners"
+        )
+    if len(pixels) >= MIN_SPLINE_POINTS:
+        _refuse_line(pixels, plane)
+
+
+def _refuse_line(pixels: np.ndarray, plane: np.ndarray) -> None:
+    """OrbitileError for points on a line, in the image or on the ground."""
+    if min(map(_flatness, (pixels, plane))) < FLATNESS:
+        raise OrbitileError(
+            f"control points: {len(pixels)} of the points lie on a line, so that the image's other direction hangs on "
+            "too few; give some beside it"
+        )
+
+
+def _fours_of_five(points: np.ndarray) -> list[np.ndarray]:
+    """All choices (5) of four of five points (5, 2)."""
+    return [np.delete(points, omitted, axis=0) for omitted in range(5)]
+
+
+def _flatness(points: np.ndarray) -> float:
+    """How wide points (n, 2) are spread across their longest extent, as a share of that; 0 where all are one."""
+    longest, across = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return float(across / longest) if longest > 0 else 0.0
 
 
 def _keeps_orientation(pixels: np.ndarray, plane: np.ndarray) -> bool:
@@ -234,24 +271,33 @@ def _rounding_m(points: ControlPoints, radius_m: float) -> float:
     return float(np.hypot(half, half * np.cos(np.radians(points.lat)).max()))
 
 
-def _residual(points: ControlPoints, fit: PlaneFit) -> float:
-    """Root mean square residual of points in radians; of splines, of points left out of the fit."""
-    if isinstance(fit, Projective):
-        return float(_rms(fit.to_plane(points.pixels) - points.plane))
-    return _rms(np.concatenate([_prediction_errors(points, fold) for fold in _folds(len(points))]))
+def _spline_error(points: ControlPoints, fit: Splines, size: tuple[int, int]) -> float:
+    """Root mean square error of splines in radians: at points left out of the fit, or all over the image, if larger.
+
+    All over the image it is the jackknife's: how far fits without a part of the points differ. Where an image reaches
+    beyond its points, errors of these grow.
+    """
+    folds = _folds(len(points))
+    partial_fits = [_fit_without(points, fold) for fold in folds]
+    residuals = [partial.to_plane(points.pixels[fold]) - points.plane[fold]
+                 for fold, partial in zip(folds, partial_fits, strict=True)]  # fmt: skip
+    lattice = np.stack(np.meshgrid(*(np.linspace(0, side, ERROR_LATTICE) for side in size)), axis=-1).reshape(-1, 2)
+    deviations = [partial.to_plane(lattice) - fit.to_plane(lattice) for partial in partial_fits]
+    return max(_rms(np.concatenate(residuals)), _rms(np.concatenate(deviations)) * np.sqrt(len(folds) - 1))
 
 
 def _folds(count: int) -> list[np.ndarray]:
-    """Indices of points in parts that each spread over all of them, small enough to leave points for splines."""
-    parts = min(count, max(FOLDS, -(-count // (count - MIN_SPLINE_POINTS)))) if count > MIN_SPLINE_POINTS else 0
+    """Indices of points in parts that each spread over all of them."""
+    parts = min(count, FOLDS)
     return [np.arange(count)[start::parts] for start in range(parts)]
 
 
-def _prediction_errors(points: ControlPoints, fold: np.ndarray) -> np.ndarray:
-    """Vectors (n, 2) on the plane from points to where splines through the remaining points put them."""
+def _fit_without(points: ControlPoints, fold: np.ndarray) -> Splines:
+    """Splines through all points but some; OrbitileError where what remains is a line."""
     remaining = np.setdiff1d(np.arange(len(points)), fold)
-    fit = Splines.through(points.pixels[remaining], points.plane[remaining])
-    return fit.to_plane(points.pixels[fold]) - points.plane[fold]
+    pixels, plane = points.pixels[remaining], points.plane[remaining]
+    _refuse_line(pixels, plane)
+    return Splines.through(pixels, plane)
 
 
 def _rms(offsets: np.ndarray) -> float:
