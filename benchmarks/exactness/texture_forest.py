@@ -4,7 +4,8 @@
 
 In the manner of TextureCam, which followed Shotton et al. (2008, doi 10.1109/CVPR.2008.4587503): extremely randomised
 trees (Geurts et al. 2006) on grey values, edges and curvatures around each pixel at several scales. They learn from a
-sample of the pixels of the split train, all classes equally, and are judged on all labelled pixels of the split val.
+sample of the pixels of the split train, all classes equally, and are judged on all labelled pixels of the split val,
+each in a single tile where tiles overlap.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from orbitile.features.confusion import ConfusionMatrix
 from orbitile.tables.parquet import read_table
 from orbitile.training.segmentation.augmentation import LabelledPixels
 from orbitile.training.segmentation.dataset import TileShape, TrainingTiles
+from orbitile.training.segmentation.judged_once import JudgedOnce
 from orbitile.training.segmentation.tiles import NOT_VALID, tile_channels
 
 SCALES_PX = (0.7, 11.0)
@@ -79,7 +81,9 @@ def compared(table: pd.DataFrame, recipe: ForestRecipe) -> ConfusionMatrix:
     numbers = [_numbers(train), _numbers(val)]
     if not all(numbers):
         raise OrbitileError("the table has no labelled tiles in the splits train and val; delete it to cut them again")
-    return judged(grown(list(train), recipe), iter(val), max(set.union(*numbers)) + 1)
+    once = JudgedOnce(val.table)
+    tiles = (tile._replace(labels=once.labels(number, tile.labels)) for number, tile in enumerate(val))
+    return judged(grown(list(train), recipe), tiles, max(set.union(*numbers)) + 1)
 
 
 def _numbers(tiles: TrainingTiles) -> set[int]:
