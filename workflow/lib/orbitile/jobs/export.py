@@ -53,11 +53,11 @@ def check_scenes(catalogue: Catalogue, scenes: Iterable[str]) -> None:
     if not plan.is_file():
         return
     planned = read_columns(plan, ["scene"])["scene"]
-    known = {*planned, *(scene.scene for scene in read_unplanned(plan))}
-    if unknown := sorted(set(scenes) - known):
-        nearest = ", ".join(difflib.get_close_matches(unknown[0], sorted(known), 5, 0))
+    names = {*planned, *(scene.scene for scene in read_unplanned(plan))}
+    if unknown := sorted(set(scenes) - names):
+        nearest = ", ".join(difflib.get_close_matches(unknown[0], sorted(names), 5, 0))
         raise OrbitileError(
-            f"{plan}: the run has no scene {unknown[0]!r}; of its {len(known):,} the names most like it are {nearest}"
+            f"{plan}: the run has no scene {unknown[0]!r}; of its {len(names):,} the names most like it are {nearest}"
         )
 
 
