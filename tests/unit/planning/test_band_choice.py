@@ -67,7 +67,7 @@ TWICE = (DataBand(1, "uint8", None, "red"), DataBand(2, "uint8", None, "", "red"
         (TWICE, ("red",), None, f"has 2 bands called 'red'; it has 2 bands (1 red, 2 red); {WAY_OUT}"),
         (WITH_HEIGHTS, (1, 2), NetworkBands(2, 2, ("elevation", "image")),
          "is to be used with the bands image, Elevation, but the network learnt from elevation, image; name them in "
-         "this order in the scene table's column bands or in the setting bands, or leave them out"),
+         f"this order {BAND_PLACES}, or leave them out"),
         (RGB, (1, 2), THREE, "is to be used with 2 bands, but the network takes 3; name as many "
                              f"{BAND_PLACES}, or use other weights"),
     ],
