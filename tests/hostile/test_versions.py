@@ -1,6 +1,7 @@
 """What changes of the files that an image is read from is seen: before a run, between plan and job, during a job."""
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -248,4 +249,8 @@ def test_user_files_of_rules_are_known_by_their_versions(rules, setting):
     text = (Path(__file__).parents[2] / "workflow" / "rules" / f"{rules}.smk").read_text()
     assert "".join(f"user_files({setting}".split()) in "".join(text.split())
     for key in ("truth", "labels"):
-        assert text.count(f" {key}=") == text.count(f" {key}=ancient(")
+        inputs = re.findall(rf"^ +{key}=(\w+)", text, re.MULTILINE)
+        assert set(inputs) <= {"ancient", "needed_files"}
+    common = (Path(__file__).parents[2] / "workflow" / "rules" / "common.smk").read_text()
+    _, needed, _ = re.split(r"\n(?=def needed_files)|(?<=\n)\n(?=def growing)", common)
+    assert "return ancient(" in needed
