@@ -27,10 +27,7 @@ def check_settings_file(path: Path) -> Settings:
 def export(arguments: argparse.Namespace) -> None:
     """Write what the arguments select of a catalogue to a file, and print how much it is."""
     from orbitile.catalogue import open as open_catalogue
-    from orbitile.jobs.export import (
-        check_scenes,
-        export_craters,
-    )  # brings GeoPandas, which the other commands need not wait for
+    from orbitile.jobs.export import check_scenes, export_craters  # brings GeoPandas: others need not wait for it
 
     catalogue = open_catalogue(arguments.path)
     check_scenes(catalogue, arguments.scenes or ())

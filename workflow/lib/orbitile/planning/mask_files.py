@@ -15,7 +15,6 @@ from orbitile.tables.scenes import read_scene_origins
 
 CHECKS_VERSION = 1
 """Rises when the checks change."""
-TEST_SPLIT = "test"
 
 
 def check_mask_files(settings: Settings, plan: Path) -> None:
@@ -82,5 +81,5 @@ def _learnt(masks: dict[str, Path], sizes: dict[str, tuple[int, int]], settings:
     """The scenes that have a mask, without those for tests (see orbitile.training.scene_deal)."""
     training = settings.segmentation_training
     named = training.validation_scenes if training else ()
-    tests = {scene for scene, origin in read_scene_origins(settings.scenes).items() if origin.split == TEST_SPLIT}
+    tests = {scene for scene, origin in read_scene_origins(settings.scenes).items() if origin.is_for_tests}
     return [scene for scene in sizes if scene in masks and (scene not in tests or scene in named)]

@@ -19,7 +19,7 @@ from orbitile.base.messages import shortened
 from orbitile.georeferencing.image_header import ImageHeader
 from orbitile.planning.scene_rows import ImagePlacement
 from orbitile.settings import Settings
-from orbitile.space.bodies import FLATTENED_OFFSET, Body, find_body, lies_on
+from orbitile.space.bodies import Body, find_body, lies_on
 from orbitile.space.footprints import FootprintOutline
 from orbitile.space.grids import Grid, crs_from_wkt
 from orbitile.space.ground import Ground
@@ -320,13 +320,9 @@ def _flattening(crs: CRS) -> float:
     return abs(1 - ellipsoid.semi_minor_metre / ellipsoid.semi_major_metre)
 
 
-@lru_cache(maxsize=8)
 def _flattening_of_body(body: Body) -> float:
     """That of its planetographic system; 0 for bodies that have none."""
-    try:
-        return _flattening(CRS.from_authority("IAU_2015", body.code + FLATTENED_OFFSET))
-    except CRSError:
-        return 0.0
+    return _flattening(body.planetographic_crs) if body.planetographic_crs else 0.0
 
 
 def _check_units(crs: CRS) -> None:

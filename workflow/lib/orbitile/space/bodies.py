@@ -16,7 +16,7 @@ RADIUS_TOLERANCE = 0.005
 body differ by up to 0.3 % (Mars: equatorial 3396.19 km, mean 3389.50 km); the closest pair of
 differently sized large moons differs by more."""
 
-FLATTENED_OFFSET = 1
+_FLATTENED_OFFSET = 1
 """Offset of the IAU's code of a body's planetographic ellipsoid from that of its sphere."""
 
 AUTHORITY = "IAU_2015:"
@@ -39,15 +39,21 @@ class Body:
     @property
     def polar_m(self) -> float:
         """The polar radius of the IAU's ellipsoid of revolution in metres; that of the sphere where there is none."""
-        return _polar_m(self)
+        crs = self.planetographic_crs
+        return self.radius_m if crs is None else ellipsoid_of(crs).semi_minor_metre
+
+    @property
+    def planetographic_crs(self) -> CRS | None:
+        """The body's planetographic system, on the IAU's ellipsoid of revolution; None where there is none."""
+        return _planetographic_crs(self.code)
 
 
 @cache
-def _polar_m(body: Body) -> float:
+def _planetographic_crs(code: int) -> CRS | None:
     try:
-        return ellipsoid_of(CRS.from_authority("IAU_2015", body.code + FLATTENED_OFFSET)).semi_minor_metre
+        return CRS.from_authority("IAU_2015", code + _FLATTENED_OFFSET)
     except CRSError:
-        return body.radius_m
+        return None
 
 
 @cache

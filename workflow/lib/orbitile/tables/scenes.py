@@ -49,8 +49,14 @@ class SceneOrigin(NamedTuple):
     place: str | None = None
     split: str | None = None
 
+    @property
+    def is_for_tests(self) -> bool:
+        """Whether the scene is set aside, so that no training learns from it."""
+        return self.split == TEST
 
-SPLIT_NAMES = ("train", "val", "test")
+
+TEST = "test"
+SPLIT_NAMES = ("train", "val", TEST)
 """What scenes are for: to learn from, to choose the epoch by, or neither."""
 COLUMNS = list(SceneEntry._fields)
 """All columns; only scene and path are required."""

@@ -15,8 +15,6 @@ from orbitile.training.split import SPLITS, split_by_draw, split_by_name
 log = logging.getLogger(__name__)
 
 SECTION = "segmentation_training"
-TEST = "test"
-"""What the scene table says of scenes that take no part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class SceneDeal:
         """The scenes without those for tests; OrbitileError where none is left."""
         chosen = {
             scene: origin for scene, origin in origins.items()
-            if origin.split != TEST or scene in self.validation_scenes
+            if not origin.is_for_tests or scene in self.validation_scenes
         }  # fmt: skip
         if origins and not chosen:
             raise OrbitileError("scenes: all scenes with labels are for tests in the column split; "
