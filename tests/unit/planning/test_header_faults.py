@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from orbitile.planning import headers, scene_rows
 from orbitile.planning.headers import read_headers
@@ -119,3 +120,15 @@ def test_warnings_are_kept_in_the_plan_and_logged(read, geotiff, tmp_path, caplo
         f"scene a: {kept['a'][0]}",
         f"scene m: {kept['m'][0]}",
     ]
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 3, 6, 9])
+def test_photographs_that_viewers_turn_are_noted(read, tmp_path, orientation):
+    photograph = Image.fromarray(np.ones((40, 60), np.uint8))
+    exif = photograph.getexif()
+    exif[0x0112] = orientation
+    photograph.save(tmp_path / "a.jpg", exif=exif)
+    rows, _ = read(f"a,{tmp_path / 'a.jpg'}", pixel_coordinates=True)
+    notes = [text for text in rows[0].warnings if "EXIF" in text]
+    assert [f"(orientation {orientation})" in text for text in notes] == [True] * (orientation in (3, 6))
+    assert (rows[0].width, rows[0].height) == (60, 40)

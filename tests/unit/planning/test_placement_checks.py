@@ -21,10 +21,12 @@ from orbitile.planning.placement_checks import (
     check_map,
     check_placement,
     placement_warnings,
+    with_map_warning,
 )
 from orbitile.planning.scene_rows import place_projected
 from orbitile.rasters.data_bands import DataBand
 from orbitile.space.bodies import find_body
+from orbitile.space.footprints import grid_outline
 from orbitile.space.grids import Grid
 from orbitile.space.ground import Ground
 
@@ -116,6 +118,56 @@ def test_oblong_pixels_are_noted_and_narrow_ones_refused():
     assert placement_warnings(place(oblong), LIMITS) == ["its pixels are 3.0 times as long as wide; is that right?"]
     with pytest.raises(OrbitileError, match="far from square"):
         place(narrow)
+
+
+def row_at(wkt, lat, side_deg=1.0):
+    """A row of the plan of a scene that ends at a latitude, whose outline has ten points a side."""
+    x, y = Ground(wkt, MOON.radius_m).xy(np.array([0.0]), np.array([float(lat)]), 0.0, 0.0)
+    side_m = round(math.radians(side_deg) * MOON.radius_m)
+    grid = Grid(wkt, Affine(side_m / 100, 0, float(x[0]), 0, -side_m / 100, float(y[0])), 100, 100)
+    lon, lat = grid_outline(grid, Ground(wkt, MOON.radius_m))
+    return plan_row("a", "g", crs_wkt=wkt, outline_lon=lon.tolist(), outline_lat=lat.tolist())
+
+
+def map_notes(row, crs=None, in_pixels=False):
+    return with_map_warning(row, SimpleNamespace(crs=crs, body="Moon", pixel_coordinates=in_pixels)).warnings
+
+
+@pytest.mark.parametrize(
+    ("lat", "note"),
+    [
+        (60, None),
+        (80, "its map shows round craters 5.8 times as long as wide at 80.0 N, and a network may miss them; set crs "
+         "to a map that fits, such as the polar IAU_2015:30130"),
+        (-75, "its map shows round craters 4.1 times as long as wide at 76.0 S, and a network may miss them; set crs "
+         "to a map that fits, such as the polar IAU_2015:30135"),
+        (90, "its map shows round craters hundreds of times as long as wide at 90.0 N, and a network may miss them; "
+         "set crs to a map that fits, such as the polar IAU_2015:30130"),
+    ],
+)  # fmt: skip
+def test_scenes_near_a_pole_on_an_equirectangular_map_are_noted(lat, note):
+    row = row_at(MAPS[0], lat)
+    assert map_notes(row) == ([note] if note else [])
+    assert map_notes(row, in_pixels=True) == []
+    assert map_notes(row, crs="IAU_2015:30130" if lat > 0 else "IAU_2015:30135") == []
+
+
+def test_the_map_of_the_run_counts_and_an_earlier_note_goes():
+    row = row_at(MAPS[3], 80)
+    assert map_notes(row) == []
+    noted = with_map_warning(
+        replace(row, warnings=["other"]), SimpleNamespace(crs="IAU_2015:30110", body="Moon", pixel_coordinates=False)
+    )
+    assert [text[:9] for text in noted.warnings] == ["other", "its map s"]
+    assert map_notes(noted) == ["other"]
+    assert len(map_notes(noted, crs="IAU_2015:30110")) == 2
+
+
+def test_a_scene_on_both_sides_of_the_equator_needs_several_maps():
+    (note,) = map_notes(row_at(MAPS[0], 80, side_deg=160))
+    assert note.endswith(
+        "as long as wide at 80.0 N, and a network may miss them; cut it into scenes with maps of their own"
+    )
 
 
 @pytest.mark.parametrize(

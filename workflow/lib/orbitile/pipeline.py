@@ -33,7 +33,7 @@ class Rule:
 
 
 _RULES = (
-    Rule("plan", "", code_version=8),
+    Rule("plan", "", code_version=9),
     Rule("isis", table_folder="isis", work_folder="work/isis"),
     Rule("georeference", None, BOTH_CHAINS, "georeferenced", "rasters", code_version=7),
     Rule("downsample", None, BOTH_CHAINS, "scaled", "rasters", code_version=3),

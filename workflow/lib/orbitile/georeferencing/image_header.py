@@ -29,7 +29,8 @@ class ImageHeader:
 
     `width` and `height` are those of the pixels that see ground. `bands` are its data bands. `grid` is None for images
     that are not map-projected, `product` for all but raw products, `label` for images without a PVL label. `gcps` are
-    ground control points with the WKT of their coordinate system.
+    ground control points with the WKT of their coordinate system. `exif_orientation` is how viewers turn an image of a
+    camera: 1 not at all, 2 to 8 somehow (EXIF 2.3, tag 0x0112).
     """
 
     path: str
@@ -40,6 +41,7 @@ class ImageHeader:
     product: RawProduct | None = None
     grid: Grid | None = None
     gcps: tuple[Sequence[GroundControlPoint], str] | None = None
+    exif_orientation: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -97,7 +99,13 @@ def _header_of(path: str, source: rasterio.DatasetReader, label: PvlLabel | None
     bands = data_bands(source)
     if not bands:
         raise OrbitileError(f"{path}: has no data bands, only alpha")
-    return ImageHeader(path, source.width, source.height, bands, label, grid=grid, gcps=gcps)
+    return ImageHeader(path, source.width, source.height, bands, label, None, grid, gcps, _exif_orientation(source))
+
+
+def _exif_orientation(source: rasterio.DatasetReader) -> int:
+    """As GDAL reads it from JPEG images; 1 where there is none, or none that EXIF knows."""
+    text = source.tags().get("EXIF_Orientation", "1")
+    return int(text) if text in ("2", "3", "4", "5", "6", "7", "8") else 1
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from orbitile.planning.placement_checks import (
     check_placement,
     check_run_map,
     placement_warnings,
+    with_map_warning,
 )
 from orbitile.planning.scene_rows import (
     ImagePlacement,
@@ -129,6 +130,7 @@ def read_headers(settings: Settings, earlier_rows: Mapping[str, PlanRow]) -> tup
     rows, unplanned = merge_mosaics(
         images, unplanned, mosaics, run.maps, lambda grid: check_mosaic_grid(grid, run.limits)
     )
+    rows = [with_map_warning(row, settings) for row in rows]
     _log_warnings(rows)
     return rows, unplanned
 
@@ -409,7 +411,7 @@ def _place_by_header(scene: str, request: GeorefRequest, run: PlanningContext) -
 def _place_in_pixels(header: ImageHeader, settings: Settings, body: Body) -> ImagePlacement:
     """Of an image that is mapped in plain pixels."""
     placement = place_projected(pixel_grid(body, settings.finest_m, *header.size), header.bands, body)
-    return replace(placement, unused_grid=header.grid)
+    return replace(placement, unused_grid=header.grid, exif_orientation=header.exif_orientation)
 
 
 def _place_on_own_map(scene: str, header: ImageHeader, limits: PlaceLimits) -> ImagePlacement:

@@ -5,6 +5,7 @@ one line; what is doubtful is noted in the plan.
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,8 +24,9 @@ from orbitile.space.bodies import Body, find_body, lies_on
 from orbitile.space.footprints import FootprintOutline
 from orbitile.space.grids import Grid, crs_from_wkt
 from orbitile.space.ground import Ground
+from orbitile.space.map_stretch import map_stretch
 from orbitile.tables.georef_methods import CORNERS, PROJECTED
-from orbitile.tables.plan import ImageRow
+from orbitile.tables.plan import ImageRow, PlanRow
 
 MAX_COARSENESS = 1.01
 """Pixel size in units of the run's finest scale that is not yet coarser."""
@@ -50,6 +52,11 @@ PADDING_PX = 2.0
 """Pixels by which images may reach beyond a pole or once around: some global maps are padded."""
 FLATTENING_TOLERANCE = 0.02
 """By how much flattenings of one body may differ between sources: Mars' is 0.006, that of small moons less certain."""
+DOUBTFUL_STRETCH = 2.1
+"""How many times as long as wide a map may show round craters before it is noted. Equirectangular maps that are true at
+the equator, and end at 60 degrees, have 2."""
+STRETCHED = "its map shows round craters"
+"""Begin of the note on that."""
 FAR_FROM_NETWORK = 2.0
 """How many times finer or coarser than the images that the network is for an image is when that is noted."""
 DOUBTFUL_DISTORTION = 0.01
@@ -196,7 +203,7 @@ def _axes(crs: CRS) -> list[Axis]:
 def placement_warnings(placement: ImagePlacement, limits: PlaceLimits) -> list[str]:
     """What is doubtful about where an image lies, and about the size of its pixels, one line each."""
     notes = [
-        _corners_note(placement), _unused_map_note(placement), _side_note(placement),
+        _corners_note(placement), _unused_map_note(placement), _turned_note(placement), _side_note(placement),
         _distortion_note(placement.grid, limits), _network_note(placement.image_gsd_m, limits), _body_note(limits),
         _assumption_note(limits),
     ]  # fmt: skip
@@ -222,6 +229,16 @@ def _unused_map_note(placement: ImagePlacement) -> str:
     )
 
 
+def _turned_note(placement: ImagePlacement) -> str:
+    """Viewers, and programs in which labels are drawn, turn such images; GDAL does not."""
+    if placement.exif_orientation == 1:
+        return ""
+    return (
+        f"its EXIF data ask viewers to turn or mirror it (orientation {placement.exif_orientation}), but places count "
+        "in pixels as they are stored; labels drawn in such a viewer do not fit; turn it for good (exiftran -ai)"
+    )
+
+
 def _map_name(grid: Grid) -> str | None:
     """The name of a grid's map; None where its system is no map of a body, or none that PROJ can compute with."""
     try:
@@ -234,6 +251,43 @@ def _map_name(grid: Grid) -> str | None:
 def _side_note(placement: ImagePlacement) -> str:
     ratio = _side_ratio(placement.grid.transform)
     return "" if ratio < DOUBTFUL_SIDE_RATIO else f"its pixels are {ratio:.1f} times as long as wide; is that right?"
+
+
+def with_map_warning(row: PlanRow, settings: Settings) -> PlanRow:
+    """A scene with a note where its map, or that of the run, stretches it; near a pole an equirectangular map does.
+
+    Craters are then so oblong that a network finds none. A note that an earlier plan has of another map is left out.
+    """
+    others = [text for text in row.warnings if not text.startswith(STRETCHED)]
+    note = "" if settings.pixel_coordinates else _stretch_note(row, settings)
+    return replace(row, warnings=[*others, *([note] if note else [])])
+
+
+def _stretch_note(row: PlanRow, settings: Settings) -> str:
+    wkt = _wkt(settings.crs) if settings.crs else row.crs_wkt
+    lon, lat = np.array(row.outline_lon), np.array(row.outline_lat)
+    stretch = np.nan_to_num(map_stretch(wkt, lon, lat), nan=1.0)
+    worst = int(stretch.argmax())
+    if stretch[worst] < DOUBTFUL_STRETCH:
+        return ""
+    times = f"{stretch[worst]:.1f} times" if stretch[worst] < 100 else "hundreds of times"
+    hemisphere = "S" if lat[worst] < 0 else "N"
+    return (
+        f"{STRETCHED} {times} as long as wide at {abs(lat[worst]):.1f} {hemisphere}, and a network may miss them; "
+        f"{_way_off_stretch(lat, find_body(settings.body))}"
+    )
+
+
+def _way_off_stretch(lat: np.ndarray, body: Body) -> str:
+    """A polar map for a scene on one side of the equator, for others several scenes."""
+    if lat.min() < 0 < lat.max():
+        return "cut it into scenes with maps of their own"
+    return f"set crs to a map that fits, such as the polar IAU_2015:{body.polar_map_code(lat.max())}"
+
+
+@lru_cache(maxsize=4)
+def _wkt(crs: str) -> str:
+    return CRS.from_user_input(crs).to_wkt()
 
 
 def _distortion_note(grid: Grid, limits: PlaceLimits) -> str:

@@ -48,7 +48,7 @@ class ImagePlacement:
     `bands` are all of its data bands. `border` is the dense border (n, degrees) of images that are not map-projected;
     the plan does not keep it, but the grid of a strip on the map of its mosaic is fitted around it. `inputs` are all
     files that its pixels and its position come from. `unused_grid` is the grid on its own map of an image that is
-    mapped in plain pixels nevertheless.
+    mapped in plain pixels nevertheless, `exif_orientation` how viewers turn one.
     """
 
     georef_method: str
@@ -62,6 +62,7 @@ class ImagePlacement:
     border: FootprintOutline | None = None
     inputs: tuple[str, ...] = ()
     unused_grid: Grid | None = None
+    exif_orientation: int = 1
 
 
 class PlannedImage(NamedTuple):

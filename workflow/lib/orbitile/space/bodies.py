@@ -19,6 +19,9 @@ differently sized large moons differs by more."""
 _FLATTENED_OFFSET = 1
 """Offset of the IAU's code of a body's planetographic ellipsoid from that of its sphere."""
 
+_NORTH_POLAR, _SOUTH_POLAR = 30, 35
+"""Offsets of the IAU's codes of spherical polar stereographic maps from the code of their body."""
+
 AUTHORITY = "IAU_2015:"
 """The prefix of a code that names its authority."""
 
@@ -46,6 +49,10 @@ class Body:
     def planetographic_crs(self) -> CRS | None:
         """The body's planetographic system, on the IAU's ellipsoid of revolution; None where there is none."""
         return _planetographic_crs(self.code)
+
+    def polar_map_code(self, lat: float) -> int:
+        """The IAU's code of the polar stereographic map on the sphere, on the side of a latitude."""
+        return self.code + (_NORTH_POLAR if lat > 0 else _SOUTH_POLAR)
 
 
 @cache

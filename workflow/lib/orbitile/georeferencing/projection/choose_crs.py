@@ -17,9 +17,6 @@ PARALLEL_STEP_DEG = 5
 """Degrees between standard parallels. Images at most half of that apart share a map with pixels square within 10 %
 at 65 degrees of latitude, and far better nearer to the equator."""
 
-NORTH_POLAR, SOUTH_POLAR = 30, 35
-"""Offsets of the IAU's codes of spherical polar stereographic maps from the code of their body."""
-
 POINTS_BETWEEN = 16
 """Points inserted on the great circle between two points of an outline."""
 
@@ -93,7 +90,7 @@ def _with_pole(lon: np.ndarray, lat: np.ndarray, middle_lon: float) -> tuple[np.
 
 def _polar(body: Body, lat: float) -> CRS:
     """The body's polar stereographic map on the side of a latitude."""
-    return CRS.from_user_input(f"{AUTHORITY}{body.code + (NORTH_POLAR if lat > 0 else SOUTH_POLAR)}")
+    return CRS.from_user_input(f"{AUTHORITY}{body.polar_map_code(lat)}")
 
 
 def _equirectangular(body: Body, parallel: int, meridian: int) -> CRS:
