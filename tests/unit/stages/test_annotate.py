@@ -94,6 +94,16 @@ def test_craters_where_tiles_failed_are_not_missed(raster, drawn, detail):
         assert (len(places(image, "missed")[0]) > 0) == (count == 3)
 
 
+def test_craters_off_the_data_are_not_missed(raster, drawn):
+    """The scene of 20 km has no data beyond 12 km; one of two that nothing found lies there."""
+    on_data, beyond = ((k * 1000 / DEGREE_M, -5000 / DEGREE_M, 3) for k in (4, 16))
+    pixels = np.maximum(GREY, 1)
+    pixels[:, 120:] = 0
+    image = drawn([raster(pixels, nodata=0)], [], [on_data, beyond])
+    columns = places(image, "missed")[1]
+    assert (columns.min(), columns.max()) == pytest.approx((25, 55), abs=3)
+
+
 def test_without_craters_the_scene_is_there(raster, drawn):
     image = drawn([raster(GREY)], [(90, 0, 5)])
     assert len(places(image, "in the catalogue")[0]) == 0

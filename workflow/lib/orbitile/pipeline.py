@@ -59,7 +59,7 @@ _RULES = (
     Rule("density", "density/density.json", code_version=2),
     Rule("secondaries", "secondaries/secondaries.json", code_version=2),
     Rule("shapes", "shapes/shapes.json"),
-    Rule("annotate", "annotated/{}.json", code_version=8),
+    Rule("annotate", "annotated/{}.json", code_version=9),
     Rule("assemble_map", "map/polygons.json", code_version=7),
     Rule("overview_map", "map/map.png", code_version=4),
     Rule("evaluate_map", "evaluation/metrics.json", code_version=5),

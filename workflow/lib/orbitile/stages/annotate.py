@@ -24,10 +24,11 @@ from orbitile.pipeline import code_version
 from orbitile.space.caps import ROUNDING, Caps, grid_cap
 from orbitile.space.ground import Ground, unit_vectors
 from orbitile.space.lonlat_boxes import EVERYWHERE, LonLatBox, boxes_around_circle
+from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
 from orbitile.tables.failed_windows import failed_on_maps
-from orbitile.tables.rasters import RasterRow, read_rasters
+from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
 
 CATALOGUED, TABLED = "in the catalogue", "in the table"
 """What is drawn without a truth: the run's craters, or those of somebody's table."""
@@ -68,28 +69,35 @@ def annotate_craters(
     """Draw the craters of a group's scenes as PNGs; with a truth, right, false and missed ones in their colours.
 
     `rasters` is the group's table of scenes, `out` the list of its pictures, which lie beside it. Of a run in pixel
-    coordinates with so many `unmapped_scenes` only a scene's craters are drawn on it. Where a scene failed no crater
-    counts as missed. OrbitileError where a table lacks a column, or a scene cannot be drawn.
+    coordinates with so many `unmapped_scenes` only a scene's craters are drawn on it. Where a scene has no data, or
+    failed, no crater counts as missed, as in the evaluation. OrbitileError where a table lacks a column, or a scene
+    cannot be drawn.
     """
     rows = read_rasters(rasters)
     displayed = _displayed_rasters(rows)
     kinds = _read_kinds(rows, drawn, criteria, unmapped_scenes) if rows else {}
     failed = drawn.failed(rows)
+    judged = {row.scene: row for row in coarsest(rows)}
     drawings = {
         scene: CraterDrawing(
-            raster, kinds[scene].on_raster(raster, failed.get(scene)), not unmapped_scenes, criteria.radius_m
+            raster, kinds[scene].on_raster(raster, failed.get(scene)), judged[scene], not unmapped_scenes,
+            criteria.radius_m,
         )
         for scene, raster in displayed.items()
-    }
+    }  # fmt: skip
     draw_scenes(drawings, out, work)
 
 
 @dataclass(frozen=True)
 class CraterDrawing:
-    """A scene's raster and the craters to draw on it, by their kinds (COLOURS)."""
+    """A scene's raster and the craters to draw on it, by their kinds (COLOURS).
+
+    `judged` is the raster of which valid pixels count in the evaluation.
+    """
 
     raster: RasterRow
     kinds: dict[str, Craters]
+    judged: RasterRow
     has_map: bool
     radius_m: float
 
@@ -101,8 +109,8 @@ class CraterDrawing:
             for kind, craters in self.kinds.items()
         }
         return cache_key(
-            raster=self.raster.path, places=places, has_map=self.has_map, radius_m=self.radius_m,
-            version=code_version("annotate"),
+            raster=self.raster.path, judged=self.judged.path, places=places, has_map=self.has_map,
+            radius_m=self.radius_m, version=code_version("annotate"),
         )  # fmt: skip
 
     def draw(self, out: Path) -> None:
@@ -110,9 +118,13 @@ class CraterDrawing:
         picture = ScenePicture.of(self.raster)
         picture.add_map_frame(self.radius_m, graticule=self.has_map)
         for kind, craters in self.kinds.items():
-            rings = _rings(craters, self.raster, self.radius_m)
+            rings = _rings(self._on_data(craters) if kind == MISSED else craters, self.raster, self.radius_m)
             picture.outline(kind, rings, COLOURS[kind], 1.6, STYLES.get(kind, "solid"))
         picture.save(out, legend_columns=4, key=self.key)
+
+    def _on_data(self, craters: Craters) -> Craters:
+        """Those whose centre lies on a valid pixel."""
+        return craters.select(Coverage.of([self.judged], self.radius_m).holds(craters.lon, craters.lat))
 
 
 class CraterKinds:
