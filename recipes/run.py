@@ -187,10 +187,10 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _merged(settings: dict, changes: Mapping) -> dict:
-    """Settings with some changed, section by section."""
+    """Settings with some changed, section by section; an empty section takes the place of one with entries."""
     merged = dict(settings)
     for key, value in changes.items():
-        is_section = isinstance(value, Mapping) and isinstance(settings.get(key), Mapping)
+        is_section = isinstance(value, Mapping) and value and isinstance(settings.get(key), Mapping)
         merged[key] = _merged(settings[key], value) if is_section else value
     return merged
 

@@ -25,6 +25,15 @@ def test_sections_are_merged_and_lists_replaced():
     assert run._merged(settings, changes) == dict(
         scales=[3], training=dict(loss="dice", augmentation=dict(zoom=0, flip=1)), body="Mars"
     )
+    assert run._merged(settings, dict(training=dict(augmentation={})))["training"] == dict(loss="dice", augmentation={})
+    assert run._merged(settings, {}) == settings
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_variant_learns_the_same_as_another(name, tmp_path):
+    recipe = run.Recipe.read(name, tmp_path, tmp_path)
+    settings = [recipe.settings(changes) for changes in recipe.variants.values()]
+    assert [number for number, each in enumerate(settings) if each in settings[:number]] == []
 
 
 def test_folders_stand_at_the_beginning_of_paths_alone():
