@@ -24,6 +24,13 @@ def test_stretch_of_maps(code, lat, stretch):
     assert map_stretch(wkt_of(code), np.array([20.0]), np.array([float(lat)])) == pytest.approx(stretch, rel=1e-4)
 
 
+def test_places_off_a_map_and_systems_without_a_body_have_none():
+    lon, lat = np.array([0.0, 0.0]), np.array([60.0, -60.0])
+    north_alone = CRS.from_user_input("+proj=gnom +lat_0=90 +R=1737400").to_wkt()
+    assert np.isnan(map_stretch(north_alone, lon, lat)).tolist() == [False, True]
+    assert np.isnan(map_stretch('LOCAL_CS["arbitrary",UNIT["metre",1]]', lon, lat)).all()
+
+
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(code=st.sampled_from([30110, 30120, 30130, 30140]), lon=st.floats(-170, 170), lat=st.floats(-80, 80))
 def test_small_circles_are_as_oblong_as_it_says(code, lon, lat):
