@@ -22,6 +22,7 @@ from orbitile.planning.placement_checks import (
     check_placement,
     placement_warnings,
     with_map_warning,
+    without_map_warning,
 )
 from orbitile.planning.scene_rows import place_projected
 from orbitile.rasters.data_bands import DataBand
@@ -130,7 +131,9 @@ def row_at(wkt, lat, side_deg=1.0):
 
 
 def map_notes(row, crs=None, in_pixels=False):
-    return with_map_warning(row, SimpleNamespace(crs=crs, body="Moon", pixel_coordinates=in_pixels)).warnings
+    """Those of a row that an earlier plan may hold."""
+    settings = SimpleNamespace(crs=crs, body="Moon", pixel_coordinates=in_pixels)
+    return with_map_warning(without_map_warning(row), settings).warnings
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,15 @@ def test_another_map_plans_images_without_one_anew(planned, opened, geotiff, edr
     assert place[0] != place[1]
 
 
+def test_a_note_on_a_map_does_not_come_along_into_a_mosaic(planned, geotiff):
+    """Planned alone near a pole, then as a strip: the mosaic's map is noted, once."""
+    row = f"a,{geotiff(GREY, crs=MARS, top=5e6)}"
+    alone = planned(f"{row},", columns="scene,path,mosaic")
+    strip = planned(f"{row},m", columns="scene,path,mosaic")
+    assert [text[:9] for text in alone["a"].warnings] == ["its map s"]
+    assert strip["m"].warnings == alone["a"].warnings
+
+
 @pytest.mark.parametrize("what", ["kernel", "other kernels", "corners", "way"])
 def test_what_is_known_of_an_image_decides_its_way_anew(planned, opened, edr, kernels, what):
     planned(f"a,{edr},{kernels},,", columns="scene,path,kernels,corners,georef_method")

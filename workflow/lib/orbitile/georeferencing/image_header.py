@@ -99,7 +99,10 @@ def _header_of(path: str, source: rasterio.DatasetReader, label: PvlLabel | None
     bands = data_bands(source)
     if not bands:
         raise OrbitileError(f"{path}: has no data bands, only alpha")
-    return ImageHeader(path, source.width, source.height, bands, label, None, grid, gcps, _exif_orientation(source))
+    orientation = _exif_orientation(source)
+    return ImageHeader(
+        path, source.width, source.height, bands, label, grid=grid, gcps=gcps, exif_orientation=orientation
+    )
 
 
 def _exif_orientation(source: rasterio.DatasetReader) -> int:

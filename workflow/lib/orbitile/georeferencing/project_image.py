@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
-from pyproj import CRS
 from rasterio.enums import Resampling
 
 from orbitile.base.errors import OrbitileError
@@ -16,7 +15,7 @@ from orbitile.rasters.band_selection import opened_values
 from orbitile.rasters.resample import common_grid, pixel_type, unchanged_blocks, warped_blocks
 from orbitile.rasters.write import Block, PixelType
 from orbitile.space.bodies import Body
-from orbitile.space.grids import Grid
+from orbitile.space.grids import Grid, crs_from_wkt, wkt_of
 from orbitile.space.scales import whole_factor
 from orbitile.tables.georef_methods import CORNERS, ISIS, PROJECTED
 from orbitile.tables.plan import ImageRow
@@ -42,7 +41,7 @@ class TargetGrid(NamedTuple):
 
     def fits(self, image_grid: Grid) -> bool:
         """Whether a map-projected image may keep its grid."""
-        same_map = self.crs is None or CRS.from_user_input(self.crs) == image_grid.crs
+        same_map = self.crs is None or crs_from_wkt(wkt_of(self.crs)) == image_grid.crs
         same_scale = image_grid.is_upright and whole_factor(image_grid.gsd_m, self.gsd_m) == 1
         return same_map and same_scale and not (self.on_lattice and any(image_grid.fraction))
 
@@ -50,7 +49,7 @@ class TargetGrid(NamedTuple):
         """The grid that a map-projected image is resampled to; its own if that fits."""
         if self.fits(image_grid):
             return image_grid
-        wkt = CRS.from_user_input(self.crs).to_wkt() if self.crs else image_grid.crs_wkt
+        wkt = wkt_of(self.crs) if self.crs else image_grid.crs_wkt
         return common_grid(image_grid, wkt, self.gsd_m)
 
 

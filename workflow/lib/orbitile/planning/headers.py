@@ -39,6 +39,7 @@ from orbitile.planning.placement_checks import (
     check_run_map,
     placement_warnings,
     with_map_warning,
+    without_map_warning,
 )
 from orbitile.planning.scene_rows import (
     ImagePlacement,
@@ -351,7 +352,8 @@ def _reusable_row(entry: SceneEntry, request: GeorefRequest, context: ReadingCon
     has_border = entry.mosaic is None or row.georef_method == PROJECTED
     if not is_unchanged or not has_border or not context.bands.still_hold(row, context.bands.requested(entry.bands)):
         return None
-    return replace(row, scene=entry.scene, group=entry.group, in_mosaic=False, lenders=[], longitude_wraps=[])
+    alone = replace(row, scene=entry.scene, group=entry.group, in_mosaic=False, lenders=[], longitude_wraps=[])
+    return without_map_warning(alone)
 
 
 def _request_key(entry: SceneEntry, request: GeorefRequest, method: str, context: ReadingContext) -> str:

@@ -22,7 +22,7 @@ from orbitile.planning.scene_rows import ImagePlacement
 from orbitile.settings import Settings
 from orbitile.space.bodies import Body, find_body, lies_on
 from orbitile.space.footprints import FootprintOutline
-from orbitile.space.grids import Grid, crs_from_wkt
+from orbitile.space.grids import Grid, crs_from_wkt, wkt_of
 from orbitile.space.ground import Ground
 from orbitile.space.map_stretch import map_stretch
 from orbitile.tables.georef_methods import CORNERS, PROJECTED
@@ -256,15 +256,19 @@ def _side_note(placement: ImagePlacement) -> str:
 def with_map_warning(row: PlanRow, settings: Settings) -> PlanRow:
     """A scene with a note where its map, or that of the run, stretches it; near a pole an equirectangular map does.
 
-    Craters are then so oblong that a network finds none. A note that an earlier plan has of another map is left out.
+    Craters are then so oblong that a network finds none.
     """
-    others = [text for text in row.warnings if not text.startswith(STRETCHED)]
     note = "" if settings.pixel_coordinates else _stretch_note(row, settings)
-    return replace(row, warnings=[*others, *([note] if note else [])])
+    return replace(row, warnings=[*row.warnings, note]) if note else row
+
+
+def without_map_warning(row: PlanRow) -> PlanRow:
+    """An image of an earlier plan without the note on its map there: now it may come to another one, or be a strip."""
+    return replace(row, warnings=[text for text in row.warnings if not text.startswith(STRETCHED)])
 
 
 def _stretch_note(row: PlanRow, settings: Settings) -> str:
-    wkt = _wkt(settings.crs) if settings.crs else row.crs_wkt
+    wkt = wkt_of(settings.crs) if settings.crs else row.crs_wkt
     lon, lat = np.array(row.outline_lon), np.array(row.outline_lat)
     stretch = np.nan_to_num(map_stretch(wkt, lon, lat), nan=1.0)
     worst = int(stretch.argmax())
@@ -283,11 +287,6 @@ def _way_off_stretch(lat: np.ndarray, body: Body) -> str:
     if lat.min() < 0 < lat.max():
         return "cut it into scenes with maps of their own"
     return f"set crs to a map that fits, such as the polar IAU_2015:{body.polar_map_code(lat.max())}"
-
-
-@lru_cache(maxsize=4)
-def _wkt(crs: str) -> str:
-    return CRS.from_user_input(crs).to_wkt()
 
 
 def _distortion_note(grid: Grid, limits: PlaceLimits) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from pyproj import CRS
 
 from orbitile.base.unforeseen import unforeseen_reason
 from orbitile.georeferencing.project_image import TargetGrid, strip_target
@@ -13,7 +12,7 @@ from orbitile.georeferencing.projection.choose_crs import choose_crs, grid_aroun
 from orbitile.rasters.data_bands import DataBand, joint_dtype, joint_nodata
 from orbitile.space.bodies import Body
 from orbitile.space.footprints import FootprintOutline, grid_outline
-from orbitile.space.grids import Grid, grid_around_grids
+from orbitile.space.grids import Grid, grid_around_grids, wkt_of
 from orbitile.space.ground import Ground
 from orbitile.tables.georef_methods import GEOREF_METHODS, PROJECTED
 from orbitile.tables.plan import ImageRow, PlanRow, UnplannedScene
@@ -33,7 +32,7 @@ class TargetMap(NamedTuple):
     def wkt(self, lon: np.ndarray, lat: np.ndarray) -> str:
         """The map, as WKT, of images with a border (n, degrees)."""
         if self.crs is not None:
-            return CRS.from_user_input(self.crs).to_wkt()
+            return wkt_of(self.crs)
         return choose_crs(lon, lat, self.body, self.polar_latitude)
 
     def grid(self, border: FootprintOutline, wkt: str) -> Grid:

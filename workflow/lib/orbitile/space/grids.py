@@ -210,6 +210,12 @@ def crs_from_wkt(wkt: str) -> CRS:
     return CRS.from_wkt(wkt)
 
 
+@lru_cache(maxsize=16)
+def wkt_of(crs: str) -> str:
+    """The WKT of a coordinate system that PROJ knows by a name or a text, such as IAU_2015:30110, parsed once."""
+    return CRS.from_user_input(crs).to_wkt()
+
+
 def has_degrees(crs: CRS) -> bool:
     """Whether a CRS counts longitude and latitude in degrees; pyproj calls planetocentric ones not geographic."""
     return crs.is_geographic or (not crs.is_projected and crs.axis_info[0].unit_name == "degree")

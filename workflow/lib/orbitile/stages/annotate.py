@@ -28,7 +28,7 @@ from orbitile.tables.coverage import Coverage
 from orbitile.tables.craters import Craters, CraterTable, PixelPlaces, read_craters_of_run
 from orbitile.tables.enlarged_rasters import NOT_ENLARGED, rasters_at_all_scales
 from orbitile.tables.failed_windows import failed_on_maps
-from orbitile.tables.rasters import RasterRow, coarsest, read_rasters
+from orbitile.tables.rasters import RasterRow, read_rasters
 
 CATALOGUED, TABLED = "in the catalogue", "in the table"
 """What is drawn without a truth: the run's craters, or those of somebody's table."""
@@ -77,11 +77,11 @@ def annotate_craters(
     displayed = _displayed_rasters(rows)
     kinds = _read_kinds(rows, drawn, criteria, unmapped_scenes) if rows else {}
     failed = drawn.failed(rows)
-    judged = {row.scene: row for row in coarsest(rows)}
+    coarsest = {row.scene: row for row in sorted(rows, key=lambda row: row.scale_m)}
     drawings = {
         scene: CraterDrawing(
-            raster, kinds[scene].on_raster(raster, failed.get(scene)), judged[scene], not unmapped_scenes,
-            criteria.radius_m,
+            raster, kinds[scene].on_raster(raster), Coverage.of([coarsest[scene]], criteria.radius_m, failed),
+            not unmapped_scenes,
         )
         for scene, raster in displayed.items()
     }  # fmt: skip
@@ -92,14 +92,13 @@ def annotate_craters(
 class CraterDrawing:
     """A scene's raster and the craters to draw on it, by their kinds (COLOURS).
 
-    `judged` is the raster of which valid pixels count in the evaluation.
+    `judged` is where true craters count in the evaluation.
     """
 
     raster: RasterRow
     kinds: dict[str, Craters]
-    judged: RasterRow
+    judged: Coverage
     has_map: bool
-    radius_m: float
 
     @cached_property
     def key(self) -> str:
@@ -109,22 +108,20 @@ class CraterDrawing:
             for kind, craters in self.kinds.items()
         }
         return cache_key(
-            raster=self.raster.path, judged=self.judged.path, places=places, has_map=self.has_map,
-            radius_m=self.radius_m, version=code_version("annotate"),
+            raster=self.raster.path, judged=[row.path for row in self.judged.scenes],
+            failed=self.judged.failed.get(self.raster.scene), places=places, has_map=self.has_map,
+            radius_m=self.judged.radius_m, version=code_version("annotate"),
         )  # fmt: skip
 
     def draw(self, out: Path) -> None:
         """Write the picture."""
         picture = ScenePicture.of(self.raster)
-        picture.add_map_frame(self.radius_m, graticule=self.has_map)
+        picture.add_map_frame(self.judged.radius_m, graticule=self.has_map)
         for kind, craters in self.kinds.items():
-            rings = _rings(self._on_data(craters) if kind == MISSED else craters, self.raster, self.radius_m)
+            drawn = craters.select(self.judged.holds(craters.lon, craters.lat)) if kind == MISSED else craters
+            rings = _rings(drawn, self.raster, self.judged.radius_m)
             picture.outline(kind, rings, COLOURS[kind], 1.6, STYLES.get(kind, "solid"))
         picture.save(out, legend_columns=4, key=self.key)
-
-    def _on_data(self, craters: Craters) -> Craters:
-        """Those whose centre lies on a valid pixel."""
-        return craters.select(Coverage.of([self.judged], self.radius_m).holds(craters.lon, craters.lat))
 
 
 class CraterKinds:
@@ -135,8 +132,8 @@ class CraterKinds:
         self._points = {kind: unit_vectors(craters.lon, craters.lat) for kind, craters in self._kinds.items()}
         self._radius_m = radius_m
 
-    def on_raster(self, raster: RasterRow, failed: shapely.Geometry | None = None) -> dict[str, Craters]:
-        """Those whose centre lies in a raster; missed ones only where its scene did not fail (a shape on its map)."""
+    def on_raster(self, raster: RasterRow) -> dict[str, Craters]:
+        """Those whose centre lies in a raster."""
         cap = grid_cap(raster.grid, self._radius_m)
         grid, ground = raster.grid, Ground(raster.crs_wkt, self._radius_m)
         kinds = {}
@@ -145,8 +142,6 @@ class CraterKinds:
             x, y = ground.xy(craters.lon, craters.lat, *grid.middle)
             col, row = grid.to_pixel(x, y)
             is_shown = (col >= 0) & (col < grid.width) & (row >= 0) & (row < grid.height)
-            if kind == MISSED and failed is not None:
-                is_shown &= ~shapely.intersects_xy(failed, x, y)
             kinds[kind] = craters.select(is_shown)
         return kinds
 
